@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+# ceymail-metrics. `make help` lists what there is.
+#
+#   VARIANT=release|debug|sanitize|tsan   how it is compiled, each under $(BUILD)/VARIANT
+#   DESTDIR, prefix, sysconfdir, ...      where `make install` puts things
+#   V=1                                   shows the commands
+
+VERSION := 0.1.0
+VARIANT ?= release
+BUILD ?= build
+OUT := $(BUILD)/$(VARIANT)
+
+prefix ?= /usr
+sysconfdir ?= /etc
+libexecdir ?= $(prefix)/libexec
+sbindir ?= $(prefix)/sbin
+datadir ?= $(prefix)/share
+mandir ?= $(datadir)/man
+unitdir ?= $(prefix)/lib/systemd/system
+INSTALL ?= install
+
+PKG_CONFIG ?= pkg-config
+LIBRARIES := fcgi openssl libmariadb libsystemd
+TEST_LIBRARIES := libcurl
+
+CXXFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Werror
+HARDENING := -fstack-protector-strong -fPIE -D_GLIBCXX_ASSERTIONS
+LINK_HARDENING := -pie -Wl,-z,relro,-z,now
+
+ifeq ($(VARIANT),release)
+  HARDENING += -D_FORTIFY_SOURCE=2
+else ifeq ($(VARIANT),debug)
+  CXXFLAGS := -O0 -g3
+else ifeq ($(VARIANT),sanitize)
+  CXXFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+else ifeq ($(VARIANT),tsan)
+  CXXFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+else
+  $(error VARIANT=$(VARIANT) is none of release, debug, sanitize, tsan)
+endif
+
+ifeq ($(V),1)
+  Q :=
+  say = @:
+else
+  Q := @
+  say = @printf '  %-4s %s\n'
+endif
+
+# Asked when something is compiled, not when the Makefile is read: before that they may not be installed.
+compile_flags = -std=c++23 $(CXXFLAGS) $(WARNINGS) $(HARDENING) -Iinclude -pthread \
+  -DCEYMAIL_VERSION='"$(VERSION)"' $(shell $(PKG_CONFIG) --cflags $(LIBRARIES)) $(CPPFLAGS) -MMD -MP
+link_flags = $(CXXFLAGS) $(LINK_HARDENING) -pthread $(LDFLAGS)
+link_libraries = $(shell $(PKG_CONFIG) --libs $(LIBRARIES)) -lboost_program_options $(LDLIBS)
+test_flags = -Itests -DBOOST_TEST_DYN_LINK $(shell $(PKG_CONFIG) --cflags $(TEST_LIBRARIES))
+test_libraries = -lboost_unit_test_framework $(shell $(PKG_CONFIG) --libs $(TEST_LIBRARIES))
+
+# Every folder of src is a room of the library, but for those that hold a main().
+PROGRAM_ROOMS := responder token
+PROGRAMS := $(OUT)/ceymail-metrics $(OUT)/ceymail-token
+TEST_KINDS := unit component e2e
+
+objects = $(patsubst %.cpp,$(OUT)/%.o,$(wildcard $(1)/*.cpp))
+ROOMS := $(filter-out $(PROGRAM_ROOMS),$(notdir $(patsubst %/,%,$(wildcard src/*/))))
+LIBRARY := $(OUT)/libceymail.a
+LIBRARY_OBJECTS := $(foreach room,$(ROOMS),$(call objects,src/$(room)))
+SUPPORT := $(OUT)/libsupport.a
+TESTS := $(foreach kind,$(TEST_KINDS),$(if $(wildcard tests/$(kind)/*.cpp),$(OUT)/tests-$(kind)))
+
+.PHONY: all programs tests help
+.DEFAULT_GOAL := all
+
+all: dependencies-build ## builds the programs (the default)
+	@$(MAKE) --no-print-directory programs
+
+programs: $(PROGRAMS)
+tests: $(TESTS)
+
+$(OUT)/ceymail-metrics: $(call objects,src/responder) $(LIBRARY)
+$(OUT)/ceymail-token: $(call objects,src/token) $(LIBRARY)
+$(PROGRAMS):
+	$(say) LINK $@
+	$(Q)$(CXX) $(link_flags) -o $@ $^ $(link_libraries)
+
+$(foreach kind,$(TEST_KINDS),$(eval $(OUT)/tests-$(kind): $(call objects,tests/$(kind)) $(SUPPORT) $(LIBRARY)))
+$(TESTS):
+	$(say) LINK $@
+	$(Q)$(CXX) $(link_flags) -o $@ $^ $(test_libraries) $(link_libraries)
+
+$(LIBRARY): $(LIBRARY_OBJECTS)
+$(SUPPORT): $(call objects,tests/support)
+$(LIBRARY) $(SUPPORT):
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(OUT)/src/%.o: src/%.cpp
+	$(say) CXX $<
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(compile_flags) -c -o $@ $<
+
+$(OUT)/tests/%.o: tests/%.cpp
+	$(say) CXX $<
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(compile_flags) $(test_flags) -c -o $@ $<
+
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)
+
+# --- what `make run` and `make check` stand on -------------------------------------------------------------------
+
+.PHONY: dependencies-build dependencies-run dependencies-check
+dependencies-build dependencies-run dependencies-check: dependencies-%:
+	@deploy/dependencies/install $(if $(filter build,$*),build,$(if $(filter run,$*),build run,build run check))
+
+.PHONY: run check clean
+run: dependencies-run ## a miniature mail server with the responder in front; ONCE=1 prints one scrape and ends
+	@$(MAKE) --no-print-directory -j$$(nproc) programs >&2
+	@exec deploy/miniature/run $(OUT) $(BUILD)/run
+
+check: dependencies-check ## builds, runs all tests, ends with `N passed, N failed`
+	@$(MAKE) --no-print-directory -j$$(nproc) programs tests
+	@tests/run $(OUT) $(TEST_KINDS)
+
+clean: ## removes what was built
+	rm -rf $(BUILD)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))

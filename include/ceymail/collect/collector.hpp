@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// Collector: one source of metrics. A reader that touches the machine and a pure parser that is tested.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "ceymail/exposition/metric_family.hpp"
+#include "ceymail/util/clock.hpp"
+#include "ceymail/util/result.hpp"
+
+namespace ceymail::collect {
+
+using Families = std::vector<exposition::MetricFamily>;
+
+// One thread at a time calls a collector, not always the same one. It keeps its own state.
+class Collector {
+public:
+    virtual ~Collector() = default;
+
+    // The label of ceymail_collector_success; a literal.
+    [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+
+    // Reads the source once. All of the families, or an error that names the source, the cause and the remedy;
+    // never a made-up number. It keeps to the deadline where its source can be asked to; where the kernel may
+    // hang it (a dead mount), whoever calls must be able to do without the answer.
+    [[nodiscard]] virtual util::Result<Families> collect(util::BootTime deadline) = 0;
+};
+
+}  // namespace ceymail::collect

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// Configuration: all that an administrator can set, with its defaults. ceymail-metrics.conf(5).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ceymail/util/result.hpp"
+
+namespace ceymail::config {
+
+// In order: a plan includes all before it.
+enum class Plan { free, starter, professional, business, enterprise };
+
+enum class ServiceManager { automatic, systemd, processes };
+
+// A value; made once at start, then only read, so any thread may.
+struct Configuration {
+    // Endpoint
+    std::string path = "/api/stats/metrics";
+    Plan plan = Plan::business;
+    unsigned workers = 2;  // 1 to 64
+
+    // Socket: "unix:/path" or "tcp:127.0.0.1:9000"; empty: what the starter hands in (systemd, fd 0).
+    std::string listen;
+    std::string listen_group = "www-data";  // owner of a Unix socket we make, mode 0660; empty: our own
+    std::string user = "ceymail-metrics";   // whom to become when started as root
+    std::filesystem::path runtime_directory = "/run/ceymail-metrics";
+
+    // Time
+    std::chrono::seconds cache_ttl{5};     // 0 to 300
+    std::chrono::seconds auth_grace{300};  // 0 to 86400
+    std::chrono::seconds rate_window{60};  // 1 to 60; below 60 only for demonstrations
+
+    // MariaDB: the Unix socket unless a host is given.
+    std::filesystem::path database_socket = "/run/mysqld/mysqld.sock";
+    std::string database_host;
+    std::uint16_t database_port = 3306;
+    std::string database_user = "ceymail-metrics";
+    std::filesystem::path database_option_file;  // holds the password, [client] group; empty: no password
+    std::string database_mail = "ceymail";
+    std::string database_dashboard = "ceymail_dashboard";
+
+    // Sources
+    std::filesystem::path proc = "/proc";
+    std::filesystem::path disk = "/";
+    std::filesystem::path queue_directory = "/var/spool/postfix";
+    ServiceManager service_manager = ServiceManager::automatic;
+    std::string ai_filter_unit = "ceymail-ai-filter.service";
+    std::string ai_filter_process = "ceymail-ai-filter";
+};
+
+inline constexpr const char* k_default_path = "/etc/ceymail-metrics/ceymail-metrics.conf";
+
+// Parses `key = value` lines; `#` starts a comment. Unknown keys, keys given twice, ill-typed or out-of-range
+// values fail with ErrorKind::invalid and a message with the file, the key, the value and what is allowed.
+[[nodiscard]] util::Result<Configuration> parse_configuration(const std::string& text, const std::string& file_name);
+
+// The file, or the defaults where `file` is not given and k_default_path does not exist.
+[[nodiscard]] util::Result<Configuration> load_configuration(const std::optional<std::filesystem::path>& file);
+
+[[nodiscard]] std::string_view to_string(Plan plan) noexcept;
+
+}  // namespace ceymail::config

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// Connection: one MariaDB session, with a deadline on everything.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "ceymail/util/clock.hpp"
+#include "ceymail/util/result.hpp"
+
+struct st_mysql;
+
+namespace ceymail::database {
+
+struct Address {
+    std::filesystem::path socket;  // used unless host is set
+    std::string host;
+    std::uint16_t port = 3306;
+    std::string user;
+    std::filesystem::path option_file;  // [client] group: password, ssl-*; empty: none
+};
+
+// Owns the session. One thread. Uses Connector/C's non-blocking calls, so that the deadline holds over all reads
+// of a call together, also against a server that drips. LOCAL INFILE is off, autocommit on, utf8mb4.
+// Errors: unavailable and timed_out: the server cannot be reached, or went away (the session is then closed, and
+// the next call connects anew); denied: 1044, 1045, 1142, 1143, 1698; not_found: 1049, 1054, 1146; conflict:
+// 1062, 1205, 1213; else internal. Messages name the server, its words and the remedy, never a value.
+class Connection {
+public:
+    explicit Connection(Address address);
+    Connection(Connection&&) noexcept;
+    Connection& operator=(Connection&&) noexcept;
+    ~Connection();
+
+    // Connects unless connected.
+    [[nodiscard]] util::Result<void> ensure(util::BootTime deadline);
+    void close() noexcept;
+
+    // One statement without parameters and without a result (DDL, SET, START TRANSACTION, COMMIT, ...).
+    // Returns the number of rows changed.
+    [[nodiscard]] util::Result<std::uint64_t> execute(const std::string& sql, util::BootTime deadline);
+
+    // "/run/mysqld/mysqld.sock" or "host:port", for messages.
+    [[nodiscard]] std::string where() const;
+
+private:
+    friend class Statement;
+    struct State;
+    std::unique_ptr<State> m_state;
+};
+
+}  // namespace ceymail::database

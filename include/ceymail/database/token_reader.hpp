@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// TokenReader: what a worker may do with metrics_tokens: read the active digest, note the last use.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "ceymail/database/connection.hpp"
+#include "ceymail/util/clock.hpp"
+#include "ceymail/util/result.hpp"
+#include "ceymail/util/secret.hpp"
+
+namespace ceymail::database {
+
+struct TokenRow {
+    std::uint64_t id = 0;
+    util::Digest digest{};
+};
+
+// One per worker, one thread; keeps its connection and its prepared statements between calls. A session that the
+// server ended while idle is opened anew once, by hand, within the same deadline.
+class TokenReader {
+public:
+    TokenReader(Address address, const std::string& dashboard_schema);
+    TokenReader(TokenReader&&) noexcept;
+    ~TokenReader();
+
+    // The active row, or no value. A row whose digest is not 32 bytes is an error of kind internal.
+    [[nodiscard]] util::Result<std::optional<TokenRow>> active(util::BootTime deadline);
+
+    // last_used_at = now, with a lock wait of 1 s.
+    [[nodiscard]] util::Result<void> touch(std::uint64_t id, util::BootTime deadline);
+
+private:
+    struct State;
+    std::unique_ptr<State> m_state;
+};
+
+}  // namespace ceymail::database

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// Writes metric families in the Prometheus text format 0.0.4.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "ceymail/exposition/metric_family.hpp"
+
+namespace ceymail::exposition {
+
+inline constexpr std::string_view k_content_type = "text/plain; version=0.0.4; charset=utf-8";
+
+// Appends HELP, TYPE and one line a sample, '\n' at each end. A family without samples appends nothing.
+// HELP escapes \ and line feed; label values also ". No locale can reach the numbers. Any thread.
+void append_family(std::string& out, const MetricFamily& family);
+
+// The digits alone: integers as they are; doubles by std::to_chars, NaN, +Inf and -Inf by name.
+void append_value(std::string& out, Value value);
+
+}  // namespace ceymail::exposition

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// Plain CGI, for servers that start us once per request. RFC 3875.
+#pragma once
+
+#include "ceymail/fastcgi/request.hpp"
+#include "ceymail/fastcgi/response.hpp"
+
+namespace ceymail::fastcgi {
+
+// True when the environment is that of a CGI program (GATEWAY_INTERFACE) and fd 0 is no listening socket.
+[[nodiscard]] bool started_as_cgi();
+
+// The request in the environment; HTTP_AUTHORIZATION is removed from the environment.
+[[nodiscard]] Request request_from_environment();
+
+// Writes the answer to standard output; false when it could not be written.
+[[nodiscard]] bool write_cgi(const Response& response);
+
+}  // namespace ceymail::fastcgi

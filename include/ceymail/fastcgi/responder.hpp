@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// Responder: accepts FastCGI connections one at a time and hands out vetted requests. Wraps libfcgi.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "ceymail/fastcgi/request.hpp"
+#include "ceymail/fastcgi/response.hpp"
+
+namespace ceymail::fastcgi {
+
+// One per worker process, one thread. The only code that knows libfcgi.
+// A peer has 2 s in all to send its request and 2 s to take the answer; then it is dropped. A malformed request is
+// answered 400 by the responder itself where its id is known, and dropped else; `refused` is told of both, so that
+// they are counted. Running out of descriptors backs off and goes on. One connection carries one request.
+class Responder {
+public:
+    // `listener`: a listening stream socket, kept open by the caller; it is made non-blocking. `stop_fd` readable:
+    // no further request is accepted.
+    Responder(int listener, int stop_fd);
+    ~Responder();
+    Responder(const Responder&) = delete;
+    Responder& operator=(const Responder&) = delete;
+
+    // Waits for the next request worth an answer; no value when asked to stop.
+    [[nodiscard]] std::optional<Request> next(const std::function<void(int status)>& refused);
+
+    // Sends the answer to the request of the last next() and ends the connection. A peer that has gone is no error.
+    void answer(const Response& response);
+
+private:
+    struct State;
+    std::unique_ptr<State> m_state;
+};
+
+}  // namespace ceymail::fastcgi

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// Response: one HTTP answer, and its wording as a CGI response. RFC 3875 6.3.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ceymail::fastcgi {
+
+struct Header {
+    std::string_view name;
+    std::string value;
+};
+
+// Content-Length, Cache-Control: no-store and X-Content-Type-Options: nosniff are written with every answer and
+// are not to be listed in `headers`.
+struct Response {
+    int status = 500;
+    std::string_view content_type = "text/plain; charset=utf-8";
+    std::vector<Header> headers;
+    std::string body;
+    bool head_only = false;  // HEAD: Content-Length of the body, but no body
+};
+
+// "Status: 200 OK\r\n..." with the body behind an empty line.
+[[nodiscard]] std::string to_cgi(const Response& response);
+
+}  // namespace ceymail::fastcgi

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// Looks the bytes of a FastCGI request over before libfcgi parses them. FastCGI Specification 1.0, 3 and 5.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace ceymail::fastcgi {
+
+// Caps, all in bytes but for the first. A scrape needs about 40 parameters and 1.5 KiB.
+inline constexpr std::size_t k_max_parameters = 128;
+inline constexpr std::size_t k_max_name = 256;
+inline constexpr std::size_t k_max_value = 16 * 1024;
+inline constexpr std::size_t k_max_request = 64 * 1024;  // all records, headers and padding included
+
+enum class Verdict {
+    whole,       // BEGIN_REQUEST (responder), PARAMS up to its empty record, STDIN up to its empty record, no more
+    incomplete,  // a prefix of a request that may yet be whole
+    malformed,   // never to be handed to libfcgi
+};
+
+struct Vetting {
+    Verdict verdict = Verdict::incomplete;
+    std::uint16_t request_id = 0;  // from BEGIN_REQUEST, 0 before it is known: with it a refusal can be answered
+    bool ambiguous = false;        // whole, but a parameter came twice (names compared by bytes)
+};
+
+// Pure. `bytes`: all that has arrived on the connection so far, foreign.
+// Malformed: another version, another record type (management records too), another role, another request id,
+// version or padding beyond the end, a name of no or too many characters or with '=' or NUL in it, a value with
+// NUL, more than a cap, bytes behind the end.
+[[nodiscard]] Vetting vet(std::span<const std::byte> bytes) noexcept;
+
+}  // namespace ceymail::fastcgi

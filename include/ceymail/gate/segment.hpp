@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// Segment: the one file in shared memory that all workers, restarts and ceymail-token share.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "ceymail/gate/rate_table.hpp"
+#include "ceymail/gate/verified_token.hpp"
+#include "ceymail/util/clock.hpp"
+#include "ceymail/util/fd.hpp"
+#include "ceymail/util/mapped_file.hpp"
+#include "ceymail/util/result.hpp"
+
+namespace ceymail::gate {
+
+// Status codes that the endpoint answers, in the order of their counters.
+inline constexpr std::array<int, 9> k_status_codes{200, 400, 401, 403, 404, 405, 429, 500, 503};
+
+// The layout of the file. A change of any of it needs another k_segment_version.
+struct SegmentHeader {
+    std::array<char, 8> magic;
+    std::uint32_t version;
+    std::uint32_t header_size;
+    std::uint64_t segment_size;
+    std::array<char, 40> boot_id;  // /proc/sys/kernel/random/boot_id
+    std::uint64_t checksum;        // of all above
+};
+
+struct SegmentLayout {
+    SegmentHeader header;
+    RateStorage rate;
+    VerifiedStorage verified;
+    std::array<std::atomic<std::uint64_t>, k_status_codes.size()> answers;
+    std::atomic<std::int64_t> last_used_written_at;  // BootClock ns
+};
+
+// What attach() found, for --check and the log.
+enum class SegmentOrigin { found, made, replaced };
+
+// Owns the mapping and a shared flock(2) on the file for as long as it lives; forked children share both.
+class Segment {
+public:
+    // Opens or makes DIRECTORY/segment (0600). Whoever finds nobody else on it checks the whole and makes the
+    // locks anew; a damaged, foreign, older or other boot's file is replaced by a fresh one, with a log line,
+    // and never read. Made under another name and then renamed, so that nobody maps half of it.
+    // Fails with: denied (a symlink, another owner, no right to the folder), exhausted (no room: all pages are
+    // allocated here, so that none is missing later), conflict (damaged while others use it), not_found (no folder).
+    [[nodiscard]] static util::Result<Segment> attach(const std::filesystem::path& directory,
+                                                      util::ClockFunction clock = util::BootClock::now);
+
+    // For ceymail-token: the segment as it is, owned by whoever owns DIRECTORY. not_found: no responder has run.
+    [[nodiscard]] static util::Result<Segment> open_existing(const std::filesystem::path& directory);
+
+    [[nodiscard]] SegmentOrigin origin() const noexcept { return m_origin; }
+    [[nodiscard]] SegmentLayout& layout() const noexcept;
+
+    // Counts one answer; a code that is not in k_status_codes counts as 500. Any process.
+    void count_answer(int status_code) noexcept;
+
+private:
+    util::MappedMemory m_memory;
+    util::Fd m_lock;
+    SegmentOrigin m_origin = SegmentOrigin::found;
+};
+
+}  // namespace ceymail::gate

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// Supervisor: holds the sockets and the shared memory, forks one gatherer and the workers, replaces what dies.
+#pragma once
+
+#include "ceymail/config/configuration.hpp"
+#include "ceymail/util/fd.hpp"
+
+namespace ceymail::process {
+
+// Runs until SIGTERM or SIGINT; returns the exit code (sysexits(3)). Never sees a request, and no byte of one.
+// A child that dies is replaced at once, but no role more often than once a second when it dies young.
+// On stop: workers end after the request in hand; whoever is left after 4 s is killed. systemd is told READY,
+// STOPPING and a status line (sd_notify(3)). Children die with the supervisor (PR_SET_PDEATHSIG).
+[[nodiscard]] int supervise(const config::Configuration& configuration, util::Fd listener);
+
+}  // namespace ceymail::process

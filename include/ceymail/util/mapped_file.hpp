@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// MappedMemory: a mapping shared between processes that unmaps itself.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "ceymail/util/result.hpp"
+
+namespace ceymail::util {
+
+enum class Access { read_only, read_write };
+
+// Owns one mmap(2) of MAP_SHARED. Move only.
+class MappedMemory {
+public:
+    MappedMemory() noexcept = default;
+    MappedMemory(MappedMemory&& other) noexcept;
+    MappedMemory& operator=(MappedMemory&& other) noexcept;
+    MappedMemory(const MappedMemory&) = delete;
+    MappedMemory& operator=(const MappedMemory&) = delete;
+    ~MappedMemory();
+
+    // Maps the first `size` bytes of `fd`, which may be closed afterwards.
+    // Requires that the file has them allocated: a hole on a full tmpfs is a SIGBUS at the first touch.
+    [[nodiscard]] static Result<MappedMemory> map(int fd, std::size_t size, Access access);
+
+    [[nodiscard]] std::byte* data() const noexcept { return m_data; }
+    [[nodiscard]] std::size_t size() const noexcept { return m_size; }
+    explicit operator bool() const noexcept { return m_data != nullptr; }
+
+private:
+    std::byte* m_data = nullptr;
+    std::size_t m_size = 0;
+};
+
+}  // namespace ceymail::util
