@@ -12,7 +12,7 @@
 #include "ceymail/gate/verified_token.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/fd.hpp"
-#include "ceymail/util/mapped_file.hpp"
+#include "ceymail/util/mapped_memory.hpp"
 #include "ceymail/util/result.hpp"
 
 namespace ceymail::gate {

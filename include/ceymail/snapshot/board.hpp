@@ -4,10 +4,11 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/fd.hpp"
-#include "ceymail/util/mapped_file.hpp"
+#include "ceymail/util/mapped_memory.hpp"
 #include "ceymail/util/result.hpp"
 
 namespace ceymail::snapshot {

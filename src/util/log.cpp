@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/util/log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+
+#include <unistd.h>
+
+namespace ceymail::util {
+
+namespace {
+
+constexpr std::size_t k_line_limit = 1024;  // well under PIPE_BUF, so that one write is one line
+
+// Kept in fixed storage: logging must work when nothing can be allocated.
+std::array<char, 64> identity{"ceymail-metrics"};
+
+class Line {
+public:
+    void add(std::string_view text) noexcept {
+        for (const char c : text) {
+            if (m_size == k_line_limit - 1) return;
+            const auto byte = static_cast<unsigned char>(c);
+            m_text[m_size++] = byte < 0x20 || byte == 0x7f ? '?' : c;
+        }
+    }
+    void end() noexcept { m_text[m_size++] = '\n'; }
+    [[nodiscard]] const char* data() const noexcept { return m_text.data(); }
+    [[nodiscard]] std::size_t size() const noexcept { return m_size; }
+
+private:
+    std::array<char, k_line_limit> m_text;
+    std::size_t m_size = 0;
+};
+
+}  // namespace
+
+void set_log_identity(std::string_view program, std::string_view role) {
+    std::string whole{program};
+    if (!role.empty()) whole.append("/").append(role);
+    identity.fill('\0');
+    std::copy_n(whole.begin(), std::min(whole.size(), identity.size() - 1), identity.begin());
+}
+
+void log(LogLevel level, std::string_view message) noexcept {
+    const int saved = errno;
+    Line line;
+    if (std::getenv("JOURNAL_STREAM") != nullptr) {
+        const std::array<char, 3> priority{'<', static_cast<char>('0' + static_cast<int>(level)), '>'};
+        line.add({priority.data(), priority.size()});
+    }
+    line.add(identity.data());
+    line.add(": ");
+    line.add(message);
+    line.end();
+    // Nowhere is left to say that standard error cannot be written.
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+    errno = saved;
+}
+
+}  // namespace ceymail::util
