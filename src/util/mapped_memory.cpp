@@ -24,7 +24,8 @@ MappedMemory::~MappedMemory() {
 Result<MappedMemory> MappedMemory::map(int fd, std::size_t size, Access access) {
     const int protection = access == Access::read_write ? PROT_READ | PROT_WRITE : PROT_READ;
     void* const address = ::mmap(nullptr, size, protection, MAP_SHARED, fd, 0);
-    if (address == MAP_FAILED) return fail_errno(errno, "cannot map " + std::to_string(size) + " bytes of shared memory");
+    if (address == MAP_FAILED)
+        return fail_errno(errno, "cannot map " + std::to_string(size) + " bytes of shared memory");
     MappedMemory memory;
     memory.m_data = static_cast<std::byte*>(address);
     memory.m_size = size;

@@ -9,27 +9,35 @@ namespace ceymail::util {
 ErrorKind kind_of_errno(int errno_value) noexcept {
     switch (errno_value) {
         case ENOENT:
-        case ENOTDIR: return ErrorKind::not_found;
+        case ENOTDIR:
+            return ErrorKind::not_found;
         case EACCES:
         case EPERM:
-        case ELOOP: return ErrorKind::denied;
-        case ETIMEDOUT: return ErrorKind::timed_out;
+        case ELOOP:
+            return ErrorKind::denied;
+        case ETIMEDOUT:
+            return ErrorKind::timed_out;
         case ECONNREFUSED:
         case ECONNRESET:
         case EPIPE:
-        case ENOTCONN: return ErrorKind::unavailable;
+        case ENOTCONN:
+            return ErrorKind::unavailable;
         case EINVAL:
-        case ENAMETOOLONG: return ErrorKind::invalid;
+        case ENAMETOOLONG:
+            return ErrorKind::invalid;
         case EMFILE:
         case ENFILE:
         case ENOMEM:
         case ENOSPC:
         case EDQUOT:
-        case EAGAIN: return ErrorKind::exhausted;
+        case EAGAIN:
+            return ErrorKind::exhausted;
         case EEXIST:
         case EADDRINUSE:
-        case EBUSY: return ErrorKind::conflict;
-        default: return ErrorKind::internal;
+        case EBUSY:
+            return ErrorKind::conflict;
+        default:
+            return ErrorKind::internal;
     }
 }
 

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/config/configuration.hpp"
+
+#include <array>
+#include <charconv>
+#include <functional>
+#include <sstream>
+#include <utility>
+
+#include <boost/program_options.hpp>
+
+#include "ceymail/util/file.hpp"
+
+namespace ceymail::config {
+
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr std::array<std::string_view, 5> k_plans{"free", "starter", "professional", "business", "enterprise"};
+constexpr std::array<std::string_view, 3> k_service_managers{"auto", "systemd", "processes"};
+
+// One key of the file: how its value is taken, and what is allowed where it cannot be.
+struct Key {
+    const char* name;
+    std::string allowed;
+    std::function<bool(Configuration&, const std::string&)> take;  // false: the value is not allowed
+};
+
+Key text(const char* name, std::string Configuration::* field) {
+    return {name, "any text", [field](Configuration& to, const std::string& value) {
+                to.*field = value;
+                return true;
+            }};
+}
+
+enum class Empty { allowed, refused };
+
+Key path(const char* name, std::filesystem::path Configuration::* field, Empty empty = Empty::refused) {
+    return {name, empty == Empty::allowed ? "an absolute path, or nothing" : "an absolute path",
+            [field, empty](Configuration& to, const std::string& value) {
+                to.*field = value;
+                return value.empty() ? empty == Empty::allowed : (to.*field).is_absolute();
+            }};
+}
+
+template <class Number>
+std::optional<Number> whole_number(const std::string& value, Number least, Number most) {
+    Number number{};
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error != std::errc{} || end != value.data() + value.size() || number < least || number > most) return {};
+    return number;
+}
+
+std::string range(std::uint64_t least, std::uint64_t most, const char* unit = "") {
+    return "a whole number" + std::string{unit} + " from " + std::to_string(least) + " to " + std::to_string(most);
+}
+
+template <class Number>
+Key number(const char* name, Number Configuration::* field, Number least, Number most) {
+    return {name, range(least, most), [=](Configuration& to, const std::string& value) {
+                const auto got = whole_number(value, least, most);
+                if (got) to.*field = *got;
+                return got.has_value();
+            }};
+}
+
+Key seconds(const char* name, std::chrono::seconds Configuration::* field, unsigned least, unsigned most) {
+    return {name, range(least, most, " of seconds"), [=](Configuration& to, const std::string& value) {
+                const auto got = whole_number(value, least, most);
+                if (got) to.*field = std::chrono::seconds{*got};
+                return got.has_value();
+            }};
+}
+
+template <class Enum, std::size_t n>
+Key choice(const char* name, Enum Configuration::* field, const std::array<std::string_view, n>& names) {
+    std::string allowed = "one of";
+    for (const auto one : names) allowed.append(one == names.front() ? " " : ", ").append(one);
+    return {name, std::move(allowed), [field, &names](Configuration& to, const std::string& value) {
+                for (std::size_t i = 0; i < n; ++i) {
+                    if (names[i] != value) continue;
+                    to.*field = static_cast<Enum>(i);
+                    return true;
+                }
+                return false;
+            }};
+}
+
+// A name that goes into SQL between backticks: schema names.
+Key identifier(const char* name, std::string Configuration::* field) {
+    return {name, "1 to 64 letters, digits, '_', '-' or '$'", [field](Configuration& to, const std::string& value) {
+                to.*field = value;
+                constexpr auto letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-$";
+                return !value.empty() && value.size() <= 64 && value.find_first_not_of(letters) == std::string::npos;
+            }};
+}
+
+Key url_path() {
+    return {"path", "a path that begins with '/' and holds no '?', '#' or blank",
+            [](Configuration& to, const std::string& value) {
+                to.path = value;
+                return value.starts_with('/') && value.find_first_of("?# \t") == std::string::npos;
+            }};
+}
+
+Key listen() {
+    return {"listen", "unix:/path, tcp:127.0.0.1:PORT or tcp:[::1]:PORT, or nothing",
+            [](Configuration& to, const std::string& value) {
+                to.listen = value;
+                return value.empty() || value.starts_with("unix:/") || value.starts_with("tcp:");
+            }};
+}
+
+const std::vector<Key>& keys() {
+    using C = Configuration;
+    static const std::vector<Key> all{
+        url_path(),
+        choice("plan", &C::plan, k_plans),
+        number("workers", &C::workers, 1U, 64U),
+        listen(),
+        text("listen_group", &C::listen_group),
+        text("user", &C::user),
+        path("runtime_directory", &C::runtime_directory),
+        seconds("cache_ttl", &C::cache_ttl, 0, 300),
+        seconds("auth_grace", &C::auth_grace, 0, 86400),
+        seconds("rate_window", &C::rate_window, 1, 60),
+        path("database_socket", &C::database_socket),
+        text("database_host", &C::database_host),
+        number("database_port", &C::database_port, std::uint16_t{1}, std::uint16_t{65535}),
+        text("database_user", &C::database_user),
+        path("database_option_file", &C::database_option_file, Empty::allowed),
+        identifier("database_mail", &C::database_mail),
+        identifier("database_dashboard", &C::database_dashboard),
+        path("proc", &C::proc),
+        path("disk", &C::disk),
+        path("queue_directory", &C::queue_directory),
+        choice("service_manager", &C::service_manager, k_service_managers),
+        text("ai_filter_unit", &C::ai_filter_unit),
+        text("ai_filter_process", &C::ai_filter_process),
+    };
+    return all;
+}
+
+const Key* find_key(const std::string& name) {
+    for (const Key& key : keys()) {
+        if (name == key.name) return &key;
+    }
+    return nullptr;
+}
+
+po::options_description description() {
+    po::options_description all;
+    for (const Key& key : keys()) all.add_options()(key.name, po::value<std::string>());
+    return all;
+}
+
+}  // namespace
+
+util::Result<Configuration> parse_configuration(const std::string& text, const std::string& file_name) {
+    using util::ErrorKind;
+    Configuration configuration;
+    try {
+        std::istringstream stream{text};
+        const auto options = description();
+        const auto parsed = po::parse_config_file(stream, options);
+        po::variables_map values;  // finds keys that were given twice
+        po::store(parsed, values);
+        for (const auto& option : parsed.options) {
+            const Key* const key = find_key(option.string_key);
+            const std::string& value = option.value.at(0);
+            if (!key->take(configuration, value)) {
+                return util::fail(ErrorKind::invalid, file_name + ": " + key->name + " = " + value +
+                                                          ": the value is not allowed; give " + key->allowed);
+            }
+        }
+    } catch (const po::unknown_option& error) {
+        return util::fail(ErrorKind::invalid, file_name + ": " + error.get_option_name() +
+                                                  ": there is no such key; ceymail-metrics.conf(5) lists them");
+    } catch (const po::multiple_occurrences& error) {
+        return util::fail(ErrorKind::invalid, file_name + ": " + error.get_option_name() +
+                                                  ": the key is given twice; keep one of the lines");
+    } catch (const po::error& error) {
+        return util::fail(ErrorKind::invalid,
+                          file_name + ": " + error.what() + "; a line is `key = value`, and `#` begins a comment");
+    }
+    return configuration;
+}
+
+util::Result<Configuration> load_configuration(const std::optional<std::filesystem::path>& file) {
+    const std::filesystem::path path = file.value_or(k_default_path);
+    auto text = util::read_file(path);
+    if (text) return parse_configuration(*text, path.string());
+    if (!file && text.error().kind == util::ErrorKind::not_found) return Configuration{};
+    text.error().message += "; name a readable file with --config";
+    return std::unexpected(std::move(text.error()));
+}
+
+std::string_view to_string(Plan plan) noexcept { return k_plans[static_cast<std::size_t>(plan)]; }
+
+}  // namespace ceymail::config

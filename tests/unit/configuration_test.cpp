@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+// What an administrator can set, and what is said of each mistake.
+#include "ceymail/config/configuration.hpp"
+
+#include <fstream>
+
+#include <boost/test/unit_test.hpp>
+
+using ceymail::config::Configuration;
+using ceymail::config::load_configuration;
+using ceymail::config::parse_configuration;
+using ceymail::config::Plan;
+using ceymail::config::ServiceManager;
+using ceymail::util::ErrorKind;
+
+namespace {
+
+std::string refusal(const std::string& text) {
+    const auto got = parse_configuration(text, "x.conf");
+    BOOST_TEST_REQUIRE(!got.has_value(), text << " was accepted");
+    BOOST_TEST((got.error().kind == ErrorKind::invalid));
+    return got.error().message;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(configuration)
+
+BOOST_AUTO_TEST_CASE(an_empty_file_gives_the_defaults) {
+    const auto got = parse_configuration("", "x.conf");
+    BOOST_TEST_REQUIRE(got.has_value());
+    BOOST_TEST(got->path == "/api/stats/metrics");
+    BOOST_TEST((got->cache_ttl == std::chrono::seconds{5}));
+    BOOST_TEST((got->auth_grace == std::chrono::seconds{300}));
+    BOOST_TEST((got->rate_window == std::chrono::seconds{60}));
+}
+
+BOOST_AUTO_TEST_CASE(takes_every_kind_of_value) {
+    const auto got = parse_configuration(
+        "# a comment\n"
+        "path = /m\n"
+        "plan = enterprise   # another\n"
+        "workers=7\n"
+        "cache_ttl = 0\n"
+        "database_option_file =\n"
+        "service_manager = processes\n"
+        "queue_directory = /srv/queue\n",
+        "x.conf");
+    BOOST_TEST_REQUIRE(got.has_value(), (got ? "" : got.error().message));
+    BOOST_TEST(got->path == "/m");
+    BOOST_TEST((got->plan == Plan::enterprise));
+    BOOST_TEST(got->workers == 7U);
+    BOOST_TEST((got->cache_ttl == std::chrono::seconds{0}));
+    BOOST_TEST((got->service_manager == ServiceManager::processes));
+    BOOST_TEST(got->queue_directory == "/srv/queue");
+}
+
+BOOST_AUTO_TEST_CASE(every_mistake_is_named_with_its_remedy) {
+    struct Case {
+        const char* text;
+        const char* want;
+    };
+    const Case cases[] = {
+        {"colour = blue\n", "x.conf: colour: there is no such key; ceymail-metrics.conf(5) lists them"},
+        {"workers = 1\nworkers = 2\n", "x.conf: workers: the key is given twice; keep one of the lines"},
+        {"workers = 0\n", "x.conf: workers = 0: the value is not allowed; give a whole number from 1 to 64"},
+        {"workers = -1\n", "x.conf: workers = -1: the value is not allowed; give a whole number from 1 to 64"},
+        {"workers = 2x\n", "x.conf: workers = 2x: the value is not allowed; give a whole number from 1 to 64"},
+        {"workers = 99999999999\n",
+         "x.conf: workers = 99999999999: the value is not allowed; give a whole number from 1 to 64"},
+        {"cache_ttl = 301\n",
+         "x.conf: cache_ttl = 301: the value is not allowed; give a whole number of seconds from 0 to 300"},
+        {"database_port = 65536\n",
+         "x.conf: database_port = 65536: the value is not allowed; give a whole number from 1 to 65535"},
+        {"plan = gold\n",
+         "x.conf: plan = gold: the value is not allowed; give one of free, starter, professional, business, "
+         "enterprise"},
+        {"path = metrics\n",
+         "x.conf: path = metrics: the value is not allowed; give a path that begins with '/' and holds no '?', '#' or "
+         "blank"},
+        {"proc = proc\n", "x.conf: proc = proc: the value is not allowed; give an absolute path"},
+        {"database_mail = a`b\n",
+         "x.conf: database_mail = a`b: the value is not allowed; give 1 to 64 letters, digits, '_', '-' or '$'"},
+        {"listen = 0.0.0.0:80\n",
+         "x.conf: listen = 0.0.0.0:80: the value is not allowed; give unix:/path, tcp:127.0.0.1:PORT or "
+         "tcp:[::1]:PORT, or nothing"},
+    };
+    for (const Case& one : cases) BOOST_TEST(refusal(one.text) == one.want);
+}
+
+BOOST_AUTO_TEST_CASE(a_line_without_a_value_is_refused) {
+    BOOST_TEST(refusal("workers\n").ends_with("; a line is `key = value`, and `#` begins a comment"));
+}
+
+BOOST_AUTO_TEST_CASE(a_named_file_must_be_there) {
+    const auto got = load_configuration("/nonexistent/x.conf");
+    BOOST_TEST_REQUIRE(!got.has_value());
+    BOOST_TEST(got.error().message ==
+               "cannot read /nonexistent/x.conf: No such file or directory; name a readable file with --config");
+}
+
+BOOST_AUTO_TEST_SUITE_END()

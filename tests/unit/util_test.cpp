@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// The pieces that every room stands on.
+#include <cerrno>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include "ceymail/util/clock.hpp"
+#include "ceymail/util/fd.hpp"
+#include "ceymail/util/file.hpp"
+#include "ceymail/util/log.hpp"
+#include "ceymail/util/result.hpp"
+#include "ceymail/util/secret.hpp"
+
+using namespace ceymail::util;
+using namespace std::chrono_literals;
+
+namespace {
+
+bool is_open(int fd) { return ::fcntl(fd, F_GETFD) != -1; }
+
+// What log() writes, caught by a pipe in the place of standard error.
+std::string logged(std::string_view message) {
+    int ends[2];
+    BOOST_TEST_REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+    const Fd read_end{ends[0]};
+    Fd write_end{ends[1]};
+    const Fd saved{::dup(STDERR_FILENO)};
+    ::dup2(write_end.get(), STDERR_FILENO);
+    log(LogLevel::warning, message);
+    ::dup2(saved.get(), STDERR_FILENO);
+    write_end.reset();
+    std::string line(4096, '\0');
+    line.resize(static_cast<std::size_t>(::read(read_end.get(), line.data(), line.size())));
+    return line;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(util)
+
+BOOST_AUTO_TEST_CASE(a_descriptor_closes_itself) {
+    int raw = -1;
+    {
+        const Fd fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+        raw = fd.get();
+        BOOST_TEST(is_open(raw));
+    }
+    BOOST_TEST(!is_open(raw));
+}
+
+BOOST_AUTO_TEST_CASE(a_moved_descriptor_has_one_owner) {
+    Fd first{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+    const int raw = first.get();
+    Fd second{std::move(first)};
+    BOOST_TEST(second.get() == raw);
+    Fd third;
+    third = std::move(second);
+    BOOST_TEST(third.release() == raw);
+    BOOST_TEST(is_open(raw));
+    ::close(raw);
+}
+
+BOOST_AUTO_TEST_CASE(closing_keeps_errno) {
+    Fd fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+    errno = ENOTTY;
+    fd.reset();
+    BOOST_TEST(errno == ENOTTY);
+}
+
+BOOST_AUTO_TEST_CASE(an_errno_becomes_words_and_a_remedy) {
+    const auto error = fail_errno(EACCES, "cannot read /x", "the unit needs CAP_DAC_READ_SEARCH").error();
+    BOOST_TEST(error.message == "cannot read /x: Permission denied; the unit needs CAP_DAC_READ_SEARCH");
+    BOOST_TEST((error.kind == ErrorKind::denied));
+    BOOST_TEST(error.code == EACCES);
+}
+
+BOOST_AUTO_TEST_CASE(the_time_left_is_rounded_up_and_bounded) {
+    struct Case {
+        const char* label;
+        std::chrono::nanoseconds left;
+        int want;
+    };
+    const Case cases[] = {{"none", 0ns, 0},  {"past", -1s, 0},        {"a moment", 1ns, 1}, {"just over", 1000001ns, 2},
+                          {"exact", 5ms, 5}, {"ages", 1000h, 3600000}};
+    const BootTime now{100h};
+    for (const Case& one : cases) BOOST_TEST(remaining_ms(now + one.left, now) == one.want, one.label);
+}
+
+BOOST_AUTO_TEST_CASE(the_clock_goes_forward) {
+    const auto first = BootClock::now();
+    BOOST_TEST((first > BootTime{}));
+    BOOST_TEST((BootClock::now() >= first));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_longer_than_the_limit_is_refused) {
+    BOOST_TEST_REQUIRE(read_file("/proc/self/status").has_value());
+    const auto got = read_file("/proc/self/status", 10);
+    BOOST_TEST_REQUIRE(!got.has_value());
+    BOOST_TEST(got.error().message == "cannot read /proc/self/status: it is longer than 10 bytes");
+}
+
+BOOST_AUTO_TEST_CASE(sha256_is_that_of_fips_180_4) {
+    const Digest got = sha256("abc");
+    BOOST_TEST(got[0] == 0xba);
+    BOOST_TEST(got[1] == 0x78);
+    BOOST_TEST(got[31] == 0xad);
+    BOOST_TEST(equal_in_constant_time(got, sha256("abc")));
+    BOOST_TEST(!equal_in_constant_time(got, sha256("abd")));
+}
+
+BOOST_AUTO_TEST_CASE(a_secret_leaves_nothing_behind_when_it_moves) {
+    Secret first{"short"};
+    Secret second{std::move(first)};
+    BOOST_TEST(second.reveal() == "short");
+    BOOST_TEST(first.empty());
+    second = Secret{"another"};
+    BOOST_TEST(second.reveal() == "another");
+}
+
+BOOST_AUTO_TEST_CASE(a_log_line_is_one_line_whatever_is_in_it) {
+    BOOST_TEST(logged("a\nb\x1b[0m\x7f").ends_with(": a?b?[0m?\n"));
+}
+
+BOOST_AUTO_TEST_CASE(an_endless_log_line_is_cut) {
+    const std::string line = logged(std::string(5000, 'x'));
+    BOOST_TEST(line.size() == 1024U);
+    BOOST_TEST(line.back() == '\n');
+}
+
+BOOST_AUTO_TEST_SUITE_END()
