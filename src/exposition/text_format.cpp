@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+// Writes metric families in the Prometheus text format 0.0.4.
+#include "ceymail/exposition/text_format.hpp"
+
+#include <charconv>
+#include <cmath>
+
+namespace ceymail::exposition {
+namespace {
+
+enum class Quotes { plain, escaped };
+
+void append_escaped(std::string& out, std::string_view text, Quotes quotes) {
+    for (const char c : text) {
+        if (c == '\\') {
+            out += "\\\\";
+        } else if (c == '\n') {
+            out += "\\n";
+        } else if (c == '"' && quotes == Quotes::escaped) {
+            out += "\\\"";
+        } else {
+            out += c;
+        }
+    }
+}
+
+void append_labels(std::string& out, const Sample& sample) {
+    if (sample.labels.empty()) return;
+    char separator = '{';
+    for (const auto& [name, value] : sample.labels) {
+        out += separator;
+        out += name;
+        out += "=\"";
+        append_escaped(out, value, Quotes::escaped);
+        out += '"';
+        separator = ',';
+    }
+    out += '}';
+}
+
+void append_sample(std::string& out, const std::string& name, const Sample& sample) {
+    out += name;
+    append_labels(out, sample);
+    out += ' ';
+    append_value(out, sample.value);
+    out += '\n';
+}
+
+std::string_view to_string(MetricType type) noexcept { return type == MetricType::counter ? "counter" : "gauge"; }
+
+// to_chars spells them "nan" and "inf"; the format has names of its own.
+std::string_view name_of_special(double number) noexcept {
+    if (std::isnan(number)) return "NaN";
+    if (std::isinf(number)) return number > 0 ? "+Inf" : "-Inf";
+    return {};
+}
+
+template <class Number>
+void append_digits(std::string& out, Number number) {
+    char digits[32];  // a uint64_t has at most 20, the shortest form of a double at most 24
+    const auto [end, error] = std::to_chars(digits, digits + sizeof digits, number);
+    out.append(digits, end);
+}
+
+}  // namespace
+
+void append_value(std::string& out, Value value) {
+    if (const auto* integer = std::get_if<std::uint64_t>(&value)) return append_digits(out, *integer);
+    const double number = std::get<double>(value);
+    if (const auto special = name_of_special(number); !special.empty()) {
+        out += special;
+    } else {
+        append_digits(out, number);
+    }
+}
+
+void append_family(std::string& out, const MetricFamily& family) {
+    if (family.samples.empty()) return;
+    out += "# HELP ";
+    out += family.name;
+    out += ' ';
+    append_escaped(out, family.help, Quotes::plain);
+    out += "\n# TYPE ";
+    out += family.name;
+    out += ' ';
+    out += to_string(family.type);
+    out += '\n';
+    for (const auto& sample : family.samples) append_sample(out, family.name, sample);
+}
+
+}  // namespace ceymail::exposition
