@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// MemoryCollector: memory in use and installed, from /proc/meminfo.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string_view>
+
+#include "ceymail/collect/collector.hpp"
+
+namespace ceymail::collect {
+
+struct MemoryUsage {
+    std::uint64_t used_bytes = 0;  // MemTotal - MemAvailable: what programs could not have
+    std::uint64_t total_bytes = 0;
+
+    bool operator==(const MemoryUsage&) const = default;
+};
+
+// Parses MemTotal and MemAvailable, in kB of 1024 bytes, proc(5). MemAvailable is there since Linux 3.14.
+// Fails with ErrorKind::invalid where one is missing, no number of kB, or more is available than there is.
+[[nodiscard]] util::Result<MemoryUsage> parse_memory(std::string_view proc_meminfo);
+
+// ceymail_memory_used_bytes, ceymail_memory_total_bytes.
+class MemoryCollector : public Collector {
+public:
+    explicit MemoryCollector(std::filesystem::path proc);
+
+    [[nodiscard]] std::string_view name() const noexcept override { return "memory"; }
+    [[nodiscard]] util::Result<Families> collect(util::BootTime deadline) override;
+
+private:
+    std::filesystem::path m_meminfo;
+};
+
+}  // namespace ceymail::collect

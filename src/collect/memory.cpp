@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// MemoryCollector: memory in use and installed, from /proc/meminfo.
+#include "ceymail/collect/memory.hpp"
+
+#include "ceymail/collect/fields.hpp"
+#include "ceymail/util/file.hpp"
+
+namespace ceymail::collect {
+namespace {
+
+std::unexpected<util::Error> malformed(const std::string& what) {
+    return util::fail(util::ErrorKind::invalid, "cannot read the memory in use: meminfo " + what);
+}
+
+util::Result<std::uint64_t> parse_bytes(std::string_view meminfo, std::string_view label) {
+    auto line = find_line(meminfo, label);
+    if (!line) return malformed("has no line " + std::string(label));
+    line->remove_prefix(label.size());
+    const auto kilobytes = parse_unsigned(take_field(*line));
+    const bool known_unit = take_field(*line) == "kB" && take_field(*line).empty();
+    std::uint64_t bytes = 0;
+    if (!kilobytes || !known_unit || __builtin_mul_overflow(*kilobytes, std::uint64_t{1024}, &bytes)) {
+        return malformed("gives no number of kB behind " + std::string(label));
+    }
+    return bytes;
+}
+
+}  // namespace
+
+util::Result<MemoryUsage> parse_memory(std::string_view proc_meminfo) {
+    const auto total = parse_bytes(proc_meminfo, "MemTotal:");
+    if (!total) return std::unexpected(total.error());
+    const auto available = parse_bytes(proc_meminfo, "MemAvailable:");
+    if (!available) return std::unexpected(available.error());
+    if (*available > *total) return malformed("has more in MemAvailable: than in MemTotal:");
+    return MemoryUsage{*total - *available, *total};
+}
+
+MemoryCollector::MemoryCollector(std::filesystem::path proc) : m_meminfo(std::move(proc) / "meminfo") {}
+
+util::Result<Families> MemoryCollector::collect(util::BootTime) {
+    const auto text = util::read_file(m_meminfo);
+    if (!text) return std::unexpected(text.error());
+    const auto usage = parse_memory(*text);
+    if (!usage) return std::unexpected(usage.error());
+
+    using enum exposition::MetricType;
+    return Families{
+        single("ceymail_memory_used_bytes", "Memory that programs could not have: MemTotal less MemAvailable.", gauge,
+               usage->used_bytes),
+        single("ceymail_memory_total_bytes", "Memory of the host: MemTotal.", gauge, usage->total_bytes),
+    };
+}
+
+}  // namespace ceymail::collect
