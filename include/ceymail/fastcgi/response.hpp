@@ -10,7 +10,7 @@ namespace ceymail::fastcgi {
 
 struct Header {
     std::string_view name;
-    std::string value;
+    std::string value;  // a line break in it ends the value: nothing behind it is sent
 };
 
 // Content-Length, Cache-Control: no-store and X-Content-Type-Options: nosniff are written with every answer and
@@ -25,5 +25,11 @@ struct Response {
 
 // "Status: 200 OK\r\n..." with the body behind an empty line.
 [[nodiscard]] std::string to_cgi(const Response& response);
+
+// The same without the body, appended to `out`, so that a buffer can be used again and again.
+void append_head(const Response& response, std::string& out);
+
+// What of the body is sent.
+[[nodiscard]] std::string_view sent_body(const Response& response) noexcept;
 
 }  // namespace ceymail::fastcgi

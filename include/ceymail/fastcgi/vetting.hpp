@@ -16,20 +16,21 @@ inline constexpr std::size_t k_max_request = 64 * 1024;  // all records, headers
 
 enum class Verdict {
     whole,       // BEGIN_REQUEST (responder), PARAMS up to its empty record, STDIN up to its empty record, no more
-    incomplete,  // a prefix of a request that may yet be whole
+    incomplete,  // the beginning of a request, in which nothing is wrong so far
     malformed,   // never to be handed to libfcgi
 };
 
 struct Vetting {
     Verdict verdict = Verdict::incomplete;
     std::uint16_t request_id = 0;  // from BEGIN_REQUEST, 0 before it is known: with it a refusal can be answered
-    bool ambiguous = false;        // whole, but a parameter came twice (names compared by bytes)
+    bool ambiguous = false;        // a parameter of k_parameters_read came twice; of others the first counts
 };
 
 // Pure. `bytes`: all that has arrived on the connection so far, foreign.
-// Malformed: another version, another record type (management records too), another role, another request id,
-// version or padding beyond the end, a name of no or too many characters or with '=' or NUL in it, a value with
-// NUL, more than a cap, bytes behind the end.
+// Malformed: another version, another record type (management records too), another role, another request id, a
+// record that would end behind k_max_request, PARAMS that end within a parameter, a name of no or too many
+// characters or with '=' or NUL in it, a value with NUL, more than a cap, bytes behind the end.
+// It is said as soon as the header, length or text that is wrong has arrived, however much is still to come.
 [[nodiscard]] Vetting vet(std::span<const std::byte> bytes) noexcept;
 
 }  // namespace ceymail::fastcgi
