@@ -108,9 +108,13 @@ $(OUT)/tests/%.o: tests/%.cpp
 
 # --- what `make run` and `make check` stand on -------------------------------------------------------------------
 
-.PHONY: dependencies-build dependencies-run dependencies-check
-dependencies-build dependencies-run dependencies-check: dependencies-%:
-	@deploy/dependencies/install $(if $(filter build,$*),build,$(if $(filter run,$*),build run,build run check))
+dependencies_of = $(or $(dependencies_of_$1),$1)
+dependencies_of_run := build run
+dependencies_of_check := build run check
+
+.PHONY: dependencies-build dependencies-run dependencies-check dependencies-lint
+dependencies-build dependencies-run dependencies-check dependencies-lint: dependencies-%:
+	@deploy/dependencies/install $(call dependencies_of,$*)
 
 .PHONY: run check clean
 run: dependencies-run ## a miniature mail server with the responder in front; ONCE=1 prints one scrape and ends
@@ -120,6 +124,13 @@ run: dependencies-run ## a miniature mail server with the responder in front; ON
 check: dependencies-check ## builds, runs all tests, ends with `N passed, N failed`
 	@$(MAKE) --no-print-directory -j$$(nproc) programs tests
 	@tests/run $(OUT) $(TEST_KINDS)
+
+.PHONY: lint format
+lint: dependencies-lint ## which room includes which, the layout of the code, the shell scripts
+	@tests/lint
+
+format: dependencies-lint ## lays out the code
+	clang-format-19 -i $$(git ls-files '*.cpp' '*.hpp')
 
 clean: ## removes what was built
 	rm -rf $(BUILD)
