@@ -45,10 +45,23 @@ public:
     // "/run/mysqld/mysqld.sock" or "host:port", for messages.
     [[nodiscard]] std::string where() const;
 
+    // False before the first call, after close() and after an error that ended the session.
+    [[nodiscard]] bool connected() const noexcept;
+
 private:
     friend class Statement;
     struct State;
     std::unique_ptr<State> m_state;
 };
+
+// Does `attempt`, which returns a Result; once more on a new session when the one it was given had ended while it
+// lay idle (the server restarted, or was told to KILL it). Only for what may be done twice.
+template <class Attempt>
+auto with_one_reconnect(const Connection& connection, Attempt attempt) {
+    const bool may_have_ended = connection.connected();
+    auto result = attempt();
+    if (result || !may_have_ended || result.error().kind != util::ErrorKind::unavailable) return result;
+    return attempt();
+}
 
 }  // namespace ceymail::database

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+// Session: Connector/C's non-blocking calls, driven by poll(2).
+#include "ceymail/database/session.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+
+#include <fcntl.h>
+#include <mariadb/errmsg.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ceymail/database/server_error.hpp"
+#include "ceymail/util/fd.hpp"
+
+namespace ceymail::database {
+namespace {
+
+// The default of 60 KiB is little for what a TLS handshake and name resolution do on it. Only touched pages count.
+constexpr std::size_t k_coroutine_stack = 256 * 1024;
+constexpr unsigned long k_largest_packet = 1024 * 1024;
+constexpr unsigned k_farewell_timeout_seconds = 1;
+
+// A server's own defaults must not change what our statements mean. UTC: times are stored so.
+constexpr const char* k_session_settings =
+    "SET SESSION autocommit = 1, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
+
+// A hostile server could else ask the client to load whatever plugin lies about, or to send the password in clear.
+constexpr const char* k_authentication = "mysql_native_password,client_ed25519,parsec";
+
+// The library passes over a file that it cannot read, and does not mind who else can.
+util::Result<void> check_option_file(const std::filesystem::path& file) {
+    const util::Fd opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    struct stat status{};
+    if (!opened || ::fstat(opened.get(), &status) != 0)
+        return util::fail_errno(errno, "cannot read database_option_file " + file.string(),
+                                "it must be readable by the user that connects");
+    if (!S_ISREG(status.st_mode))
+        return util::fail(util::ErrorKind::invalid, "database_option_file " + file.string() + " is no regular file");
+    if ((status.st_mode & (S_IRWXO | S_IWGRP)) != 0)
+        return util::fail(util::ErrorKind::denied, "database_option_file " + file.string() +
+                                                       " holds a password but is open to others; run: chmod 600 " +
+                                                       file.string());
+    return {};
+}
+
+short poll_events(int awaited) noexcept {
+    int events = 0;
+    if ((awaited & MYSQL_WAIT_READ) != 0) events |= POLLIN;
+    if ((awaited & MYSQL_WAIT_WRITE) != 0) events |= POLLOUT;
+    if ((awaited & MYSQL_WAIT_EXCEPT) != 0) events |= POLLPRI;
+    return static_cast<short>(events);
+}
+
+int occurred(int awaited, short revents) noexcept {
+    // An error or a hang-up is for the library to find out: by the read or the write that it waits to do.
+    if ((revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) return awaited & ~MYSQL_WAIT_TIMEOUT;
+    int events = 0;
+    if ((revents & POLLIN) != 0) events |= MYSQL_WAIT_READ;
+    if ((revents & POLLOUT) != 0) events |= MYSQL_WAIT_WRITE;
+    if ((revents & POLLPRI) != 0) events |= MYSQL_WAIT_EXCEPT;
+    return events;
+}
+
+}  // namespace
+
+std::string where_is(const Address& address) {
+    return address.host.empty() ? address.socket.string() : address.host + ":" + std::to_string(address.port);
+}
+
+Session::Session(std::string where) : m_where(std::move(where)) {
+    // Not left to mysql_init(), which does it without a lock.
+    static const bool s_ready = mysql_server_init(0, nullptr, nullptr) == 0;
+    m_mysql = s_ready ? mysql_init(nullptr) : nullptr;
+    if (m_mysql == nullptr) throw std::bad_alloc();
+}
+
+Session::~Session() { mysql_close(m_mysql); }
+
+util::Result<std::unique_ptr<Session>> Session::open(const Address& address, util::BootTime deadline) {
+    auto session = std::make_unique<Session>(where_is(address));
+    if (auto set = session->set_options(address, deadline); !set) return std::unexpected(std::move(set.error()));
+    if (auto connected = session->connect(address, deadline); !connected)
+        return std::unexpected(std::move(connected.error()));
+    return session;
+}
+
+util::Result<void> Session::set_options(const Address& address, util::BootTime deadline) {
+    constexpr unsigned k_off = 0;
+    const auto connect_seconds = static_cast<unsigned>(std::max(1, util::remaining_ms(deadline) / 1000 + 1));
+    bool failed = mysql_options(m_mysql, MYSQL_OPT_NONBLOCK, &k_coroutine_stack) != 0;
+    failed |= mysql_options(m_mysql, MYSQL_OPT_LOCAL_INFILE, &k_off) != 0;
+    failed |= mysql_options(m_mysql, MYSQL_OPT_CONNECT_TIMEOUT, &connect_seconds) != 0;
+    failed |= mysql_options(m_mysql, MYSQL_OPT_WRITE_TIMEOUT, &k_farewell_timeout_seconds) != 0;
+    failed |= mysql_options(m_mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &k_largest_packet) != 0;
+    failed |= mysql_options(m_mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4") != 0;
+    failed |= mysql_options(m_mysql, MYSQL_INIT_COMMAND, k_session_settings) != 0;
+    failed |= mysql_options(m_mysql, MARIADB_OPT_RESTRICTED_AUTH, k_authentication) != 0;
+    if (failed) return failure("setting the client library's options");
+    if (address.option_file.empty()) return {};
+    if (auto checked = check_option_file(address.option_file); !checked) return checked;
+    failed |= mysql_options(m_mysql, MYSQL_READ_DEFAULT_FILE, address.option_file.c_str()) != 0;
+    failed |= mysql_options(m_mysql, MYSQL_READ_DEFAULT_GROUP, "client") != 0;
+    if (failed) return failure("setting the client library's options");
+    return {};
+}
+
+// Host and socket are always given, so that nothing in an option file can lead elsewhere.
+// BUGS: a database_host that is a name is looked up by the library without a deadline; an address is not.
+util::Result<void> Session::connect(const Address& address, util::BootTime deadline) {
+    constexpr std::string_view k_doing = "connecting";
+    if (auto timely = in_time(k_doing, deadline); !timely) return timely;
+    const bool local = address.host.empty();
+    MYSQL* const connected = call(mysql_real_connect_start, mysql_real_connect_cont, deadline, m_mysql,
+                                  local ? "localhost" : address.host.c_str(), address.user.c_str(),
+                                  static_cast<const char*>(nullptr), static_cast<const char*>(nullptr),
+                                  local ? 0U : unsigned{address.port}, local ? address.socket.c_str() : nullptr, 0UL);
+    if (connected == nullptr) return failure(k_doing);
+    ::fcntl(mysql_get_socket(m_mysql), F_SETFD, FD_CLOEXEC);
+    return {};
+}
+
+int Session::await(int awaited, util::BootTime deadline) noexcept {
+    for (;;) {
+        const int socket = mysql_get_socket(m_mysql);
+        const int left_ms = util::remaining_ms(deadline);
+        pollfd event{socket, poll_events(awaited), 0};
+        const int ready = m_overdue || left_ms == 0 ? 0 : ::poll(&event, 1, left_ms);
+        if (ready > 0) return occurred(awaited, event.revents);
+        if (ready < 0 && errno == EINTR) continue;
+        if (ready == 0 && !m_overdue && util::remaining_ms(deadline) > 0) continue;  // remaining_ms() has a cap
+        m_overdue = true;
+        m_usable = false;
+        ::shutdown(socket, SHUT_RDWR);
+        return MYSQL_WAIT_TIMEOUT;
+    }
+}
+
+util::Result<void> Session::in_time(std::string_view doing, util::BootTime deadline) const {
+    if (util::remaining_ms(deadline) > 0) return {};
+    return std::unexpected(no_answer_in_time(m_where, doing));
+}
+
+std::unexpected<util::Error> Session::failure(std::string_view doing, MYSQL_STMT* statement) {
+    if (m_overdue) return std::unexpected(no_answer_in_time(m_where, doing));
+    const unsigned code = statement != nullptr ? mysql_stmt_errno(statement) : mysql_errno(m_mysql);
+    if (ends_session(code)) m_usable = false;
+    const char* const words = statement != nullptr ? mysql_stmt_error(statement) : mysql_error(m_mysql);
+    return std::unexpected(server_error(m_where, doing, code, words));
+}
+
+}  // namespace ceymail::database

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// TokenReader: two statements on metrics_tokens.
+#include "ceymail/database/token_reader.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "ceymail/database/identifier.hpp"
+#include "ceymail/database/statement.hpp"
+
+namespace ceymail::database {
+namespace {
+
+constexpr std::string_view k_reading = "reading the active token";
+constexpr const char* k_noting = "noting the token's last use";
+
+util::Result<std::optional<TokenRow>> to_token(const std::vector<Row>& rows) {
+    if (rows.empty()) return std::nullopt;
+    const auto id = to_number(rows.front()[0], k_reading);
+    if (!id) return std::unexpected(id.error());
+    const Cell& digest = rows.front()[1];
+    TokenRow token{*id, {}};
+    if (!digest || digest->size() != token.digest.size())
+        return util::fail(util::ErrorKind::internal,
+                          "token_sha256 of the active row in metrics_tokens is not 32 bytes; make a new token with: "
+                          "ceymail-token generate");
+    std::ranges::copy(*digest, token.digest.begin());
+    return token;
+}
+
+}  // namespace
+
+struct TokenReader::State {
+    State(Address address, const std::string& table)
+        : connection(std::move(address)),
+          select(connection, "SELECT id, token_sha256 FROM " + table + " WHERE active = 1", std::string(k_reading)),
+          limit_lock_wait(connection, "SET SESSION innodb_lock_wait_timeout = 1", k_noting),
+          update(connection, "UPDATE " + table + " SET last_used_at = UTC_TIMESTAMP() WHERE id = ?", k_noting) {}
+
+    util::Result<void> touch(std::uint64_t id, util::BootTime deadline) {
+        if (auto limited = limit_lock_wait.run(deadline); !limited) return std::unexpected(limited.error());
+        const std::array<Parameter, 1> parameters{id};
+        if (auto updated = update.run(parameters, deadline); !updated) return std::unexpected(updated.error());
+        return {};
+    }
+
+    Connection connection;  // before the statements, which refer to it
+    Statement select;
+    Statement limit_lock_wait;
+    Statement update;
+};
+
+TokenReader::TokenReader(Address address, const std::string& dashboard_schema)
+    : m_state(std::make_unique<State>(std::move(address), quote_name(dashboard_schema) + ".metrics_tokens")) {}
+TokenReader::TokenReader(TokenReader&&) noexcept = default;
+TokenReader::~TokenReader() = default;
+
+util::Result<std::optional<TokenRow>> TokenReader::active(util::BootTime deadline) {
+    const auto outcome = with_one_reconnect(m_state->connection, [&] { return m_state->select.run(deadline); });
+    if (!outcome) return std::unexpected(outcome.error());
+    return to_token(outcome->rows);
+}
+
+util::Result<void> TokenReader::touch(std::uint64_t id, util::BootTime deadline) {
+    return with_one_reconnect(m_state->connection, [&] { return m_state->touch(id, deadline); });
+}
+
+}  // namespace ceymail::database
