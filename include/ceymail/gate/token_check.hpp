@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string_view>
 
 #include "ceymail/gate/verified_token.hpp"
 #include "ceymail/util/clock.hpp"
@@ -32,7 +33,7 @@ enum class TokenStanding {
 
 struct TokenVerdict {
     TokenStanding standing = TokenStanding::unknown;
-    std::uint64_t token_id = 0;            // with valid
+    std::uint64_t token_id = 0;                 // with valid
     std::optional<util::Error> database_error;  // with valid_stale and unknown
 };
 
@@ -42,9 +43,16 @@ public:
     TokenCheck(VerifiedToken verified, std::chrono::seconds grace, ActiveTokenSource source);
 
     // `token` is foreign and secret; only its SHA-256 is compared, in constant time, whatever the outcome.
+    // Every answer of the database also sets right what is remembered for the grace: a right token is remembered
+    // anew, and what is no longer active is forgotten. A row revoked by hand in SQL (with ceymail-token it is
+    // forgotten at once) can thus pass during an outage only if nobody asked between the change and the outage,
+    // and then for no longer than the grace.
+    // Throws nothing of its own; what the source throws passes through.
     [[nodiscard]] TokenVerdict check(std::string_view token, util::BootTime deadline);
 
 private:
+    [[nodiscard]] TokenVerdict without_database(const util::Digest& presented, util::Error error);
+
     VerifiedToken m_verified;
     std::chrono::seconds m_grace;
     ActiveTokenSource m_source;

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/gate/token_check.hpp"
+
+#include <utility>
+
+namespace ceymail::gate {
+namespace {
+
+bool is_out_of_reach(const util::Error& error) noexcept {
+    return error.kind == util::ErrorKind::unavailable || error.kind == util::ErrorKind::timed_out;
+}
+
+TokenVerdict judge(const util::Digest& presented, const std::optional<ActiveToken>& active) noexcept {
+    // With no active token the comparison runs all the same, so that time does not tell that there is none.
+    const bool same = util::equal_in_constant_time(presented, active.value_or(ActiveToken{}).digest);
+    if (!same || !active) return {.standing = TokenStanding::wrong, .token_id = 0, .database_error = {}};
+    return {.standing = TokenStanding::valid, .token_id = active->id, .database_error = {}};
+}
+
+}  // namespace
+
+TokenCheck::TokenCheck(VerifiedToken verified, std::chrono::seconds grace, ActiveTokenSource source)
+    : m_verified(verified), m_grace(grace), m_source(std::move(source)) {}
+
+TokenVerdict TokenCheck::check(std::string_view token, util::BootTime deadline) {
+    const auto presented = util::sha256(token);
+    const auto epoch = m_verified.epoch();  // before the question, see VerifiedToken
+    auto answer = m_source(deadline);
+    if (!answer) return without_database(presented, std::move(answer.error()));
+
+    const auto verdict = judge(presented, *answer);
+    if (verdict.standing == TokenStanding::valid)
+        m_verified.remember(presented, epoch);
+    else
+        m_verified.forget_unless(*answer ? std::optional((*answer)->digest) : std::nullopt, epoch);
+    return verdict;
+}
+
+TokenVerdict TokenCheck::without_database(const util::Digest& presented, util::Error error) {
+    const bool passes = is_out_of_reach(error) && m_verified.within_grace(presented, m_grace);
+    return {.standing = passes ? TokenStanding::valid_stale : TokenStanding::unknown,
+            .token_id = 0,
+            .database_error = std::move(error)};
+}
+
+}  // namespace ceymail::gate

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+// VerifiedToken: what the grace remembers, and how a revocation makes it forget.
+#include <chrono>
+#include <memory>
+
+#include <boost/test/unit_test.hpp>
+
+#include "ceymail/gate/verified_token.hpp"
+
+namespace {
+
+using namespace ceymail;
+using namespace ceymail::gate;
+using namespace std::chrono_literals;
+
+util::BootTime hands;
+util::BootTime turned() noexcept { return hands; }
+
+struct Fixture {
+    Fixture() {
+        init_verified_lock(*storage);
+        hands = util::BootTime{1000s};
+    }
+    std::unique_ptr<VerifiedStorage> storage = std::make_unique<VerifiedStorage>();
+    VerifiedToken verified{*storage, turned};
+    util::Digest mine = util::sha256("mine");
+    util::Digest other = util::sha256("other");
+};
+
+BOOST_FIXTURE_TEST_SUITE(verified_token, Fixture)
+
+BOOST_AUTO_TEST_CASE(remembers_nothing_at_first) {
+    BOOST_TEST(!verified.within_grace(mine, 300s));
+    BOOST_TEST(!verified.within_grace(util::Digest{}, 300s));
+}
+
+BOOST_AUTO_TEST_CASE(accepts_only_the_digest_remembered_last) {
+    verified.remember(other, verified.epoch());
+    verified.remember(mine, verified.epoch());
+    BOOST_TEST(verified.within_grace(mine, 300s));
+    BOOST_TEST(!verified.within_grace(other, 300s));
+    for (std::size_t i = 0; i < mine.size(); ++i) {
+        auto near = mine;
+        near[i] ^= 1;
+        BOOST_TEST(!verified.within_grace(near, 300s), i);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(accepts_it_until_the_grace_is_over) {
+    verified.remember(mine, verified.epoch());
+    hands += 300s;
+    BOOST_TEST(verified.within_grace(mine, 300s));
+    hands += 1ns;
+    BOOST_TEST(!verified.within_grace(mine, 300s));
+}
+
+BOOST_AUTO_TEST_CASE(a_grace_of_zero_is_none) {
+    verified.remember(mine, verified.epoch());
+    BOOST_TEST(!verified.within_grace(mine, 0s));
+}
+
+BOOST_AUTO_TEST_CASE(a_time_in_the_future_does_not_count) {
+    verified.remember(mine, verified.epoch());
+    hands -= 1s;
+    BOOST_TEST(!verified.within_grace(mine, 300s));
+    BOOST_TEST(!plausible(*storage, hands));
+    BOOST_TEST(plausible(*storage, hands + 1s));
+}
+
+BOOST_AUTO_TEST_CASE(what_was_asked_before_a_clear_is_dropped) {
+    const auto before = verified.epoch();
+    verified.clear();
+    verified.remember(mine, before);
+    BOOST_TEST(!verified.within_grace(mine, 300s));
+    verified.remember(mine, verified.epoch());
+    BOOST_TEST(verified.within_grace(mine, 300s));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_dropped_leaves_what_is_newer) {
+    const auto before = verified.epoch();
+    verified.clear();
+    verified.remember(mine, verified.epoch());
+    verified.remember(other, before);
+    BOOST_TEST(verified.within_grace(mine, 300s));
+}
+
+BOOST_AUTO_TEST_CASE(a_clear_forgets_and_wipes) {
+    verified.remember(mine, verified.epoch());
+    verified.clear();
+    BOOST_TEST(!verified.within_grace(mine, 300s));
+    for (const auto& byte : storage->digest) BOOST_TEST(byte == 0);
+}
+
+// A responder that was stopped between looking at the epoch and writing leaves the old epoch beside its digest.
+BOOST_AUTO_TEST_CASE(what_is_written_late_under_an_old_epoch_does_not_count) {
+    verified.remember(mine, verified.epoch());
+    ++storage->epoch;
+    BOOST_TEST(!verified.within_grace(mine, 300s));
+}
+
+BOOST_AUTO_TEST_CASE(a_clear_needs_no_lock) {
+    verified.remember(mine, verified.epoch());
+    const auto before = verified.epoch();
+    pthread_mutex_lock(&storage->lock);
+    verified.clear();
+    pthread_mutex_unlock(&storage->lock);
+    BOOST_TEST(verified.epoch() > before);
+    BOOST_TEST(!verified.within_grace(mine, 300s));
+}
+
+BOOST_AUTO_TEST_CASE(forgets_what_the_database_no_longer_knows) {
+    struct Answer {
+        const char* label;
+        std::optional<util::Digest> active;
+        bool still_remembered;
+    };
+    for (const auto& answer :
+         {Answer{"the same", mine, true}, Answer{"another", other, false}, Answer{"none", std::nullopt, false}}) {
+        verified.remember(mine, verified.epoch());
+        verified.forget_unless(answer.active, verified.epoch());
+        BOOST_TEST(verified.within_grace(mine, 300s) == answer.still_remembered, answer.label);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_of_an_old_epoch_forgets_nothing) {
+    const auto before = verified.epoch();
+    verified.clear();
+    verified.remember(mine, verified.epoch());
+    verified.forget_unless(other, before);
+    BOOST_TEST(verified.within_grace(mine, 300s));
+}
+
+BOOST_AUTO_TEST_CASE(forgetting_also_drops_what_is_under_way) {
+    const auto asked = verified.epoch();
+    verified.forget_unless(std::nullopt, verified.epoch());
+    verified.remember(mine, asked);
+    BOOST_TEST(!verified.within_grace(mine, 300s));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
