@@ -27,7 +27,8 @@ std::chrono::nanoseconds answer_time(std::string_view scrape_timeout) noexcept {
     const auto asked = parse_seconds(scrape_timeout);
     if (!asked) return k_longest_answer;
     // Cut in floating point: a time-out of 1e300 s does not fit into nanoseconds.
-    const auto wanted = std::clamp(Seconds(*asked) - Seconds(k_way_back), Seconds(k_shortest_answer), Seconds(k_longest_answer));
+    const auto wanted =
+        std::clamp(Seconds(*asked) - Seconds(k_way_back), Seconds(k_shortest_answer), Seconds(k_longest_answer));
     return std::chrono::duration_cast<std::chrono::nanoseconds>(wanted);
 }
 
