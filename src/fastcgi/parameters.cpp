@@ -3,37 +3,54 @@
 
 #include <openssl/crypto.h>
 
-#include <string>
-#include <utility>
+#include <array>
+#include <bitset>
+#include <span>
+#include <string_view>
 
 namespace ceymail::fastcgi {
 namespace {
 
-void read_parameter(std::string_view name, char* value, std::size_t size, Request& request) {
-    const std::string_view text(value, size);
-    const auto keep_first = [&](std::string& field) {
-        if (field.empty()) field = text;
-    };
-    if (name == "REQUEST_METHOD") keep_first(request.method);
-    if (name == "REQUEST_URI") keep_first(request.uri);
-    if (name == "REMOTE_ADDR") keep_first(request.remote_addr);
-    if (name == "HTTP_X_PROMETHEUS_SCRAPE_TIMEOUT_SECONDS") keep_first(request.scrape_timeout);
-    if (name == "HTTP_AUTHORIZATION") {
-        if (request.authorization.empty()) request.authorization = util::Secret(text);
-        OPENSSL_cleanse(value, size);
-    }
+struct Parameter {
+    std::string_view name;
+    void (*store)(Request& request, std::span<char> value);
+};
+
+template <std::string Request::* field>
+void store_text(Request& request, std::span<char> value) {
+    (request.*field).assign(value.data(), value.size());
 }
+
+void store_authorization(Request& request, std::span<char> value) {
+    request.authorization = util::Secret({value.data(), value.size()});
+    OPENSSL_cleanse(value.data(), value.size());
+}
+
+constexpr std::array k_parameters = {
+    Parameter{"REQUEST_METHOD", store_text<&Request::method>},
+    Parameter{"REQUEST_URI", store_text<&Request::uri>},
+    Parameter{"REMOTE_ADDR", store_text<&Request::remote_addr>},
+    Parameter{"HTTP_AUTHORIZATION", store_authorization},
+    Parameter{"HTTP_X_PROMETHEUS_SCRAPE_TIMEOUT_SECONDS", store_text<&Request::scrape_timeout>},
+};
 
 }  // namespace
 
-void read_parameters(char** environment, Request& request) {
-    if (environment == nullptr) return;
-    for (char** entry = environment; *entry != nullptr; ++entry) {
+Request read_parameters(char** environment) {
+    Request request;
+    std::bitset<k_parameters.size()> seen;
+    for (char** entry = environment; entry != nullptr && *entry != nullptr; ++entry) {
         const std::string_view text(*entry);
-        const auto equals = text.find('=');
-        if (equals == std::string_view::npos) continue;
-        read_parameter(text.substr(0, equals), *entry + equals + 1, text.size() - equals - 1, request);
+        const std::string_view name = text.substr(0, text.find('='));
+        if (name.size() == text.size()) continue;
+        for (std::size_t i = 0; i < k_parameters.size(); ++i) {
+            if (name != k_parameters[i].name) continue;
+            request.malformed = request.malformed || seen[i];
+            seen[i] = true;
+            k_parameters[i].store(request, {*entry + name.size() + 1, text.size() - name.size() - 1});
+        }
     }
+    return request;
 }
 
 }  // namespace ceymail::fastcgi

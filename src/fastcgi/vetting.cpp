@@ -2,11 +2,8 @@
 #include "ceymail/fastcgi/vetting.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
-#include <string_view>
 
-#include "ceymail/fastcgi/parameters.hpp"
 #include "ceymail/fastcgi/record.hpp"
 
 namespace ceymail::fastcgi {
@@ -36,7 +33,6 @@ public:
     }
 
     [[nodiscard]] bool between_parameters() const { return m_step == Step::name_length && m_length_octets == 0; }
-    [[nodiscard]] bool ambiguous() const { return m_ambiguous; }
 
 private:
     enum class Step { name_length, value_length, name, value };
@@ -45,7 +41,7 @@ private:
     bool advance(Bytes& piece) {
         switch (m_step) {
             case Step::name_length:
-                return !take_length(piece, m_name_size) || start_value_length();
+                return !take_length(piece, m_name_left) || start_value_length();
             case Step::value_length:
                 return !take_length(piece, m_value_left) || start_name();
             case Step::name:
@@ -71,25 +67,20 @@ private:
 
     bool start_value_length() {
         m_step = Step::value_length;
-        return m_name_size >= 1 && m_name_size <= k_max_name;
+        return m_name_left >= 1 && m_name_left <= k_max_name;
     }
 
     bool start_name() {
         m_step = Step::name;
-        m_name_taken = 0;
         return m_value_left <= k_max_value && ++m_count <= k_max_parameters;
     }
 
     bool take_name(Bytes& piece) {
-        const Bytes part = piece.first(std::min(piece.size(), m_name_size - m_name_taken));
+        const Bytes part = piece.first(std::min(piece.size(), m_name_left));
         if (contains(part, '=') || contains(part, '\0')) return false;
-        std::memcpy(m_name.data() + m_name_taken, part.data(), part.size());
-        m_name_taken += part.size();
+        m_name_left -= part.size();
         piece = piece.subspan(part.size());
-        if (m_name_taken == m_name_size) {
-            note_name({m_name.data(), m_name_size});
-            m_step = m_value_left == 0 ? Step::name_length : Step::value;
-        }
+        if (m_name_left == 0) m_step = m_value_left == 0 ? Step::name_length : Step::value;
         return true;
     }
 
@@ -102,23 +93,11 @@ private:
         return true;
     }
 
-    void note_name(std::string_view name) {
-        for (std::size_t i = 0; i < k_parameters_read.size(); ++i) {
-            if (name != k_parameters_read[i]) continue;
-            m_ambiguous = m_ambiguous || m_seen[i];
-            m_seen[i] = true;
-        }
-    }
-
     Step m_step = Step::name_length;
     unsigned m_length_octets = 0;  // still to come of the length that is being read
-    std::size_t m_name_size = 0;
-    std::size_t m_name_taken = 0;
+    std::size_t m_name_left = 0;
     std::size_t m_value_left = 0;
     std::size_t m_count = 0;
-    bool m_ambiguous = false;
-    std::array<bool, k_parameters_read.size()> m_seen{};
-    std::array<char, k_max_name> m_name;  // a name may be cut over several records
 };
 
 // Goes from record to record; each step says what comes of the request when nothing else does.
@@ -126,7 +105,6 @@ class RequestScanner {
 public:
     Vetting scan(Bytes bytes) {
         m_result.verdict = scan_records(bytes);
-        m_result.ambiguous = m_parameters.ambiguous();
         return m_result;
     }
 

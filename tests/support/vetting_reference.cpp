@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "support/vetting_reference.hpp"
 
-#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -30,7 +28,6 @@ struct Reader {
 struct Pairs {
     bool bad = false;
     bool cut = false;
-    std::map<std::string, int> names;
 };
 
 Pairs parse_pairs(std::string_view content) {
@@ -49,7 +46,6 @@ Pairs parse_pairs(std::string_view content) {
         reader.left.remove_prefix(value.size());
         result.bad = name.find('=') != name.npos || (name + value).find('\0') != name.npos;
         result.cut = name.size() < *name_size || value.size() < *value_size;
-        if (name.size() == *name_size) ++result.names[name];
     }
     return result;
 }
@@ -98,11 +94,6 @@ fastcgi::Vetting vet_slowly(std::string_view bytes) {
         if (*type == 4 && *size == 0) wrong = wrong || parse_pairs(content).cut;
     }
     const Pairs pairs = parse_pairs(content);
-    for (const char* name : {"REQUEST_METHOD", "REQUEST_URI", "REMOTE_ADDR", "HTTP_AUTHORIZATION",
-                             "HTTP_X_PROMETHEUS_SCRAPE_TIMEOUT_SECONDS"}) {
-        const auto found = pairs.names.find(name);
-        result.ambiguous = result.ambiguous || (found != pairs.names.end() && found->second > 1);
-    }
     if (wrong || pairs.bad || (!cut && at < bytes.size())) return result;
     result.verdict = cut ? Verdict::incomplete : Verdict::whole;
     return result;

@@ -10,10 +10,12 @@ namespace ceymail::fastcgi {
 // True when the environment is that of a CGI program (GATEWAY_INTERFACE) and fd 0 is no listening socket.
 [[nodiscard]] bool started_as_cgi();
 
-// The request in the environment; HTTP_AUTHORIZATION is removed from the environment.
+// The request in the environment; HTTP_AUTHORIZATION is removed from the environment, and its value wiped.
+// To be called before there is a second thread.
 [[nodiscard]] Request request_from_environment();
 
-// Writes the answer to standard output; false when it could not be written.
+// Writes the answer to standard output; false when it could not be written. A reader that has gone is a SIGPIPE
+// unless the caller ignores that.
 [[nodiscard]] bool write_cgi(const Response& response);
 
 }  // namespace ceymail::fastcgi

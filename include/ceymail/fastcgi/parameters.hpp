@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: MIT
-// The few CGI parameters that are read, and the Request that is made of them. RFC 3875 4.1.
+// Makes a Request of the few CGI parameters that are read. RFC 3875 4.1.
 #pragma once
-
-#include <array>
-#include <string_view>
 
 #include "ceymail/fastcgi/request.hpp"
 
 namespace ceymail::fastcgi {
 
-inline constexpr std::array<std::string_view, 5> k_parameters_read = {
-    "REQUEST_METHOD", "REQUEST_URI", "REMOTE_ADDR", "HTTP_AUTHORIZATION", "HTTP_X_PROMETHEUS_SCRAPE_TIMEOUT_SECONDS"};
-
-// `environment`: "NAME=value" strings up to a null pointer, foreign; null for none. The first of a name counts.
-// Copies what is read into `request` and wipes the value of HTTP_AUTHORIZATION where it stood.
-void read_parameters(char** environment, Request& request);
+// `environment`: "NAME=value" strings up to a null pointer, foreign; null for none. Reads what Request has, and wipes
+// the value of HTTP_AUTHORIZATION where it stood. One of these given twice makes the request malformed: nobody can
+// say which of the two was meant. Others may come twice, as they do where fastcgi_params is included twice.
+[[nodiscard]] Request read_parameters(char** environment);
 
 }  // namespace ceymail::fastcgi

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Numbers of the FastCGI protocol that this program meets. FastCGI Specification 1.0, 8.
+// The records of the FastCGI protocol that this program reads and writes. FastCGI Specification 1.0, 3 and 8.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 namespace ceymail::fastcgi {
 
@@ -15,11 +17,13 @@ inline constexpr std::uint16_t k_role_responder = 1;
 
 enum class RecordType : std::uint8_t {
     begin_request = 1,
-    abort_request = 2,
     end_request = 3,
     params = 4,
     standard_input = 5,
     standard_output = 6,
 };
+
+// Appends the whole answer: `text` as STDOUT, its end, and END_REQUEST (complete, status 0).
+void append_answer(std::uint16_t request_id, std::string_view text, std::string& out);
 
 }  // namespace ceymail::fastcgi

@@ -11,20 +11,24 @@
 
 namespace ceymail::fastcgi {
 
-// One per worker process, one thread. The only code that knows libfcgi.
+// One per worker process, one thread. The only code that knows libfcgi, which reads the parameters; accepting,
+// waiting and writing are done here, because libfcgi has no time-outs.
 // A peer has 2 s in all to send its request and 2 s to take the answer; then it is dropped. A malformed request is
 // answered 400 by the responder itself where its id is known, and dropped else; `refused` is told of both, so that
-// they are counted. Running out of descriptors backs off and goes on. One connection carries one request.
+// they are counted. A peer that leaves or is too slow before its request is whole is dropped without a word.
+// Running out of descriptors slows down and goes on. One connection carries one request.
 class Responder {
 public:
     // `listener`: a listening stream socket, kept open by the caller; it is made non-blocking. `stop_fd` readable:
-    // no further request is accepted.
+    // no further request is accepted. Throws std::system_error when the sockets cannot be waited on.
+    // libfcgi handles SIGPIPE and SIGUSR1 from now on, unless they were handled or ignored before.
     Responder(int listener, int stop_fd);
     ~Responder();
     Responder(const Responder&) = delete;
     Responder& operator=(const Responder&) = delete;
 
-    // Waits for the next request worth an answer; no value when asked to stop.
+    // Waits for the next request worth an answer; no value when asked to stop. Throws std::system_error when the
+    // listener is broken. A request that is not answered before the next call is dropped.
     [[nodiscard]] std::optional<Request> next(const std::function<void(int status)>& refused);
 
     // Sends the answer to the request of the last next() and ends the connection. A peer that has gone is no error.

@@ -23,7 +23,6 @@ enum class Verdict {
 struct Vetting {
     Verdict verdict = Verdict::incomplete;
     std::uint16_t request_id = 0;  // from BEGIN_REQUEST, 0 before it is known: with it a refusal can be answered
-    bool ambiguous = false;        // a parameter of k_parameters_read came twice; of others the first counts
 };
 
 // Pure. `bytes`: all that has arrived on the connection so far, foreign.

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// Acceptor: waits for the next connection on the listening socket, or for the word to stop.
+#pragma once
+
+#include <optional>
+
+#include "ceymail/util/clock.hpp"
+#include "ceymail/util/fd.hpp"
+
+namespace ceymail::fastcgi {
+
+// One per worker process, one thread; several processes may have one on the same listener, of which one wakes for a
+// connection. The constructor throws std::system_error where there is nothing to wait on.
+class Acceptor {
+public:
+    // Both are kept open by the caller. The listener is made non-blocking.
+    Acceptor(int listener, int stop_fd);
+
+    // A non-blocking, close-on-exec connection; none once stop_fd is readable. Out of descriptors it serves one
+    // connection at a time on the spare one, and pauses where even that is taken. Throws std::system_error when the
+    // listener is none any more.
+    [[nodiscard]] std::optional<util::Fd> next();
+
+private:
+    [[nodiscard]] bool wait_for_connection();
+    void give_way();
+
+    int m_listener;
+    int m_stop_fd;
+    util::Fd m_epoll;
+    util::Fd m_spare;
+    util::BootTime m_warn_again{};
+};
+
+}  // namespace ceymail::fastcgi

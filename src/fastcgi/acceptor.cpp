@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/fastcgi/acceptor.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+
+#include "ceymail/util/log.hpp"
+
+namespace ceymail::fastcgi {
+namespace {
+
+constexpr int k_pause_ms = 100;
+constexpr std::chrono::minutes k_between_warnings{1};
+
+[[noreturn]] void throw_errno(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
+
+void watch(int epoll, int fd, std::uint32_t events) {
+    epoll_event event{.events = events, .data = {.fd = fd}};
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) throw_errno("cannot wait on the listening socket");
+}
+
+util::Fd open_spare() { return util::Fd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+bool out_of_descriptors(int error) { return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM; }
+
+bool no_listener(int error) {
+    return error == EBADF || error == EINVAL || error == ENOTSOCK || error == EOPNOTSUPP || error == EFAULT;
+}
+
+}  // namespace
+
+Acceptor::Acceptor(int listener, int stop_fd)
+    : m_listener(listener), m_stop_fd(stop_fd), m_epoll(epoll_create1(EPOLL_CLOEXEC)), m_spare(open_spare()) {
+    const int flags = fcntl(listener, F_GETFL);
+    if (flags < 0 || fcntl(listener, F_SETFL, flags | O_NONBLOCK) != 0) throw_errno("cannot use the listening socket");
+    // Exclusive: a connection wakes one of the workers, not all of them.
+    watch(m_epoll.get(), listener, EPOLLIN | EPOLLEXCLUSIVE);
+    watch(m_epoll.get(), stop_fd, EPOLLIN);
+}
+
+std::optional<util::Fd> Acceptor::next() {
+    if (!m_spare) m_spare = open_spare();
+    while (wait_for_connection()) {
+        util::Fd connection(accept4(m_listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        if (connection) return connection;
+        if (no_listener(errno)) throw_errno("cannot accept on the listening socket");
+        // All else is a connection that has gone again, or that another worker was quicker to take.
+        if (out_of_descriptors(errno)) give_way();
+    }
+    return std::nullopt;
+}
+
+// False when asked to stop.
+bool Acceptor::wait_for_connection() {
+    std::array<epoll_event, 2> events{};
+    const int count = epoll_wait(m_epoll.get(), events.data(), static_cast<int>(events.size()), -1);
+    if (count < 0 && errno != EINTR) throw_errno("cannot wait for connections");
+    for (int i = 0; i < count; ++i) {
+        if (events[static_cast<std::size_t>(i)].data.fd == m_stop_fd) return false;
+    }
+    return true;
+}
+
+// A connection that is left waiting wakes us again at once, so do not go round without having changed anything.
+void Acceptor::give_way() {
+    if (const auto now = util::BootClock::now(); now >= m_warn_again) {
+        m_warn_again = now + k_between_warnings;
+        util::log(util::LogLevel::warning,
+                  "out of file descriptors or memory for connections: requests are served more slowly; raise "
+                  "LimitNOFILE= or fs.file-max, or look for what leaks them");
+    }
+    if (m_spare) return m_spare.reset();
+    pollfd stop{.fd = m_stop_fd, .events = POLLIN, .revents = 0};
+    poll(&stop, 1, k_pause_ms);
+}
+
+}  // namespace ceymail::fastcgi

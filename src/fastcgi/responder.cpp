@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/fastcgi/responder.hpp"
+
+#include <fcgiapp.h>
+#include <openssl/crypto.h>
+
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+#include "ceymail/fastcgi/acceptor.hpp"
+#include "ceymail/fastcgi/connection.hpp"
+#include "ceymail/fastcgi/parameters.hpp"
+#include "ceymail/fastcgi/record.hpp"
+
+namespace ceymail::fastcgi {
+namespace {
+
+constexpr std::chrono::seconds k_patience{2};
+constexpr std::size_t k_libfcgi_buffer = 8192;  // what FCGX_Accept_r() reads at a time, and keeps
+
+// One request inside libfcgi, which here only parses: it neither accepts, nor writes, nor waits for anything, since
+// all that it reads has arrived.
+class ParsedRequest {
+public:
+    explicit ParsedRequest(util::Fd& connection) {
+        FCGX_InitRequest(&m_request, -1, 0);
+        m_request.ipcFd = connection.get();
+        m_request.keepConnection = 1;  // FCGX_Accept_r() begins with ending the request before: spare this connection
+        m_request.detached = 1;        // where it gives up and closes it, it shall not wait for the peer first
+        m_parsed = FCGX_Accept_r(&m_request) == 0;
+        if (!m_parsed) static_cast<void>(connection.release());
+    }
+    ~ParsedRequest() {
+        if (!m_parsed) return;
+        wipe_buffer();
+        FCGX_Free(&m_request, 0);
+    }
+    ParsedRequest(const ParsedRequest&) = delete;
+    ParsedRequest& operator=(const ParsedRequest&) = delete;
+
+    explicit operator bool() const { return m_parsed; }
+    [[nodiscard]] char** parameters() const { return m_request.envp; }
+
+    // Reads the body away. False when the request was cut short: nothing else of libfcgi's tells.
+    bool finish_input() {
+        std::array<char, 4096> ignored;
+        while (FCGX_GetStr(ignored.data(), ignored.size(), m_request.in) == static_cast<int>(ignored.size())) {
+        }
+        return FCGX_GetError(m_request.in) == 0;
+    }
+
+private:
+    // The bytes as they were read, with the token, are in a buffer to which the first member of the stream's private
+    // data points. Wiped only where the public pointers bear that out.
+    void wipe_buffer() {
+        const FCGX_Stream* in = m_request.in;
+        if (in == nullptr || in->data == nullptr) return;
+        unsigned char* buffer = nullptr;
+        std::memcpy(&buffer, in->data, sizeof buffer);
+        const auto begin = reinterpret_cast<std::uintptr_t>(buffer);
+        const auto next = reinterpret_cast<std::uintptr_t>(in->rdNext);
+        if (begin <= next && next <= begin + k_libfcgi_buffer) OPENSSL_cleanse(buffer, next - begin);
+    }
+
+    FCGX_Request m_request{};
+    bool m_parsed = false;
+};
+
+const Response k_malformed = {
+    .status = 400,
+    .headers = {},
+    .body =
+        "This FastCGI request is malformed: connect the web server with the nginx or Apache file of "
+        "ceymail-metrics, and let nobody else have access to the socket.\n",
+};
+
+}  // namespace
+
+struct Responder::State {
+    State(int listener, int stop_fd) : acceptor(listener, stop_fd) {
+        if (FCGX_Init() != 0) throw std::runtime_error("libfcgi cannot be initialised");
+    }
+
+    Acceptor acceptor;
+    Intake intake;
+    util::Fd connection;
+    std::uint16_t request_id = 0;
+    std::string text;     // both kept from request to request for their memory
+    std::string records;  //
+
+    std::optional<Request> take_request(std::size_t size) {
+        ParsedRequest parsed(connection);
+        if (!parsed) return std::nullopt;
+        const bool complete = parsed.finish_input();
+        // The end of a request that libfcgi read in several goes may be left over.
+        if (size > k_libfcgi_buffer) discard_input(connection.get());
+        Request request = read_parameters(parsed.parameters());
+        request.malformed = request.malformed || !complete;
+        return request;
+    }
+
+    void send(const Response& response) {
+        text.clear();
+        records.clear();
+        append_head(response, text);
+        text.append(sent_body(response));
+        append_answer(request_id, text, records);
+        send_all(connection.get(), records, util::BootClock::now() + k_patience);
+        connection.reset();
+    }
+
+    void refuse() {
+        discard_input(connection.get());
+        if (request_id != 0) send(k_malformed);
+        connection.reset();
+    }
+};
+
+Responder::Responder(int listener, int stop_fd) : m_state(std::make_unique<State>(listener, stop_fd)) {}
+Responder::~Responder() = default;
+
+std::optional<Request> Responder::next(const std::function<void(int status)>& refused) {
+    m_state->connection.reset();
+    while (auto connection = m_state->acceptor.next()) {
+        m_state->connection = std::move(*connection);
+        const auto received = m_state->intake.receive(m_state->connection.get(), util::BootClock::now() + k_patience);
+        if (!received) {
+            m_state->connection.reset();
+            continue;
+        }
+        m_state->request_id = received->vetting.request_id;
+        if (received->vetting.verdict == Verdict::malformed) {
+            m_state->refuse();
+            refused(k_malformed.status);
+            continue;
+        }
+        if (auto request = m_state->take_request(received->size)) return request;
+    }
+    return std::nullopt;
+}
+
+void Responder::answer(const Response& response) {
+    if (m_state->connection) m_state->send(response);
+}
+
+}  // namespace ceymail::fastcgi
