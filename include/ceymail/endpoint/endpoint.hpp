@@ -4,41 +4,63 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
 #include "ceymail/config/configuration.hpp"
 #include "ceymail/database/token_reader.hpp"
+#include "ceymail/endpoint/refusal.hpp"
+#include "ceymail/endpoint/trouble.hpp"
 #include "ceymail/fastcgi/request.hpp"
 #include "ceymail/fastcgi/response.hpp"
+#include "ceymail/gate/rate_table.hpp"
 #include "ceymail/gate/segment.hpp"
 #include "ceymail/gate/token_check.hpp"
-#include "ceymail/snapshot/client.hpp"
 #include "ceymail/util/clock.hpp"
 
 namespace ceymail::endpoint {
 
-// One per worker, one thread. The segment outlives it.
+// Replaces `text` by the host's exposition, not older than `not_before` if that can be had by `deadline`; returns
+// when it was taken, BootTime{} where there is none. SnapshotClient::fetch, or a gathering of one's own.
+using SnapshotSource =
+    std::function<util::BootTime(std::string& text, util::BootTime not_before, util::BootTime deadline)>;
+
+// One per worker, one thread. Configuration and segment outlive it.
 class Endpoint {
 public:
-    Endpoint(const config::Configuration& configuration, gate::Segment& segment, snapshot::SnapshotClient snapshots,
+    Endpoint(const config::Configuration& configuration, gate::Segment& segment, SnapshotSource snapshots,
              database::TokenReader tokens, util::ClockFunction clock = util::BootClock::now);
+    Endpoint(const Endpoint&) = delete;
+    Endpoint& operator=(const Endpoint&) = delete;
 
-    // Never throws: whatever goes wrong is a 500 with a line in the log. Counts the answer.
-    [[nodiscard]] fastcgi::Response answer(const fastcgi::Request& request) noexcept;
+    // Never throws: whatever goes wrong is a 500 with a line in the log. Counts the answer. The response is the
+    // endpoint's, good until the next call: its buffers are used again and again.
+    [[nodiscard]] const fastcgi::Response& answer(const fastcgi::Request& request) noexcept;
 
     // What is left to do once the answer is on its way: last_used_at, at most once in 5 s over all workers.
     void settle() noexcept;
 
 private:
+    void decide(const fastcgi::Request& request);
+    void authenticate(const fastcgi::Request& request, const gate::AddressKey& address, util::BootTime start);
+    void serve(const gate::TokenVerdict& verdict, util::BootTime start, util::BootTime deadline);
+    void refuse(const Refusal& refusal);
+    void refuse(const gate::RateDecision& decision);
+    void note(const gate::TokenVerdict& verdict);
+    [[nodiscard]] bool claim_last_used();
+
     const config::Configuration& m_configuration;
     gate::Segment& m_segment;
     gate::RateTable m_rates;
-    snapshot::SnapshotClient m_snapshots;
+    SnapshotSource m_snapshots;
     database::TokenReader m_tokens;
     gate::TokenCheck m_check;
     util::ClockFunction m_clock;
+    fastcgi::Response m_response;
     std::optional<std::uint64_t> m_token_used;
+    Trouble m_checking{"check tokens"};
+    Trouble m_touching{"note when the token was last used"};
 };
 
 }  // namespace ceymail::endpoint

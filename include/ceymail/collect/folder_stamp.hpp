@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// FolderStamp: by what one tells that a folder has not changed since it was read.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <chrono>
+
+namespace ceymail::collect {
+
+// Nanoseconds since the epoch, as file systems stamp them.
+using FileTime = std::chrono::nanoseconds;
+
+// CLOCK_REALTIME_COARSE, the clock that the kernel stamps files with: it advances by ticks of 1 to 10 ms.
+using FileClock = FileTime (*)() noexcept;
+[[nodiscard]] FileTime file_clock_now() noexcept;
+
+// Adding, removing and renaming an entry stamps both times of its folder, inode(7). The change time cannot be set
+// by hand as the modification time can, the two numbers tell a folder that was made anew under the same name.
+struct FolderStamp {
+    dev_t device = 0;
+    ino_t inode = 0;
+    FileTime modified{};
+    FileTime changed{};
+
+    bool operator==(const FolderStamp&) const = default;
+};
+
+[[nodiscard]] FolderStamp stamp_of(const struct stat& status) noexcept;
+
+// Whether the same stamp later on will prove that nothing changed. `before`: the file clock, read before the stamp,
+// and the stamp before the folder. A folder that was changed within the clock's present tick could be changed once
+// more without getting another stamp, so it must be read again: git calls such an entry racy. Times without a
+// fraction come from file systems that stamp whole seconds; they are given two.
+[[nodiscard]] bool is_settled(const FolderStamp& stamp, FileTime before) noexcept;
+
+}  // namespace ceymail::collect

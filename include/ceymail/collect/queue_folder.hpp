@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// QueueFolder: what is remembered of one folder of a queue, and of those in it.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ceymail/collect/folder_listing.hpp"
+#include "ceymail/collect/folder_stamp.hpp"
+#include "ceymail/util/fd.hpp"
+
+namespace ceymail::collect {
+
+// Owns the records of its subfolders; `parent` outlives it. Not moved, since they point to it.
+struct QueueFolder {
+    QueueFolder(std::string its_name, Arrivals its_arrivals, const QueueFolder* its_parent = nullptr);
+    QueueFolder(const QueueFolder&) = delete;
+    QueueFolder& operator=(const QueueFolder&) = delete;
+
+    const std::string name;
+    const Arrivals arrivals;
+    const QueueFolder* const parent;  // null: the folder is right under the queue directory
+    const unsigned depth;             // 0 there
+
+    FolderStamp stamp;             // of the read that the rest is from
+    bool settled = false;          // whether `stamp` proves, as long as it is the same, that nothing changed
+    std::uintmax_t size_hint = 0;  // bytes, as stat(2) told last: grows with the number of entries
+    std::uint64_t files = 0;
+    std::uint64_t undated = 0;
+    std::optional<std::chrono::microseconds> oldest;
+    std::vector<std::unique_ptr<QueueFolder>> subfolders;
+
+    // Takes over what was read; keeps the records of subfolders that are still there.
+    void adopt(FolderListing&& listing);
+
+    // As if never read.
+    void forget() noexcept;
+
+    // This folder and all below.
+    struct Sum {
+        std::uint64_t files = 0;
+        std::uint64_t undated = 0;
+        std::optional<std::chrono::microseconds> oldest;
+    };
+    [[nodiscard]] Sum sum() const;
+
+    // Relative to the queue directory.
+    [[nodiscard]] std::filesystem::path path() const;
+};
+
+// Opens `folder` below the open `queue_directory`, name by name, so that no symbolic link leads elsewhere.
+// `flags`: O_RDONLY or O_PATH. Fails with the errno.
+[[nodiscard]] std::expected<util::Fd, int> open_folder(int queue_directory, const QueueFolder& folder, int flags);
+
+}  // namespace ceymail::collect

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// The arrival time that a long Postfix queue id bears.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string_view>
+
+namespace ceymail::collect {
+
+// Since the epoch. postconf(5), enable_long_queue_ids: in digits of base 52 (0-9, B-Z, b-z without vowels) six or
+// more for the seconds, four for the microseconds, then `z`, then the inode in the first 51 of those digits.
+// A short id (five hexadecimal digits of microseconds, then the inode) tells no second: nothing is returned for
+// it, nor for any other name. Names are foreign: any bytes will do.
+[[nodiscard]] std::optional<std::chrono::microseconds> arrival_of(std::string_view queue_id) noexcept;
+
+}  // namespace ceymail::collect

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// QueueReader: counts the messages of Postfix's queues and reads only the folders that changed since the last time.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "ceymail/collect/folder_listing.hpp"
+#include "ceymail/collect/folder_stamp.hpp"
+#include "ceymail/collect/queue_folder.hpp"
+#include "ceymail/util/clock.hpp"
+#include "ceymail/util/result.hpp"
+
+namespace ceymail::collect {
+
+// Regular files under each queue's folder, at any hash depth.
+struct QueueCounts {
+    std::uint64_t active = 0;
+    std::uint64_t deferred = 0;
+    std::uint64_t bounce = 0;
+    std::uint64_t hold = 0;
+    // Since the epoch. None while nothing is deferred, or a deferred message bears no long queue id.
+    std::optional<std::chrono::microseconds> oldest_deferred;
+};
+
+struct QueueReaderOptions {
+    EntryTypes types = EntryTypes::believed;
+    FileClock now = file_clock_now;
+    unsigned threads = 0;  // at most; 0: one a core that we may run on, no more than 8
+    // Together the folders that are to be read must be of this size, as stat(2) tells it, to be worth threads:
+    // about 20,000 files, which one thread reads in some milliseconds.
+    std::uintmax_t parallel_from_bytes = 512U << 10U;
+};
+
+// Remembers a record a folder, never a name of a file: some 200 bytes, at most 65536 folders (Postfix makes 17 a queue
+// at hash depth 1, 273 at depth 2). Holds no descriptor and no thread between two reads.
+// One thread at a time.
+class QueueReader {
+public:
+    // queue_directory: what `postconf -h queue_directory` prints. It need not be there yet.
+    explicit QueueReader(std::filesystem::path queue_directory, QueueReaderOptions options = {});
+
+    // What is there at the moment of reading. A message that Postfix moves from one folder to another meanwhile may
+    // be counted in both or in neither, as with any reader of a directory; the next read puts that right, since the
+    // folders have changed. Files, folders and queues that come and go are no errors; a queue whose folder Postfix
+    // has not made yet is empty. No symbolic link below the queue directory is followed.
+    //
+    // Fails, with nothing counted, and with what was read remembered for the next time:
+    //   not_found  there is no queue directory
+    //   invalid    it holds none of the four queues, or something of that name that is no folder
+    //   denied     it may not be read, which takes CAP_DAC_READ_SEARCH or the user postfix
+    //   timed_out  past the deadline: the next read goes on where this one ended
+    //   exhausted  more or deeper folders than Postfix makes
+    // or with the errno's kind, the path in the message.
+    [[nodiscard]] util::Result<QueueCounts> read(util::BootTime deadline);
+
+    // Folders whose entries were read since the reader was made.
+    [[nodiscard]] std::uint64_t folders_read() const noexcept { return m_folders_read; }
+
+private:
+    struct Round;
+
+    util::Result<void> examine(Round& round, int parent, QueueFolder& folder) const;
+    util::Result<void> examine_subfolders(Round& round, int fd, QueueFolder& folder) const;
+    util::Result<void> read_unread(Round& round);
+    util::Result<void> read_folders(const Round& round, std::vector<QueueFolder*> batch);
+    util::Result<void> read_folder(const Round& round, QueueFolder& folder, std::span<std::byte> buffer);
+    [[nodiscard]] std::size_t threads_for(const std::vector<QueueFolder*>& batch) const;
+    util::Result<void> lost(QueueFolder& folder, int error) const;
+    [[nodiscard]] std::unexpected<util::Error> failure(const QueueFolder& folder, int error) const;
+
+    std::filesystem::path m_queue_directory;
+    QueueReaderOptions m_options;
+    std::array<QueueFolder, 4> m_queues;  // active, deferred, bounce, hold
+    std::atomic<std::uint64_t> m_folders_read = 0;
+};
+
+}  // namespace ceymail::collect

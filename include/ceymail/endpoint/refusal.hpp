@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// Refusals: every answer but 200, as constants: its status, its line for the administrator, its one header.
+#pragma once
+
+#include <string_view>
+
+namespace ceymail::endpoint {
+
+// A refusal says nothing about the request, so that two of the same kind are the same bytes.
+struct Refusal {
+    int status;
+    std::string_view line;
+    std::string_view header_name{};  // empty: none
+    std::string_view header_value{};
+};
+
+inline constexpr Refusal k_other_path{404,
+                                      "There is nothing at this path; metrics are at the path that "
+                                      "ceymail-metrics.conf names (path).\n"};
+
+inline constexpr Refusal k_other_method{405, "Metrics are read with GET or HEAD.\n", "Allow", "GET, HEAD"};
+
+inline constexpr Refusal k_bad_request{400,
+                                       "The request is malformed or bears no single client address; the web "
+                                       "server must pass REMOTE_ADDR exactly once.\n"};
+
+inline constexpr Refusal k_plan_too_low{403,
+                                        "Metrics export needs the Business plan or above; see plan in "
+                                        "ceymail-metrics.conf.\n"};
+
+// RFC 6750 3: no error code where the request bears no authentication information.
+inline constexpr Refusal k_no_authorization{
+    401,
+    "Send the header \"Authorization: Bearer TOKEN\"; ceymail-token generate makes a token, and Apache passes the "
+    "header on only with CGIPassAuth On.\n",
+    "WWW-Authenticate", R"(Bearer realm="ceymail-metrics")"};
+
+inline constexpr Refusal k_bad_authorization{
+    400, "The Authorization header must be \"Bearer TOKEN\" with one token as ceymail-token generate prints it.\n",
+    "WWW-Authenticate", R"(Bearer realm="ceymail-metrics", error="invalid_request")"};
+
+inline constexpr Refusal k_wrong_token{401,
+                                       "This token is not the active one; ceymail-token generate makes a new one.\n",
+                                       "WWW-Authenticate", R"(Bearer realm="ceymail-metrics", error="invalid_token")"};
+
+// Retry-After is filled in by the endpoint.
+inline constexpr Refusal k_too_many{429,
+                                    "More than 12 requests of this address within a minute; scrape every 15 "
+                                    "seconds, or at least 6 seconds apart.\n",
+                                    "Retry-After"};
+
+inline constexpr Refusal k_table_full{429, "Too many addresses ask at once, and this one is new; try again later.\n",
+                                      "Retry-After"};
+
+inline constexpr Refusal k_undecided{503, "The rate limit could not be decided in time; try again.\n", "Retry-After",
+                                     "1"};
+
+inline constexpr Refusal k_database_away{503,
+                                         "The token cannot be checked because MariaDB does not answer as it "
+                                         "should; ceymail-metrics --check tells why.\n",
+                                         "Retry-After", "5"};
+
+inline constexpr Refusal k_internal_error{500, "Something is wrong in ceymail-metrics; its log tells what.\n"};
+
+}  // namespace ceymail::endpoint

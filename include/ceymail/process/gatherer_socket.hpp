@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// The socket on which workers ask the gatherer.
+#pragma once
+
+#include <filesystem>
+
+#include "ceymail/config/configuration.hpp"
+#include "ceymail/util/fd.hpp"
+#include "ceymail/util/result.hpp"
+
+namespace ceymail::process {
+
+[[nodiscard]] std::filesystem::path gatherer_socket_path(const config::Configuration& configuration);
+
+// A listening SOCK_SEQPACKET socket there, 0600. One that nobody answers on any more is replaced; one that is
+// answered fails with conflict: two supervisors would take each other's questions. Single-threaded (umask(2)).
+[[nodiscard]] util::Result<util::Fd> make_gatherer_socket(const config::Configuration& configuration);
+
+}  // namespace ceymail::process

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// The two roles under the supervisor, from their first line to their last. Each runs in a process of its own.
+#pragma once
+
+#include "ceymail/config/configuration.hpp"
+#include "ceymail/gate/segment.hpp"
+#include "ceymail/snapshot/board.hpp"
+
+namespace ceymail::process {
+
+// Worker: parses what comes from outside, so it holds no capability. Answers one request after the other until
+// `stop_fd` is readable; the request in hand is answered first.
+// SECURITY: whoever takes it over can read the board, lock or damage the segment, and ask MariaDB what the
+// service's column grants allow: neither mint a token nor read mail.
+void work(const config::Configuration& configuration, int listener, gate::Segment& segment,
+          const snapshot::Board& board, int stop_fd);
+
+// Gatherer: holds CAP_DAC_READ_SEARCH, so it sees nothing from outside but the workers' two numbers.
+void gather(const config::Configuration& configuration, int listener, snapshot::Board& board, int stop_fd);
+
+}  // namespace ceymail::process

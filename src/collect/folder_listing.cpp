@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// FolderListing: what one folder holds, counted without keeping its names.
+#include "ceymail/collect/folder_listing.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string_view>
+
+#include "ceymail/collect/queue_id.hpp"
+
+namespace ceymail::collect {
+namespace {
+
+// A DT_ value; DT_UNKNOWN for an entry that went away. An errno where the system cannot tell.
+std::expected<unsigned char, int> ask_type(int folder, const char* name) {
+    struct stat status{};
+    if (::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+        return static_cast<unsigned char>(IFTODT(status.st_mode));
+    }
+    if (errno == ENOENT) return static_cast<unsigned char>(DT_UNKNOWN);
+    return std::unexpected(errno);
+}
+
+void count_file(FolderListing& listing, const char* name, Arrivals arrivals) {
+    ++listing.files;
+    if (arrivals == Arrivals::ignored) return;
+    if (const auto arrival = arrival_of(name)) {
+        listing.oldest = std::min(listing.oldest.value_or(*arrival), *arrival);
+    } else {
+        ++listing.undated;
+    }
+}
+
+bool is_folder_itself_or_parent(std::string_view name) { return name == "." || name == ".."; }
+
+// 0 or an errno.
+int take_entry(FolderListing& listing, int folder, const dirent64& entry, const ListingOrder& order) {
+    unsigned char type = order.types == EntryTypes::believed ? entry.d_type : static_cast<unsigned char>(DT_UNKNOWN);
+    if (type == DT_UNKNOWN) {
+        const auto answer = ask_type(folder, entry.d_name);
+        if (!answer) return answer.error();
+        type = *answer;
+    }
+    if (type == DT_REG) {
+        count_file(listing, entry.d_name, order.arrivals);
+    } else if (type == DT_DIR && !is_folder_itself_or_parent(entry.d_name)) {
+        if (listing.subfolders.size() == k_most_subfolders) return EMLINK;
+        listing.subfolders.emplace_back(entry.d_name);
+    }
+    return 0;
+}
+
+int take_entries(FolderListing& listing, int folder, std::span<const std::byte> entries, const ListingOrder& order) {
+    while (!entries.empty()) {
+        const auto* entry = reinterpret_cast<const dirent64*>(entries.data());
+        if (const int error = take_entry(listing, folder, *entry, order); error != 0) return error;
+        entries = entries.subspan(entry->d_reclen);
+    }
+    return 0;
+}
+
+}  // namespace
+
+std::expected<FolderListing, int> list_folder(int fd, std::span<std::byte> buffer, const ListingOrder& order) {
+    FolderListing listing;
+    for (;;) {
+        if (util::BootClock::now() >= order.deadline) return std::unexpected(ETIMEDOUT);
+        const ssize_t got = ::getdents64(fd, buffer.data(), buffer.size());
+        if (got == 0) return listing;
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0 && errno == ENOENT) return FolderListing{};  // removed, so it was empty at the end
+        if (got < 0) return std::unexpected(errno);
+        const int error = take_entries(listing, fd, buffer.first(static_cast<std::size_t>(got)), order);
+        if (error != 0) return std::unexpected(error);
+    }
+}
+
+}  // namespace ceymail::collect

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// QueueFolder: what is remembered of one folder of a queue, and of those in it.
+#include "ceymail/collect/queue_folder.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace ceymail::collect {
+
+QueueFolder::QueueFolder(std::string its_name, Arrivals its_arrivals, const QueueFolder* its_parent)
+    : name(std::move(its_name)),
+      arrivals(its_arrivals),
+      parent(its_parent),
+      depth(its_parent == nullptr ? 0 : its_parent->depth + 1) {}
+
+void QueueFolder::adopt(FolderListing&& listing) {
+    files = listing.files;
+    undated = listing.undated;
+    oldest = listing.oldest;
+
+    auto before = std::exchange(subfolders, {});
+    for (auto& subfolder : listing.subfolders) {
+        const auto known = std::ranges::find_if(before, [&](const auto& old) { return old && old->name == subfolder; });
+        subfolders.push_back(known != before.end()
+                                 ? std::move(*known)
+                                 : std::make_unique<QueueFolder>(std::move(subfolder), arrivals, this));
+    }
+}
+
+void QueueFolder::forget() noexcept {
+    settled = false;
+    files = undated = 0;
+    oldest.reset();
+    subfolders.clear();
+}
+
+QueueFolder::Sum QueueFolder::sum() const {
+    Sum sum{files, undated, oldest};
+    for (const auto& subfolder : subfolders) {
+        const Sum below = subfolder->sum();
+        sum.files += below.files;
+        sum.undated += below.undated;
+        if (below.oldest) sum.oldest = std::min(sum.oldest.value_or(*below.oldest), *below.oldest);
+    }
+    return sum;
+}
+
+std::filesystem::path QueueFolder::path() const {
+    return parent == nullptr ? std::filesystem::path(name) : parent->path() / name;
+}
+
+std::expected<util::Fd, int> open_folder(int queue_directory, const QueueFolder& folder, int flags) {
+    util::Fd above;
+    if (folder.parent != nullptr) {
+        auto opened = open_folder(queue_directory, *folder.parent, O_PATH);
+        if (!opened) return opened;
+        above = std::move(*opened);
+    }
+    const int start = folder.parent == nullptr ? queue_directory : above.get();
+    util::Fd fd{::openat(start, folder.name.c_str(), flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    if (!fd) return std::unexpected(errno);
+    return fd;
+}
+
+}  // namespace ceymail::collect

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// The arrival time that a long Postfix queue id bears.
+#include "ceymail/collect/queue_id.hpp"
+
+#include <array>
+#include <cstdint>
+
+namespace ceymail::collect {
+namespace {
+
+constexpr std::string_view k_digits = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz";
+constexpr std::uint8_t k_base = 52;
+static_assert(k_digits.size() == k_base);
+constexpr char k_separator = k_digits.back();  // the one digit that the inode does without
+
+constexpr std::size_t k_least_seconds = 6;
+constexpr std::size_t k_most_seconds = 8;  // 52^8 s are 1.7 million years, and their microseconds fit an int64_t
+constexpr std::size_t k_microseconds = 4;
+
+// A table, since a full queue has a million names.
+constexpr auto k_value_of = [] {
+    std::array<std::uint8_t, 256> values{};
+    values.fill(k_base);
+    for (std::uint8_t i = 0; i < k_base; ++i) values[static_cast<unsigned char>(k_digits[i])] = i;
+    return values;
+}();
+
+std::optional<std::int64_t> decode(std::string_view digits) noexcept {
+    std::int64_t number = 0;
+    for (const char digit : digits) {
+        const std::uint8_t value = k_value_of[static_cast<unsigned char>(digit)];
+        if (value == k_base) return std::nullopt;
+        number = number * k_base + value;
+    }
+    return number;
+}
+
+bool is_inode(std::string_view digits) noexcept {
+    for (const char digit : digits) {
+        if (k_value_of[static_cast<unsigned char>(digit)] == k_base) return false;
+    }
+    return !digits.empty();
+}
+
+}  // namespace
+
+std::optional<std::chrono::microseconds> arrival_of(std::string_view queue_id) noexcept {
+    const std::size_t separator = queue_id.rfind(k_separator);  // the last: the time may have that digit too
+    if (separator == std::string_view::npos || separator < k_least_seconds + k_microseconds ||
+        separator > k_most_seconds + k_microseconds || !is_inode(queue_id.substr(separator + 1))) {
+        return std::nullopt;
+    }
+    const auto seconds = decode(queue_id.substr(0, separator - k_microseconds));
+    const auto microseconds = decode(queue_id.substr(separator - k_microseconds, k_microseconds));
+    if (!seconds || !microseconds || *microseconds >= 1'000'000) return std::nullopt;
+    return std::chrono::seconds(*seconds) + std::chrono::microseconds(*microseconds);
+}
+
+}  // namespace ceymail::collect

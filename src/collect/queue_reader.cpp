@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+// QueueReader: counts the messages of Postfix's queues and reads only the folders that changed since the last time.
+//
+// A read goes in rounds. First every remembered folder is asked for its stamp; those that changed or are new are
+// set aside. They are read, side by side when that is worth it, which may bring up subfolders to ask, and so on.
+#include "ceymail/collect/queue_reader.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <future>
+#include <memory>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace ceymail::collect {
+namespace {
+
+constexpr std::size_t k_buffer_bytes = 256U << 10U;
+constexpr unsigned k_most_threads = 8;
+constexpr unsigned k_deepest = 16;
+constexpr std::size_t k_most_folders = 65536;
+
+constexpr std::string_view k_where = "set `queue_directory` to what `postconf -h queue_directory` prints";
+constexpr std::string_view k_capability = "the unit needs CAP_DAC_READ_SEARCH";
+
+std::string_view remedy_of(int error) {
+    switch (error) {
+        case EACCES:
+        case EPERM:
+            return k_capability;
+        case ETIMEDOUT:
+            return "what was read so far is remembered, the next scrape goes on from there";
+        case ENOTDIR:
+            return "a queue must be a real folder, no symbolic link";
+        case EMLINK:
+            return "Postfix makes no such folders, remove them";
+        default:
+            return {};
+    }
+}
+
+util::Result<util::Fd> open_queue_directory(const std::filesystem::path& path) {
+    util::Fd fd{::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    if (fd) return fd;
+    const bool is_denied = errno == EACCES;
+    return util::fail_errno(errno, "cannot open the queue directory " + path.string(),
+                            is_denied ? k_capability : k_where);
+}
+
+}  // namespace
+
+// What one read() works with.
+struct QueueReader::Round {
+    util::Fd queue_directory;
+    util::BootTime deadline;
+    std::size_t folders = 0;           // examined so far
+    std::vector<QueueFolder*> unread;  // examined, and to be read
+};
+
+QueueReader::QueueReader(std::filesystem::path queue_directory, QueueReaderOptions options)
+    : m_queue_directory(std::move(queue_directory)),
+      m_options(options),
+      m_queues{QueueFolder{"active", Arrivals::ignored}, QueueFolder{"deferred", Arrivals::wanted},
+               QueueFolder{"bounce", Arrivals::ignored}, QueueFolder{"hold", Arrivals::ignored}} {}
+
+util::Result<QueueCounts> QueueReader::read(util::BootTime deadline) {
+    auto queue_directory = open_queue_directory(m_queue_directory);
+    if (!queue_directory) return std::unexpected(queue_directory.error());
+    Round round{std::move(*queue_directory), deadline, 0, {}};
+
+    for (auto& queue : m_queues) {
+        if (auto done = examine(round, round.queue_directory.get(), queue); !done) return std::unexpected(done.error());
+    }
+    if (round.folders == 0) {
+        return util::fail(util::ErrorKind::invalid, m_queue_directory.string() +
+                                                        " is no Postfix queue directory: it has neither active nor "
+                                                        "deferred, bounce or hold; " +
+                                                        std::string(k_where));
+    }
+    if (auto done = read_unread(round); !done) return std::unexpected(done.error());
+
+    const auto& [active, deferred, bounce, hold] = m_queues;
+    const auto late = deferred.sum();
+    return QueueCounts{active.sum().files, late.files, bounce.sum().files, hold.sum().files,
+                       late.undated == 0 ? late.oldest : std::nullopt};
+}
+
+// Sets the folder aside for reading unless its stamp proves that nothing changed.
+util::Result<void> QueueReader::examine(Round& round, int parent, QueueFolder& folder) const {
+    struct stat status{};
+    if (::fstatat(parent, folder.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return lost(folder, errno);
+    if (!S_ISDIR(status.st_mode)) return lost(folder, ENOTDIR);
+    if (++round.folders > k_most_folders || folder.depth > k_deepest) return failure(folder, EMLINK);
+    if (!folder.settled || stamp_of(status) != folder.stamp) {
+        folder.size_hint = static_cast<std::uintmax_t>(status.st_size);
+        round.unread.push_back(&folder);
+        return {};
+    }
+    if (folder.subfolders.empty()) return {};
+    const util::Fd fd{::openat(parent, folder.name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    if (!fd) return lost(folder, errno);
+    return examine_subfolders(round, fd.get(), folder);
+}
+
+util::Result<void> QueueReader::examine_subfolders(Round& round, int fd, QueueFolder& folder) const {
+    for (const auto& subfolder : folder.subfolders) {
+        if (auto done = examine(round, fd, *subfolder); !done) return done;
+    }
+    return {};
+}
+
+util::Result<void> QueueReader::read_unread(Round& round) {
+    while (!round.unread.empty()) {
+        const auto batch = std::exchange(round.unread, {});
+        if (auto done = read_folders(round, batch); !done) return done;
+        for (QueueFolder* folder : batch) {
+            if (folder->subfolders.empty()) continue;
+            const auto fd = open_folder(round.queue_directory.get(), *folder, O_PATH);
+            auto done = fd ? examine_subfolders(round, fd->get(), *folder) : lost(*folder, fd.error());
+            if (!done) return done;
+        }
+    }
+    return {};
+}
+
+// No thread is kept for the next time: they are rarely needed, and starting one takes less than reading a folder.
+util::Result<void> QueueReader::read_folders(const Round& round, std::vector<QueueFolder*> batch) {
+    std::ranges::sort(batch, std::greater{}, &QueueFolder::size_hint);  // the largest first, so that all end together
+    std::atomic<std::size_t> next = 0;
+    const auto work = [&]() -> util::Result<void> {
+        const auto buffer = std::make_unique_for_overwrite<std::byte[]>(k_buffer_bytes);
+        for (std::size_t i = next++; i < batch.size(); i = next++) {
+            auto done = read_folder(round, *batch[i], {buffer.get(), k_buffer_bytes});
+            if (done) continue;
+            next = batch.size();  // the others need not go on
+            return done;
+        }
+        return {};
+    };
+
+    std::vector<std::future<util::Result<void>>> helpers;
+    try {
+        while (helpers.size() + 1 < threads_for(batch)) helpers.push_back(std::async(std::launch::async, work));
+    } catch (const std::system_error&) {
+        // No more threads to be had: those that there are do it all.
+    }
+    auto outcome = work();
+    for (auto& helper : helpers) {
+        if (auto done = helper.get(); outcome && !done) outcome = std::move(done);
+    }
+    return outcome;
+}
+
+std::size_t QueueReader::threads_for(const std::vector<QueueFolder*>& batch) const {
+    std::uintmax_t bytes = 0;
+    for (const QueueFolder* folder : batch) bytes += folder->size_hint;
+    if (bytes < m_options.parallel_from_bytes) return 1;
+    const unsigned cores = std::min(std::max(std::thread::hardware_concurrency(), 1U), k_most_threads);
+    return std::min<std::size_t>(m_options.threads == 0 ? cores : m_options.threads, batch.size());
+}
+
+util::Result<void> QueueReader::read_folder(const Round& round, QueueFolder& folder, std::span<std::byte> buffer) {
+    folder.settled = false;  // until it has been read to the end
+    const auto fd = open_folder(round.queue_directory.get(), folder, O_RDONLY);
+    if (!fd) return lost(folder, fd.error());
+
+    // In this order: whatever changes after the stamp was taken is stamped with this time or a later one.
+    const FileTime before = m_options.now();
+    struct stat status{};
+    if (::fstat(fd->get(), &status) != 0) return failure(folder, errno);
+    auto listing = list_folder(fd->get(), buffer, {folder.arrivals, m_options.types, round.deadline});
+    if (!listing) return failure(folder, listing.error());
+
+    ++m_folders_read;
+    folder.adopt(std::move(*listing));
+    folder.stamp = stamp_of(status);
+    folder.settled = is_settled(folder.stamp, before);
+    return {};
+}
+
+// What comes of a folder that cannot be reached: gone, and so empty, or an error. In a queue's own place something
+// that is no folder is an error: a link to another disk would otherwise pass for an empty queue.
+util::Result<void> QueueReader::lost(QueueFolder& folder, int error) const {
+    folder.forget();
+    const bool may_be_missing = error == ENOENT || (folder.parent != nullptr && (error == ENOTDIR || error == ELOOP));
+    if (may_be_missing) return {};
+    return failure(folder, error);
+}
+
+std::unexpected<util::Error> QueueReader::failure(const QueueFolder& folder, int error) const {
+    const std::string what = "cannot read the queue folder " + (m_queue_directory / folder.path()).string();
+    auto failed = util::fail_errno(error, what, remedy_of(error));
+    if (error == EMLINK) failed.error().kind = util::ErrorKind::exhausted;
+    if (error == ENOTDIR) failed.error().kind = util::ErrorKind::invalid;
+    return failed;
+}
+
+}  // namespace ceymail::collect

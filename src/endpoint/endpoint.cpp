@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/endpoint/endpoint.hpp"
+
+#include <exception>
+#include <utility>
+
+#include "ceymail/endpoint/request_path.hpp"
+#include "ceymail/endpoint/self_metrics.hpp"
+#include "ceymail/endpoint/time_budget.hpp"
+#include "ceymail/exposition/text_format.hpp"
+#include "ceymail/gate/address_key.hpp"
+#include "ceymail/gate/bearer.hpp"
+#include "ceymail/gate/plan_gate.hpp"
+#include "ceymail/util/log.hpp"
+
+namespace ceymail::endpoint {
+
+namespace {
+
+using namespace std::chrono_literals;
+using util::BootTime;
+
+constexpr std::size_t k_usual_answer = 8192;  // bytes
+constexpr auto k_last_used_every = 5s;
+constexpr auto k_touch_time = 1500ms;  // a lock wait of 1 s and the way there and back
+
+gate::ActiveTokenSource source_of(database::TokenReader& tokens) {
+    return [&tokens](BootTime deadline) -> util::Result<std::optional<gate::ActiveToken>> {
+        auto row = tokens.active(deadline);
+        if (!row) return std::unexpected(std::move(row.error()));
+        if (!*row) return std::nullopt;
+        return gate::ActiveToken{(*row)->id, (*row)->digest};
+    };
+}
+
+std::optional<gate::AddressKey> client_of(const fastcgi::Request& request) {
+    if (request.malformed) return std::nullopt;
+    return gate::parse_address_key(request.remote_addr);
+}
+
+void start_anew(fastcgi::Response& response) {
+    response.status = 500;
+    response.content_type = "text/plain; charset=utf-8";
+    response.headers.clear();
+    response.body.clear();
+    response.head_only = false;
+}
+
+}  // namespace
+
+Endpoint::Endpoint(const config::Configuration& configuration, gate::Segment& segment, SnapshotSource snapshots,
+                   database::TokenReader tokens, util::ClockFunction clock)
+    : m_configuration(configuration),
+      m_segment(segment),
+      m_rates(segment.layout().rate, configuration.rate_window, clock),
+      m_snapshots(std::move(snapshots)),
+      m_tokens(std::move(tokens)),
+      m_check(gate::VerifiedToken(segment.layout().verified, clock), configuration.auth_grace, source_of(m_tokens)),
+      m_clock(clock) {
+    // Room for a usual answer: after this a refusal allocates nothing, not even when there is nothing left.
+    m_response.body.reserve(k_usual_answer);
+    m_response.headers.reserve(1);
+}
+
+const fastcgi::Response& Endpoint::answer(const fastcgi::Request& request) noexcept {
+    m_token_used.reset();
+    start_anew(m_response);
+    m_response.head_only = request.method == "HEAD";
+    try {
+        decide(request);
+    } catch (const std::exception& problem) {
+        util::log(util::LogLevel::error, problem.what());
+        m_response.headers.clear();
+        refuse(k_internal_error);
+    }
+    m_segment.count_answer(m_response.status);
+    return m_response;
+}
+
+// The contract's table, row by row.
+void Endpoint::decide(const fastcgi::Request& request) {
+    const BootTime start = m_clock();
+    if (request_path(request.uri) != m_configuration.path) return refuse(k_other_path);
+    if (request.method != "GET" && request.method != "HEAD") return refuse(k_other_method);
+    const auto address = client_of(request);
+    if (!address) return refuse(k_bad_request);
+    if (const auto decision = m_rates.admit(*address); decision.admission != gate::Admission::admitted)
+        return refuse(decision);
+    if (!gate::may_export_metrics(m_configuration.plan)) return refuse(k_plan_too_low);
+    authenticate(request, *address, start);
+}
+
+void Endpoint::authenticate(const fastcgi::Request& request, const gate::AddressKey& address, BootTime start) {
+    const auto bearer = gate::parse_bearer(request.authorization.reveal());
+    if (bearer.form == gate::BearerForm::absent) return refuse(k_no_authorization);
+    if (bearer.form == gate::BearerForm::malformed) return refuse(k_bad_authorization);
+
+    const auto budget = time_budget(start, request.scrape_timeout);
+    const auto verdict = m_check.check(bearer.token, budget.token);
+    note(verdict);
+    if (verdict.standing == gate::TokenStanding::wrong) return refuse(k_wrong_token);
+    if (verdict.standing == gate::TokenStanding::unknown) return refuse(k_database_away);
+    m_rates.keep(address);
+    serve(verdict, start, budget.answer);
+}
+
+void Endpoint::serve(const gate::TokenVerdict& verdict, BootTime start, BootTime deadline) {
+    const bool database_up = verdict.standing == gate::TokenStanding::valid;
+    // A snapshot from before an outage would deny it, so an outage gets one of its own.
+    const BootTime not_before = database_up ? start - m_configuration.cache_ttl : start;
+    const BootTime taken_at = m_snapshots(m_response.body, not_before, deadline);
+
+    SelfMetrics self{{}, database_up, !database_up, &m_segment.layout()};
+    if (taken_at != BootTime{}) self.snapshot_age = m_clock() - taken_at;
+    append_self_metrics(m_response.body, self);
+    m_response.status = 200;
+    m_response.content_type = exposition::k_content_type;
+    if (database_up) m_token_used = verdict.token_id;
+}
+
+void Endpoint::refuse(const Refusal& refusal) {
+    m_response.status = refusal.status;
+    m_response.body = refusal.line;
+    if (!refusal.header_name.empty())
+        m_response.headers.push_back({refusal.header_name, std::string(refusal.header_value)});
+}
+
+void Endpoint::refuse(const gate::RateDecision& decision) {
+    if (decision.admission == gate::Admission::undecided) return refuse(k_undecided);
+    refuse(decision.admission == gate::Admission::full ? k_table_full : k_too_many);
+    m_response.headers.back().value = std::to_string(decision.retry_after.count());
+}
+
+void Endpoint::note(const gate::TokenVerdict& verdict) {
+    if (verdict.database_error) {
+        m_checking.met(*verdict.database_error);
+    } else {
+        m_checking.over();
+    }
+}
+
+void Endpoint::settle() noexcept {
+    try {
+        if (!m_token_used || !claim_last_used()) return;
+        if (const auto touched = m_tokens.touch(*m_token_used, m_clock() + k_touch_time); touched) {
+            m_touching.over();
+        } else {
+            m_touching.met(touched.error());
+        }
+    } catch (const std::exception& problem) {
+        util::log(util::LogLevel::error, problem.what());
+    }
+}
+
+// One of all workers that come within the same 5 s. Claimed before it is written: while the row is locked no other
+// worker goes and waits for it too.
+bool Endpoint::claim_last_used() {
+    auto& written_at = m_segment.layout().last_used_written_at;
+    const auto now = m_clock().time_since_epoch();
+    auto before = written_at.load(std::memory_order_relaxed);
+    if (before != 0 && now - std::chrono::nanoseconds(before) < k_last_used_every) return false;
+    return written_at.compare_exchange_strong(before, now.count(), std::memory_order_relaxed);
+}
+
+}  // namespace ceymail::endpoint

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/process/gatherer_socket.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace ceymail::process {
+
+namespace {
+
+using util::ErrorKind;
+using util::Result;
+
+Result<sockaddr_un> address_of(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) {
+        return util::fail(ErrorKind::invalid, path +
+                                                  " is too long for the name of a socket; name a shorter folder by "
+                                                  "runtime_directory =");
+    }
+    std::memcpy(address.sun_path, path.data(), path.size());
+    return address;
+}
+
+const sockaddr* generic(const sockaddr_un& address) noexcept { return reinterpret_cast<const sockaddr*>(&address); }
+
+util::Fd make_socket() noexcept {
+    return util::Fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+}
+
+bool answered(const sockaddr_un& address) noexcept {
+    const auto probe = make_socket();
+    // EAGAIN: its backlog is full, so it lives.
+    return ::connect(probe.get(), generic(address), sizeof address) == 0 || errno == EAGAIN;
+}
+
+int bind_privately(int fd, const sockaddr_un& address) noexcept {
+    const mode_t before = ::umask(0177);
+    const int result = ::bind(fd, generic(address), sizeof address);
+    ::umask(before);
+    return result;
+}
+
+}  // namespace
+
+std::filesystem::path gatherer_socket_path(const config::Configuration& configuration) {
+    return configuration.runtime_directory / "gatherer.sock";
+}
+
+Result<util::Fd> make_gatherer_socket(const config::Configuration& configuration) {
+    const std::string path = gatherer_socket_path(configuration).string();
+    const auto address = address_of(path);
+    if (!address) return std::unexpected(address.error());
+    if (answered(*address)) {
+        return util::fail(ErrorKind::conflict, "another ceymail-metrics runs with " +
+                                                   configuration.runtime_directory.string() +
+                                                   "; stop it, or name another folder by runtime_directory =");
+    }
+    ::unlink(path.c_str());
+    auto fd = make_socket();
+    if (!fd || bind_privately(fd.get(), *address) != 0 || ::listen(fd.get(), SOMAXCONN) != 0) {
+        return util::fail_errno(errno, "cannot listen on " + path,
+                                "the folder must belong to the user that ceymail-metrics runs as");
+    }
+    return fd;
+}
+
+}  // namespace ceymail::process

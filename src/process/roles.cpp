@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/process/roles.hpp"
+
+#include "ceymail/endpoint/endpoint.hpp"
+#include "ceymail/fastcgi/responder.hpp"
+#include "ceymail/process/gatherer_socket.hpp"
+#include "ceymail/process/privileges.hpp"
+#include "ceymail/process/sources.hpp"
+#include "ceymail/snapshot/client.hpp"
+#include "ceymail/snapshot/gatherer.hpp"
+#include "ceymail/util/log.hpp"
+
+namespace ceymail::process {
+
+void work(const config::Configuration& configuration, int listener, gate::Segment& segment,
+          const snapshot::Board& board, int stop_fd) {
+    snapshot::SnapshotClient snapshots(board, gatherer_socket_path(configuration));
+    const auto fetch = [&](std::string& text, util::BootTime not_before, util::BootTime deadline) {
+        return snapshots.fetch(text, not_before, deadline);
+    };
+    endpoint::Endpoint endpoint(configuration, segment, fetch, token_reader(configuration));
+    fastcgi::Responder responder(listener, stop_fd);
+    const auto refused = [&](int status) { segment.count_answer(status); };
+    while (const auto request = responder.next(refused)) {
+        responder.answer(endpoint.answer(*request));
+        endpoint.settle();
+    }
+}
+
+void gather(const config::Configuration& configuration, int listener, snapshot::Board& board, int stop_fd) {
+    if (!has_dac_read_search()) {
+        util::log(util::LogLevel::notice,
+                  "without CAP_DAC_READ_SEARCH the mail queue can only be counted as root or "
+                  "postfix; start as root, or see ceymail-metrics --check");
+    }
+    snapshot::Gathering gathering(make_collectors(configuration));
+    snapshot::serve_gatherer(listener, stop_fd, board, gathering);
+}
+
+}  // namespace ceymail::process

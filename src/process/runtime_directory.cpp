@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/process/runtime_directory.hpp"
+
+#include <cerrno>
+#include <string>
+
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace ceymail::process {
+
+namespace {
+
+using util::ErrorKind;
+using util::Result;
+
+Result<void> make_directory(const std::string& path, const std::string& user) {
+    const passwd* owner = ::getpwnam(user.c_str());
+    if (owner == nullptr) {
+        return util::fail(ErrorKind::not_found,
+                          "there is no user \"" + user + "\" to own " + path + "; make it or name another by user =");
+    }
+    if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST)
+        return util::fail_errno(errno, "cannot make " + path, "name another folder by runtime_directory =");
+    if (::lchown(path.c_str(), owner->pw_uid, owner->pw_gid) != 0)
+        return util::fail_errno(errno, "cannot give " + path + " to " + user);
+    if (::chmod(path.c_str(), 0755) != 0) return util::fail_errno(errno, "cannot set the mode of " + path);
+    return {};
+}
+
+}  // namespace
+
+Result<void> prepare_runtime_directory(const config::Configuration& configuration) {
+    const std::string path = configuration.runtime_directory.string();
+    struct stat found{};
+    if (::stat(path.c_str(), &found) == 0) {
+        if (S_ISDIR(found.st_mode)) return {};
+        return util::fail(ErrorKind::invalid, path +
+                                                  " is not a folder; remove it or name another by "
+                                                  "runtime_directory =");
+    }
+    if (errno != ENOENT) return util::fail_errno(errno, "cannot look at " + path);
+    if (::geteuid() == 0) return make_directory(path, configuration.user);
+    return util::fail(ErrorKind::not_found,
+                      "there is no folder " + path + "; make it (install -d -o " + configuration.user + " " + path +
+                          "), or name another by runtime_directory =",
+                      ENOENT);
+}
+
+}  // namespace ceymail::process

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+// The gatherer's socket and the folder it lies in, as the supervisor makes them.
+#include "ceymail/process/gatherer_socket.hpp"
+
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include "ceymail/process/runtime_directory.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace {
+
+using namespace ceymail;
+using process::gatherer_socket_path;
+using process::make_gatherer_socket;
+using process::prepare_runtime_directory;
+using util::ErrorKind;
+
+config::Configuration in_folder(const std::filesystem::path& folder) {
+    config::Configuration configuration;
+    configuration.runtime_directory = folder;
+    configuration.user = "nobody";
+    return configuration;
+}
+
+struct stat status_of(const std::filesystem::path& path) {
+    struct stat status{};
+    BOOST_TEST_REQUIRE(::stat(path.c_str(), &status) == 0, path);
+    return status;
+}
+
+BOOST_AUTO_TEST_SUITE(gatherer_socket)
+
+BOOST_AUTO_TEST_CASE(is_for_our_user_alone) {
+    const testing::TemporaryFolder folder;
+    const auto configuration = in_folder(folder.path());
+    const mode_t before = ::umask(0);
+    const auto socket = make_gatherer_socket(configuration);
+    BOOST_TEST(::umask(before) == 0U, "the umask is as it was");
+    BOOST_TEST_REQUIRE(socket.has_value());
+    BOOST_TEST((status_of(gatherer_socket_path(configuration)).st_mode & 07777) == 0600U);
+}
+
+BOOST_AUTO_TEST_CASE(replaces_one_that_nobody_answers) {
+    const testing::TemporaryFolder folder;
+    const auto configuration = in_folder(folder.path());
+    {
+        BOOST_TEST_REQUIRE(make_gatherer_socket(configuration).has_value());
+    }
+    BOOST_TEST(make_gatherer_socket(configuration).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(does_not_take_it_from_one_that_lives) {
+    const testing::TemporaryFolder folder;
+    const auto configuration = in_folder(folder.path());
+    const auto first = make_gatherer_socket(configuration);
+    BOOST_TEST_REQUIRE(first.has_value());
+    const auto second = make_gatherer_socket(configuration);
+    BOOST_TEST_REQUIRE(!second.has_value());
+    BOOST_TEST((second.error().kind == ErrorKind::conflict));
+    BOOST_TEST(second.error().message.find(folder.path().string()) != std::string::npos, second.error().message);
+}
+
+BOOST_AUTO_TEST_CASE(says_when_the_folder_is_too_deep_for_a_socket) {
+    const auto made = make_gatherer_socket(in_folder("/tmp/" + std::string(120, 'd')));
+    BOOST_TEST_REQUIRE(!made.has_value());
+    BOOST_TEST((made.error().kind == ErrorKind::invalid));
+}
+
+BOOST_AUTO_TEST_CASE(says_when_there_is_no_folder) {
+    const testing::TemporaryFolder folder;
+    const auto made = make_gatherer_socket(in_folder(folder / "none"));
+    BOOST_TEST_REQUIRE(!made.has_value());
+    BOOST_TEST((made.error().kind == ErrorKind::not_found));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(runtime_directory)
+
+BOOST_AUTO_TEST_CASE(root_makes_it_for_the_user_and_others_may_look_in) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+    const testing::TemporaryFolder folder;
+    const mode_t before = ::umask(077);
+    const auto prepared = prepare_runtime_directory(in_folder(folder / "run"));
+    ::umask(before);
+    BOOST_TEST_REQUIRE(prepared.has_value());
+    const auto made = status_of(folder / "run");
+    BOOST_TEST((made.st_mode & 07777) == 0755U);
+    BOOST_TEST(made.st_uid == ::getpwnam("nobody")->pw_uid);
+}
+
+BOOST_AUTO_TEST_CASE(one_that_is_there_stays_as_it_is) {
+    const testing::TemporaryFolder folder;
+    const auto before = status_of(folder.path());
+    BOOST_TEST(prepare_runtime_directory(in_folder(folder.path())).has_value());
+    BOOST_TEST(status_of(folder.path()).st_mode == before.st_mode);
+    BOOST_TEST(status_of(folder.path()).st_uid == before.st_uid);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_in_its_place_is_not_touched) {
+    const testing::TemporaryFolder folder;
+    const auto file = folder.write("run", "precious");
+    const auto prepared = prepare_runtime_directory(in_folder(file));
+    BOOST_TEST_REQUIRE(!prepared.has_value());
+    BOOST_TEST((prepared.error().kind == ErrorKind::invalid));
+    BOOST_TEST(testing::slurp(file) == "precious");
+}
+
+BOOST_AUTO_TEST_CASE(a_user_that_is_not_there_is_named_and_nothing_made) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+    const testing::TemporaryFolder folder;
+    auto configuration = in_folder(folder / "run");
+    configuration.user = "nobody-of-this-name";
+    const auto prepared = prepare_runtime_directory(configuration);
+    BOOST_TEST_REQUIRE(!prepared.has_value());
+    BOOST_TEST(prepared.error().message.find("nobody-of-this-name") != std::string::npos);
+    BOOST_TEST(!std::filesystem::exists(folder / "run"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace

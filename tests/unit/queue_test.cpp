@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: MIT
+// Postfix's queues, in real folders.
+#include "ceymail/collect/queue.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/test/unit_test.hpp>
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include "support/temporary_folder.hpp"
+
+namespace {
+
+using namespace ceymail;
+using namespace ceymail::collect;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+util::BootTime in_a_minute() { return util::BootClock::now() + 1min; }
+
+// The file clock as a test sets it: an hour ahead, whatever was done to a folder is long past.
+FileTime long_after() noexcept { return file_clock_now() + 1h; }
+
+// A queue directory, and one reader of it.
+struct Queue {
+    testing::TemporaryFolder folder;
+    QueueReader reader{folder.path(), {.now = long_after}};
+
+    Queue() {
+        for (const char* queue : {"active", "deferred", "bounce", "hold"}) fs::create_directory(folder / queue);
+    }
+
+    void message(const fs::path& name) const { folder.write(name, "x"); }
+
+    void messages(const fs::path& where, int count) const {
+        for (int i = 0; i < count; ++i) message(where / ("m" + std::to_string(i)));
+    }
+
+    QueueCounts counts(QueueReader& by) const {
+        const auto counts = by.read(in_a_minute());
+        if (!counts) BOOST_FAIL(counts.error().message);
+        return *counts;
+    }
+    QueueCounts counts() { return counts(reader); }
+
+    // How many folders one more read takes.
+    std::uint64_t folders_read_again(QueueReader& by) const {
+        const auto before = by.folders_read();
+        (void)counts(by);
+        return by.folders_read() - before;
+    }
+    std::uint64_t folders_read_again() { return folders_read_again(reader); }
+
+    util::Error error() {
+        const auto counts = reader.read(in_a_minute());
+        BOOST_TEST_REQUIRE(!counts.has_value());
+        return counts.error();
+    }
+};
+
+bool contains(const util::Error& error, const std::string& text) {
+    return error.message.find(text) != std::string::npos;
+}
+
+BOOST_FIXTURE_TEST_SUITE(queue, Queue)
+
+BOOST_AUTO_TEST_CASE(counts_each_queue_on_its_own) {
+    messages("active", 1);
+    messages("deferred", 2);
+    messages("bounce", 3);
+    messages("hold", 4);
+    messages("incoming", 5);
+    messages("corrupt", 6);
+    const auto got = counts();
+    BOOST_TEST(got.active == 1U);
+    BOOST_TEST(got.deferred == 2U);
+    BOOST_TEST(got.bounce == 3U);
+    BOOST_TEST(got.hold == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(counts_at_any_hash_depth) {
+    messages("deferred", 1);
+    messages("deferred/0", 2);
+    messages("deferred/F", 3);
+    messages("deferred/F/A", 4);
+    messages("deferred/F/A/9", 5);
+    fs::create_directory(folder / "deferred/7");
+    BOOST_TEST(counts().deferred == 15U);
+}
+
+BOOST_AUTO_TEST_CASE(counts_regular_files_and_follows_no_link) {
+    messages("active", 2);
+    messages("elsewhere", 3);
+    fs::create_symlink("m0", folder / "active/link");
+    fs::create_directory_symlink("../elsewhere", folder / "active/E");
+    BOOST_TEST_REQUIRE(::mkfifo((folder / "active/pipe").c_str(), 0600) == 0);
+    BOOST_TEST(counts().active == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(asks_each_entry_where_the_file_system_tells_no_type) {
+    messages("deferred", 2);
+    messages("deferred/A", 3);
+    messages("elsewhere", 3);
+    fs::create_directory_symlink("../elsewhere", folder / "deferred/E");
+    QueueReader checking{folder.path(), {.types = EntryTypes::checked}};
+    BOOST_TEST(counts(checking).deferred == 5U);
+}
+
+BOOST_AUTO_TEST_CASE(counts_more_files_than_one_buffer_holds) {
+    messages("hold", 20'000);  // of 24 bytes and more each
+    BOOST_TEST(counts().hold == 20'000U);
+}
+
+BOOST_AUTO_TEST_CASE(counts_the_same_on_several_threads) {
+    for (int i = 0; i < 16; ++i) messages(fs::path("deferred") / std::to_string(i) / "A", 10 + i);
+    QueueReader parallel{folder.path(), {.now = long_after, .threads = 4, .parallel_from_bytes = 0}};
+    BOOST_TEST(counts(parallel).deferred == 16U * 10U + 120U);
+    BOOST_TEST(parallel.folders_read() == 4U + 16U + 16U);
+    message("deferred/3/A/more");
+    message("deferred/5/more");
+    BOOST_TEST(counts(parallel).deferred == 16U * 10U + 122U);
+    BOOST_TEST(parallel.folders_read() == 36U + 2U);
+}
+
+BOOST_AUTO_TEST_CASE(does_not_read_an_unchanged_folder_again) {
+    messages("deferred/0/0", 3);
+    messages("deferred/0/1", 3);
+    BOOST_TEST(counts().deferred == 6U);
+    BOOST_TEST(reader.folders_read() == 7U);
+    BOOST_TEST(folders_read_again() == 0U);
+    BOOST_TEST(counts().deferred == 6U);
+}
+
+BOOST_AUTO_TEST_CASE(reads_only_the_folder_that_changed) {
+    messages("deferred/0/0", 3);
+    messages("deferred/0/1", 3);
+    (void)counts();
+    message("deferred/0/1/new");
+    BOOST_TEST(folders_read_again() == 1U);
+    BOOST_TEST(counts().deferred == 7U);
+    fs::remove(folder / "deferred/0/1/new");
+    BOOST_TEST(folders_read_again() == 1U);
+    BOOST_TEST(counts().deferred == 6U);
+}
+
+BOOST_AUTO_TEST_CASE(reads_both_folders_of_a_moved_message) {
+    messages("active", 1);
+    messages("deferred/0", 1);
+    (void)counts();
+    fs::rename(folder / "active/m0", folder / "deferred/0/moved");
+    BOOST_TEST(folders_read_again() == 2U);
+    const auto got = counts();
+    BOOST_TEST(got.active == 0U);
+    BOOST_TEST(got.deferred == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(sees_a_change_behind_a_modification_time_that_was_set_back) {
+    messages("active", 1);
+    struct stat before{};
+    BOOST_TEST_REQUIRE(::stat((folder / "active").c_str(), &before) == 0);
+    (void)counts();
+    message("active/new");
+    const timespec times[] = {before.st_atim, before.st_mtim};
+    BOOST_TEST_REQUIRE(::utimensat(AT_FDCWD, (folder / "active").c_str(), times, 0) == 0);
+    BOOST_TEST(counts().active == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(reads_again_what_changed_within_the_present_tick) {
+    QueueReader now{folder.path(), {.now = []() noexcept { return file_clock_now() - 1s; }}};
+    messages("active", 1);
+    (void)counts(now);
+    BOOST_TEST(folders_read_again(now) == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(waits_two_seconds_where_times_have_no_fraction) {
+    // Real folders cannot be given a change time of whole seconds, but their modification time will do.
+    static std::atomic<FileTime> clock;
+    const FileTime modified = file_clock_now() - file_clock_now() % 1s + 10s;
+    const timespec time{.tv_sec = std::chrono::duration_cast<std::chrono::seconds>(modified).count(), .tv_nsec = 0};
+    const timespec times[] = {time, time};
+    for (const char* queue : {"active", "deferred", "bounce", "hold"}) {
+        BOOST_TEST_REQUIRE(::utimensat(AT_FDCWD, (folder / queue).c_str(), times, 0) == 0);
+    }
+    QueueReader coarse{folder.path(), {.now = []() noexcept { return clock.load(); }}};
+    clock = modified + 1s;
+    (void)counts(coarse);
+    BOOST_TEST(folders_read_again(coarse) == 4U);
+    clock = modified + 3s;
+    BOOST_TEST(folders_read_again(coarse) == 4U);  // once more, and that one is good
+    BOOST_TEST(folders_read_again(coarse) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(takes_up_folders_that_come_and_drops_those_that_go) {
+    messages("deferred/0", 2);
+    messages("deferred/1", 3);
+    BOOST_TEST(counts().deferred == 5U);
+    messages("deferred/2/5", 4);
+    BOOST_TEST(counts().deferred == 9U);
+    fs::remove_all(folder / "deferred/1");
+    BOOST_TEST(counts().deferred == 6U);
+    fs::remove_all(folder / "deferred/2");
+    folder.write("deferred/2", "a file of that name");
+    BOOST_TEST(counts().deferred == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(notices_a_folder_made_anew_under_the_same_name) {
+    messages("hold", 3);
+    BOOST_TEST(counts().hold == 3U);
+    fs::remove_all(folder / "hold");
+    fs::create_directory(folder / "hold");
+    BOOST_TEST(counts().hold == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(counts_a_queue_that_is_not_there_yet_as_empty) {
+    fs::remove_all(folder / "hold");
+    BOOST_TEST(counts().hold == 0U);
+    messages("hold", 2);
+    BOOST_TEST(counts().hold == 2U);
+    fs::remove_all(folder / "hold");
+    BOOST_TEST(counts().hold == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(outlives_files_and_folders_that_vanish_while_it_reads) {
+    std::atomic<bool> stop = false;
+    messages("deferred/keep", 5);
+    std::thread postfix([&] {
+        for (int i = 0; !stop; ++i) {
+            const fs::path hash = folder / "deferred" / std::to_string(i % 3);
+            fs::create_directory(hash);
+            std::ofstream(hash / "message") << i;
+            std::error_code ignored;
+            fs::rename(hash / "message", folder / "active" / std::to_string(i % 7), ignored);
+            fs::remove(folder / "active" / std::to_string((i + 3) % 7), ignored);
+            fs::remove(hash, ignored);
+        }
+    });
+    QueueReader checking{folder.path(), {.types = EntryTypes::checked}};
+    QueueReader parallel{folder.path(), {.threads = 3, .parallel_from_bytes = 0}};
+    for (int i = 0; i < 300; ++i) {
+        for (QueueReader* each : {&reader, &checking, &parallel}) {
+            const auto got = each->read(in_a_minute());
+            BOOST_CHECK_MESSAGE(got.has_value(), (got ? "" : got.error().message));
+            if (got && (got->deferred < 5 || got->active > 7)) BOOST_ERROR("impossible counts");
+        }
+    }
+    stop = true;
+    postfix.join();
+
+    const auto count_files = [&](const char* name) {
+        std::uint64_t files = 0;
+        for (const auto& entry : fs::recursive_directory_iterator(folder / name)) files += entry.is_regular_file();
+        return files;
+    };
+    for (QueueReader* each : {&checking, &parallel}) {
+        BOOST_TEST(counts(*each).active == count_files("active"));
+        BOOST_TEST(counts(*each).deferred == count_files("deferred"));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(says_where_the_queue_directory_is_looked_up_when_it_is_missing) {
+    fs::remove_all(folder.path());
+    const auto got = error();
+    BOOST_TEST((got.kind == util::ErrorKind::not_found));
+    BOOST_TEST(contains(got, folder.path().string()));
+    BOOST_TEST(contains(got, "postconf -h queue_directory"));
+}
+
+BOOST_AUTO_TEST_CASE(refuses_a_folder_that_is_no_queue_directory) {
+    for (const char* queue : {"active", "deferred", "bounce", "hold"}) fs::remove(folder / queue);
+    messages("incoming", 1);
+    const auto got = error();
+    BOOST_TEST((got.kind == util::ErrorKind::invalid));
+    BOOST_TEST(contains(got, "no Postfix queue directory"));
+}
+
+BOOST_AUTO_TEST_CASE(refuses_a_queue_that_is_a_symbolic_link) {
+    messages("elsewhere", 3);
+    fs::remove(folder / "hold");
+    fs::create_directory_symlink("elsewhere", folder / "hold");
+    const auto got = error();
+    BOOST_TEST((got.kind == util::ErrorKind::invalid));
+    BOOST_TEST(contains(got, (folder / "hold").string()));
+}
+
+BOOST_AUTO_TEST_CASE(names_the_folder_and_the_capability_when_it_may_not_read) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0U, "this case takes root, to become somebody else");
+    messages("deferred/0", 1);
+    fs::permissions(folder / "deferred", fs::perms::none);
+    BOOST_TEST_REQUIRE(::seteuid(65534) == 0);
+    const auto got = reader.read(in_a_minute());
+    BOOST_TEST_REQUIRE(::seteuid(0) == 0);
+    BOOST_TEST_REQUIRE(!got.has_value());
+    BOOST_TEST((got.error().kind == util::ErrorKind::denied));
+    BOOST_TEST(contains(got.error(), (folder / "deferred").string()));
+    BOOST_TEST(contains(got.error(), "CAP_DAC_READ_SEARCH"));
+    BOOST_TEST(counts().deferred == 1U);  // and is itself again
+}
+
+BOOST_AUTO_TEST_CASE(stops_at_the_deadline_and_goes_on_later) {
+    messages("deferred/0", 3);
+    const auto late = reader.read(util::BootClock::now() - 1s);
+    BOOST_TEST_REQUIRE(!late.has_value());
+    BOOST_TEST((late.error().kind == util::ErrorKind::timed_out));
+    BOOST_TEST(counts().deferred == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(refuses_to_go_deeper_than_postfix_ever_hashes) {
+    fs::path deep = "deferred";
+    for (int i = 0; i < 16; ++i) deep /= "A";
+    message(deep / "0");
+    BOOST_TEST(counts().deferred == 1U);
+    fs::create_directory(folder / deep / "A");
+    const auto got = error();
+    BOOST_TEST((got.kind == util::ErrorKind::exhausted));
+    BOOST_TEST(contains(got, "A/A"));
+}
+
+BOOST_AUTO_TEST_CASE(refuses_a_folder_with_more_subfolders_than_postfix_makes) {
+    for (std::size_t i = 0; i <= k_most_subfolders; ++i) fs::create_directory(folder / "hold" / std::to_string(i));
+    const auto got = error();
+    BOOST_TEST((got.kind == util::ErrorKind::exhausted));
+    BOOST_TEST(contains(got, (folder / "hold").string()));
+}
+
+BOOST_AUTO_TEST_CASE(tells_the_oldest_deferred_message_by_its_long_id) {
+    BOOST_TEST(!counts().oldest_deferred.has_value());
+    message("deferred/0/0000050000z1");
+    message("deferred/1/0000040002z2");
+    message("deferred/1/0000040003z3");
+    message("hold/0000010000z4");
+    BOOST_TEST_REQUIRE(counts().oldest_deferred.has_value());
+    BOOST_TEST(counts().oldest_deferred->count() == 4'000'002);
+    fs::remove(folder / "deferred/1/0000040002z2");
+    BOOST_TEST(counts().oldest_deferred->count() == 4'000'003);
+}
+
+BOOST_AUTO_TEST_CASE(tells_no_oldest_message_while_one_has_a_short_id) {
+    message("deferred/0/0000050000z1");
+    message("deferred/1/C3CD21F3E90");
+    BOOST_TEST(!counts().oldest_deferred.has_value());
+    fs::remove(folder / "deferred/1/C3CD21F3E90");
+    BOOST_TEST(counts().oldest_deferred.has_value());
+}
+
+std::string exposed(const Families& families) {
+    std::string lines;
+    for (const auto& family : families) {
+        const auto& value = family.samples.at(0).value;
+        lines += family.name + ' ';
+        if (const auto* count = std::get_if<std::uint64_t>(&value)) lines += std::to_string(*count);
+        if (const auto* number = std::get_if<double>(&value)) lines += std::to_string(*number);
+        lines += '\n';
+    }
+    return lines;
+}
+
+BOOST_AUTO_TEST_CASE(collects_four_gauges_and_the_oldest_where_it_is_known) {
+    QueueCollector collector(folder.path());
+    messages("hold", 2);
+    const std::string four =
+        "ceymail_queue_active 0\nceymail_queue_deferred 0\nceymail_queue_bounce 0\nceymail_queue_hold 2\n";
+    BOOST_TEST(exposed(collector.collect(in_a_minute()).value()) == four);
+    message("deferred/0000040002z2");
+    BOOST_TEST(exposed(collector.collect(in_a_minute()).value())
+                   .ends_with("ceymail_queue_hold 2\nceymail_queue_oldest_deferred_timestamp_seconds 4.000002\n"));
+}
+
+BOOST_AUTO_TEST_CASE(collects_nothing_when_a_queue_cannot_be_read) {
+    BOOST_TEST(!QueueCollector("/nowhere").collect(in_a_minute()).has_value());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
