@@ -27,6 +27,7 @@ struct Meaning {
 constexpr std::string_view k_start = "start it with: systemctl start mariadb";
 constexpr std::string_view k_grants = "let `ceymail-token init` set up the account and its grants";
 constexpr std::string_view k_again = "try again";
+constexpr std::string_view k_impostor = "is it MariaDB that listens there?";
 constexpr std::string_view k_connections = "raise max_connections or end idle sessions";
 
 constexpr std::array k_meanings{
@@ -35,10 +36,12 @@ constexpr std::array k_meanings{
     Meaning{CR_UNKNOWN_HOST, ErrorKind::unavailable, "check database_host"},
     Meaning{CR_SERVER_GONE_ERROR, ErrorKind::unavailable, k_start},
     Meaning{CR_SERVER_LOST, ErrorKind::unavailable, k_start},
-    Meaning{CR_SERVER_HANDSHAKE_ERR, ErrorKind::unavailable, "is it MariaDB that listens there?"},
+    Meaning{CR_SERVER_HANDSHAKE_ERR, ErrorKind::unavailable, k_impostor},
     Meaning{CR_SSL_CONNECTION_ERROR, ErrorKind::unavailable, "check the ssl-* lines of database_option_file"},
     Meaning{CR_SERVER_LOST_EXTENDED, ErrorKind::unavailable, k_start},
-    Meaning{CR_MALFORMED_PACKET, ErrorKind::unavailable, "is it MariaDB that listens there?"},
+    Meaning{CR_VERSION_ERROR, ErrorKind::unavailable, k_impostor},
+    Meaning{CR_NET_PACKET_TOO_LARGE, ErrorKind::unavailable, k_impostor},
+    Meaning{CR_MALFORMED_PACKET, ErrorKind::unavailable, k_impostor},
     Meaning{CR_AUTH_PLUGIN_CANNOT_LOAD, ErrorKind::denied,
             "give the account unix_socket, mysql_native_password or ed25519 authentication"},
     Meaning{ER_CON_COUNT_ERROR, ErrorKind::unavailable, k_connections},

@@ -15,11 +15,11 @@ struct st_mysql;
 namespace ceymail::database {
 
 struct Address {
-    std::filesystem::path socket;  // used unless host is set
-    std::string host;
+    std::filesystem::path socket{};  // used unless host is set
+    std::string host{};
     std::uint16_t port = 3306;
-    std::string user;
-    std::filesystem::path option_file;  // [client] group: password, ssl-*; empty: none
+    std::string user{};
+    std::filesystem::path option_file{};  // [client] group: password, ssl-*; empty: none
 };
 
 // Owns the session. One thread. Uses Connector/C's non-blocking calls, so that the deadline holds over all reads

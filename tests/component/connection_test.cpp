@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MIT
+// Connection against real and false servers: every failure in time, with its kind and words, and recovery after it.
+#include "ceymail/database/connection.hpp"
+
+#include <array>
+#include <atomic>
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <boost/test/unit_test.hpp>
+
+#include "ceymail/database/statement.hpp"
+#include "ceymail/util/fd.hpp"
+#include "support/mariadb_server.hpp"
+
+using namespace ceymail;
+using namespace ceymail::testing;
+using namespace std::chrono_literals;
+using database::Connection;
+using util::ErrorKind;
+
+namespace {
+
+util::BootTime in(std::chrono::milliseconds time) { return util::BootClock::now() + time; }
+
+void require(const util::Result<void>& result) {
+    BOOST_TEST_REQUIRE(result.has_value(), (result ? "" : result.error().message));
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
+
+// Listens on a Unix socket and gives each caller `greeting` in single bytes, one every 20 ms, then silence.
+class FalseServer {
+public:
+    explicit FalseServer(std::string greeting) : m_greeting(std::move(greeting)) {
+        m_listener.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_un name{};
+        name.sun_family = AF_UNIX;
+        socket().string().copy(name.sun_path, sizeof name.sun_path - 1);
+        BOOST_TEST_REQUIRE(::bind(m_listener.get(), reinterpret_cast<sockaddr*>(&name), sizeof name) == 0);
+        BOOST_TEST_REQUIRE(::listen(m_listener.get(), 8) == 0);
+        m_thread = std::jthread([this] { serve(); });
+    }
+    ~FalseServer() {
+        m_stop = true;
+        ::shutdown(m_listener.get(), SHUT_RDWR);
+    }
+    std::filesystem::path socket() const { return m_folder / "socket"; }
+
+private:
+    void serve() {
+        while (!m_stop) {
+            const util::Fd caller(::accept4(m_listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+            std::size_t sent = 0;
+            while (caller && !m_stop) {
+                if (sent < m_greeting.size() && ::send(caller.get(), &m_greeting[sent++], 1, MSG_NOSIGNAL) < 0) break;
+                std::this_thread::sleep_for(20ms);
+                char byte = 0;
+                if (::recv(caller.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) break;
+            }
+        }
+    }
+
+    TemporaryFolder m_folder;
+    std::string m_greeting;
+    util::Fd m_listener;
+    std::atomic<bool> m_stop = false;
+    std::jthread m_thread;
+};
+
+// A caller's time-out must come at its deadline: neither before nor much after.
+void expect_time_out(const std::string& server, Connection& connection, std::chrono::milliseconds patience) {
+    const auto start = util::BootClock::now();
+    const auto result = connection.execute("DO 1", start + patience);
+    const auto took = util::BootClock::now() - start;
+    BOOST_TEST_CONTEXT(server) {
+        BOOST_TEST_REQUIRE(!result.has_value());
+        BOOST_TEST((result.error().kind == ErrorKind::timed_out));
+        BOOST_TEST(contains(result.error().message, "no answer in time"));
+        BOOST_TEST((took >= patience && took < patience + 250ms));
+        BOOST_TEST(!connection.connected());
+    }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(connection)
+
+BOOST_AUTO_TEST_CASE(names_the_socket_and_the_cause_where_there_is_no_server) {
+    Connection connection({.socket = "/no/such/mysqld.sock", .user = "nobody"});
+    const auto result = connection.ensure(in(1s));
+    BOOST_TEST_REQUIRE(!result.has_value());
+    BOOST_TEST((result.error().kind == ErrorKind::unavailable));
+    BOOST_TEST(result.error().message ==
+               "cannot reach MariaDB at /no/such/mysqld.sock: No such file or directory; start it with: systemctl "
+               "start mariadb");
+}
+
+BOOST_AUTO_TEST_CASE(holds_the_deadline_against_servers_that_never_finish) {
+    const struct {
+        const char* label;
+        std::string greeting;
+    } servers[] = {
+        {"silent", ""},
+        {"drips a greeting", std::string("\x4a\0\0\0\x0a", 5) + std::string(1000, '5')},
+        {"drips a big packet", std::string("\xff\xff\x0f\0", 4) + std::string(1000, 'x')},
+    };
+    for (const auto& server : servers) {
+        const FalseServer impostor(server.greeting);
+        Connection connection({.socket = impostor.socket(), .user = "nobody"});
+        expect_time_out(server.label, connection, 300ms);
+        expect_time_out(server.label, connection, 100ms);  // and again, on a new connection
+    }
+}
+
+BOOST_AUTO_TEST_CASE(takes_a_babbling_server_for_an_unreachable_one) {
+    const struct {
+        const char* label;
+        std::string greeting;
+    } servers[] = {{"another protocol", "HTTP/1.1 400 Bad Request\r\n\r\n"},
+                   {"an old greeting", std::string("\x05\0\0\0\x01hell", 9)},
+                   {"a packet above 1 MiB", std::string("\xff\xff\xff\0", 4) + std::string(1000, 'x')}};
+    for (const auto& server : servers) {
+        const FalseServer impostor(server.greeting);
+        Connection connection({.socket = impostor.socket(), .user = "nobody"});
+        const auto result = connection.ensure(in(5s));
+        BOOST_TEST_CONTEXT(server.label) {
+            BOOST_TEST_REQUIRE(!result.has_value());
+            BOOST_TEST((result.error().kind == ErrorKind::unavailable), result.error().message);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(refuses_an_option_file_that_is_missing_or_open_to_others) {
+    const TemporaryFolder folder;
+    const auto open_file = folder.write("open.cnf", "[client]\n", std::filesystem::perms{0644});
+    const struct {
+        std::filesystem::path file;
+        ErrorKind kind;
+        std::string words;
+    } files[] = {{folder / "missing.cnf", ErrorKind::not_found, "No such file"},
+                 {open_file, ErrorKind::denied, "chmod 600 " + open_file.string()},
+                 {folder.path(), ErrorKind::invalid, "no regular file"}};
+    for (const auto& file : files) {
+        Connection connection({.socket = "/no/such/socket", .user = "nobody", .option_file = file.file});
+        const auto result = connection.ensure(in(1s));
+        BOOST_TEST_CONTEXT(file.file) {
+            BOOST_TEST_REQUIRE(!result.has_value());
+            BOOST_TEST((result.error().kind == file.kind));
+            BOOST_TEST(contains(result.error().message, file.words), result.error().message);
+        }
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(holds_the_deadline_against_a_stopped_server_and_recovers, MariadbServer) {
+    Connection connection(address());
+    require(connection.ensure(in(5s)));
+    pause();
+    expect_time_out("in a session", connection, 200ms);
+    expect_time_out("connecting", connection, 200ms);
+    resume();
+    BOOST_TEST(connection.execute("DO 1", in(5s)).has_value());
+}
+
+BOOST_FIXTURE_TEST_CASE(survives_a_server_killed_within_a_statement, MariadbServer) {
+    Connection connection(address());
+    require(connection.ensure(in(5s)));
+    const std::jthread killer([this] {
+        std::this_thread::sleep_for(100ms);
+        kill();
+    });
+    const auto result = connection.execute("DO SLEEP(20)", in(10s));
+    BOOST_TEST_REQUIRE(!result.has_value());
+    BOOST_TEST((result.error().kind == ErrorKind::unavailable));
+    BOOST_TEST(!connection.connected());
+}
+
+BOOST_FIXTURE_TEST_CASE(connects_anew_after_a_restart, MariadbServer) {
+    Connection connection(address());
+    database::Statement statement(connection, "SELECT 7", "asking");
+    BOOST_TEST_REQUIRE(statement.run(in(5s)).has_value());
+    stop();
+    BOOST_TEST((statement.run(in(1s)).error().kind == ErrorKind::unavailable));
+    BOOST_TEST((statement.run(in(1s)).error().kind == ErrorKind::unavailable));
+    start();
+    const auto outcome = statement.run(in(5s));  // prepared in a session that is no more
+    BOOST_TEST_REQUIRE(outcome.has_value());
+    BOOST_TEST(outcome->rows.at(0).at(0).value() == "7");
+}
+
+BOOST_FIXTURE_TEST_CASE(sorts_the_servers_errors, MariadbServer) {
+    query(
+        "CREATE TABLE ceymail.pairs (id INT PRIMARY KEY) ENGINE = InnoDB; INSERT INTO ceymail.pairs VALUES (1234567)");
+    const auto bystander = address("bystander", add_account("bystander", "secret"));
+    const struct {
+        database::Address address;
+        const char* sql;
+        ErrorKind kind;
+        int code;
+    } cases[] = {
+        {address(), "DO nonsense", ErrorKind::not_found, 1054},
+        {address(), "DELETE FROM ceymail.nothing", ErrorKind::not_found, 1146},
+        {address(), "DROP TABLE nowhere.nothing", ErrorKind::internal, 1051},
+        {address(), "USE nowhere", ErrorKind::not_found, 1049},
+        {address(), "INSERT INTO ceymail.pairs VALUES (1234567)", ErrorKind::conflict, 1062},
+        {address(), "INSERT 1234567", ErrorKind::internal, 1064},
+        {address(), "LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE ceymail.pairs", ErrorKind::internal, 4166},
+        {bystander, "USE ceymail", ErrorKind::denied, 1044},
+        {bystander, "DELETE FROM ceymail.pairs", ErrorKind::denied, 1142},
+        {address("stranger", {}), "DO 1", ErrorKind::denied, 1698},
+        {address(),
+         "SET STATEMENT max_statement_time = 0.01 FOR DELETE FROM ceymail.pairs WHERE BENCHMARK(1000000000, MD5(id))",
+         ErrorKind::internal, 1969},
+    };
+    for (const auto& c : cases) {
+        Connection connection(c.address);
+        const auto result = connection.execute(c.sql, in(5s));
+        BOOST_TEST_CONTEXT(c.sql) {
+            BOOST_TEST_REQUIRE(!result.has_value());
+            BOOST_TEST(result.error().code == c.code, result.error().message);
+            BOOST_TEST((result.error().kind == c.kind), result.error().message);
+            BOOST_TEST(!contains(result.error().message, "1234567"), result.error().message);
+        }
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(keeps_its_session_after_an_error_of_a_statement, MariadbServer) {
+    Connection connection(address());
+    BOOST_TEST(!connection.execute("DO nonsense", in(5s)).has_value());
+    BOOST_TEST(connection.connected());
+    BOOST_TEST(!connection.execute("DO 1", util::BootClock::now()).has_value());  // no time at all
+    BOOST_TEST(connection.connected());
+    BOOST_TEST(connection.execute("DO 1", in(5s)).has_value());
+}
+
+BOOST_FIXTURE_TEST_CASE(meets_its_own_settings_whatever_the_server_defaults_to, MariadbServer) {
+    query("SET GLOBAL sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES', GLOBAL time_zone = '+05:30', GLOBAL autocommit = 0");
+    Connection connection(address());
+    database::Statement settings(connection, "SELECT @@autocommit, @@time_zone, @@sql_mode, @@character_set_client",
+                                 "asking");
+    const auto outcome = settings.run(in(5s));
+    BOOST_TEST_REQUIRE(outcome.has_value(), (outcome ? "" : outcome.error().message));
+    const auto& row = outcome->rows.at(0);
+    BOOST_TEST(row[0].value() == "1");
+    BOOST_TEST(row[1].value() == "+00:00");
+    BOOST_TEST(row[2].value() == "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION");
+    BOOST_TEST(row[3].value() == "utf8mb4");
+}
+
+BOOST_FIXTURE_TEST_CASE(carries_every_kind_of_value_both_ways, MariadbServer) {
+    using namespace std::string_view_literals;
+    Connection connection(address());
+    database::Statement echo(connection, "SELECT ?, ?, ?, ?", "echoing");
+    const std::array<database::Parameter, 4> parameters{std::uint64_t{18446744073709551615U}, "a'b\\\0\xc3\xa9"sv,
+                                                        nullptr, ""sv};
+    for (int i = 0; i < 2; ++i) {
+        const auto outcome = echo.run(parameters, in(5s));
+        BOOST_TEST_REQUIRE(outcome.has_value(), (outcome ? "" : outcome.error().message));
+        const auto& row = outcome->rows.at(0);
+        BOOST_TEST(row[0].value() == "18446744073709551615");
+        BOOST_TEST(row[1].value() == "a'b\\\0\xc3\xa9"sv);
+        BOOST_TEST(!row[2].has_value());
+        BOOST_TEST(row[3].value() == "");
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(refuses_more_rows_than_there_can_be, MariadbServer) {
+    Connection connection(address());
+    database::Statement flood(connection, "SELECT seq FROM ceymail.seq_1_to_1001", "flooding");
+    const auto outcome = flood.run(in(5s));
+    BOOST_TEST_REQUIRE(!outcome.has_value());
+    BOOST_TEST(contains(outcome.error().message, "more rows"), outcome.error().message);
+    BOOST_TEST(connection.execute("DO 1", in(5s)).has_value());
+}
+
+BOOST_FIXTURE_TEST_CASE(takes_a_password_from_the_option_file_and_nothing_else, MariadbServer) {
+    const auto file = add_account("guest", "correct horse");
+    auto text = slurp(file);
+    const auto astray = folder() / "astray.cnf";
+    std::ofstream(astray) << text << "socket=/no/such/socket\nuser=somebody\nhost=203.0.113.1\n";
+    std::filesystem::permissions(astray, std::filesystem::perms{0600});
+    Connection connection(address("guest", astray));
+    require(connection.ensure(in(5s)));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+// TokenReader against a real MariaDB, with the grants that a worker has.
+#include "ceymail/database/token_reader.hpp"
+
+#include <chrono>
+#include <optional>
+#include <thread>
+
+#include <boost/test/unit_test.hpp>
+
+#include "support/mariadb_server.hpp"
+
+using namespace ceymail;
+using namespace ceymail::testing;
+using namespace std::chrono_literals;
+using database::TokenReader;
+using util::ErrorKind;
+
+namespace {
+
+util::BootTime in(std::chrono::milliseconds time) { return util::BootClock::now() + time; }
+
+// A server with the table, and the account that workers use.
+struct Fixture : MariadbServer {
+    Fixture() {
+        apply_schema();
+        worker = address("worker", add_account("worker", "secret"));
+        query(
+            "GRANT SELECT (id, token_sha256, active), UPDATE (last_used_at) ON ceymail_dashboard.metrics_tokens TO "
+            "worker@localhost");
+    }
+    void insert(const std::string& text) const {
+        query("INSERT INTO ceymail_dashboard.metrics_tokens (token_sha256) VALUES (UNHEX(SHA2('" + text + "', 256)))");
+    }
+    std::string last_use() const {
+        return query(
+            "SELECT last_used_at IS NOT NULL, TIMESTAMPDIFF(SECOND, last_used_at, UTC_TIMESTAMP()) < 5 "
+            "FROM ceymail_dashboard.metrics_tokens WHERE active = 1");
+    }
+    TokenReader reader() const { return {worker, "ceymail_dashboard"}; }
+
+    database::Address worker;
+};
+
+std::optional<util::Digest> digest_of(const util::Result<std::optional<database::TokenRow>>& result) {
+    BOOST_TEST_REQUIRE(result.has_value(), (result ? "" : result.error().message));
+    return *result ? std::optional((*result)->digest) : std::nullopt;
+}
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(token_reader, Fixture)
+
+BOOST_AUTO_TEST_CASE(reads_the_active_row_and_only_that) {
+    auto tokens = reader();
+    BOOST_TEST(!digest_of(tokens.active(in(5s))).has_value());
+    insert("first");
+    BOOST_TEST((digest_of(tokens.active(in(5s))) == util::sha256("first")));
+    query("UPDATE ceymail_dashboard.metrics_tokens SET revoked_at = UTC_TIMESTAMP()");
+    BOOST_TEST(!digest_of(tokens.active(in(5s))).has_value());
+    insert("second");
+    BOOST_TEST((digest_of(tokens.active(in(5s))) == util::sha256("second")));
+}
+
+BOOST_AUTO_TEST_CASE(notes_the_last_use_in_utc) {
+    query("SET GLOBAL time_zone = '-08:00'");
+    insert("token");
+    auto tokens = reader();
+    const auto row = tokens.active(in(5s));
+    BOOST_TEST_REQUIRE((row.has_value() && row->has_value()));
+    BOOST_TEST(last_use() == "0\tNULL\n");
+    const auto touched = tokens.touch((*row)->id, in(5s));
+    BOOST_TEST_REQUIRE(touched.has_value(), (touched ? "" : touched.error().message));
+    BOOST_TEST(last_use() == "1\t1\n");
+}
+
+BOOST_AUTO_TEST_CASE(waits_for_a_locked_row_no_longer_than_a_second) {
+    insert("token");
+    auto tokens = reader();
+    ChildProcess locker({.arguments = {"mariadb", "--no-defaults", "--socket=" + socket().string(), "-N", "-B", "-n"},
+                         .input = "BEGIN; SELECT id FROM ceymail_dashboard.metrics_tokens FOR UPDATE; DO SLEEP(30);"});
+    while (locker.running() && locker.output().empty()) std::this_thread::sleep_for(10ms);
+    const auto start = util::BootClock::now();
+    const auto touched = tokens.touch(1, in(10s));
+    BOOST_TEST_REQUIRE(!touched.has_value());
+    BOOST_TEST(touched.error().code == 1205);
+    BOOST_TEST((touched.error().kind == ErrorKind::conflict));
+    BOOST_TEST((util::BootClock::now() - start < 3s));
+    BOOST_TEST((digest_of(tokens.active(in(1s))) == util::sha256("token")));  // reading is not locked out
+}
+
+BOOST_AUTO_TEST_CASE(does_not_notice_a_restart_or_a_killed_session) {
+    insert("token");
+    auto tokens = reader();
+    BOOST_TEST((digest_of(tokens.active(in(5s))) == util::sha256("token")));
+    query("KILL USER worker@localhost");
+    BOOST_TEST((digest_of(tokens.active(in(5s))) == util::sha256("token")));
+    stop();
+    start();
+    BOOST_TEST((digest_of(tokens.active(in(5s))) == util::sha256("token")));
+    query("KILL USER worker@localhost");
+    BOOST_TEST(tokens.touch(1, in(5s)).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(tells_a_server_that_cannot_be_asked_from_one_that_has_no_row) {
+    insert("token");
+    auto tokens = reader();
+    BOOST_TEST_REQUIRE(tokens.active(in(5s)).has_value());
+
+    pause();
+    BOOST_TEST((tokens.active(in(200ms)).error().kind == ErrorKind::timed_out));
+    resume();
+    BOOST_TEST((digest_of(tokens.active(in(5s))) == util::sha256("token")));
+
+    kill();
+    BOOST_TEST((tokens.active(in(1s)).error().kind == ErrorKind::unavailable));
+    start();
+    BOOST_TEST((digest_of(tokens.active(in(5s))) == util::sha256("token")));
+
+    query("RENAME TABLE ceymail_dashboard.metrics_tokens TO ceymail_dashboard.hidden");
+    const auto gone = tokens.active(in(5s));
+    BOOST_TEST_REQUIRE(!gone.has_value());
+    BOOST_TEST((gone.error().kind == ErrorKind::denied || gone.error().kind == ErrorKind::not_found));
+    query("RENAME TABLE ceymail_dashboard.hidden TO ceymail_dashboard.metrics_tokens");
+    BOOST_TEST((digest_of(tokens.active(in(5s))) == util::sha256("token")));
+}
+
+BOOST_AUTO_TEST_CASE(has_no_more_than_its_grants) {
+    insert("token");
+    const struct {
+        const char* sql;
+        int code;
+    } forbidden[] = {
+        {"INSERT INTO ceymail_dashboard.metrics_tokens (token_sha256) VALUES (REPEAT('x', 32))", 1142},
+        {"DELETE FROM ceymail_dashboard.metrics_tokens", 1142},
+        {"UPDATE ceymail_dashboard.metrics_tokens SET token_sha256 = REPEAT('x', 32) WHERE id = 1", 1143},
+        {"UPDATE ceymail_dashboard.metrics_tokens SET revoked_at = NULL WHERE id = 1", 1143},
+        {"UPDATE ceymail_dashboard.metrics_tokens SET active = 1 WHERE id = 1", 1143},
+        {"INSERT INTO ceymail_dashboard.audit_logs (action) VALUES ('x')", 1142},
+    };
+    database::Connection connection(worker);
+    for (const auto& f : forbidden) {
+        const auto result = connection.execute(f.sql, in(5s));
+        BOOST_TEST_CONTEXT(f.sql) {
+            BOOST_TEST_REQUIRE(!result.has_value());
+            BOOST_TEST(result.error().code == f.code);
+            BOOST_TEST((result.error().kind == ErrorKind::denied));
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(leans_on_a_table_that_takes_no_second_active_row) {
+    insert("first");
+    database::Connection administrator(address());
+    const auto second = administrator.execute(
+        "INSERT INTO ceymail_dashboard.metrics_tokens (token_sha256) VALUES (REPEAT('x', 32))", in(5s));
+    BOOST_TEST_REQUIRE(!second.has_value());
+    BOOST_TEST(second.error().code == 1062);
+    apply_schema();  // twice is harmless
+    BOOST_TEST((digest_of(reader().active(in(5s))) == util::sha256("first")));
+}
+
+BOOST_AUTO_TEST_CASE(refuses_a_digest_of_another_length) {
+    insert("token");
+    query(
+        "ALTER TABLE ceymail_dashboard.metrics_tokens MODIFY token_sha256 VARBINARY(64) NOT NULL;"
+        "UPDATE ceymail_dashboard.metrics_tokens SET token_sha256 = REPEAT('x', 31)");
+    const auto result = reader().active(in(5s));
+    BOOST_TEST_REQUIRE(!result.has_value());
+    BOOST_TEST((result.error().kind == ErrorKind::internal));
+}
+
+BOOST_AUTO_TEST_CASE(takes_an_interrupted_statement_for_an_error_not_for_no_row) {
+    insert("token");
+    query(
+        "GRANT SELECT ON ceymail_dashboard.* TO worker@localhost;"
+        "USE ceymail_dashboard; RENAME TABLE metrics_tokens TO slow;"
+        "CREATE VIEW metrics_tokens AS SELECT id, token_sha256, active FROM slow WHERE SLEEP(0) = 0 AND "
+        "BENCHMARK(1000000000, MD5(id)) = 0;"
+        "SET GLOBAL max_statement_time = 0.05");
+    const auto result = reader().active(in(10s));
+    BOOST_TEST_REQUIRE(!result.has_value());
+    BOOST_TEST(result.error().code == 1969, result.error().message);
+    BOOST_TEST((result.error().kind == ErrorKind::internal));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
