@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// AccountsCollector: how many domains, mailboxes and aliases there are.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "ceymail/collect/collector.hpp"
+
+namespace ceymail::collect {
+
+struct AccountCounts {
+    std::uint64_t domains = 0;
+    std::uint64_t mailboxes = 0;
+    std::uint64_t aliases = 0;
+};
+
+// Counts the rows, all three at one moment, by the deadline. Its failures are the collector's.
+using CountAccounts = std::function<util::Result<AccountCounts>(util::BootTime deadline)>;
+
+// The database is a room that this one does not know: whoever makes the collector hands the counting in.
+class AccountsCollector final : public Collector {
+public:
+    explicit AccountsCollector(CountAccounts count) : m_count(std::move(count)) {}
+
+    [[nodiscard]] std::string_view name() const noexcept override { return "accounts"; }
+    [[nodiscard]] util::Result<Families> collect(util::BootTime deadline) override;
+
+private:
+    CountAccounts m_count;
+};
+
+}  // namespace ceymail::collect

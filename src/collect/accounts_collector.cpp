@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/collect/accounts_collector.hpp"
+
+namespace ceymail::collect {
+
+util::Result<Families> AccountsCollector::collect(util::BootTime deadline) {
+    const auto counts = m_count(deadline);
+    if (!counts) return std::unexpected(counts.error());
+    using exposition::MetricType;
+    using exposition::single;
+    Families families;
+    families.push_back(single("ceymail_domains_total", "Mail domains.", MetricType::gauge, counts->domains));
+    families.push_back(single("ceymail_mailboxes_total", "Mailboxes.", MetricType::gauge, counts->mailboxes));
+    families.push_back(single("ceymail_aliases_total", "Mail aliases.", MetricType::gauge, counts->aliases));
+    return families;
+}
+
+}  // namespace ceymail::collect
