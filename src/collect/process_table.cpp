@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/collect/process_table.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include <sys/stat.h>
+
+#include "ceymail/util/file.hpp"
+
+namespace ceymail::collect {
+
+namespace {
+
+using util::ErrorKind;
+
+constexpr std::array<std::string_view, 7> k_program_folders{
+    "/usr/sbin",           "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/usr/libexec", "/usr/lib/postfix/sbin",
+    "/usr/libexec/postfix"};
+constexpr std::string_view k_postfix = "postfix";  // the one whose process is told by its pid
+constexpr std::size_t k_most_processes = 100'000;
+constexpr std::size_t k_longest_stat = 4096;
+constexpr std::size_t k_longest_arguments = 64 * 1024;
+constexpr std::size_t k_longest_command = 15;       // TASK_COMM_LEN less its NUL
+constexpr unsigned long k_of_kernel = 0x0020'0000;  // PF_KTHREAD of the kernel's sched.h
+constexpr uid_t k_first_person = 1000;              // FIRST_UID of Debian's adduser.conf(5)
+constexpr uid_t k_nobody = 65534;
+constexpr std::size_t k_between_looks_at_the_clock = 64;
+
+std::string_view folder_of(std::string_view path) {
+    const auto slash = path.rfind('/');
+    return slash == std::string_view::npos ? std::string_view{} : path.substr(0, slash);
+}
+
+std::string_view name_of(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+bool is_program_folder(std::string_view folder) {
+    return std::find(k_program_folders.begin(), k_program_folders.end(), folder) != k_program_folders.end();
+}
+
+bool is_interpreter(std::string_view name) {
+    return name.starts_with("perl") || name.starts_with("python") || name == "node";
+}
+
+// The script of "interpreter -options /path/to/script arguments".
+std::string_view script_of(std::string_view arguments) {
+    for (bool first = true; !arguments.empty(); first = false) {
+        const auto argument = arguments.substr(0, arguments.find('\0'));
+        if (!first && !argument.starts_with('-')) return argument;
+        arguments.remove_prefix(std::min(arguments.size(), argument.size() + 1));
+    }
+    return {};
+}
+
+// What the process says of itself. Its command is cut at 15 bytes; Perl's $0, which spamd sets, puts the whole path
+// there, or "spamd child".
+bool calls_itself(const Process& process, std::string_view name) {
+    const auto word = [](std::string_view text) { return name_of(text.substr(0, text.find_first_of({" \0", 2}))); };
+    return name_of(process.command) == name.substr(0, k_longest_command) || word(process.command) == name ||
+           word(process.arguments) == name || name_of(script_of(process.arguments)) == name;
+}
+
+bool is_system_user(uid_t owner) { return owner < k_first_person || owner == k_nobody; }
+
+bool is_number(std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+std::string_view without_deleted(std::string_view path) {
+    constexpr std::string_view k_mark = " (deleted)";
+    if (path.ends_with(k_mark)) path.remove_suffix(k_mark.size());
+    return path;
+}
+
+bool is_any_of(const Process& process, const std::vector<std::string>& names) {
+    return std::any_of(names.begin(), names.end(), [&](const auto& name) { return is_program(process, name); });
+}
+
+// With hidepid a table without services would look like a machine on which all are down.
+util::Result<void> require_whole_table(const std::filesystem::path& proc) {
+    const auto init = util::read_file(proc / "1/stat", k_longest_stat);
+    if (init) return {};
+    return util::fail(ErrorKind::denied,
+                      "cannot see which services run: " + init.error().message +
+                          "; mount /proc without hidepid, or with gid= a group of ours",
+                      init.error().code);
+}
+
+}  // namespace
+
+std::optional<Process> parse_stat(std::string_view text) {
+    const auto open = text.find('(');
+    const auto close = text.rfind(')');
+    if (open == std::string_view::npos || close == std::string_view::npos || close < open) return {};
+    Process process;
+    process.command = text.substr(open + 1, close - open - 1);
+    // Behind the bracket: state ppid pgrp session tty_nr tpgid flags
+    constexpr int k_state = 0, k_flags = 6;
+    auto rest = text.substr(close + 1);
+    for (int field = k_state; field <= k_flags; ++field) {
+        const auto start = rest.find_first_not_of(' ');
+        if (start == std::string_view::npos) return {};
+        rest.remove_prefix(start);
+        const auto word = rest.substr(0, rest.find_first_of(" \n"));
+        if (field == k_state) process.state = word.empty() ? '?' : word.front();
+        if (field == k_flags) {
+            unsigned long flags = 0;
+            if (std::from_chars(word.data(), word.data() + word.size(), flags).ec != std::errc{}) return {};
+            process.of_kernel = (flags & k_of_kernel) != 0;
+        }
+        rest.remove_prefix(word.size());
+    }
+    return process;
+}
+
+bool is_program(const Process& process, std::string_view name) {
+    if (name.empty() || process.of_kernel || process.state == 'Z' || process.state == 'X') return false;
+    if (!process.executable) return is_system_user(process.owner) && calls_itself(process, name);
+    const auto path = without_deleted(*process.executable);
+    if (!is_program_folder(folder_of(path))) return false;
+    if (name_of(path) == name) return true;
+    return is_interpreter(name_of(path)) && is_system_user(process.owner) && calls_itself(process, name);
+}
+
+std::optional<pid_t> parse_master_pid(std::string_view text) {
+    const auto start = text.find_first_not_of(' ');
+    if (start == std::string_view::npos) return {};
+    text.remove_prefix(start);
+    if (text.ends_with('\n')) text.remove_suffix(1);
+    pid_t pid = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
+    if (error != std::errc{} || end != text.data() + text.size() || pid <= 0) return {};
+    return pid;
+}
+
+ProcessTable::ProcessTable(std::filesystem::path root, std::filesystem::path proc,
+                           std::filesystem::path queue_directory)
+    : m_root(std::move(root)), m_proc(std::move(proc)), m_queue_directory(std::move(queue_directory)) {}
+
+std::optional<Process> ProcessTable::read(std::string_view pid) const {
+    const auto folder = m_proc / pid;
+    const auto text = util::read_file(folder / "stat", k_longest_stat);
+    if (!text) return {};  // it has ended
+    auto process = parse_stat(*text);
+    if (!process || process->of_kernel) return process;
+    std::error_code error;
+    auto executable = std::filesystem::read_symlink(folder / "exe", error);
+    if (!error) process->executable = executable.string();
+    if (process->executable && !is_interpreter(name_of(*process->executable))) return process;
+
+    struct stat status{};
+    if (::stat(folder.c_str(), &status) != 0) return {};
+    process->owner = status.st_uid;
+    process->arguments = util::read_file(folder / "cmdline", k_longest_arguments).value_or("");
+    return process;
+}
+
+bool ProcessTable::installed(const Service& service) const {
+    constexpr auto k_executable = std::filesystem::perms::owner_exec;
+    for (const auto& name : service.executables) {
+        for (const auto folder : k_program_folders) {
+            std::error_code error;
+            const auto status = std::filesystem::status(m_root / folder.substr(1) / name, error);
+            if (std::filesystem::is_regular_file(status) &&
+                (status.permissions() & k_executable) != std::filesystem::perms::none) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+// Postfix's master holds a lock on the file while it lives, but asking for the lock could make one that just starts
+// believe that it is not alone. So the process is looked at instead.
+util::Result<bool> ProcessTable::postfix_runs() const {
+    const auto path = m_queue_directory / "pid/master.pid";
+    const auto text = util::read_file(path, k_longest_stat);
+    if (!text && text.error().kind == ErrorKind::not_found) return false;
+    if (!text) {
+        return util::fail(
+            text.error().kind,
+            "cannot see whether Postfix runs: " + text.error().message + "; it takes root or CAP_DAC_READ_SEARCH",
+            text.error().code);
+    }
+    const auto pid = parse_master_pid(*text);
+    if (!pid) return false;  // a master that starts has emptied it
+    const auto process = read(std::to_string(*pid));
+    return process && is_program(*process, "master");
+}
+
+util::Result<void> ProcessTable::each_process(util::BootTime deadline,
+                                              const std::function<void(const Process&)>& visit) const {
+    std::size_t seen = 0;
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry{m_proc, error}, end; !error && entry != end;
+         entry.increment(error)) {
+        const auto pid = entry->path().filename().string();
+        if (!is_number(pid)) continue;
+        if (++seen > k_most_processes) {
+            return util::fail(ErrorKind::exhausted, "cannot see which services run: more than " +
+                                                        std::to_string(k_most_processes) + " processes");
+        }
+        if (seen % k_between_looks_at_the_clock == 0 && util::BootClock::now() >= deadline) {
+            return util::fail(ErrorKind::timed_out,
+                              "cannot see which services run: " + m_proc.string() + " was not read through in time");
+        }
+        if (const auto process = read(pid)) visit(*process);
+    }
+    if (error) return util::fail_errno(error.value(), "cannot read " + m_proc.string());
+    return {};
+}
+
+util::Result<ServiceStates> ProcessTable::states(const std::vector<Service>& services, util::BootTime deadline) {
+    if (auto whole = require_whole_table(m_proc); !whole) return std::unexpected(std::move(whole.error()));
+    ServiceStates states;
+    for (const auto& service : services) {
+        states.push_back(installed(service) ? ServiceState::down : ServiceState::absent);
+    }
+    auto read = each_process(deadline, [&](const Process& process) {
+        for (std::size_t i = 0; i < services.size(); ++i) {
+            if (services[i].name != k_postfix && is_any_of(process, services[i].executables)) {
+                states[i] = ServiceState::up;
+            }
+        }
+    });
+    if (!read) return std::unexpected(std::move(read.error()));
+    for (std::size_t i = 0; i < services.size(); ++i) {
+        if (services[i].name != k_postfix || states[i] == ServiceState::absent) continue;
+        const auto runs = postfix_runs();
+        if (!runs) return std::unexpected(runs.error());
+        if (*runs) states[i] = ServiceState::up;
+    }
+    return states;
+}
+
+}  // namespace ceymail::collect

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+// Services asked of systemd over a real message bus, in its good and bad days.
+#include <csignal>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include "ceymail/collect/services_collector.hpp"
+#include "ceymail/collect/systemd_units.hpp"
+#include "support/fake_systemd.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace ceymail::collect;
+using namespace std::chrono_literals;
+using ceymail::testing::FakeAnswer;
+using ceymail::testing::FakeSystemd;
+using ceymail::testing::FakeUnit;
+using ceymail::testing::TemporaryFolder;
+using ceymail::util::BootClock;
+using ceymail::util::ErrorKind;
+using ceymail::util::Fd;
+
+namespace {
+
+const FakeUnit k_running{};
+const FakeUnit k_exited{"", "loaded", "active", "exited"};
+const FakeUnit k_dead{"", "loaded", "inactive", "dead"};
+
+struct Asked {
+    std::string told;  // "postfix=1 nginx=0", or the error's words
+    ErrorKind kind = ErrorKind::internal;
+    std::chrono::milliseconds took{};
+};
+
+Asked ask(ServicesCollector& collector, std::chrono::milliseconds patience = 5s) {
+    Asked asked;
+    const auto start = BootClock::now();
+    const auto families = collector.collect(start + patience);
+    asked.took = std::chrono::duration_cast<std::chrono::milliseconds>(BootClock::now() - start);
+    if (!families) {
+        asked.kind = families.error().kind;
+        asked.told = families.error().message;
+        return asked;
+    }
+    for (const auto& sample : families->at(0).samples) {
+        if (!asked.told.empty()) asked.told += ' ';
+        asked.told += sample.labels.at(0).second + '=' + std::to_string(std::get<std::uint64_t>(sample.value));
+    }
+    return asked;
+}
+
+ServicesCollector collector_on(const std::string& address, const std::filesystem::path& root) {
+    ServicesOptions options;
+    options.service_manager = ceymail::config::ServiceManager::systemd;
+    options.root = root;
+    options.bus_address = address;
+    return ServicesCollector{options};
+}
+
+// A Unix socket that takes connections in and never says a word.
+class MuteSocket {
+public:
+    explicit MuteSocket(const std::filesystem::path& path, int backlog = 16)
+        : m_socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path.string().copy(address.sun_path, sizeof address.sun_path - 1);
+        BOOST_TEST_REQUIRE(::bind(m_socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+        BOOST_TEST_REQUIRE(::listen(m_socket.get(), backlog) == 0);
+    }
+
+private:
+    Fd m_socket;
+};
+
+std::size_t open_descriptors() {
+    std::size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"}) count += entry.exists() ? 1 : 0;
+    return count;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(systemd_units)
+
+BOOST_AUTO_TEST_CASE(tells_all_services_from_one_call_on_one_connection) {
+    const TemporaryFolder folder;
+    FakeSystemd systemd{folder.path()};
+    systemd.set("postfix@-.service", k_running);
+    systemd.set("postfix.service", k_exited);
+    systemd.set("mariadb.service", k_dead);
+    systemd.set("nginx.service", k_running);
+    auto collector = collector_on(systemd.address(), folder / "root");
+    BOOST_TEST(ask(collector).told == "postfix=1 mariadb=0 nginx=1");
+    BOOST_TEST(systemd.calls() == 1);
+    systemd.set("postfix@-.service", k_dead);  // its master was killed
+    systemd.set("mariadb.service", k_running);
+    BOOST_TEST(ask(collector).told == "postfix=0 mariadb=1 nginx=1");
+    BOOST_TEST(systemd.calls() == 2);
+    BOOST_TEST(systemd.callers() == 1);
+    BOOST_TEST(systemd.others() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(an_alias_is_answered_under_the_name_it_stands_for) {
+    const TemporaryFolder folder;
+    FakeSystemd systemd{folder.path()};
+    systemd.set("mysql.service", {.id = "percona.service"});
+    systemd.set("filter.service", {.id = "nginx.service"});
+    auto collector = collector_on(systemd.address(), folder / "root");
+    BOOST_TEST(ask(collector).told == "mariadb=1");
+}
+
+BOOST_AUTO_TEST_CASE(the_filter_and_one_of_two_web_servers_go_by_the_links_of_enabled_units) {
+    const TemporaryFolder folder;
+    FakeSystemd systemd{folder.path()};
+    for (const auto* unit : {"nginx.service", "apache2.service", "ceymail-ai-filter.service"}) {
+        systemd.set(unit, k_running);
+    }
+    auto collector = collector_on(systemd.address(), folder / "root");
+    BOOST_TEST(ask(collector).told == "nginx=1 apache=1");
+    const auto wants = folder / "root/etc/systemd/system/multi-user.target.wants";
+    std::filesystem::create_directories(wants);
+    std::filesystem::create_symlink("/nowhere", wants / "apache2.service");
+    std::filesystem::create_symlink("/nowhere", wants / "ceymail-ai-filter.service");
+    BOOST_TEST(ask(collector).told == "apache=1 ceymail-ai-filter=1");
+    BOOST_TEST(systemd.others() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(an_ill_name_of_the_filter_costs_no_other_service) {
+    const TemporaryFolder folder;
+    FakeSystemd systemd{folder.path()};
+    systemd.set("rsyslog.service", k_running);
+    ServicesOptions options;
+    options.service_manager = ceymail::config::ServiceManager::systemd;
+    options.bus_address = systemd.address();
+    options.root = folder.path();
+    options.ai_filter_unit = "filter@.service";
+    ServicesCollector collector{options};
+    BOOST_TEST(ask(collector).told == "rsyslog=1");
+}
+
+BOOST_AUTO_TEST_CASE(the_process_table_is_asked_where_systemd_does_not_run) {
+    const TemporaryFolder folder;
+    FakeSystemd systemd{folder.path()};
+    systemd.set("rsyslog.service", k_running);
+    folder.write("proc/1/stat", "1 (init) S 0 1 1 0 -1 4194560 0");
+    ServicesOptions options;
+    options.proc = folder / "proc";
+    options.bus_address = systemd.address();
+    options.root = folder.path();
+    ServicesCollector collector{options};
+    BOOST_TEST(ask(collector).told.empty());
+    std::filesystem::create_directories(folder / "run/systemd/system");
+    BOOST_TEST(ask(collector).told == "rsyslog=1");
+    options.service_manager = ceymail::config::ServiceManager::processes;
+    ServicesCollector by_processes{options};
+    BOOST_TEST(ask(by_processes).told.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_bus_that_was_restarted_is_found_again_in_the_same_call) {
+    const TemporaryFolder folder;
+    auto systemd = std::make_unique<FakeSystemd>(folder.path());
+    systemd->set("nginx.service", k_running);
+    auto collector = collector_on(systemd->address(), folder / "root");
+    BOOST_TEST(ask(collector).told == "nginx=1");
+    systemd.reset();
+    const auto away = ask(collector);
+    BOOST_TEST((away.kind == ErrorKind::unavailable), away.told);
+    for (int i = 0; i < 3; ++i) {
+        systemd.reset();
+        systemd = std::make_unique<FakeSystemd>(folder.path());
+        systemd->set("nginx.service", k_dead);
+        BOOST_TEST(ask(collector).told == "nginx=0");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_bus_that_stops_costs_the_deadline_and_recovers) {
+    const TemporaryFolder folder;
+    FakeSystemd systemd{folder.path()};
+    systemd.set("nginx.service", k_running);
+    auto collector = collector_on(systemd.address(), folder / "root");
+    BOOST_TEST(ask(collector).told == "nginx=1");
+    systemd.bus().signal(SIGSTOP);
+    const auto stuck = ask(collector, 200ms);
+    BOOST_TEST((stuck.kind == ErrorKind::timed_out), stuck.told);
+    BOOST_TEST(stuck.took.count() >= 199);
+    BOOST_TEST(stuck.took.count() < 700);
+    systemd.bus().signal(SIGCONT);
+    BOOST_TEST(ask(collector).told == "nginx=1");
+}
+
+BOOST_AUTO_TEST_CASE(a_systemd_that_does_not_answer_costs_one_second_at_most) {
+    const TemporaryFolder folder;
+    FakeSystemd systemd{folder.path()};
+    systemd.set("nginx.service", k_running);
+    systemd.answer_with(FakeAnswer::nothing);
+    auto collector = collector_on(systemd.address(), folder / "root");
+    const auto stuck = ask(collector, 20s);
+    BOOST_TEST((stuck.kind == ErrorKind::timed_out), stuck.told);
+    BOOST_TEST(stuck.took.count() >= 999);
+    BOOST_TEST(stuck.took.count() < 2000);
+    BOOST_TEST(systemd.calls() == 1);
+    systemd.answer_with(FakeAnswer::units);
+    BOOST_TEST(ask(collector).told == "nginx=1");
+}
+
+BOOST_AUTO_TEST_CASE(a_bus_that_refuses_says_so_with_a_remedy) {
+    const TemporaryFolder folder;
+    FakeSystemd systemd{folder.path()};
+    systemd.answer_with(FakeAnswer::refusal);
+    auto collector = collector_on(systemd.address(), folder / "root");
+    const auto refused = ask(collector);
+    BOOST_TEST((refused.kind == ErrorKind::denied), refused.told);
+    BOOST_TEST(refused.told ==
+               "cannot ask systemd which services run: not for you; allow org.freedesktop.systemd1 in the policy of "
+               "the system bus");
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_of_another_length_is_not_guessed_at) {
+    const TemporaryFolder folder;
+    FakeSystemd systemd{folder.path()};
+    systemd.set("dovecot.service", k_running);
+    systemd.answer_with(FakeAnswer::one_too_few);
+    auto collector = collector_on(systemd.address(), folder / "root");
+    const auto odd = ask(collector);
+    BOOST_TEST((odd.kind == ErrorKind::unavailable), odd.told);
+    systemd.answer_with(FakeAnswer::units);
+    BOOST_TEST(ask(collector).told == "dovecot=1");
+}
+
+BOOST_AUTO_TEST_CASE(a_socket_that_never_greets_costs_the_deadline) {
+    const TemporaryFolder folder;
+    const MuteSocket socket{folder / "bus"};
+    auto collector = collector_on("unix:path=" + (folder / "bus").string(), folder / "root");
+    const auto stuck = ask(collector, 200ms);
+    BOOST_TEST((stuck.kind == ErrorKind::timed_out), stuck.told);
+    BOOST_TEST(stuck.took.count() >= 199);
+    BOOST_TEST(stuck.took.count() < 700);
+}
+
+BOOST_AUTO_TEST_CASE(a_socket_whose_queue_is_full_fails_by_the_deadline) {
+    const TemporaryFolder folder;
+    const MuteSocket socket{folder / "bus", 0};
+    std::vector<ServicesCollector> waiting;
+    for (int i = 0; i < 4; ++i) {
+        waiting.push_back(collector_on("unix:path=" + (folder / "bus").string(), folder / "root"));
+        BOOST_TEST(ask(waiting.back(), 50ms).took.count() < 500);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(no_bus_at_all_fails_at_once_with_a_remedy) {
+    const TemporaryFolder folder;
+    auto collector = collector_on("unix:path=" + (folder / "bus").string(), folder / "root");
+    const auto none = ask(collector);
+    BOOST_TEST((none.kind == ErrorKind::unavailable), none.told);
+    BOOST_TEST(none.told.find("service_manager = processes") != std::string::npos, none.told);
+    BOOST_TEST(none.took.count() < 500);
+}
+
+BOOST_AUTO_TEST_CASE(failed_calls_leave_no_descriptor_behind) {
+    const TemporaryFolder folder;
+    const MuteSocket socket{folder / "bus"};
+    auto collector = collector_on("unix:path=" + (folder / "bus").string(), folder / "root");
+    const auto before = open_descriptors();
+    for (int i = 0; i < 20; ++i) BOOST_TEST(!ask(collector, 1ms).told.empty());
+    BOOST_TEST(open_descriptors() == before);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

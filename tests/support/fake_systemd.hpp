@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// FakeSystemd: a real dbus-daemon of a test's own, and on it somebody who answers ListUnitsByNames for systemd.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "support/child_process.hpp"
+
+struct sd_bus_message;
+
+namespace ceymail::testing {
+
+struct FakeUnit {
+    std::string id;  // what the unit is called, where the name asked for is an alias; empty: as asked
+    std::string load = "loaded";
+    std::string active = "active";
+    std::string sub = "running";
+};
+
+enum class FakeAnswer { units, nothing, refusal, one_too_few };
+
+// Throws std::runtime_error where the bus does not come up. Units that were not set are "not-found".
+class FakeSystemd {
+public:
+    // The socket and the configuration of the bus are made in `folder`; one that was left there is replaced.
+    explicit FakeSystemd(const std::filesystem::path& folder);
+    ~FakeSystemd();
+    FakeSystemd(const FakeSystemd&) = delete;
+    FakeSystemd& operator=(const FakeSystemd&) = delete;
+
+    [[nodiscard]] std::string address() const { return m_address; }
+    [[nodiscard]] ChildProcess& bus() { return *m_daemon; }
+
+    void set(const std::string& name, FakeUnit unit);
+    void answer_with(FakeAnswer answer) { m_answer = answer; }
+    [[nodiscard]] int calls() const { return m_calls; }      // ListUnitsByNames
+    [[nodiscard]] int others() const { return m_others; }    // anything else that was asked of systemd
+    [[nodiscard]] int callers() const { return m_callers; }  // connections that called, one after the other
+
+private:
+    static int on_message(sd_bus_message* message, void* self, void* error);
+    int reply(sd_bus_message* call);
+    void serve();
+
+    std::string m_address;
+    std::unique_ptr<ChildProcess> m_daemon;
+    std::mutex m_mutex;
+    std::map<std::string, FakeUnit> m_units;
+    std::string m_last_caller;
+    std::atomic<FakeAnswer> m_answer{FakeAnswer::units};
+    std::atomic<int> m_calls{0};
+    std::atomic<int> m_others{0};
+    std::atomic<int> m_callers{0};
+    std::atomic<bool> m_ready{false};
+    std::atomic<bool> m_stop{false};
+    std::thread m_thread;
+};
+
+}  // namespace ceymail::testing

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+// Services found in a process table made up of files.
+#include <boost/test/unit_test.hpp>
+
+#include "ceymail/collect/process_table.hpp"
+#include "ceymail/collect/services_collector.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace ceymail::collect;
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+using ceymail::testing::TemporaryFolder;
+using ceymail::util::BootClock;
+using ceymail::util::ErrorKind;
+
+namespace {
+
+constexpr unsigned k_kernel_thread = 0x00208040;
+constexpr unsigned k_ordinary = 0x00400100;
+
+std::string stat_line(int pid, const std::string& command, char state, unsigned flags) {
+    return std::to_string(pid) + " (" + command + ") " + state + " 1 " + std::to_string(pid) + " 1 0 -1 " +
+           std::to_string(flags) + " 1 2 3 4 5\n";
+}
+
+// A machine: PROC, folders of programs, Postfix's queue.
+class Machine {
+public:
+    Machine() { process(1, "systemd", "/usr/lib/systemd/systemd"); }
+
+    void install(const std::string& program) const {
+        m_root.write(program.substr(1), "", std::filesystem::perms{0755});
+    }
+
+    void process(int pid, const std::string& command, const std::string& executable, const std::string& arguments = {},
+                 char state = 'S', unsigned flags = k_ordinary) const {
+        const auto folder = "proc/" + std::to_string(pid);
+        m_root.write(folder + "/stat", stat_line(pid, command, state, flags));
+        m_root.write(folder + "/cmdline", arguments);
+        if (!executable.empty()) std::filesystem::create_symlink(executable, m_root / folder / "exe");
+    }
+
+    void master_pid(std::string_view text) const { m_root.write("queue/pid/master.pid", text); }
+
+    // "mariadb=1 nginx=0", as told by the collector.
+    [[nodiscard]] std::string services() const {
+        ServicesOptions options;
+        options.proc = m_root / "proc";
+        options.queue_directory = m_root / "queue";
+        options.root = m_root.path();
+        ServicesCollector collector{options};
+        const auto families = collector.collect(BootClock::now() + 10s);
+        if (!families) return families.error().message;
+        std::string told;
+        for (const auto& sample : families->at(0).samples) {
+            if (!told.empty()) told += ' ';
+            told += sample.labels.at(0).second + '=' + std::to_string(std::get<std::uint64_t>(sample.value));
+        }
+        return told;
+    }
+
+    [[nodiscard]] const TemporaryFolder& root() const { return m_root; }
+
+private:
+    TemporaryFolder m_root;
+};
+
+Process running(const std::string& command, std::optional<std::string> executable, const std::string& arguments = {},
+                uid_t owner = 0) {
+    return {command, 'S', false, std::move(executable), arguments, owner};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(process_table)
+
+BOOST_AUTO_TEST_CASE(a_stat_line_is_read_whatever_the_command_holds) {
+    struct Case {
+        const char* label;
+        std::string in, command;
+        char state;
+        bool of_kernel;
+    };
+    for (const auto& [label, in, command, state, of_kernel] : std::vector<Case>{
+             {"ordinary", stat_line(7, "nginx", 'S', k_ordinary), "nginx", 'S', false},
+             {"kernel thread", stat_line(2, "kthreadd", 'I', k_kernel_thread), "kthreadd", 'I', true},
+             {"zombie", stat_line(9, "master", 'Z', k_ordinary), "master", 'Z', false},
+             {"space and brackets", stat_line(9, "a) R 1 (b", 'S', k_ordinary), "a) R 1 (b", 'S', false},
+             {"no command", stat_line(9, "", 'S', k_ordinary), "", 'S', false},
+         }) {
+        BOOST_TEST_CONTEXT(label) {
+            const auto process = parse_stat(in);
+            BOOST_TEST_REQUIRE(process.has_value());
+            BOOST_TEST(process->command == command);
+            BOOST_TEST(process->state == state);
+            BOOST_TEST(process->of_kernel == of_kernel);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_stat_line_is_no_process) {
+    for (const auto* in : {"", "7", "7 (nginx", "7 nginx) S 1 7 1 0 -1 4", ")(", "7 (nginx)", "7 (nginx) S 1 7 1 0 -1",
+                           "7 (nginx) S 1 7 1 0 -1 many"}) {
+        BOOST_TEST(!parse_stat(in).has_value(), in);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_program_is_known_by_its_executable) {
+    struct Case {
+        const char* label;
+        Process process;
+        const char* name;
+        bool want;
+    };
+    const auto spamd = "/usr/bin/perl\0-T\0-w\0/usr/sbin/spamd\0-d\0"s;
+    const auto fail2ban = "/usr/bin/python3\0/usr/bin/fail2ban-server\0-xf\0start\0"s;
+    for (const auto& [label, process, name, want] : std::vector<Case>{
+             {"its own name", running("nginx", "/usr/sbin/nginx"), "nginx", true},
+             {"another user's, still the system's program", running("nginx", "/usr/sbin/nginx", "", 1001), "nginx",
+              true},
+             {"replaced by an upgrade", running("nginx", "/usr/sbin/nginx (deleted)"), "nginx", true},
+             {"a command of its own choosing", running("mine", "/usr/sbin/nginx"), "nginx", true},
+             {"longer name", running("nginx-debug", "/usr/sbin/nginx-debug"), "nginx", false},
+             {"shorter name", running("nginx", "/usr/sbin/ngin"), "nginx", false},
+             {"a stranger's program", running("nginx", "/home/eve/nginx", "nginx", 1001), "nginx", false},
+             {"a stranger's program, run by root", running("nginx", "/tmp/nginx"), "nginx", false},
+             {"a folder below", running("nginx", "/usr/sbin/eve/nginx"), "nginx", false},
+             {"perl's script", running("spamd", "/usr/bin/perl", spamd), "spamd", true},
+             {"perl's script that named itself", running("/usr/sbin/spamd", "/usr/bin/perl", "/usr/sbin/spamd -d"s),
+              "spamd", true},
+             {"its child", running("spamd child", "/usr/bin/perl", "spamd child"s), "spamd", true},
+             {"a person's script", running("spamd", "/usr/bin/perl", spamd, 1001), "spamd", false},
+             {"nobody's script", running("spamd", "/usr/bin/perl", spamd, 65534), "spamd", true},
+             {"another script", running("perl", "/usr/bin/perl", "perl\0-w\0/usr/bin/other\0spamd\0"s), "spamd", false},
+             {"python's script", running("fail2ban-server", "/usr/bin/python3.11", fail2ban), "fail2ban-server", true},
+             {"python's script under python's name", running("python3", "/usr/bin/python3.11", fail2ban),
+              "fail2ban-server", true},
+             {"its client",
+              running("fail2ban-client", "/usr/bin/python3.11",
+                      "/usr/bin/python3\0/usr/bin/fail2ban-client\0status\0fail2ban-server\0"s),
+              "fail2ban-server", false},
+             {"an interpreter without arguments", running("python3", "/usr/bin/python3.11"), "fail2ban-server", false},
+         }) {
+        BOOST_TEST_CONTEXT(label) { BOOST_TEST(is_program(process, name) == want); }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(where_the_executable_may_not_be_known_a_user_of_the_system_is_believed) {
+    BOOST_TEST(is_program(running("nginx", {}, "nginx: master process"), "nginx"));
+    BOOST_TEST(is_program(running("nginx", {}, "", 33), "nginx"));
+    BOOST_TEST(!is_program(running("nginx", {}, "", 1000), "nginx"));
+    BOOST_TEST(!is_program(running("ngin", {}, "", 33), "nginx"));
+    BOOST_TEST(is_program(running("a-very-long-nam", {}), "a-very-long-name"));  // comm is cut at 15 bytes
+    BOOST_TEST(!is_program(running("a-very-long-na", {}), "a-very-long-name"));
+}
+
+BOOST_AUTO_TEST_CASE(zombies_and_kernel_threads_are_no_programs) {
+    Process process = running("nginx", "/usr/sbin/nginx");
+    process.state = 'Z';
+    BOOST_TEST(!is_program(process, "nginx"));
+    process.state = 'X';
+    BOOST_TEST(!is_program(process, "nginx"));
+    process.state = 'T';
+    BOOST_TEST(is_program(process, "nginx"));
+    process.of_kernel = true;
+    BOOST_TEST(!is_program(process, "nginx"));
+}
+
+BOOST_AUTO_TEST_CASE(the_pid_of_a_master_is_a_padded_line) {
+    BOOST_TEST(parse_master_pid("      1234\n").value_or(0) == 1234);
+    BOOST_TEST(parse_master_pid("1").value_or(0) == 1);
+    for (const auto* in : {"", "\n", "   ", "x", "12x\n", "-5\n", "0\n", "99999999999\n", "12\n13\n", "12 "}) {
+        BOOST_TEST(!parse_master_pid(in).has_value(), in);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(installed_is_what_has_an_executable_and_up_what_runs) {
+    const Machine machine;
+    machine.install("/usr/sbin/mariadbd");
+    machine.install("/usr/sbin/nginx");
+    machine.install("/usr/sbin/rsyslogd");
+    machine.install("/usr/local/sbin/unbound");
+    machine.root().write("usr/sbin/dovecot", "", std::filesystem::perms{0644});  // nothing that runs
+    std::filesystem::create_directories(machine.root() / "usr/sbin/opendkim");
+    machine.process(20, "mariadbd", "/usr/sbin/mariadbd");
+    machine.process(21, "nginx", "/usr/sbin/nginx", "nginx: master process", 'Z');
+    machine.process(22, "rsyslogd", "", "", 'S', k_kernel_thread);
+    machine.process(23, "unbound", "/usr/local/sbin/unbound");
+    machine.root().write("proc/24/stat", "ended meanwhile");
+    machine.root().write("proc/self/stat", stat_line(25, "nginx", 'S', k_ordinary));
+    BOOST_TEST(machine.services() == "mariadb=1 unbound=1 nginx=0 rsyslog=0");
+}
+
+BOOST_AUTO_TEST_CASE(a_service_that_runs_is_told_of_though_its_package_is_gone) {
+    const Machine machine;
+    machine.process(20, "dovecot", "/usr/sbin/dovecot (deleted)");
+    BOOST_TEST(machine.services() == "dovecot=1");
+}
+
+BOOST_AUTO_TEST_CASE(either_name_of_a_service_will_do) {
+    const Machine machine;
+    machine.install("/usr/sbin/mysqld");
+    machine.install("/usr/sbin/httpd");
+    machine.process(20, "mysqld", "/usr/sbin/mysqld");
+    machine.process(21, "httpd", "/usr/sbin/httpd");
+    BOOST_TEST(machine.services() == "mariadb=1 apache=1");
+}
+
+BOOST_AUTO_TEST_CASE(postfix_is_the_master_that_holds_this_queue) {
+    struct Case {
+        const char* label;
+        const char* pid_file;
+        const char* want;
+    };
+    for (const auto& [label, pid_file, want] : std::vector<Case>{
+             {"its master", "        30\n", "postfix=1"},
+             {"killed", "        31\n", "postfix=0"},
+             {"killed, and its pid taken by another program", "        32\n", "postfix=0"},
+             {"killed, not waited for", "        33\n", "postfix=0"},
+             {"just starting", "", "postfix=0"},
+             {"not a pid", "../30\n", "postfix=0"},
+         }) {
+        BOOST_TEST_CONTEXT(label) {
+            const Machine machine;
+            machine.install("/usr/lib/postfix/sbin/master");
+            machine.process(30, "master", "/usr/lib/postfix/sbin/master");
+            machine.process(32, "bash", "/usr/bin/bash");
+            machine.process(33, "master", "/usr/lib/postfix/sbin/master", "", 'Z');
+            machine.master_pid(pid_file);
+            BOOST_TEST(machine.services() == want);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_master_of_another_queue_is_not_this_postfix) {
+    const Machine machine;
+    machine.install("/usr/lib/postfix/sbin/master");
+    machine.process(30, "master", "/usr/lib/postfix/sbin/master");
+    BOOST_TEST(machine.services() == "postfix=0");
+}
+
+BOOST_AUTO_TEST_CASE(a_hidden_process_table_is_an_error_and_not_a_machine_at_rest) {
+    const Machine machine;
+    machine.install("/usr/sbin/nginx");
+    std::filesystem::remove_all(machine.root() / "proc/1");
+    const auto told = machine.services();
+    BOOST_TEST(told.find("hidepid") != std::string::npos, told);
+}
+
+BOOST_AUTO_TEST_CASE(the_filter_goes_by_its_process_where_no_systemd_can_enable_it) {
+    const Machine machine;
+    machine.install("/usr/libexec/ceymail-ai-filter");
+    BOOST_TEST(machine.services() == "ceymail-ai-filter=0");
+    machine.process(40, "ceymail-ai-filt", "/usr/libexec/ceymail-ai-filter");
+    BOOST_TEST(machine.services() == "ceymail-ai-filter=1");
+}
+
+BOOST_AUTO_TEST_CASE(a_passed_deadline_ends_the_reading) {
+    const Machine machine;
+    for (int pid = 100; pid < 200; ++pid) machine.process(pid, "sleep", "/usr/bin/sleep");
+    ProcessTable table{machine.root().path(), machine.root() / "proc", machine.root() / "queue"};
+    const auto states = table.states(known_services("", ""), BootClock::now() - 1s);
+    BOOST_TEST_REQUIRE(!states.has_value());
+    BOOST_TEST((states.error().kind == ErrorKind::timed_out));
+}
+
+BOOST_AUTO_TEST_CASE(services_of_no_name_are_neither_installed_nor_up) {
+    const Machine machine;
+    machine.process(40, "", "/usr/bin/");
+    ProcessTable table{machine.root().path(), machine.root() / "proc", machine.root() / "queue"};
+    const auto states = table.states(known_services("", ""), BootClock::now() + 10s);
+    BOOST_TEST_REQUIRE(states.has_value());
+    BOOST_TEST((states->back() == ServiceState::absent));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

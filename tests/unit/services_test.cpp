@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+// What is said of services, from what systemd and the links of enabled units say.
+#include <boost/test/unit_test.hpp>
+
+#include "ceymail/collect/services_collector.hpp"
+#include "ceymail/collect/systemd_units.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace ceymail::collect;
+using ceymail::testing::TemporaryFolder;
+
+namespace ceymail::collect {
+
+std::ostream& boost_test_print_type(std::ostream& out, ServiceState state) {
+    return out << (state == ServiceState::absent ? "absent" : state == ServiceState::up ? "up" : "down");
+}
+
+}  // namespace ceymail::collect
+
+namespace {
+
+const UnitState k_running{"loaded", "active", "running"};
+const UnitState k_exited{"loaded", "active", "exited"};
+const UnitState k_dead{"loaded", "inactive", "dead"};
+const UnitState k_failed{"loaded", "failed", "failed"};
+const UnitState k_missing{"not-found", "inactive", "dead"};
+const UnitState k_masked{"masked", "inactive", "dead"};
+
+constexpr auto up = ServiceState::up;
+constexpr auto down = ServiceState::down;
+constexpr auto absent = ServiceState::absent;
+
+std::vector<std::string> names_of(const Families& families) {
+    std::vector<std::string> names;
+    for (const auto& sample : families.at(0).samples) names.push_back(sample.labels.at(0).second);
+    return names;
+}
+
+void enable(const TemporaryFolder& root, const std::string& folder, const std::string& unit) {
+    std::filesystem::create_directories(root / folder);
+    std::filesystem::create_symlink("/usr/lib/systemd/system/" + unit, root / folder / unit);
+}
+
+// The states of nginx and Apache as told, with the given ones enabled.
+std::pair<ServiceState, ServiceState> web_servers(ServiceState nginx, ServiceState apache,
+                                                  const std::vector<std::string>& enabled) {
+    const std::vector<Service> services{
+        {"nginx", {}, {}, Listed::as_web_server}, {"mariadb", {}, {}}, {"apache", {}, {}, Listed::as_web_server}};
+    const auto states = only_listed(services, {nginx, down, apache}, [&](const Service& service) {
+        return std::find(enabled.begin(), enabled.end(), service.name) != enabled.end();
+    });
+    BOOST_TEST(states[1] == down);
+    return {states[0], states[2]};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(services)
+
+BOOST_AUTO_TEST_CASE(a_unit_is_up_when_it_is_active_and_running) {
+    struct Case {
+        const char* label;
+        UnitState unit;
+        ServiceState want;
+    };
+    for (const auto& [label, unit, want] : std::vector<Case>{
+             {"running", k_running, up},
+             {"exited oneshot", k_exited, down},
+             {"stopped", k_dead, down},
+             {"failed", k_failed, down},
+             {"starting", {"loaded", "activating", "start"}, down},
+             {"waiting for its restart", {"loaded", "activating", "auto-restart"}, down},
+             {"reloading", {"loaded", "reloading", "reload"}, down},
+             {"stopping", {"loaded", "deactivating", "stop-sigterm"}, down},
+             {"running of another kind of state", {"loaded", "inactive", "running"}, down},
+             {"not installed", k_missing, absent},
+             {"masked", k_masked, absent},
+             {"unit file broken while it ran", {"bad-setting", "active", "running"}, up},
+             {"unit file broken", {"error", "inactive", "dead"}, down},
+             {"nothing known", {"", "", ""}, absent},
+         }) {
+        BOOST_TEST_CONTEXT(label) { BOOST_TEST(state_of_units({"x.service"}, {unit}) == want); }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_first_loaded_unit_counts) {
+    const std::vector<std::string> names{"mariadb.service", "mysql.service", "mysqld.service"};
+    BOOST_TEST(state_of_units(names, {k_running, k_missing, k_missing}) == up);
+    BOOST_TEST(state_of_units(names, {k_missing, k_running, k_missing}) == up);
+    BOOST_TEST(state_of_units(names, {k_masked, k_missing, k_dead}) == down);
+    BOOST_TEST(state_of_units(names, {k_dead, k_running, k_running}) == down);
+    BOOST_TEST(state_of_units(names, {k_missing, k_missing, k_missing}) == absent);
+}
+
+BOOST_AUTO_TEST_CASE(postfix_is_its_instance_and_never_the_oneshot_that_stands_for_all) {
+    struct Case {
+        const char* label;
+        UnitState instance, whole;
+        ServiceState want;
+    };
+    const std::vector<std::string> names{"postfix@-.service", "postfix.service"};
+    for (const auto& [label, instance, whole, want] : std::vector<Case>{
+             {"Debian 12, runs", k_running, k_exited, up},
+             {"Debian 12, its master killed", k_dead, k_exited, down},
+             {"Debian 12, failed", k_failed, k_exited, down},
+             {"Debian 12, stopped", k_dead, k_dead, down},
+             {"Debian 13, runs: the template is there, its instance is not used", k_dead, k_running, up},
+             {"Debian 13, stopped", k_dead, k_dead, down},
+             {"no template", k_missing, k_running, up},
+             {"no template, exited", k_missing, k_exited, down},
+             {"not installed", k_missing, k_missing, absent},
+         }) {
+        BOOST_TEST_CONTEXT(label) { BOOST_TEST(state_of_units(names, {instance, whole}) == want); }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_systemd_would_refuse_is_not_asked_for) {
+    for (const auto* good : {"a.service", "postfix@-.service", "my_filter:1.2-x.service", "a\\x2db.service"}) {
+        BOOST_TEST(is_service_unit_name(good), good);
+    }
+    const std::string too_long = std::string(248, 'a') + ".service";
+    for (const std::string& bad :
+         {std::string{}, std::string{".service"}, std::string{"a"}, std::string{"a.socket"}, std::string{"a@.service"},
+          std::string{"@a.service"}, std::string{"a b.service"}, std::string{"a/b.service"}, std::string{"ä.service"},
+          std::string{"a\n.service"}, too_long}) {
+        BOOST_TEST(!is_service_unit_name(bad), bad);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_only_installed_web_server_is_told_of_enabled_or_not) {
+    BOOST_TEST((web_servers(down, absent, {}) == std::pair{down, absent}));
+    BOOST_TEST((web_servers(absent, up, {"nginx"}) == std::pair{absent, up}));
+    BOOST_TEST((web_servers(absent, absent, {"nginx"}) == std::pair{absent, absent}));
+}
+
+BOOST_AUTO_TEST_CASE(of_two_web_servers_the_enabled_one_is_told_of) {
+    BOOST_TEST((web_servers(up, down, {"nginx"}) == std::pair{up, absent}));
+    BOOST_TEST((web_servers(down, up, {"nginx"}) == std::pair{down, absent}));
+    BOOST_TEST((web_servers(up, down, {"apache"}) == std::pair{absent, down}));
+    BOOST_TEST((web_servers(up, down, {"nginx", "apache"}) == std::pair{up, down}));
+    BOOST_TEST((web_servers(down, up, {}) == std::pair{down, up}));
+}
+
+BOOST_AUTO_TEST_CASE(the_filter_is_told_of_only_if_it_is_enabled) {
+    const auto services = known_services("filter.service", "filter");
+    ServiceStates states(services.size(), up);
+    const auto told = [&](bool enabled) {
+        return only_listed(services, states,
+                           [&](const Service& service) { return service.name != "ceymail-ai-filter" || enabled; })
+            .back();
+    };
+    BOOST_TEST(told(true) == up);
+    BOOST_TEST(told(false) == absent);
+    states.back() = down;
+    BOOST_TEST(told(true) == down);
+}
+
+BOOST_AUTO_TEST_CASE(a_unit_is_enabled_by_a_link_in_a_folder_of_wants) {
+    const TemporaryFolder root;
+    BOOST_TEST(!is_unit_enabled(root.path(), "a.service"));  // there is not even the folder
+    enable(root, "etc/systemd/system/multi-user.target.wants", "a.service");
+    enable(root, "etc/systemd/system/b.target.requires", "b.service");
+    enable(root, "run/systemd/system/multi-user.target.wants", "c.service");
+    enable(root, "etc/systemd/system", "d.service");  // an alias alone starts nothing
+    enable(root, "etc/systemd/system/x.service.d", "e.service");
+    root.write("etc/systemd/system/multi-user.target.wants/f.service", "");  // no link
+    for (const auto* unit : {"a.service", "b.service", "c.service"}) BOOST_TEST(is_unit_enabled(root.path(), unit));
+    for (const auto* unit : {"d.service", "e.service", "f.service", "g.service", ""}) {
+        BOOST_TEST(!is_unit_enabled(root.path(), unit), unit);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(systemd_runs_where_its_folder_is) {
+    const TemporaryFolder root;
+    BOOST_TEST(!systemd_runs(root.path()));
+    std::filesystem::create_directories(root / "run/systemd/seats");  // elogind makes that too
+    BOOST_TEST(!systemd_runs(root.path()));
+    std::filesystem::create_directories(root / "run/systemd/system");
+    BOOST_TEST(systemd_runs(root.path()));
+}
+
+BOOST_AUTO_TEST_CASE(the_family_names_what_is_installed_in_a_fixed_order) {
+    const auto services = known_services("filter.service", "filter");
+    const auto all = service_families(services, ServiceStates(services.size(), up));
+    BOOST_TEST(all.at(0).name == "ceymail_service_up");
+    BOOST_TEST((all.at(0).type == ceymail::exposition::MetricType::gauge));
+    const std::vector<std::string> want{"postfix",          "dovecot", "opendkim", "mariadb", "unbound",
+                                        "spamassassin",     "nginx",   "apache",   "rsyslog", "fail2ban",
+                                        "ceymail-ai-filter"};
+    BOOST_TEST(names_of(all) == want, boost::test_tools::per_element());
+
+    ServiceStates some(services.size(), absent);
+    some[3] = down;
+    some[8] = up;
+    const auto families = service_families(services, some);
+    BOOST_TEST(names_of(families) == (std::vector<std::string>{"mariadb", "rsyslog"}),
+               boost::test_tools::per_element());
+    BOOST_TEST(std::get<std::uint64_t>(families.at(0).samples.at(0).value) == 0U);
+    BOOST_TEST(std::get<std::uint64_t>(families.at(0).samples.at(1).value) == 1U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
