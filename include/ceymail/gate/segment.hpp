@@ -6,9 +6,9 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
-#include <string>
 
 #include "ceymail/gate/rate_table.hpp"
+#include "ceymail/gate/segment_header.hpp"
 #include "ceymail/gate/verified_token.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/fd.hpp"
@@ -21,15 +21,6 @@ namespace ceymail::gate {
 inline constexpr std::array<int, 9> k_status_codes{200, 400, 401, 403, 404, 405, 429, 500, 503};
 
 // The layout of the file. A change of any of it needs another k_segment_version.
-struct SegmentHeader {
-    std::array<char, 8> magic;
-    std::uint32_t version;
-    std::uint32_t header_size;
-    std::uint64_t segment_size;
-    std::array<char, 40> boot_id;  // /proc/sys/kernel/random/boot_id
-    std::uint64_t checksum;        // of all above
-};
-
 struct SegmentLayout {
     SegmentHeader header;
     RateStorage rate;
@@ -42,17 +33,22 @@ struct SegmentLayout {
 enum class SegmentOrigin { found, made, replaced };
 
 // Owns the mapping and a shared flock(2) on the file for as long as it lives; forked children share both.
+// Whoever shares the lock may rely on it that nobody checks, remakes or replaces the file meanwhile.
 class Segment {
 public:
     // Opens or makes DIRECTORY/segment (0600). Whoever finds nobody else on it checks the whole and makes the
-    // locks anew; a damaged, foreign, older or other boot's file is replaced by a fresh one, with a log line,
-    // and never read. Made under another name and then renamed, so that nobody maps half of it.
-    // Fails with: denied (a symlink, another owner, no right to the folder), exhausted (no room: all pages are
-    // allocated here, so that none is missing later), conflict (damaged while others use it), not_found (no folder).
+    // locks anew; a damaged, foreign, older or other boot's file is replaced by a fresh one, with a warning in the
+    // log, and never used. Made as DIRECTORY/segment.new and then renamed, so that nobody maps half of it.
+    // Requires that DIRECTORY belongs to this user and nobody else may write there.
+    // Fails with: denied (DIRECTORY is not so; a symlink or other non-file, another owner's file), exhausted (no
+    // room: all pages are allocated here, so that none is missing later), conflict (damaged while others use it),
+    // not_found (no folder), timed_out (another process has kept it locked for 2 s, as when it is stopped).
     [[nodiscard]] static util::Result<Segment> attach(const std::filesystem::path& directory,
                                                       util::ClockFunction clock = util::BootClock::now);
 
-    // For ceymail-token: the segment as it is, owned by whoever owns DIRECTORY. not_found: no responder has run.
+    // For ceymail-token, also as root: the segment as it is, owned by whoever owns DIRECTORY. Fails as attach()
+    // does; not_found: no responder has run since the boot, so that there is nothing to forget.
+    // Of the layout root may use what is atomic and VerifiedToken::clear(), never a lock, see RobustLock.
     [[nodiscard]] static util::Result<Segment> open_existing(const std::filesystem::path& directory);
 
     [[nodiscard]] SegmentOrigin origin() const noexcept { return m_origin; }
@@ -62,9 +58,11 @@ public:
     void count_answer(int status_code) noexcept;
 
 private:
+    Segment(util::Fd lock, util::MappedMemory memory, SegmentOrigin origin) noexcept;
+
+    util::Fd m_lock;  // outlives the mapping
     util::MappedMemory m_memory;
-    util::Fd m_lock;
-    SegmentOrigin m_origin = SegmentOrigin::found;
+    SegmentOrigin m_origin;
 };
 
 }  // namespace ceymail::gate
