@@ -125,6 +125,8 @@ const std::vector<Key>& keys() {
         seconds("cache_ttl", &C::cache_ttl, 0, 300),
         seconds("auth_grace", &C::auth_grace, 0, 86400),
         seconds("rate_window", &C::rate_window, 1, 60),
+        number("work_budget_percent", &C::work_budget_percent, 0U, 100U),
+        seconds("maximum_age", &C::maximum_age, 1, 3600),
         path("database_socket", &C::database_socket),
         text("database_host", &C::database_host),
         number("database_port", &C::database_port, std::uint16_t{1}, std::uint16_t{65535}),

@@ -33,6 +33,8 @@ BOOST_AUTO_TEST_CASE(an_empty_file_gives_the_defaults) {
     BOOST_TEST((got->cache_ttl == std::chrono::seconds{5}));
     BOOST_TEST((got->auth_grace == std::chrono::seconds{300}));
     BOOST_TEST((got->rate_window == std::chrono::seconds{60}));
+    BOOST_TEST(got->work_budget_percent == 1U);
+    BOOST_TEST((got->maximum_age == std::chrono::seconds{300}));
 }
 
 BOOST_AUTO_TEST_CASE(takes_every_kind_of_value) {
@@ -70,6 +72,10 @@ BOOST_AUTO_TEST_CASE(every_mistake_is_named_with_its_remedy) {
          "x.conf: workers = 99999999999: the value is not allowed; give a whole number from 1 to 64"},
         {"cache_ttl = 301\n",
          "x.conf: cache_ttl = 301: the value is not allowed; give a whole number of seconds from 0 to 300"},
+        {"work_budget_percent = 101\n",
+         "x.conf: work_budget_percent = 101: the value is not allowed; give a whole number from 0 to 100"},
+        {"maximum_age = 0\n",
+         "x.conf: maximum_age = 0: the value is not allowed; give a whole number of seconds from 1 to 3600"},
         {"database_port = 65536\n",
          "x.conf: database_port = 65536: the value is not allowed; give a whole number from 1 to 65535"},
         {"plan = gold\n",

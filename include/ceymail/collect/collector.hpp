@@ -2,6 +2,7 @@
 // Collector: one source of metrics. A reader that touches the machine and a pure parser that is tested.
 #pragma once
 
+#include <chrono>
 #include <string_view>
 #include <vector>
 
@@ -25,6 +26,11 @@ public:
     // never a made-up number. It keeps to the deadline where its source can be asked to; where the kernel may
     // hang it (a dead mount), whoever calls must be able to do without the answer.
     [[nodiscard]] virtual util::Result<Families> collect(util::BootTime deadline) = 0;
+
+    // CPU time that the last collect() cost elsewhere than on the thread that called it: helper threads', a database
+    // server's (about as long as it computed; 0 while it only hung). The work budget counts it: a source that costs
+    // much is asked less often.
+    [[nodiscard]] virtual std::chrono::nanoseconds work_elsewhere() const noexcept { return {}; }
 };
 
 }  // namespace ceymail::collect

@@ -37,6 +37,10 @@ struct Configuration {
     std::chrono::seconds auth_grace{300};  // 0 to 86400
     std::chrono::seconds rate_window{60};  // 1 to 60; below 60 only for demonstrations
 
+    // Cost: all collectors together, in CPU time. Within it, costly values are read less often, up to maximum_age.
+    unsigned work_budget_percent = 1;       // of one core, 0 to 100; 0: every gathering reads everything
+    std::chrono::seconds maximum_age{300};  // 1 to 3600; nothing older is served
+
     // MariaDB: the Unix socket unless a host is given.
     std::filesystem::path database_socket = "/run/mysqld/mysqld.sock";
     std::string database_host;

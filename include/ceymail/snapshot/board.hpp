@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include "ceymail/util/clock.hpp"
-#include "ceymail/util/fd.hpp"
 #include "ceymail/util/mapped_memory.hpp"
 #include "ceymail/util/result.hpp"
 
@@ -15,24 +14,40 @@ namespace ceymail::snapshot {
 
 inline constexpr std::size_t k_board_capacity = 64 * 1024;  // bytes of exposition text
 
-// Made once by the supervisor as a memfd(2), inherited over fork(2). One writer, any number of readers; a writer
-// that dies at any instruction leaves the snapshot before it readable.
+struct SnapshotTimes {
+    util::BootTime taken_at{};    // when its gathering began; BootTime{}: there is no snapshot
+    util::BootTime good_until{};  // when its oldest value reaches the maximum age; not to be served after that
+};
+
+// Made once by the supervisor as a memfd(2), inherited over fork(2). One writer at a time, any number of readers.
+// A writer that dies at any instruction leaves the snapshot before it readable, and its successor carries on.
+// SECURITY: all pages are allocated and the file is sealed against change of size and against new writable
+// mappings, so nobody who inherits the board can make a reader fault, and who gave up writing cannot get it back.
+// What is on it comes from the gatherer, so readers check the size and copy nothing else into anything.
 class Board {
 public:
+    // exhausted: no memory or descriptors; unavailable: a kernel before 5.1, which lacks F_SEAL_FUTURE_WRITE.
     [[nodiscard]] static util::Result<Board> make();
 
-    // The gatherer's. `text` longer than k_board_capacity fails with ErrorKind::exhausted.
-    [[nodiscard]] util::Result<void> publish(std::string_view text, util::BootTime taken_at) noexcept;
+    // For workers, after the fork: from here on this process can only read.
+    void make_read_only() noexcept;
 
-    // Replaces `text` (its capacity is kept) and returns when it was taken; BootTime{} and an empty text while
-    // there is none. Never waits for the writer.
-    [[nodiscard]] util::BootTime read(std::string& text) const;
+    // The gatherer's. `text` longer than k_board_capacity fails with ErrorKind::exhausted, a board made read-only
+    // with denied; the snapshot before stays.
+    [[nodiscard]] util::Result<void> publish(std::string_view text, SnapshotTimes times);
+
+    // Replaces `text` (its capacity is kept). An empty text where there is none. Never waits for the writer, never
+    // gives a torn text: only two publications during one copy disturb it, and then it copies again, boundedly.
+    [[nodiscard]] SnapshotTimes read(std::string& text) const;
 
     // When the last snapshot was taken; BootTime{} while there is none. No copy.
     [[nodiscard]] util::BootTime taken_at() const noexcept;
 
 private:
-    util::MappedMemory m_memory;
+    Board(util::MappedMemory writable, util::MappedMemory readable) noexcept;
+
+    util::MappedMemory m_writable;  // empty in a process that only reads
+    util::MappedMemory m_readable;
 };
 
 }  // namespace ceymail::snapshot

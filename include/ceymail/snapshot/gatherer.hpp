@@ -2,23 +2,33 @@
 // The gatherer process: the only one with CAP_DAC_READ_SEARCH. Gathers when asked, pins the snapshot up.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
 #include "ceymail/snapshot/board.hpp"
 #include "ceymail/snapshot/gathering.hpp"
-#include "ceymail/util/fd.hpp"
 
 namespace ceymail::snapshot {
 
 // One question to the gatherer: a SOCK_SEQPACKET message on a connection of its own. The answer is one byte once
 // the board holds a snapshot at least as new as `not_before`, or as new as there will be by `deadline`.
+// Foreign to the gatherer: it takes neither a `not_before` later than now nor a `deadline` later than k_round.
 struct GatherRequest {
     std::int64_t not_before_ns;  // BootClock
-    std::int64_t deadline_ns;    // BootClock; foreign to the gatherer: it caps it at 5 s from now
+    std::int64_t deadline_ns;    // BootClock
 };
 
-// Serves `listener` (a listening SOCK_SEQPACKET Unix socket that the supervisor keeps open, so that callers of a
-// gatherer that died wait for the next one) until `stop_fd` is readable. One gathering at a time: whoever asks
-// meanwhile waits for it. Asleep while nobody asks.
-// SECURITY: callers may be taken-over workers: requests of a wrong size are dropped, connections are bounded.
+inline constexpr std::chrono::nanoseconds k_round = std::chrono::seconds(5);  // a gathering takes no longer
+inline constexpr std::size_t k_callers = 256;                                 // connections at a time
+
+// Serves `listener` (a non-blocking listening SOCK_SEQPACKET Unix socket, which the supervisor keeps open) until
+// `stop_fd` is readable. One gathering at a time: whoever asks meanwhile waits for it, or, if it began too early for
+// him, for the next one. Who has less time than the gathering needs gets what there is by then, which from 250 ms on
+// includes what this gathering has so far. Callers of a gatherer that died wait in the listener for its successor.
+// Asleep without a time-out while nobody asks. SECURITY: callers may be taken-over workers. Requests of a wrong size
+// and second requests end the connection, a silent one ends after 1 s; k_callers are served at a time, the others wait
+// in the listener's backlog; the work budget bounds what they can make the collectors do.
 void serve_gatherer(int listener, int stop_fd, Board& board, Gathering& gathering);
 
 }  // namespace ceymail::snapshot

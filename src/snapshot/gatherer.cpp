@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/snapshot/gatherer.hpp"
+
+#include <malloc.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "ceymail/util/fd.hpp"
+#include "ceymail/util/log.hpp"
+
+namespace ceymail::snapshot {
+
+namespace {
+
+using util::BootTime;
+
+constexpr auto k_silence = std::chrono::seconds(1);              // how long a connection may take to ask
+constexpr auto k_partial_from = std::chrono::milliseconds(250);  // how old a gathering is before it is shown unfinished
+constexpr auto k_rest_after_failed_accept = std::chrono::milliseconds(100);
+constexpr auto k_never = BootTime::max();
+
+BootTime time_of(std::int64_t ns) noexcept { return BootTime(std::chrono::nanoseconds(ns)); }
+
+// poll(2)'s time-out for an instant; -1 for k_never.
+int timeout_ms(BootTime until, BootTime now) noexcept { return until == k_never ? -1 : util::remaining_ms(until, now); }
+
+// One connection. It lives until `until`, at which it is answered if it has asked.
+struct Caller {
+    util::Fd fd;
+    BootTime until;
+    std::optional<BootTime> not_before;  // once it has asked
+};
+
+enum class Heard { nothing, request, nonsense };
+
+Heard hear(int fd, GatherRequest& request) noexcept {
+    // With MSG_TRUNC a longer message says how long it was.
+    const auto size = recv(fd, &request, sizeof request, MSG_DONTWAIT | MSG_TRUNC);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR)) return Heard::nothing;
+    return size == sizeof request ? Heard::request : Heard::nonsense;
+}
+
+class Service {
+public:
+    Service(int listener, int stop_fd, Board& board, Gathering& gathering)
+        : m_listener(listener), m_stop_fd(stop_fd), m_board(board), m_gathering(gathering) {}
+
+    void run() {
+        while (wait()) {
+            for (std::size_t i = 0; i < m_polled.size() - k_own; ++i) {
+                if (m_polled[k_own + i].revents != 0) listen_to(m_callers[i]);
+            }
+            if (m_polled[k_listener].revents != 0) accept_all();
+            if (m_polled[k_bell].revents != 0) m_gathering.hush();
+            advance(util::BootClock::now());
+            std::erase_if(m_callers, [](const Caller& caller) { return !caller.fd; });
+        }
+        if (m_gathering_now) m_gathering.end();
+    }
+
+private:
+    enum Polled : std::size_t { k_stop, k_bell, k_listener, k_own };
+
+    // False when it is time to stop.
+    bool wait() {
+        const auto now = util::BootClock::now();
+        m_polled.assign(k_own, {});
+        m_polled[k_stop] = {m_stop_fd, POLLIN, 0};
+        m_polled[k_bell] = {m_gathering.bell(), POLLIN, 0};
+        m_polled[k_listener] = {accepts(now) ? m_listener : -1, POLLIN, 0};
+        for (const Caller& caller : m_callers) m_polled.push_back({caller.fd.get(), POLLIN, 0});
+        const int ready = poll(m_polled.data(), m_polled.size(), timeout_ms(next_event(now), now));
+        if (ready < 0)
+            for (auto& one : m_polled) one.revents = 0;
+        return m_polled[k_stop].revents == 0;
+    }
+
+    [[nodiscard]] bool accepts(BootTime now) const noexcept {
+        return m_callers.size() < k_callers && now >= m_accept_from;
+    }
+
+    [[nodiscard]] BootTime next_event(BootTime now) const {
+        BootTime next = now < m_accept_from ? m_accept_from : k_never;
+        if (m_gathering_now) next = std::min(next, m_gathering.over_at());
+        for (const Caller& caller : m_callers) next = std::min(next, caller.until);
+        return next;
+    }
+
+    void accept_all() {
+        const auto now = util::BootClock::now();
+        while (m_callers.size() < k_callers) {
+            util::Fd fd(accept4(m_listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+            if (!fd) {
+                // Out of descriptors or memory: the caller stays in the backlog, and must not keep us awake.
+                if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+                    m_accept_from = now + k_rest_after_failed_accept;
+                return;
+            }
+            m_callers.push_back({std::move(fd), now + k_silence, {}});
+            listen_to(m_callers.back());  // most have asked already
+        }
+    }
+
+    void listen_to(Caller& caller) {
+        GatherRequest request{};
+        const Heard heard = hear(caller.fd.get(), request);
+        if (heard == Heard::nothing) return;
+        if (heard == Heard::nonsense || caller.not_before) return caller.fd.reset();
+        const auto now = util::BootClock::now();
+        caller.not_before = std::min(time_of(request.not_before_ns), now);
+        caller.until = std::clamp(time_of(request.deadline_ns), now, now + k_round);
+    }
+
+    void advance(BootTime now) {
+        if (m_gathering_now && m_gathering.over_at() <= now) finish_gathering();
+        for (Caller& caller : m_callers) serve(caller, now);
+        if (!m_gathering_now && std::ranges::any_of(m_callers, is_waiting)) {
+            m_gathering.begin(now + k_round);
+            m_gathering_now = true;
+            // All may be at rest, and then nobody will ring.
+            if (m_gathering.over_at() <= now) {
+                finish_gathering();
+                for (Caller& caller : m_callers) serve(caller, now);
+            }
+        }
+    }
+
+    static bool is_waiting(const Caller& caller) noexcept { return caller.fd && caller.not_before; }
+
+    void finish_gathering() {
+        m_gathering.end();
+        m_gathering_now = false;
+        publish();
+    }
+
+    void publish() {
+        const auto times = m_gathering.times();
+        if (const auto done = m_board.publish(m_gathering.text(), times); !done)
+            util::log(util::LogLevel::error, done.error().message);
+        m_published = times;
+    }
+
+    // Whether the board has what the caller asked for.
+    [[nodiscard]] bool has_for(const Caller& caller, BootTime now) const noexcept {
+        return m_published.taken_at != BootTime{} && m_published.taken_at >= *caller.not_before &&
+               now <= m_published.good_until;
+    }
+
+    void serve(Caller& caller, BootTime now) {
+        if (!caller.fd) return;
+        const bool late = now >= caller.until;
+        if (!caller.not_before) {
+            if (late) caller.fd.reset();
+            return;
+        }
+        if (!late && !has_for(caller, now)) return;
+        if (!has_for(caller, now)) publish_what_there_is(now);
+        // A caller that is gone, or does not read, is none of our business.
+        [[maybe_unused]] const auto sent = send(caller.fd.get(), "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        caller.fd.reset();
+    }
+
+    // A gathering that has hardly begun would only put an empty snapshot over a good one.
+    void publish_what_there_is(BootTime now) {
+        if (!m_gathering_now) return;
+        const auto began_at = m_gathering.times().taken_at;
+        if (m_published.taken_at == BootTime{} || now - began_at >= k_partial_from) publish();
+    }
+
+    const int m_listener;
+    const int m_stop_fd;
+    Board& m_board;
+    Gathering& m_gathering;
+    bool m_gathering_now = false;
+    SnapshotTimes m_published{};  // by this process
+    BootTime m_accept_from{};
+    std::vector<Caller> m_callers;
+    std::vector<pollfd> m_polled;  // the own ones, then m_callers in their order
+};
+
+}  // namespace
+
+void serve_gatherer(int listener, int stop_fd, Board& board, Gathering& gathering) {
+    // Collectors' threads allocate little and seldom: one heap for all keeps the process small.
+    mallopt(M_ARENA_MAX, 1);
+    Service(listener, stop_fd, board, gathering).run();
+}
+
+}  // namespace ceymail::snapshot

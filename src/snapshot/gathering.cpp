@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/snapshot/gathering.hpp"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <condition_variable>
+#include <csignal>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "ceymail/exposition/text_format.hpp"
+#include "ceymail/util/fd.hpp"
+#include "ceymail/util/log.hpp"
+
+namespace ceymail::snapshot {
+
+namespace {
+
+using std::chrono::nanoseconds;
+
+// How long a round waits for a collector whose source did not answer the last time.
+constexpr nanoseconds k_patience = std::chrono::milliseconds(250);
+
+// Below 2 MiB, so that transparent huge pages do not back each stack with a whole one.
+constexpr std::size_t k_stack_bytes = 1U << 20;
+
+nanoseconds thread_cpu_time() noexcept {
+    timespec used{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return std::chrono::seconds(used.tv_sec) + nanoseconds(used.tv_nsec);
+}
+
+double seconds_of(nanoseconds duration) noexcept { return std::chrono::duration<double>(duration).count(); }
+
+// What one run came to.
+struct Run {
+    util::Result<std::string> families;  // already worded
+    nanoseconds cost{};
+};
+
+util::Result<std::string> words_of(util::Result<collect::Families> families) {
+    if (!families) return std::unexpected(std::move(families.error()));
+    std::string text;
+    for (const auto& family : *families) exposition::append_family(text, family);
+    return text;
+}
+
+util::Result<std::string> collect_guarded(collect::Collector& collector, util::BootTime deadline) noexcept try {
+    return words_of(collector.collect(deadline));
+} catch (const std::exception& error) {
+    return util::fail(util::ErrorKind::internal, error.what());
+} catch (...) {
+    return util::fail(util::ErrorKind::internal, "an exception of unknown type");
+}
+
+Run run_once(collect::Collector& collector, util::BootTime deadline) noexcept {
+    const auto before = thread_cpu_time();
+    auto families = collect_guarded(collector, deadline);
+    return {std::move(families), thread_cpu_time() - before + collector.work_elsewhere()};
+}
+
+// Signals are for the thread that serves.
+int start_thread(pthread_t& thread, void* (*body)(void*), void* argument) noexcept {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, k_stack_bytes);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int error = pthread_create(&thread, &attributes, body, argument);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    pthread_attr_destroy(&attributes);
+    return error;
+}
+
+}  // namespace
+
+// One collector and what is known of it. All but the collector itself is under State::mutex.
+struct Gathering::Station {
+    std::unique_ptr<collect::Collector> collector;
+    std::size_t index = 0;
+    std::optional<pthread_t> thread{};
+    std::condition_variable asked{};
+    bool busy = false;      // asked, and has not answered yet
+    bool in_round = false;  // busy with the question of this round
+    bool counts = false;    // result answers this round, or stands in for it
+    bool suspect = false;   // did not answer well in time when last asked
+    bool failing = false;   // and that has been logged
+    util::BootTime asked_at{};
+    util::BootTime deadline{};
+    util::Result<std::string> result{};  // of the last run that ended
+    nanoseconds duration{};              // of that run
+
+    [[nodiscard]] std::string label() const { return "collector " + std::string(collector->name()); }
+
+    [[nodiscard]] bool good(util::BootTime now, nanoseconds maximum_age) const {
+        return counts && result && now - asked_at <= maximum_age;
+    }
+
+    void fails(const std::string& why) {
+        if (!std::exchange(failing, true))
+            util::log(util::LogLevel::warning, label() + ": " + why + "; its metrics are absent until it succeeds");
+    }
+
+    void works() {
+        if (std::exchange(failing, false)) util::log(util::LogLevel::notice, label() + ": succeeds again");
+    }
+
+    void settle(util::Result<std::string> families, util::BootTime now) {
+        counts = std::exchange(in_round, false);
+        busy = false;
+        duration = now - asked_at;
+        result = std::move(families);
+        suspect = now > deadline || (!result && duration > k_patience);
+        if (result) {
+            works();
+        } else {
+            fails(result.error().message);
+        }
+    }
+
+    void is_late(util::BootTime now) {
+        in_round = false;
+        suspect = true;
+        fails("no answer for " + std::to_string(std::chrono::ceil<std::chrono::milliseconds>(now - asked_at).count()) +
+              " ms: what it asks hangs");
+    }
+};
+
+// Every member function requires the mutex, but for those of threads.
+struct Gathering::State {
+    State(std::vector<std::unique_ptr<collect::Collector>> collectors, WorkBudget budget,
+          util::ClockFunction given_clock)
+        : clock(given_clock), maximum_age(budget.maximum_age), account(budget, collectors.size()) {
+        for (auto& collector : collectors) {
+            stations.push_back(std::make_unique<Station>());
+            stations.back()->collector = std::move(collector);
+            stations.back()->index = stations.size() - 1;
+        }
+    }
+
+    const util::ClockFunction clock;
+    const nanoseconds maximum_age;
+    std::mutex mutex;
+    std::vector<std::unique_ptr<Station>> stations;
+    WorkAccount account;
+    util::Fd bell{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    bool stopping = false;
+    util::BootTime began_at{};
+    util::BootTime deadline{};
+
+    [[nodiscard]] util::BootTime over_at() const {
+        util::BootTime at{};
+        for (const auto& station : stations) {
+            if (!station->in_round) continue;
+            if (!station->suspect) return deadline;
+            at = std::min(deadline, began_at + k_patience);
+        }
+        return at;
+    }
+
+    [[nodiscard]] bool due(const Station& station) {
+        if (station.busy) return false;
+        return account.clear(station.index, began_at) || began_at - station.asked_at >= maximum_age;
+    }
+
+    void end() {
+        for (const auto& station : stations) {
+            if (station->in_round) station->is_late(clock());
+        }
+    }
+
+    // Thread: one station's.
+    struct Errand {
+        std::shared_ptr<State> state;
+        Station* station;
+    };
+
+    static void* run_thread(void* errand) {
+        const std::unique_ptr<Errand> own(static_cast<Errand*>(errand));
+        own->state->serve(*own->station);
+        return nullptr;
+    }
+
+    void serve(Station& station) {
+        std::unique_lock lock(mutex);
+        for (;;) {
+            station.asked.wait(lock, [&] { return stopping || station.busy; });
+            if (stopping) return;
+            const auto until = station.deadline;
+            lock.unlock();
+            Run run = run_once(*station.collector, until);
+            lock.lock();
+            if (stopping) return;
+            const bool awaited = station.in_round;
+            const auto now = clock();
+            account.charge(station.index, run.cost, now);
+            station.settle(std::move(run.families), now);
+            if (awaited && over_at() != deadline) ring();
+        }
+    }
+
+    void ring() const noexcept {
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const auto written = write(bell.get(), &one, sizeof one);  // full: it rings already
+    }
+
+    static void ask(const std::shared_ptr<State>& state, Station& station);
+};
+
+void Gathering::State::ask(const std::shared_ptr<State>& state, Station& station) {
+    station.asked_at = state->began_at;
+    station.deadline = state->deadline;
+    if (!station.thread) {
+        auto errand = std::make_unique<Errand>(state, &station);
+        pthread_t thread{};
+        if (const int error = start_thread(thread, run_thread, errand.get()); error != 0) {
+            station.counts = true;
+            station.result = util::fail_errno(error, "cannot start a thread", "raise the service's TasksMax");
+            station.fails(station.result.error().message);
+            return;
+        }
+        [[maybe_unused]] auto* const handed_over = errand.release();
+        station.thread = thread;
+    }
+    station.counts = false;
+    station.busy = station.in_round = true;
+    station.asked.notify_one();
+}
+
+Gathering::Gathering(std::vector<std::unique_ptr<collect::Collector>> collectors, WorkBudget budget,
+                     util::ClockFunction clock)
+    : m_state(std::make_shared<State>(std::move(collectors), budget, clock)) {
+    if (!m_state->bell) throw std::system_error(errno, std::generic_category(), "cannot make an eventfd");
+}
+
+Gathering::~Gathering() {
+    std::vector<pthread_t> idle;
+    {
+        const std::lock_guard lock(m_state->mutex);
+        m_state->stopping = true;
+        for (const auto& station : m_state->stations) {
+            if (!station->thread) continue;
+            station->asked.notify_one();
+            if (station->busy) {
+                pthread_detach(*station->thread);
+            } else {
+                idle.push_back(*station->thread);
+            }
+        }
+    }
+    for (const pthread_t thread : idle) pthread_join(thread, nullptr);
+}
+
+std::string Gathering::gather(util::BootTime deadline) {
+    begin(deadline);
+    pollfd ringing{bell(), POLLIN, 0};
+    for (;;) {
+        const int left = util::remaining_ms(over_at(), m_state->clock());
+        // 0: the time is over, also where the clock is a test's that stands still.
+        if (left == 0 || poll(&ringing, 1, left) == 0) break;
+        hush();
+    }
+    end();
+    return text();
+}
+
+void Gathering::begin(util::BootTime deadline) {
+    const std::lock_guard lock(m_state->mutex);
+    m_state->end();
+    hush();
+    m_state->began_at = m_state->clock();
+    m_state->deadline = deadline;
+    for (const auto& station : m_state->stations) {
+        station->counts = !station->busy;
+        if (m_state->due(*station)) State::ask(m_state, *station);
+    }
+}
+
+util::BootTime Gathering::over_at() const {
+    const std::lock_guard lock(m_state->mutex);
+    return m_state->over_at();
+}
+
+void Gathering::end() {
+    const std::lock_guard lock(m_state->mutex);
+    m_state->end();
+}
+
+int Gathering::bell() const noexcept { return m_state->bell.get(); }
+
+void Gathering::hush() noexcept {
+    std::uint64_t rings = 0;
+    [[maybe_unused]] const auto got = read(bell(), &rings, sizeof rings);
+}
+
+std::string Gathering::text() const {
+    using exposition::MetricType;
+    exposition::MetricFamily success{"ceymail_collector_success",
+                                     "Whether the collector's metrics are there: 1, or 0 when it failed or hangs.",
+                                     MetricType::gauge,
+                                     {}};
+    exposition::MetricFamily duration{"ceymail_collector_duration_seconds",
+                                      "How long the collector's last run took; of one that hangs, how long by now.",
+                                      MetricType::gauge,
+                                      {}};
+    exposition::MetricFamily age{"ceymail_collector_age_seconds",
+                                 "Age of the collector's metrics when the snapshot was taken. Costly ones are read "
+                                 "less often, within the work budget.",
+                                 MetricType::gauge,
+                                 {}};
+    std::string text;
+    const std::lock_guard lock(m_state->mutex);
+    const auto now = m_state->clock();
+    for (const auto& station : m_state->stations) {
+        const bool good = station->good(now, m_state->maximum_age);
+        const exposition::Sample sample{{{"collector", std::string(station->collector->name())}}, std::uint64_t{good}};
+        success.samples.push_back(sample);
+        duration.samples.push_back(
+            {sample.labels, seconds_of(station->busy ? now - station->asked_at : station->duration)});
+        if (!good) continue;
+        age.samples.push_back({sample.labels, seconds_of(m_state->began_at - station->asked_at)});
+        text += *station->result;
+    }
+    for (const auto* family : {&success, &duration, &age}) exposition::append_family(text, *family);
+    return text;
+}
+
+SnapshotTimes Gathering::times() const {
+    const std::lock_guard lock(m_state->mutex);
+    const auto now = m_state->clock();
+    const auto maximum_age = m_state->maximum_age;
+    auto oldest = m_state->began_at;
+    for (const auto& station : m_state->stations) {
+        if (station->good(now, maximum_age)) oldest = std::min(oldest, station->asked_at);
+    }
+    return {m_state->began_at, oldest + maximum_age};
+}
+
+}  // namespace ceymail::snapshot

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: MIT
+// Gathering: what a round asks, waits for and says; failures, hangs and the work budget.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <latch>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+
+#include "ceymail/snapshot/gathering.hpp"
+#include "ceymail/util/fd.hpp"
+#include "support/scripted_collector.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using ceymail::snapshot::Gathering;
+using ceymail::snapshot::WorkBudget;
+using ceymail::testing::gauge;
+using ceymail::testing::scripted;
+using ceymail::testing::slurp;
+using ceymail::testing::TemporaryFolder;
+using ceymail::util::BootClock;
+using ceymail::util::BootTime;
+using ceymail::util::ErrorKind;
+using ceymail::util::fail;
+using ceymail::util::Fd;
+
+constexpr WorkBudget k_unlimited{.share = 0};
+
+std::atomic<std::int64_t> turned_ns = 0;
+BootTime turned_clock() noexcept { return BootTime(std::chrono::nanoseconds(turned_ns.load())); }
+void turn_to(std::chrono::nanoseconds time) { turned_ns = std::chrono::nanoseconds(1h + time).count(); }
+
+template <class... Collectors>
+std::vector<std::unique_ptr<ceymail::collect::Collector>> list(Collectors... collectors) {
+    std::vector<std::unique_ptr<ceymail::collect::Collector>> all;
+    (all.push_back(std::move(collectors)), ...);
+    return all;
+}
+
+BootTime soon() { return BootClock::now() + 10s; }
+
+bool has(const std::string& text, std::string_view line) {
+    return ("\n" + text).find("\n" + std::string(line)) != std::string::npos;
+}
+
+// Rounds until one says `line`, for sources that are on their way back.
+std::string gather_until(Gathering& gathering, std::string_view line) {
+    std::string text;
+    for (const auto deadline = soon(); !has(text, line) && BootClock::now() < deadline;)
+        text = gathering.gather(deadline);
+    return text;
+}
+
+// What goes to standard error while this lives goes to a file instead.
+class CapturedErrors {
+public:
+    CapturedErrors() : m_file(m_folder.write("errors", "")), m_before(dup(STDERR_FILENO)) {
+        const Fd file(open(m_file.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+        dup2(file.get(), STDERR_FILENO);
+    }
+    ~CapturedErrors() { dup2(m_before.get(), STDERR_FILENO); }
+    [[nodiscard]] std::size_t count(std::string_view words) const {
+        const std::string text = slurp(m_file);
+        std::size_t found = 0;
+        for (auto at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) ++found;
+        return found;
+    }
+
+private:
+    TemporaryFolder m_folder;
+    std::filesystem::path m_file;
+    Fd m_before;
+};
+
+// A source that hangs until it is let go, every time it is asked while `hangs`.
+struct Hanging {
+    std::atomic<int> asked = 0;
+    std::atomic<bool> hangs = true;
+    std::promise<void> released;
+    std::shared_future<void> release = released.get_future().share();
+
+    auto collector(std::string name) {
+        return scripted(std::move(name), [this](BootTime) -> ceymail::util::Result<ceymail::collect::Families> {
+            const int number = ++asked;
+            if (hangs) release.wait_for(20s);
+            return gauge("slow", static_cast<std::uint64_t>(number));
+        });
+    }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(gathering)
+
+BOOST_AUTO_TEST_CASE(words_all_families_in_the_collectors_order) {
+    Gathering gathering(list(scripted("b", [](BootTime) { return gauge("second_by_name", 1); }),
+                             scripted("a", [](BootTime) { return gauge("first_by_name", 2); })),
+                        k_unlimited);
+    const auto text = gathering.gather(soon());
+    BOOST_TEST(has(text, "second_by_name 1\n"));
+    BOOST_TEST(has(text, "first_by_name 2\n"));
+    BOOST_TEST(text.find("second_by_name 1") < text.find("first_by_name 2"));
+    BOOST_TEST(has(text,
+                   "# TYPE ceymail_collector_success gauge\nceymail_collector_success{collector=\"b\"} 1\n"
+                   "ceymail_collector_success{collector=\"a\"} 1\n"));
+    BOOST_TEST(has(text, "ceymail_collector_duration_seconds{collector=\"b\"} "));
+    BOOST_TEST(has(text, "ceymail_collector_age_seconds{collector=\"b\"} 0\n"));
+}
+
+BOOST_AUTO_TEST_CASE(a_failing_collector_costs_only_its_own_metrics) {
+    std::atomic<int> kind = 0;
+    Gathering gathering(list(scripted("bad",
+                                      [&](BootTime) -> ceymail::util::Result<ceymail::collect::Families> {
+                                          if (kind == 0) return fail(ErrorKind::unavailable, "it is away");
+                                          if (kind == 1) throw std::runtime_error("thrown");
+                                          if (kind == 2) throw 3;
+                                          return gauge("bad", 1);
+                                      }),
+                             scripted("good", [](BootTime) { return gauge("good", 1); })),
+                        k_unlimited);
+    const CapturedErrors errors;
+    for (kind = 0; kind < 3; ++kind) {
+        const auto text = gathering.gather(soon());
+        BOOST_TEST(!has(text, "bad "));
+        BOOST_TEST(!has(text, "ceymail_collector_age_seconds{collector=\"bad\"}"));
+        BOOST_TEST(has(text, "good 1\n"));
+        BOOST_TEST(has(text, "ceymail_collector_success{collector=\"bad\"} 0\n"));
+    }
+    BOOST_TEST(has(gathering.gather(soon()), "bad 1\n"));
+}
+
+BOOST_AUTO_TEST_CASE(logs_when_a_failure_begins_and_when_it_ends) {
+    std::atomic<bool> bad = false;
+    Gathering gathering(list(scripted("queue",
+                                      [&](BootTime) -> ceymail::util::Result<ceymail::collect::Families> {
+                                          if (bad) return fail(ErrorKind::denied, "cannot read it; give the right");
+                                          return gauge("x", 1);
+                                      })),
+                        k_unlimited);
+    const CapturedErrors errors;
+    for (const bool now_bad : {false, true, true, true, false, false, true}) {
+        bad = now_bad;
+        (void)gathering.gather(soon());
+    }
+    BOOST_TEST(errors.count("collector queue: cannot read it; give the right; its metrics are absent") == 2U);
+    BOOST_TEST(errors.count("collector queue: succeeds again") == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_hanging_collector_is_waited_for_once_and_asked_anew_when_it_returns) {
+    Hanging source;
+    const CapturedErrors errors;
+    Gathering gathering(list(source.collector("disk"), scripted("good", [](BootTime) { return gauge("good", 1); })),
+                        k_unlimited);
+    for (int round = 0; round < 3; ++round) {
+        const auto began = BootClock::now();
+        const auto text = gathering.gather(began + (round == 0 ? 50ms : 10s));
+        BOOST_TEST((BootClock::now() - began < 5s));
+        BOOST_TEST(has(text, "good 1\n"));
+        BOOST_TEST(!has(text, "slow "));
+        BOOST_TEST(has(text, "ceymail_collector_success{collector=\"disk\"} 0\n"));
+        BOOST_TEST(!has(text, "ceymail_collector_duration_seconds{collector=\"disk\"} 0\n"));
+    }
+    BOOST_TEST(source.asked == 1);
+    source.hangs = false;
+    source.released.set_value();
+    const auto text = gather_until(gathering, "slow ");
+    BOOST_TEST(has(text, "slow 2\n"));  // what the first question brought in the end is of no use
+    BOOST_TEST(has(text, "ceymail_collector_success{collector=\"disk\"} 1\n"));
+    BOOST_TEST(errors.count("collector disk: no answer for") == 1U);
+    BOOST_TEST(errors.count("collector disk: succeeds again") == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_source_that_times_out_makes_later_rounds_wait_no_longer_than_its_patience) {
+    std::atomic<bool> stuck = true;
+    std::atomic<int> asked = 0;
+    std::promise<void> end;
+    auto ended = end.get_future().share();
+    Gathering gathering(
+        list(scripted("services",
+                      [&, ended](BootTime deadline) -> ceymail::util::Result<ceymail::collect::Families> {
+                          ++asked;
+                          if (!stuck) return gauge("up", 1);
+                          ended.wait_for(deadline - BootClock::now());
+                          return fail(ErrorKind::timed_out, "no answer");
+                      })),
+        k_unlimited);
+    const CapturedErrors errors;
+    (void)gathering.gather(BootClock::now() + 300ms);
+    while (asked < 2) (void)gathering.gather(BootClock::now() + 20s);  // it may still be on its way back
+    stuck = false;
+    const auto began = BootClock::now();
+    (void)gathering.gather(began + 20s);
+    BOOST_TEST((BootClock::now() - began < 10s));
+    end.set_value();
+    const auto text = gather_until(gathering, "up 1\n");
+    BOOST_TEST(has(text, "up 1\n"));
+}
+
+BOOST_AUTO_TEST_CASE(shows_a_part_before_the_round_is_over) {
+    Hanging source;
+    std::promise<void> quick;
+    Gathering gathering(list(source.collector("slow"), scripted("good",
+                                                                [&](BootTime) {
+                                                                    quick.set_value();
+                                                                    return gauge("good", 1);
+                                                                })),
+                        k_unlimited);
+    const auto deadline = soon();
+    gathering.begin(deadline);
+    quick.get_future().wait();
+    while (!has(gathering.text(), "good 1\n")) std::this_thread::yield();
+    BOOST_TEST((gathering.over_at() == deadline));
+    BOOST_TEST(has(gathering.text(), "ceymail_collector_success{collector=\"slow\"} 0\n"));
+    source.released.set_value();
+    while (gathering.over_at() == deadline) std::this_thread::yield();
+    gathering.end();
+    BOOST_TEST(has(gathering.text(), "slow 1\n"));
+}
+
+BOOST_AUTO_TEST_CASE(a_costly_collector_rests_and_its_last_value_stands_in_with_its_age) {
+    std::atomic<int> runs = 0;
+    turn_to(0s);
+    Gathering gathering(
+        list(scripted(
+            "queue", [&](BootTime) { return gauge("queue", static_cast<std::uint64_t>(++runs)); }, 100ms)),
+        {.share = 0.01}, turned_clock);
+    struct Step {
+        std::chrono::seconds at;
+        int runs;
+        const char* age;
+    };
+    for (const auto& [when, want, age] : {Step{0s, 1, "0"}, Step{1s, 1, "1"}, Step{9s, 1, "9"}, Step{15s, 2, "0"},
+                                          Step{20s, 2, "5"}, Step{30s, 3, "0"}}) {
+        turn_to(when);
+        const auto text = gathering.gather(turned_clock() + 10s);
+        BOOST_TEST(runs == want);
+        BOOST_TEST(has(text, "queue " + std::to_string(want) + "\n"));
+        BOOST_TEST(has(text, std::string("ceymail_collector_age_seconds{collector=\"queue\"} ") + age + "\n"));
+        BOOST_TEST(has(text, "ceymail_collector_success{collector=\"queue\"} 1\n"));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_costly_failure_rests_as_well) {
+    std::atomic<int> runs = 0;
+    turn_to(0s);
+    Gathering gathering(list(scripted(
+                            "queue",
+                            [&](BootTime) -> ceymail::util::Result<ceymail::collect::Families> {
+                                ++runs;
+                                return fail(ErrorKind::exhausted, "too many");
+                            },
+                            100ms)),
+                        {.share = 0.01}, turned_clock);
+    const CapturedErrors errors;
+    for (const auto when : {0s, 5s, 9s}) {
+        turn_to(when);
+        BOOST_TEST(has(gathering.gather(turned_clock() + 10s), "ceymail_collector_success{collector=\"queue\"} 0\n"));
+    }
+    BOOST_TEST(runs == 1);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_said_beyond_the_maximum_age) {
+    std::atomic<int> runs = 0;
+    turn_to(0s);
+    Gathering gathering(
+        list(scripted(
+                 "queue", [&](BootTime) { return gauge("queue", static_cast<std::uint64_t>(++runs)); }, 100s),
+             scripted("cpu", [](BootTime) { return gauge("cpu", 1); })),
+        {.share = 0.01, .maximum_age = 60s}, turned_clock);
+    (void)gathering.gather(turned_clock() + 10s);
+    const auto first = turned_clock();
+    turn_to(59s);
+    BOOST_TEST(has(gathering.gather(turned_clock() + 10s), "queue 1\n"));
+    BOOST_TEST((gathering.times().taken_at == turned_clock()));
+    BOOST_TEST((gathering.times().good_until == first + 60s));
+    turn_to(70s);
+    BOOST_TEST(!has(gathering.text(), "queue 1\n"));  // not even of a round that has not been renewed
+    BOOST_TEST(has(gathering.gather(turned_clock() + 10s), "queue 2\n"));
+    BOOST_TEST((gathering.times().good_until == turned_clock() + 60s));
+}
+
+BOOST_AUTO_TEST_CASE(ends_its_threads_and_does_not_wait_for_a_hung_one) {
+    Hanging source;
+    std::latch returned(1);
+    {
+        Gathering gathering(list(scripted("hung",
+                                          [&](BootTime) {
+                                              source.release.wait();
+                                              returned.count_down();
+                                              return gauge("x", 1);
+                                          }),
+                                 scripted("idle", [](BootTime) { return gauge("y", 1); })),
+                            k_unlimited);
+        const CapturedErrors errors;
+        (void)gathering.gather(BootClock::now() + 20ms);
+    }
+    source.released.set_value();
+    returned.wait();
+}
+
+BOOST_AUTO_TEST_SUITE_END()
