@@ -94,6 +94,14 @@ $(LIBRARY) $(SUPPORT):
 	$(say) AR $@
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
+# The numbered files of deploy/sql are part of the program: ceymail-token needs no file to set a database up.
+SCHEMA := $(OUT)/src/database/schema_files.inc
+$(SCHEMA): $(sort $(wildcard deploy/sql/*.sql))
+	@mkdir -p $(@D)
+	$(Q)for file in $^; do printf '{"%s", R"sql(' "$${file##*/}"; cat "$$file"; printf ')sql"},\n'; done >$@
+$(OUT)/src/database/schema.o: $(SCHEMA)
+$(OUT)/src/database/schema.o: CPPFLAGS += -I$(OUT)/src/database
+
 $(OUT)/src/%.o: src/%.cpp
 	$(say) CXX $<
 	@mkdir -p $(@D)

@@ -25,7 +25,7 @@ struct Meaning {
 };
 
 constexpr std::string_view k_start = "start it with: systemctl start mariadb";
-constexpr std::string_view k_grants = "let `ceymail-token init` set up the account and its grants";
+constexpr std::string_view k_grants = "set up the account and its grants with: sudo ceymail-token init";
 constexpr std::string_view k_again = "try again";
 constexpr std::string_view k_impostor = "is it MariaDB that listens there?";
 constexpr std::string_view k_connections = "raise max_connections or end idle sessions";

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// The tables of this project and the account that its workers use: what `ceymail-token init` sets up.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ceymail/database/connection.hpp"
+#include "ceymail/util/clock.hpp"
+#include "ceymail/util/result.hpp"
+#include "ceymail/util/secret.hpp"
+
+namespace ceymail::database {
+
+// The names of CeyMail's databases.
+struct Schemas {
+    std::string mail;
+    std::string dashboard;
+};
+
+// The workers' account. Without a password it logs in by unix_socket(auth): the system's user of that name.
+struct Account {
+    std::string user;
+    std::string host;  // "localhost", or "%" for TCP
+    const util::Secret* password = nullptr;
+};
+
+// For people, a line each.
+struct SetupReport {
+    std::vector<std::string> done;
+    std::vector<std::string> pending;   // what a later init has to complete
+    std::vector<std::string> warnings;  // what init does not mend by itself
+};
+
+// Makes the dashboard's database where it is missing, applies deploy/sql, makes the account or gives it its way of
+// logging in anew, and grants it what it needs, so that it may be run any number of times. Grants that it does not
+// need are reported, not taken away: nobody but the administrator knows what they are for. The account that
+// `administrator` is logged in as is left as it is.
+// DDL cannot be rolled back: after an error what was done before it stays, and a later run completes it.
+[[nodiscard]] util::Result<SetupReport> set_up(Connection& administrator, const Schemas& schemas,
+                                               const Account& account, util::BootTime deadline);
+
+}  // namespace ceymail::database

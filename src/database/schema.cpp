@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+// Setting a database up: the numbered SQL files, the account, its column grants.
+#include "ceymail/database/schema.hpp"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include <openssl/crypto.h>
+
+#include "ceymail/database/identifier.hpp"
+#include "ceymail/database/statement.hpp"
+
+namespace ceymail::database {
+namespace {
+
+struct SchemaFile {
+    std::string_view name;
+    std::string_view sql;
+};
+
+constexpr SchemaFile k_files[] = {
+#include "schema_files.inc"
+};
+
+constexpr std::array k_mail_tables{"virtual_domains", "virtual_users", "virtual_aliases"};
+
+// The statements of a file: each ends with a semicolon at the end of a line.
+std::vector<std::string> statements_of(std::string_view sql) {
+    std::vector<std::string> statements;
+    for (std::size_t end = sql.find(";\n"); end != sql.npos; end = sql.find(";\n")) {
+        statements.emplace_back(sql.substr(0, end));
+        sql.remove_prefix(end + 2);
+    }
+    return statements;
+}
+
+struct ColumnGrant {
+    std::string_view privilege;
+    std::string_view column;
+};
+
+constexpr std::array k_token_grants{ColumnGrant{"SELECT", "id"}, ColumnGrant{"SELECT", "token_sha256"},
+                                    ColumnGrant{"SELECT", "active"}, ColumnGrant{"UPDATE", "last_used_at"}};
+constexpr std::array k_mail_grants{ColumnGrant{"SELECT", "id"}};
+
+// One setting-up. Each step adds its line to the report.
+class Setup {
+public:
+    Setup(Connection& administrator, const Schemas& schemas, const Account& account, util::BootTime deadline)
+        : m_connection(administrator),
+          m_schemas(schemas),
+          m_account(account),
+          m_deadline(deadline),
+          m_grantee(quote_text(account.user) + "@" + quote_text(account.host)),
+          m_account_name(account.user + "@" + account.host) {}
+
+    util::Result<SetupReport> run() {
+        for (const auto step : {&Setup::make_database, &Setup::apply_files, &Setup::make_account, &Setup::grant_tokens,
+                                &Setup::grant_mail, &Setup::look_for_more})
+            if (auto done = (this->*step)(); !done) return std::unexpected(std::move(done.error()));
+        return std::move(m_report);
+    }
+
+private:
+    util::Result<void> make_database();
+    util::Result<void> apply_files();
+    util::Result<void> make_account();
+    util::Result<void> grant_tokens();
+    util::Result<void> grant_mail();
+    util::Result<void> look_for_more();
+
+    util::Result<void> execute(const std::string& sql);
+    util::Result<std::vector<Row>> ask(const std::string& sql, std::span<const Parameter> parameters = {});
+    util::Result<bool> is_own_account();
+    util::Result<void> grant(const std::string& schema, const std::string& table, std::span<const ColumnGrant> grants);
+
+    Connection& m_connection;
+    const Schemas& m_schemas;
+    const Account& m_account;
+    util::BootTime m_deadline;
+    std::string m_grantee;
+    std::string m_account_name;
+    std::set<std::string> m_wanted;  // the grants given, as look_for_more() words them
+    bool m_own_account = false;
+    SetupReport m_report;
+};
+
+util::Result<void> Setup::execute(const std::string& sql) {
+    if (auto done = m_connection.execute(sql, m_deadline); !done) return std::unexpected(std::move(done.error()));
+    return {};
+}
+
+util::Result<std::vector<Row>> Setup::ask(const std::string& sql, std::span<const Parameter> parameters) {
+    Statement statement(m_connection, sql, "looking at what is there");
+    auto outcome = statement.run(parameters, m_deadline);
+    if (!outcome) return std::unexpected(std::move(outcome.error()));
+    return std::move(outcome->rows);
+}
+
+util::Result<void> Setup::make_database() {
+    const std::array<Parameter, 1> name{m_schemas.dashboard};
+    const auto there = ask("SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?", name);
+    if (!there) return std::unexpected(there.error());
+    const std::string what = "database " + m_schemas.dashboard;
+    m_report.done.push_back(what + (there->empty() ? ": made" : ": is there"));
+    if (there->empty())
+        if (auto made =
+                execute("CREATE DATABASE IF NOT EXISTS " + quote_name(m_schemas.dashboard) + " CHARACTER SET utf8mb4");
+            !made)
+            return made;
+    return execute("USE " + quote_name(m_schemas.dashboard));
+}
+
+util::Result<void> Setup::apply_files() {
+    for (const auto& file : k_files) {
+        for (const auto& statement : statements_of(file.sql))
+            if (auto applied = execute(statement); !applied) return applied;
+        m_report.done.push_back("schema " + std::string(file.name) + ": applied");
+    }
+    return {};
+}
+
+util::Result<bool> Setup::is_own_account() {
+    const auto rows = ask("SELECT CURRENT_USER()");
+    if (!rows) return std::unexpected(rows.error());
+    return !rows->empty() && rows->front()[0] == m_account_name;
+}
+
+util::Result<void> Setup::make_account() {
+    const auto own = is_own_account();
+    if (!own) return std::unexpected(own.error());
+    m_own_account = *own;
+    if (m_own_account) {
+        m_report.warnings.push_back("account " + m_account_name +
+                                    ": is the administrator's own, left as it is; give the workers one of their own");
+        return {};
+    }
+    std::string identified = " IDENTIFIED VIA unix_socket";
+    if (m_account.password != nullptr) identified = " IDENTIFIED BY " + quote_text(m_account.password->reveal());
+    auto made = execute("CREATE USER IF NOT EXISTS " + m_grantee + identified);
+    if (made) made = execute("ALTER USER " + m_grantee + identified);
+    OPENSSL_cleanse(identified.data(), identified.size());
+    if (!made) return made;
+    m_report.done.push_back(
+        "account " + m_account_name + ": logs in by " +
+        (m_account.password != nullptr ? "password" : "Unix socket, as system user " + m_account.user));
+    return {};
+}
+
+util::Result<void> Setup::grant(const std::string& schema, const std::string& table,
+                                std::span<const ColumnGrant> grants) {
+    std::string list;
+    for (const auto& [privilege, column] : grants) {
+        list.append(list.empty() ? "" : ", ").append(privilege).append("(").append(column).append(")");
+        m_wanted.insert(std::string(privilege) + "(" + std::string(column) + ") on " + schema + "." + table);
+    }
+    if (auto granted =
+            execute("GRANT " + list + " ON " + quote_name(schema) + "." + quote_name(table) + " TO " + m_grantee);
+        !granted)
+        return granted;
+    m_report.done.push_back("grant " + list + " on " + schema + "." + table);
+    return {};
+}
+
+util::Result<void> Setup::grant_tokens() {
+    return m_own_account ? util::Result<void>{} : grant(m_schemas.dashboard, "metrics_tokens", k_token_grants);
+}
+
+util::Result<void> Setup::grant_mail() {
+    for (const std::string table : k_mail_tables) {
+        const std::array<Parameter, 2> name{m_schemas.mail, table};
+        const auto there =
+            ask("SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?", name);
+        if (!there) return std::unexpected(there.error());
+        if (there->empty())
+            m_report.pending.push_back("table " + m_schemas.mail + "." + table +
+                                       ": is not there yet; run `ceymail-token init` again when it is");
+        else if (!m_own_account)
+            if (auto granted = grant(m_schemas.mail, table, k_mail_grants); !granted) return granted;
+    }
+    return {};
+}
+
+// Whatever the account may beyond what it needs weakens what a taken-over worker is kept from.
+util::Result<void> Setup::look_for_more() {
+    if (m_own_account) return {};
+    const std::array<Parameter, 4> grantee{m_grantee, m_grantee, m_grantee, m_grantee};
+    const auto rows = ask(
+        "SELECT CONCAT(PRIVILEGE_TYPE, ' on *.*') FROM information_schema.USER_PRIVILEGES "
+        "WHERE GRANTEE = ? AND PRIVILEGE_TYPE <> 'USAGE' UNION ALL "
+        "SELECT CONCAT(PRIVILEGE_TYPE, ' on ', TABLE_SCHEMA, '.*') FROM information_schema.SCHEMA_PRIVILEGES "
+        "WHERE GRANTEE = ? UNION ALL "
+        "SELECT CONCAT(PRIVILEGE_TYPE, ' on ', TABLE_SCHEMA, '.', TABLE_NAME) FROM information_schema.TABLE_PRIVILEGES "
+        "WHERE GRANTEE = ? UNION ALL "
+        "SELECT CONCAT(PRIVILEGE_TYPE, '(', COLUMN_NAME, ') on ', TABLE_SCHEMA, '.', TABLE_NAME) "
+        "FROM information_schema.COLUMN_PRIVILEGES WHERE GRANTEE = ?",
+        grantee);
+    if (!rows) return std::unexpected(rows.error());
+    for (const auto& row : *rows)
+        if (row[0] && !m_wanted.contains(*row[0]))
+            m_report.warnings.push_back("account " + m_account_name + " may more than it needs: " + *row[0] +
+                                        "; take it away with REVOKE");
+    return {};
+}
+
+}  // namespace
+
+util::Result<SetupReport> set_up(Connection& administrator, const Schemas& schemas, const Account& account,
+                                 util::BootTime deadline) {
+    return Setup(administrator, schemas, account, deadline).run();
+}
+
+}  // namespace ceymail::database

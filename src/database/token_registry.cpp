@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+// TokenRegistry: transactions on metrics_tokens and audit_logs.
+#include "ceymail/database/token_registry.hpp"
+
+#include <array>
+
+#include "ceymail/database/identifier.hpp"
+#include "ceymail/database/statement.hpp"
+
+namespace ceymail::database {
+namespace {
+
+constexpr int k_attempts = 5;  // against others who change the token in the same moment
+constexpr const char* k_looking = "looking at the active token";
+
+std::unexpected<util::Error> forward(util::Error error) { return std::unexpected(std::move(error)); }
+
+std::string_view bytes_of(const util::Digest& digest) {
+    return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+}
+
+// Without the row nothing may be changed, and the table is not ours to make.
+util::Error explain_audit(util::Error error) {
+    if (error.kind == util::ErrorKind::not_found || error.kind == util::ErrorKind::internal)
+        error.message +=
+            "; audit_logs belongs to CeyMail's dashboard: install or upgrade that first; nothing was changed";
+    return error;
+}
+
+util::Result<std::optional<std::uint64_t>> to_optional_number(const Cell& cell) {
+    if (!cell) return std::nullopt;
+    const auto number = to_number(cell, k_looking);
+    if (!number) return forward(number.error());
+    return *number;
+}
+
+}  // namespace
+
+struct TokenRegistry::State {
+    State(Connection& administrator, const std::string& schema)
+        : connection(administrator),
+          lock(connection, "SELECT id FROM " + tokens(schema) + " WHERE active = 1 FOR UPDATE", k_looking),
+          revoke(connection, "UPDATE " + tokens(schema) + " SET revoked_at = UTC_TIMESTAMP() WHERE id = ?",
+                 "revoking the active token"),
+          insert(connection,
+                 "INSERT INTO " + tokens(schema) +
+                     " (token_sha256, created_at, created_by) VALUES (?, UTC_TIMESTAMP(), ?)",
+                 "storing the new token"),
+          audit(connection,
+                "INSERT INTO " + quote_name(schema) +
+                    ".audit_logs (user_id, action, target, detail, ip_address, created_at)"
+                    " VALUES (NULL, ?, ?, ?, NULL, UTC_TIMESTAMP())",
+                "writing the audit row"),
+          look(connection,
+               "SELECT id, UNIX_TIMESTAMP(created_at), created_by, UNIX_TIMESTAMP(last_used_at) FROM " +
+                   tokens(schema) + " WHERE active = 1",
+               k_looking) {}
+
+    static std::string tokens(const std::string& schema) { return quote_name(schema) + ".metrics_tokens"; }
+
+    // Does `work` in a transaction, again after a conflict.
+    template <class Value, class Work>
+    util::Result<Value> transact(const LastStep& last_step, util::BootTime deadline, Work work) {
+        for (int attempt = 1;; ++attempt) {
+            auto result = attempt_once<Value>(last_step, deadline, work);
+            if (result || result.error().kind != util::ErrorKind::conflict || attempt == k_attempts) return result;
+        }
+    }
+
+    template <class Value, class Work>
+    util::Result<Value> attempt_once(const LastStep& last_step, util::BootTime deadline, Work& work) {
+        if (auto begun = connection.execute("START TRANSACTION", deadline); !begun) return forward(begun.error());
+        util::Result<Value> value = work();
+        if (value)
+            if (auto last = last_step(); !last) value = forward(last.error());
+        if (!value) {
+            if (!connection.execute("ROLLBACK", deadline)) connection.close();  // which rolls back as well
+            return value;
+        }
+        if (auto committed = connection.execute("COMMIT", deadline); !committed) {
+            auto error = std::move(committed.error());
+            error.message += "; nobody can say whether the change was made: see `ceymail-token status`";
+            return forward(std::move(error));
+        }
+        return value;
+    }
+
+    util::Result<std::optional<std::uint64_t>> revoke_active(util::BootTime deadline);
+    util::Result<std::uint64_t> store(const util::Digest& digest, const std::string& by, util::BootTime deadline);
+    util::Result<void> note(std::string_view action, std::uint64_t id, const std::string& detail,
+                            util::BootTime deadline);
+
+    Connection& connection;
+    Statement lock;
+    Statement revoke;
+    Statement insert;
+    Statement audit;
+    Statement look;
+};
+
+util::Result<std::optional<std::uint64_t>> TokenRegistry::State::revoke_active(util::BootTime deadline) {
+    const auto locked = lock.run(deadline);
+    if (!locked) return forward(locked.error());
+    if (locked->rows.empty()) return std::nullopt;
+    const auto id = to_number(locked->rows.front()[0], k_looking);
+    if (!id) return forward(id.error());
+    const std::array<Parameter, 1> parameters{*id};
+    if (const auto revoked = revoke.run(parameters, deadline); !revoked) return forward(revoked.error());
+    return *id;
+}
+
+util::Result<std::uint64_t> TokenRegistry::State::store(const util::Digest& digest, const std::string& by,
+                                                        util::BootTime deadline) {
+    const std::array<Parameter, 2> parameters{bytes_of(digest), std::string_view(by)};
+    const auto stored = insert.run(parameters, deadline);
+    if (!stored) return forward(stored.error());
+    return stored->inserted_id;
+}
+
+util::Result<void> TokenRegistry::State::note(std::string_view action, std::uint64_t id, const std::string& detail,
+                                              util::BootTime deadline) {
+    const std::string target = "metrics_tokens/" + std::to_string(id);
+    const std::array<Parameter, 3> parameters{action, std::string_view(target), std::string_view(detail)};
+    if (const auto noted = audit.run(parameters, deadline); !noted) return forward(explain_audit(noted.error()));
+    return {};
+}
+
+TokenRegistry::TokenRegistry(Connection& connection, const std::string& dashboard_schema)
+    : m_state(std::make_unique<State>(connection, dashboard_schema)) {}
+TokenRegistry::TokenRegistry(TokenRegistry&&) noexcept = default;
+TokenRegistry::~TokenRegistry() = default;
+
+util::Result<Replacement> TokenRegistry::replace(const util::Digest& digest, const std::string& by,
+                                                 const LastStep& last_step, util::BootTime deadline) {
+    const auto work = [&]() -> util::Result<Replacement> {
+        const auto replaced = m_state->revoke_active(deadline);
+        if (!replaced) return forward(replaced.error());
+        const auto id = m_state->store(digest, by, deadline);
+        if (!id) return forward(id.error());
+        const std::string detail =
+            "made by " + by + (*replaced ? ", replaces token " + std::to_string(**replaced) : std::string());
+        if (auto noted = m_state->note("metrics_token.generate", *id, detail, deadline); !noted)
+            return forward(noted.error());
+        return Replacement{*id, *replaced};
+    };
+    return m_state->transact<Replacement>(last_step, deadline, work);
+}
+
+util::Result<std::optional<std::uint64_t>> TokenRegistry::revoke(const std::string& by, const LastStep& last_step,
+                                                                 util::BootTime deadline) {
+    using Revoked = std::optional<std::uint64_t>;
+    const auto work = [&]() -> util::Result<Revoked> {
+        const auto revoked = m_state->revoke_active(deadline);
+        if (!revoked || !*revoked) return revoked;
+        if (auto noted = m_state->note("metrics_token.revoke", **revoked, "revoked by " + by, deadline); !noted)
+            return forward(noted.error());
+        return revoked;
+    };
+    return m_state->transact<Revoked>(last_step, deadline, work);
+}
+
+util::Result<std::optional<TokenStatus>> TokenRegistry::status(util::BootTime deadline) {
+    const auto outcome = with_one_reconnect(m_state->connection, [&] { return m_state->look.run(deadline); });
+    if (!outcome) return forward(outcome.error());
+    if (outcome->rows.empty()) return std::nullopt;
+    const Row& row = outcome->rows.front();
+    const auto id = to_number(row[0], k_looking);
+    if (!id) return forward(id.error());
+    const auto created_at = to_number(row[1], k_looking);
+    if (!created_at) return forward(created_at.error());
+    const auto last_used_at = to_optional_number(row[3]);
+    if (!last_used_at) return forward(last_used_at.error());
+    return TokenStatus{*id, *created_at, row[2], *last_used_at};
+}
+
+}  // namespace ceymail::database
