@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// ceymail-token: makes, revokes and shows the token with which metrics are read. ceymail-token(8).
+#include <csignal>
+#include <exception>
+
+#include <sys/prctl.h>
+#include <sysexits.h>
+
+#include "ceymail/token/commands.hpp"
+#include "ceymail/token/surroundings.hpp"
+
+namespace ceymail::token {
+namespace {
+
+int configured(const Options& options) {
+    const auto configuration = config::load_configuration(options.config);
+    if (!configuration) {
+        say(configuration.error().message);
+        return EX_CONFIG;
+    }
+    switch (options.command) {
+        case Command::init:
+            return init(options, *configuration);
+        case Command::generate:
+            return generate(options, *configuration);
+        case Command::revoke:
+            return revoke(options, *configuration);
+        default:
+            return status(options, *configuration);
+    }
+}
+
+int run(int argc, const char* const* argv) {
+    const auto options = parse_options(argc, argv);
+    if (!options) {
+        say(options.error().message);
+        return EX_USAGE;
+    }
+    if (options->command == Command::help) return answer(help_text()) ? EX_OK : EX_IOERR;
+    if (options->command == Command::version) return answer("ceymail-token " CEYMAIL_VERSION) ? EX_OK : EX_IOERR;
+    return configured(*options);
+}
+
+}  // namespace
+}  // namespace ceymail::token
+
+int main(int argc, char** argv) {
+    std::signal(SIGPIPE, SIG_IGN);  // a reader that is gone is an error to report, not an end in mid-change
+    ::prctl(PR_SET_DUMPABLE, 0);    // no core file ever holds the token
+    try {
+        return ceymail::token::run(argc, argv);
+    } catch (const std::exception& error) {
+        ceymail::token::say(error.what());
+        return EX_SOFTWARE;
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// ceymail-token revoke. Also when the database is down: then at least nobody is let in on the responder's memory.
+#include <sysexits.h>
+
+#include "ceymail/database/token_registry.hpp"
+#include "ceymail/token/commands.hpp"
+#include "ceymail/token/surroundings.hpp"
+
+namespace ceymail::token {
+namespace {
+
+// Before the database is asked, so that it is done even when that fails, and after COMMIT, since a request that asked
+// before it may have been remembered meanwhile.
+int report(const Options& options, const std::optional<std::uint64_t>& revoked) {
+    if (options.json) return answer(R"({"revoked_id":)" + json(revoked) + "}") ? EX_OK : EX_IOERR;
+    say(revoked ? "token " + std::to_string(*revoked) + " is revoked: it opens nothing any more"
+                : std::string("no token was active; nothing to revoke"));
+    return EX_OK;
+}
+
+void say_what_an_outage_means() {
+    say("the token is still in the database. While that is down the token opens nothing, for the responder has "
+        "forgotten it; revoke it again once the database is back");
+}
+
+}  // namespace
+
+int revoke(const Options& options, const config::Configuration& configuration) {
+    const auto before = forget_remembered_token(configuration);
+    database::Connection connection(administrator(options, configuration));
+    database::TokenRegistry registry(connection, configuration.database_dashboard);
+    const auto revoked = registry.revoke(who_am_i(), [] { return util::Result<void>{}; }, command_deadline());
+    const auto after = forget_remembered_token(configuration);
+    if (!revoked) {
+        const int code = explain(revoked.error(), options);
+        if (!after) return explain(after.error());
+        if (code == EX_UNAVAILABLE && before) say_what_an_outage_means();
+        return code;
+    }
+    const int code = report(options, *revoked);
+    return after ? code : explain(after.error());
+}
+
+}  // namespace ceymail::token

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// A new bearer token; whatever holds a part of it on the way is wiped.
+#include "ceymail/token/secret_token.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <string_view>
+
+#include <openssl/crypto.h>
+#include <sys/random.h>
+
+namespace ceymail::token {
+namespace {
+
+constexpr std::string_view k_prefix = "ceymail_";
+constexpr std::string_view k_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::size_t k_characters = 43;  // of six bits each, for 256 bits
+
+using Bits = std::array<std::uint8_t, 33>;  // 32 bytes, and a zero for the last character's missing two bits
+using Text = std::array<char, k_prefix.size() + k_characters>;
+
+// The six bits from bit 6 n on.
+std::size_t sextet(const Bits& bits, std::size_t n) {
+    const std::size_t bit = 6 * n;
+    const unsigned window = unsigned{bits[bit / 8]} << 8 | bits[bit / 8 + 1];
+    return window >> (10 - bit % 8) & 0x3FU;
+}
+
+}  // namespace
+
+util::Result<util::Secret> make_token() {
+    Bits bits{};
+    if (::getrandom(bits.data(), 32, 0) != 32) return util::fail_errno(errno, "cannot get random bytes of the kernel");
+    Text text{};
+    k_prefix.copy(text.data(), k_prefix.size());
+    for (std::size_t n = 0; n < k_characters; ++n) text[k_prefix.size() + n] = k_alphabet[sextet(bits, n)];
+    util::Secret token(std::string_view(text.data(), text.size()));
+    OPENSSL_cleanse(bits.data(), bits.size());
+    OPENSSL_cleanse(text.data(), text.size());
+    return token;
+}
+
+}  // namespace ceymail::token

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// ceymail-token status.
+#include <chrono>
+
+#include <sysexits.h>
+
+#include "ceymail/database/token_registry.hpp"
+#include "ceymail/token/commands.hpp"
+#include "ceymail/token/surroundings.hpp"
+#include "ceymail/token/time_text.hpp"
+
+namespace ceymail::token {
+namespace {
+
+std::string in_json(const std::optional<database::TokenStatus>& token) {
+    if (!token) return R"({"active":false})";
+    const auto used = token->last_used_at ? json(utc_time(*token->last_used_at)) : std::string("null");
+    const auto by = token->created_by ? json(*token->created_by) : std::string("null");
+    return R"({"active":true,"id":)" + std::to_string(token->id) + R"(,"created_at":)" +
+           json(utc_time(token->created_at)) + R"(,"created_by":)" + by + R"(,"last_used_at":)" + used + "}";
+}
+
+std::string in_words(const std::optional<database::TokenStatus>& token) {
+    if (!token) return "active: no; make a token with: ceymail-token generate";
+    const auto now = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+    const auto used = token->last_used_at ? local_time_and_age(*token->last_used_at, now) : std::string("never");
+    return "active: yes, token " + std::to_string(token->id) +
+           "\ncreated: " + local_time_and_age(token->created_at, now) +
+           (token->created_by ? ", by " + *token->created_by : "") + "\nlast used: " + used;
+}
+
+}  // namespace
+
+int status(const Options& options, const config::Configuration& configuration) {
+    database::Connection connection(administrator(options, configuration));
+    database::TokenRegistry registry(connection, configuration.database_dashboard);
+    const auto token = registry.status(command_deadline());
+    if (!token) return explain(token.error(), options);
+    return answer(options.json ? in_json(*token) : in_words(*token)) ? EX_OK : EX_IOERR;
+}
+
+}  // namespace ceymail::token
