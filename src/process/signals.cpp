@@ -24,8 +24,8 @@ int take_signal(const util::Fd& signals) noexcept {
     return ::read(signals.get(), &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
 }
 
-void ignore_terminal_signals() noexcept {
-    for (const int signal : {SIGINT, SIGHUP}) std::signal(signal, SIG_IGN);
+void ignore_signals_of_others() noexcept {
+    for (const int signal : {SIGINT, SIGHUP, SIGUSR1}) std::signal(signal, SIG_IGN);
 }
 
 void ignore_broken_pipes() noexcept { std::signal(SIGPIPE, SIG_IGN); }

@@ -86,7 +86,7 @@ void let_go_of_others(Estate& estate, Role role) noexcept {
 
 int play(Estate& estate, Role role, pid_t supervisor) {
     name_process(role);
-    ignore_terminal_signals();
+    ignore_signals_of_others();
     let_go_of_others(estate, role);
     const auto kept = role == Role::gatherer ? Capability::dac_read_search : Capability::none;
     if (const auto become_it = become(estate.configuration.user, kept); !become_it) return give_up(become_it.error());
@@ -97,6 +97,7 @@ int play(Estate& estate, Role role, pid_t supervisor) {
     if (role == Role::gatherer) {
         gather(estate.configuration, estate.gatherer_listener.get(), estate.board, stop->get());
     } else {
+        estate.board.make_read_only();
         work(estate.configuration, estate.listener.get(), estate.segment, estate.board, stop->get());
     }
     return EX_OK;

@@ -17,9 +17,11 @@ namespace ceymail::process {
 // Takes one pending signal; 0 where none is.
 [[nodiscard]] int take_signal(const util::Fd& signals) noexcept;
 
-// For the children: the supervisor alone hears the terminal (SIGINT, SIGHUP) and tells them by SIGTERM. SIGPIPE is
-// ignored in all roles: a peer that has gone is an errno.
-void ignore_terminal_signals() noexcept;
+// For the children: the supervisor alone hears the terminal (SIGINT, SIGHUP) and tells them by SIGTERM. SIGUSR1, which
+// libfcgi would take for the word to stop, is nothing to us.
+void ignore_signals_of_others() noexcept;
+
+// In all roles: a peer that has gone is an errno.
 void ignore_broken_pipes() noexcept;
 
 }  // namespace ceymail::process

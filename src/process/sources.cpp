@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/process/sources.hpp"
+
+#include <utility>
+
+#include "ceymail/collect/accounts_collector.hpp"
+#include "ceymail/collect/cpu.hpp"
+#include "ceymail/collect/disk.hpp"
+#include "ceymail/collect/memory.hpp"
+#include "ceymail/collect/queue.hpp"
+#include "ceymail/collect/services_collector.hpp"
+#include "ceymail/database/account_counter.hpp"
+
+namespace ceymail::process {
+
+namespace {
+
+using config::Configuration;
+
+// The rooms of collectors and database do not know each other: here they meet.
+collect::CountAccounts account_counting(const Configuration& configuration) {
+    auto counter =
+        std::make_shared<database::AccountCounter>(database_address(configuration), configuration.database_mail);
+    return [counter](util::BootTime deadline) -> util::Result<collect::AccountCounts> {
+        const auto counted = counter->count(deadline);
+        if (!counted) return std::unexpected(counted.error());
+        return collect::AccountCounts{counted->domains, counted->mailboxes, counted->aliases};
+    };
+}
+
+collect::ServicesOptions services_options(const Configuration& configuration) {
+    collect::ServicesOptions options;
+    options.proc = configuration.proc;
+    options.queue_directory = configuration.queue_directory;
+    options.service_manager = configuration.service_manager;
+    options.ai_filter_unit = configuration.ai_filter_unit;
+    options.ai_filter_process = configuration.ai_filter_process;
+    return options;
+}
+
+}  // namespace
+
+database::Address database_address(const Configuration& configuration) {
+    return {configuration.database_socket, configuration.database_host, configuration.database_port,
+            configuration.database_user, configuration.database_option_file};
+}
+
+database::TokenReader token_reader(const Configuration& configuration) {
+    return {database_address(configuration), configuration.database_dashboard};
+}
+
+std::vector<std::unique_ptr<collect::Collector>> make_collectors(const Configuration& configuration) {
+    std::vector<std::unique_ptr<collect::Collector>> collectors;
+    collectors.push_back(std::make_unique<collect::CpuCollector>(configuration.proc));
+    collectors.push_back(std::make_unique<collect::MemoryCollector>(configuration.proc));
+    collectors.push_back(std::make_unique<collect::DiskCollector>(configuration.disk));
+    collectors.push_back(std::make_unique<collect::QueueCollector>(configuration.queue_directory));
+    collectors.push_back(std::make_unique<collect::ServicesCollector>(services_options(configuration)));
+    collectors.push_back(std::make_unique<collect::AccountsCollector>(account_counting(configuration)));
+    return collectors;
+}
+
+}  // namespace ceymail::process
