@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <map>
@@ -124,6 +125,27 @@ struct Post {
     BootTime due{};  // when to start it, while there is none
 };
 
+// systemd's, where its unit sets WatchdogSec=: stroked twice as often as that, sd_watchdog_enabled(3). Without it
+// nothing wakes the supervisor but signals.
+class Watchdog {
+public:
+    Watchdog() {
+        std::uint64_t limit_us = 0;
+        if (::sd_watchdog_enabled(0, &limit_us) > 0) m_interval = std::chrono::microseconds(limit_us) / 2;
+    }
+    [[nodiscard]] BootTime due() const noexcept { return m_interval.count() == 0 ? BootTime::max() : m_due; }
+    void stroke() {
+        const auto now = BootClock::now();
+        if (now < due()) return;
+        ::sd_notify(0, "WATCHDOG=1");
+        m_due = now + m_interval;
+    }
+
+private:
+    std::chrono::nanoseconds m_interval{0};
+    BootTime m_due{};
+};
+
 class Supervisor {
 public:
     explicit Supervisor(Estate estate) : m_estate(std::move(estate)) {
@@ -135,8 +157,9 @@ public:
         fill_posts();
         tell_ready();
         while (!m_stopping) {
-            wait_until(next_due());
+            wait_until(std::min(next_due(), m_watchdog.due()));
             heed_signals();
+            m_watchdog.stroke();
             if (!m_stopping) fill_posts();
         }
         return stop();
@@ -254,6 +277,7 @@ private:
     Estate m_estate;
     std::vector<Post> m_posts;
     std::map<Role, RespawnThrottle> m_throttles;
+    Watchdog m_watchdog;
     bool m_stopping = false;
 };
 
