@@ -33,7 +33,7 @@ void gather(const config::Configuration& configuration, int listener, snapshot::
                   "without CAP_DAC_READ_SEARCH the mail queue can only be counted as root or "
                   "postfix; start as root, or see ceymail-metrics --check");
     }
-    snapshot::Gathering gathering(make_collectors(configuration));
+    snapshot::Gathering gathering(make_collectors(configuration), work_budget(configuration));
     snapshot::serve_gatherer(listener, stop_fd, board, gathering);
 }
 

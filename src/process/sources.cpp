@@ -49,6 +49,10 @@ database::TokenReader token_reader(const Configuration& configuration) {
     return {database_address(configuration), configuration.database_dashboard};
 }
 
+snapshot::WorkBudget work_budget(const Configuration& configuration) {
+    return {configuration.work_budget_percent / 100.0, configuration.maximum_age};
+}
+
 std::vector<std::unique_ptr<collect::Collector>> make_collectors(const Configuration& configuration) {
     std::vector<std::unique_ptr<collect::Collector>> collectors;
     collectors.push_back(std::make_unique<collect::CpuCollector>(configuration.proc));

@@ -9,11 +9,14 @@
 #include "ceymail/config/configuration.hpp"
 #include "ceymail/database/connection.hpp"
 #include "ceymail/database/token_reader.hpp"
+#include "ceymail/snapshot/work_budget.hpp"
 
 namespace ceymail::process {
 
 [[nodiscard]] database::Address database_address(const config::Configuration& configuration);
 [[nodiscard]] database::TokenReader token_reader(const config::Configuration& configuration);
+
+[[nodiscard]] snapshot::WorkBudget work_budget(const config::Configuration& configuration);
 
 // All of them, in the order of the exposition.
 [[nodiscard]] std::vector<std::unique_ptr<collect::Collector>> make_collectors(

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+#include <chrono>
+#include <cstdio>
+#include <string>
+
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "ceymail/gate/plan_gate.hpp"
+#include "ceymail/gate/segment.hpp"
+#include "ceymail/process/exit_code.hpp"
+#include "ceymail/process/privileges.hpp"
+#include "ceymail/process/sources.hpp"
+#include "modes.hpp"
+
+namespace ceymail::responder {
+
+namespace {
+
+using namespace std::chrono_literals;
+using util::BootClock;
+using util::Error;
+using util::ErrorKind;
+
+constexpr auto k_time_for_each = 5s;
+constexpr std::uint64_t k_no_such_token = 0;  // ids begin at 1
+
+// Prints "part: ok (...)" or "part: remedy", and remembers whether all were ok.
+class Report {
+public:
+    void ok(const std::string& part, const std::string& detail = {}) {
+        line(part, detail.empty() ? "ok" : "ok (" + detail + ")");
+    }
+    void bad(const std::string& part, const std::string& remedy) {
+        m_all_ok = false;
+        line(part, remedy);
+    }
+    [[nodiscard]] int exit_code() const noexcept { return m_all_ok ? EX_OK : EX_CONFIG; }
+
+private:
+    static void line(const std::string& part, const std::string& words) {
+        std::printf("%s: %s\n", part.c_str(), words.c_str());
+        std::fflush(stdout);
+    }
+    bool m_all_ok = true;
+};
+
+void check_plan(Report& report, const config::Configuration& configuration) {
+    const std::string plan(config::to_string(configuration.plan));
+    if (gate::may_export_metrics(configuration.plan)) return report.ok("plan", plan);
+    report.bad("plan", plan + " does not export metrics: every request is answered 403; set plan = business or above");
+}
+
+void check_collectors(Report& report, const config::Configuration& configuration) {
+    for (const auto& collector : process::make_collectors(configuration)) {
+        const auto part = "collector " + std::string(collector->name());
+        const auto collected = collector->collect(BootClock::now() + k_time_for_each);
+        if (collected) {
+            report.ok(part);
+        } else {
+            report.bad(part, collected.error().message);
+        }
+    }
+}
+
+// Reading shows the schema and the grants to read; touching a token that cannot be shows the grant to write.
+void check_database(Report& report, const config::Configuration& configuration) {
+    auto tokens = process::token_reader(configuration);
+    const auto active = tokens.active(BootClock::now() + k_time_for_each);
+    if (!active) return report.bad("database", active.error().message);
+    const auto touched = tokens.touch(k_no_such_token, BootClock::now() + k_time_for_each);
+    if (!touched) return report.bad("database", touched.error().message);
+    report.ok("database");
+    if (*active) return report.ok("token", "one is active");
+    report.bad("token", "there is no active token: every request is answered 401; make one by ceymail-token generate");
+}
+
+std::string age_of_last_use(const gate::SegmentLayout& layout) {
+    const std::chrono::nanoseconds written{layout.last_used_written_at.load()};
+    if (written.count() == 0) return "no scrape since it was made";
+    const auto age = BootClock::now().time_since_epoch() - written;
+    return "last scrape noted " + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(age).count()) +
+           " s ago";
+}
+
+void check_segment(Report& report, const config::Configuration& configuration) {
+    const auto& folder = configuration.runtime_directory;
+    const auto segment = gate::Segment::open_existing(folder);
+    if (segment) return report.ok("segment", age_of_last_use(segment->layout()));
+    if (segment.error().kind == ErrorKind::not_found)
+        return report.ok("segment", "none in " + folder.string() + " yet: the responder makes it when it starts");
+    report.bad("segment", segment.error().message);
+}
+
+}  // namespace
+
+int check(const config::Configuration& configuration, const std::string& source) {
+    Report report;
+    report.ok("configuration", source);
+    if (const auto done = process::become(configuration.user, process::Capability::dac_read_search); !done) {
+        report.bad("user", done.error().message);
+        return report.exit_code();
+    }
+    check_plan(report, configuration);
+    check_segment(report, configuration);
+    check_database(report, configuration);
+    check_collectors(report, configuration);
+    return report.exit_code();
+}
+
+}  // namespace ceymail::responder

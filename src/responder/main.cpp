@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// ceymail-metrics: the responder. Reads what it is told and does one of modes.hpp.
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include <sysexits.h>
+
+#include "ceymail/config/configuration.hpp"
+#include "ceymail/process/exit_code.hpp"
+#include "ceymail/util/log.hpp"
+#include "modes.hpp"
+#include "options.hpp"
+
+namespace {
+
+using namespace ceymail;
+using responder::Mode;
+using responder::Options;
+
+int print(const std::string& text) {
+    const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+    return std::fflush(stdout) == 0 && written ? EX_OK : EX_IOERR;
+}
+
+util::Result<config::Configuration> configuration_of(const Options& options) {
+    auto configuration = config::load_configuration(options.config);
+    if (!configuration) return configuration;
+    if (options.listen) configuration->listen = *options.listen;
+    if (options.user) configuration->user = *options.user;
+    return configuration;
+}
+
+int run(const Options& options) {
+    if (options.mode == Mode::help) return print(responder::k_help);
+    if (options.mode == Mode::version) return print("ceymail-metrics " CEYMAIL_VERSION "\n");
+    const auto configuration = configuration_of(options);
+    if (!configuration) return process::give_up(configuration.error());
+    if (options.mode == Mode::once) return responder::once(*configuration);
+    if (options.mode == Mode::check)
+        return responder::check(*configuration, options.config.value_or(config::k_default_path).string());
+    return responder::serve(*configuration);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    util::set_log_identity("ceymail-metrics");
+    try {
+        const auto options = responder::parse_options(argc, argv);
+        if (options) return run(*options);
+        util::log(util::LogLevel::error, options.error().message);
+        return EX_USAGE;
+    } catch (const std::exception& problem) {
+        util::log(util::LogLevel::error, problem.what());
+        return EX_SOFTWARE;
+    }
+}

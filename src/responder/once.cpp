@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#include <chrono>
+#include <cstdio>
+#include <string>
+
+#include <sysexits.h>
+
+#include "ceymail/endpoint/self_metrics.hpp"
+#include "ceymail/gate/segment.hpp"
+#include "ceymail/process/exit_code.hpp"
+#include "ceymail/process/privileges.hpp"
+#include "ceymail/process/sources.hpp"
+#include "ceymail/snapshot/gathering.hpp"
+#include "modes.hpp"
+
+namespace ceymail::responder {
+
+namespace {
+
+using namespace std::chrono_literals;
+using util::BootClock;
+
+constexpr auto k_time_to_gather = 5s;
+constexpr auto k_time_to_ask_database = 1200ms;
+
+bool database_answers(const config::Configuration& configuration) {
+    auto tokens = process::token_reader(configuration);
+    const auto asked = tokens.active(BootClock::now() + k_time_to_ask_database);
+    return asked.has_value();
+}
+
+std::string exposition(const config::Configuration& configuration) {
+    const auto taken_at = BootClock::now();
+    auto text = snapshot::Gathering(process::make_collectors(configuration)).gather(taken_at + k_time_to_gather);
+    // Of a responder that runs, its counters; the segment is not made for one that does not.
+    const auto segment = gate::Segment::open_existing(configuration.runtime_directory);
+    endpoint::append_self_metrics(text, {.snapshot_age = BootClock::now() - taken_at,
+                                         .database_up = database_answers(configuration),
+                                         .auth_stale = false,
+                                         .segment = segment ? &segment->layout() : nullptr});
+    return text;
+}
+
+}  // namespace
+
+// As root it becomes the service's user, so that it shows what the service sees, MariaDB's view of us included.
+int once(const config::Configuration& configuration) {
+    if (const auto done = process::become(configuration.user, process::Capability::dac_read_search); !done)
+        return process::give_up(done.error());
+    const auto text = exposition(configuration);
+    const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+    return std::fflush(stdout) == 0 && written ? EX_OK : EX_IOERR;
+}
+
+}  // namespace ceymail::responder

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#include <sysexits.h>
+
+#include "ceymail/fastcgi/cgi.hpp"
+#include "ceymail/fastcgi/listener.hpp"
+#include "ceymail/process/exit_code.hpp"
+#include "ceymail/process/runtime_directory.hpp"
+#include "ceymail/process/supervisor.hpp"
+#include "ceymail/util/log.hpp"
+#include "modes.hpp"
+
+namespace ceymail::responder {
+
+namespace {
+
+int supervise_on(const config::Configuration& configuration, util::Result<util::Fd> listener) {
+    if (!listener) return process::give_up(listener.error());
+    return process::supervise(configuration, std::move(*listener));
+}
+
+int nobody_started_us() {
+    util::log(util::LogLevel::error,
+              "there is no socket to serve: start it by systemd (ceymail-metrics.socket), spawn-fcgi or mod_fcgid, or "
+              "give --listen unix:/PATH; ceymail-metrics --once prints the metrics without a web server");
+    return EX_USAGE;
+}
+
+}  // namespace
+
+int serve(const config::Configuration& configuration) {
+    // First, since the socket may be meant to lie in there; and while we may still be root.
+    if (const auto prepared = process::prepare_runtime_directory(configuration); !prepared)
+        return process::give_up(prepared.error());
+    if (!configuration.listen.empty())
+        return supervise_on(configuration, fastcgi::make_listener(configuration.listen, configuration.listen_group));
+    auto inherited = fastcgi::inherited_listener();
+    if (inherited || inherited.error().kind != util::ErrorKind::not_found)
+        return supervise_on(configuration, std::move(inherited));
+    if (fastcgi::started_as_cgi()) return serve_cgi(configuration);
+    return nobody_started_us();
+}
+
+}  // namespace ceymail::responder
