@@ -6,8 +6,10 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <system_error>
 
 namespace ceymail::fastcgi {
 namespace {
@@ -30,13 +32,16 @@ private:
 
 }  // namespace
 
-// Not initialised: pages that no request reaches are never touched.
-Intake::Intake() : m_bytes(std::make_unique_for_overwrite<std::byte[]>(k_capacity)) {}
+// The bytes are not initialised: pages that no request reaches are never touched.
+Intake::Intake()
+    : m_bytes(std::make_unique_for_overwrite<std::byte[]>(k_capacity)), m_epoll(epoll_create1(EPOLL_CLOEXEC)) {
+    if (!m_epoll) throw std::system_error(errno, std::generic_category(), "cannot wait for requests");
+}
 
 std::optional<Intake::Request> Intake::receive(int connection, util::BootTime deadline) {
     WipeAfter wipe(m_bytes.get());
-    util::Fd epoll;  // made only for those whose request is not there at once
-    for (News news = News::bytes; news != News::none; news = await_news(connection, epoll, deadline)) {
+    bool watched = false;  // most requests are there at once
+    for (News news = News::bytes; news != News::none;) {
         const ssize_t received = recv(connection, m_bytes.get(), k_capacity, MSG_PEEK | MSG_DONTWAIT);
         if (received == 0) return std::nullopt;
         if (received < 0 && errno != EAGAIN && errno != EINTR) return std::nullopt;
@@ -44,22 +49,25 @@ std::optional<Intake::Request> Intake::receive(int connection, util::BootTime de
         wipe.grow_to(size);
         const Vetting vetting = vet({m_bytes.get(), size});
         if (vetting.verdict != Verdict::incomplete) return Request{vetting, size};
-        if (news == News::end) return std::nullopt;
+        if (news == News::end || (!watched && !watch(connection))) return std::nullopt;
+        watched = true;
+        news = await_news(deadline);
     }
     return std::nullopt;
 }
 
 // Peeked bytes stay readable, so that poll(2) would return at once for ever; edge-triggered, epoll(7) tells of each
-// arrival once. The first wait tells of what is there already: nothing is missed between the look and the wait.
-Intake::News Intake::await_news(int connection, util::Fd& epoll, util::BootTime deadline) const {
-    if (!epoll) {
-        epoll.reset(epoll_create1(EPOLL_CLOEXEC));
-        epoll_event interest{.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data = {}};
-        if (!epoll || epoll_ctl(epoll.get(), EPOLL_CTL_ADD, connection, &interest) != 0) return News::none;
-    }
+// arrival once. Of what is there already it tells at the first wait: nothing is missed between a look and the wait.
+// Closing the connection ends the watch.
+bool Intake::watch(int connection) const {
+    epoll_event interest{.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data = {}};
+    return epoll_ctl(m_epoll.get(), EPOLL_CTL_ADD, connection, &interest) == 0;
+}
+
+Intake::News Intake::await_news(util::BootTime deadline) const {
     epoll_event event{};
     const int left = util::remaining_ms(deadline);
-    const int count = left > 0 ? epoll_wait(epoll.get(), &event, 1, left) : 0;
+    const int count = left > 0 ? epoll_wait(m_epoll.get(), &event, 1, left) : 0;
     if (count < 0 && errno == EINTR) return News::bytes;
     if (count <= 0) return News::none;
     return (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0 ? News::end : News::bytes;

@@ -133,8 +133,8 @@ std::optional<Request> Responder::next(const std::function<void(int status)>& re
         }
         m_state->request_id = received->vetting.request_id;
         if (received->vetting.verdict == Verdict::malformed) {
-            m_state->refuse();
             refused(k_malformed.status);
+            m_state->refuse();
             continue;
         }
         if (auto request = m_state->take_request(received->size)) return request;

@@ -16,22 +16,25 @@ namespace ceymail::fastcgi {
 // Owns the memory in which requests are looked over; wiped after each, since there is a token in it. One thread.
 class Intake {
 public:
-    Intake();
+    Intake();  // throws std::system_error
 
     struct Request {
         Vetting vetting;       // whole or malformed
         std::size_t size = 0;  // bytes that have arrived
     };
 
+    // To be called once for a connection, which is to be closed before the next one's turn.
     // Waits until the request on `connection` (non-blocking) is whole or malformed, and leaves its bytes there for
     // libfcgi to read. No value when the peer has gone, has sent half a request and no more, or was too slow.
     [[nodiscard]] std::optional<Request> receive(int connection, util::BootTime deadline);
 
 private:
     enum class News { bytes, end, none };
-    [[nodiscard]] News await_news(int connection, util::Fd& epoll, util::BootTime deadline) const;
+    [[nodiscard]] bool watch(int connection) const;
+    [[nodiscard]] News await_news(util::BootTime deadline) const;
 
     std::unique_ptr<std::byte[]> m_bytes;
+    util::Fd m_epoll;  // made in advance: there may be no descriptor left when it is needed
 };
 
 // Takes what is there to read off the connection: closing over unread bytes would take the answer from the peer.
