@@ -3,6 +3,9 @@
 #include "ceymail/database/token_registry.hpp"
 
 #include <array>
+#include <chrono>
+#include <random>
+#include <thread>
 
 #include "ceymail/database/identifier.hpp"
 #include "ceymail/database/statement.hpp"
@@ -10,7 +13,11 @@
 namespace ceymail::database {
 namespace {
 
-constexpr int k_attempts = 5;  // against others who change the token in the same moment
+constexpr int k_lock_wait_timeout = 1205;  // ER_LOCK_WAIT_TIMEOUT: it has waited for long already
+
+// InnoDB lets two transactions into the gap where the active row would be, and ends one of them by 1213. A pause of
+// random length lets the other finish first.
+void step_aside() { std::this_thread::sleep_for(std::chrono::milliseconds(1 + std::random_device{}() % 30)); }
 constexpr const char* k_looking = "looking at the active token";
 
 std::unexpected<util::Error> forward(util::Error error) { return std::unexpected(std::move(error)); }
@@ -58,12 +65,17 @@ struct TokenRegistry::State {
 
     static std::string tokens(const std::string& schema) { return quote_name(schema) + ".metrics_tokens"; }
 
-    // Does `work` in a transaction, again after a conflict.
+    // Does `work` in a transaction, again after a conflict while there is time.
     template <class Value, class Work>
     util::Result<Value> transact(const LastStep& last_step, util::BootTime deadline, Work work) {
-        for (int attempt = 1;; ++attempt) {
+        if (auto limited = connection.execute("SET SESSION innodb_lock_wait_timeout = 5", deadline); !limited)
+            return forward(limited.error());
+        for (;;) {
             auto result = attempt_once<Value>(last_step, deadline, work);
-            if (result || result.error().kind != util::ErrorKind::conflict || attempt == k_attempts) return result;
+            const bool conflict = !result && result.error().kind == util::ErrorKind::conflict;
+            if (!conflict || result.error().code == k_lock_wait_timeout || util::remaining_ms(deadline) == 0)
+                return result;
+            step_aside();
         }
     }
 

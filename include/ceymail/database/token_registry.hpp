@@ -28,7 +28,7 @@ struct Replacement {
 };
 
 // Each change is one transaction with its row in audit_logs: all of it or nothing. One that meets another change at
-// the same time (conflict) is tried again a few times. Where the answer to COMMIT is lost, the error says that
+// the same time (conflict) is tried again while there is time. Where the answer to COMMIT is lost, the error says that
 // nobody knows. One thread; the connection must outlive it.
 class TokenRegistry {
 public:

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// What database error numbers come to: kind, words, remedy, and never a value.
+#include "ceymail/database/server_error.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "ceymail/database/identifier.hpp"
+
+using namespace ceymail;
+using util::ErrorKind;
+
+BOOST_AUTO_TEST_SUITE(server_error)
+
+BOOST_AUTO_TEST_CASE(sorts_and_words_each_kind) {
+    const struct {
+        const char* label;
+        unsigned code;
+        const char* words;
+        ErrorKind kind;
+        const char* message;
+    } cases[] = {
+        {"no socket", 2002, "Can't connect to local server through socket '/s' (2)", ErrorKind::unavailable,
+         "cannot reach MariaDB at /s: No such file or directory; start it with: systemctl start mariadb"},
+        {"nobody listens", 2002, "Can't connect to local server through socket '/s' (111)", ErrorKind::unavailable,
+         "cannot reach MariaDB at /s: Connection refused; start it with: systemctl start mariadb"},
+        {"words without errno", 2002, "Can't connect (somehow)", ErrorKind::unavailable,
+         "cannot reach MariaDB at /s: Can't connect (somehow) (error 2002); start it with: systemctl start mariadb"},
+        {"gone", 2006, "Server has gone away", ErrorKind::unavailable,
+         "MariaDB at /s, asking: Server has gone away (error 2006); start it with: systemctl start mariadb"},
+        {"refused", 1045, "Access denied", ErrorKind::denied,
+         "MariaDB at /s, asking: Access denied (error 1045); set up the account and its grants with: sudo "
+         "ceymail-token init"},
+        {"no table", 1146, "No table", ErrorKind::not_found,
+         "MariaDB at /s, asking: No table (error 1146); run: ceymail-token init"},
+        {"duplicate, which quotes", 1062, "Duplicate entry 'secret'", ErrorKind::conflict,
+         "MariaDB at /s, asking: error 1062; try again"},
+        {"syntax, which quotes", 1064, "near 'secret'", ErrorKind::internal, "MariaDB at /s, asking: error 1064"},
+        {"deadlock", 1213, "Deadlock", ErrorKind::conflict, "MariaDB at /s, asking: Deadlock (error 1213); try again"},
+        {"snapshot", 1020, "Record has changed", ErrorKind::conflict,
+         "MariaDB at /s, asking: Record has changed (error 1020); try again"},
+        {"unknown", 1999, "Whatever", ErrorKind::internal, "MariaDB at /s, asking: Whatever (error 1999)"},
+        {"no words", 1999, "", ErrorKind::internal, "MariaDB at /s, asking: error 1999"},
+    };
+    for (const auto& c : cases) {
+        const auto error = database::server_error("/s", "asking", c.code, c.words);
+        BOOST_TEST_CONTEXT(c.label) {
+            BOOST_TEST((error.kind == c.kind));
+            BOOST_TEST(error.code == static_cast<int>(c.code));
+            BOOST_TEST(error.message == c.message);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(knows_which_errors_end_a_session) {
+    for (const unsigned code : {2006U, 2013U, 2014U, 2026U, 5012U, 1053U, 1927U, 4031U})
+        BOOST_TEST(database::ends_session(code), code);
+    for (const unsigned code : {0U, 1045U, 1062U, 1146U, 1205U, 1213U, 1969U})
+        BOOST_TEST(!database::ends_session(code), code);
+}
+
+BOOST_AUTO_TEST_CASE(quotes_names_and_texts_so_that_none_ends_early) {
+    BOOST_TEST(database::quote_name("plain") == "`plain`");
+    BOOST_TEST(database::quote_name("a`b\\c'd") == "`a``b\\c'd`");
+    BOOST_TEST(database::quote_text("o'clock\\") == "'o''clock\\\\'");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
