@@ -42,10 +42,17 @@ std::uint64_t remaining_us(BootTime deadline) {
     return left < 1 ? 1 : static_cast<std::uint64_t>(left);
 }
 
-std::unexpected<util::Error> cannot_ask(int error, const char* words = nullptr) {
+bool says_that_it_is_gone(const sd_bus_error* told) {
+    return sd_bus_error_has_names(told, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_SERVICE_UNKNOWN,
+                                  SD_BUS_ERROR_NAME_HAS_NO_OWNER) > 0;
+}
+
+std::unexpected<util::Error> cannot_ask(int error, const sd_bus_error* told = nullptr) {
     ErrorKind kind = ErrorKind::unavailable;
     std::string remedy = "start dbus.service, or set service_manager = processes";
-    if (error == ETIMEDOUT) {
+    if (told != nullptr && says_that_it_is_gone(told)) {  // NoReply is an ETIMEDOUT to sd-bus, but nobody waited
+        remedy = "wait if systemd is starting anew, else set service_manager = processes";
+    } else if (error == ETIMEDOUT) {
         kind = ErrorKind::timed_out;
         remedy = "look at systemctl status dbus.service";
     } else if (error == EACCES || error == EPERM) {
@@ -53,8 +60,14 @@ std::unexpected<util::Error> cannot_ask(int error, const char* words = nullptr) 
         remedy = "allow org.freedesktop.systemd1 in the policy of the system bus";
     }
     std::array<char, 128> buffer{};
-    const std::string cause = words != nullptr ? words : strerror_r(error, buffer.data(), buffer.size());
+    const std::string cause =
+        told != nullptr && told->message != nullptr ? told->message : strerror_r(error, buffer.data(), buffer.size());
     return util::fail(kind, "cannot ask systemd which services run: " + cause + "; " + remedy, error);
+}
+
+std::unexpected<util::Error> cannot_understand(const std::string& cause) {
+    return util::fail(ErrorKind::unavailable, "cannot understand which services systemd says run: " + cause +
+                                                  "; set service_manager = processes, and report it");
 }
 
 // sd_bus_call() would wait for the greeting without any limit, if it were left to it.
@@ -86,7 +99,7 @@ util::Result<std::vector<UnitState>> read_units(sd_bus_message* reply) {
                                 &job_id, &job_type, &job_path);
         if (r > 0) units.push_back({load, active, sub});
     }
-    if (r < 0) return cannot_ask(-r, "its answer has an unknown form");
+    if (r < 0) return cannot_understand("its answer has an unknown form");
     return units;
 }
 
@@ -186,18 +199,17 @@ util::Result<std::vector<UnitState>> SystemdUnits::ask(const std::vector<std::st
     if (r >= 0) return read_units(raw_reply);
 
     m_bus.reset();  // whatever it was: an answer that is late, or a queue that is full, cannot hurt the next call
-    return cannot_ask(-r, error.error.message);
+    return cannot_ask(-r, &error.error);
 }
 
 util::Result<std::vector<UnitState>> SystemdUnits::list(const std::vector<std::string>& names, BootTime deadline) {
     const BootTime until = std::min(deadline, BootClock::now() + k_longest_call);
-    const bool kept = m_bus != nullptr;
     auto units = ask(names, until);
-    if (!units && kept && units.error().kind != ErrorKind::timed_out) units = ask(names, until);  // it had died
+    // Once more: the bus may have been restarted since the last call, or systemd during this one.
+    if (!units && units.error().kind == ErrorKind::unavailable) units = ask(names, until);
     if (units && units->size() != names.size()) {
-        return cannot_ask(EBADMSG, ("it told of " + std::to_string(units->size()) + " units when asked for " +
-                                    std::to_string(names.size()))
-                                       .c_str());
+        return cannot_understand(std::to_string(units->size()) + " units where " + std::to_string(names.size()) +
+                                 " were asked for");
     }
     return units;
 }

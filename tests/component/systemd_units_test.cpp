@@ -218,6 +218,21 @@ BOOST_AUTO_TEST_CASE(a_bus_that_refuses_says_so_with_a_remedy) {
                "the system bus");
 }
 
+BOOST_AUTO_TEST_CASE(a_systemd_that_starts_anew_during_the_call_is_asked_once_more) {
+    const TemporaryFolder folder;
+    FakeSystemd systemd{folder.path()};
+    systemd.set("nginx.service", k_running);
+    systemd.answer_with(FakeAnswer::hang_up_once);
+    auto collector = collector_on(systemd.address(), folder / "root");
+    BOOST_TEST(ask(collector).told == "nginx=1");
+    BOOST_TEST(systemd.calls() == 2);
+    systemd.answer_with(FakeAnswer::hang_up);
+    const auto gone = ask(collector);
+    BOOST_TEST((gone.kind == ErrorKind::unavailable), gone.told);
+    BOOST_TEST(gone.told.find("wait if systemd is starting anew") != std::string::npos, gone.told);
+    BOOST_TEST(systemd.calls() == 4);
+}
+
 BOOST_AUTO_TEST_CASE(an_answer_of_another_length_is_not_guessed_at) {
     const TemporaryFolder folder;
     FakeSystemd systemd{folder.path()};

@@ -91,6 +91,10 @@ int FakeSystemd::reply(sd_bus_message* call) {
     if (m_answer == FakeAnswer::refusal) {
         return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_ACCESS_DENIED, "not for you");
     }
+    if (m_answer == FakeAnswer::hang_up || m_answer == FakeAnswer::hang_up_once) {
+        if (m_answer == FakeAnswer::hang_up_once) m_answer = FakeAnswer::units;
+        return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_NO_REPLY, "gone");
+    }
     sd_bus_message* raw = nullptr;
     sd_bus_message_new_method_return(call, &raw);
     const std::unique_ptr<sd_bus_message, Unref> answer{raw};

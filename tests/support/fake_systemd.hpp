@@ -23,7 +23,8 @@ struct FakeUnit {
     std::string sub = "running";
 };
 
-enum class FakeAnswer { units, nothing, refusal, one_too_few };
+// hang_up: says what the bus says when systemd has left in the middle of a call.
+enum class FakeAnswer { units, nothing, refusal, one_too_few, hang_up, hang_up_once };
 
 // Throws std::runtime_error where the bus does not come up. Units that were not set are "not-found".
 class FakeSystemd {

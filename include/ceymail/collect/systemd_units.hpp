@@ -40,16 +40,17 @@ struct UnitState {
 // cannot be read hold no links.
 [[nodiscard]] bool is_unit_enabled(const std::filesystem::path& root, const std::string& unit);
 
-// Owns one connection to the bus, kept between calls and opened anew, once, when it has died meanwhile. Opened by
-// the first call, so that it may be made before a fork(2). One thread at a time.
+// Owns one connection to the bus, kept between calls. Opened by the first call, so that it may be made before a
+// fork(2). One thread at a time.
 class SystemdUnits final : public ServiceSource {
 public:
     // `address`: of the bus, D-Bus specification; empty: $DBUS_SYSTEM_BUS_ADDRESS or the system bus.
     explicit SystemdUnits(std::string address = {});
     ~SystemdUnits() override;
 
-    // One ListUnitsByNames call. All of it, connecting included, takes 1 s at most, less where the deadline is
-    // nearer. Errors: timed_out, denied, unavailable; the next call starts afresh.
+    // One ListUnitsByNames call, and one more on a new connection where bus or systemd have gone away. All of it,
+    // connecting included, takes 1 s at most, less where the deadline is nearer. Errors: timed_out, denied,
+    // unavailable; the next call starts afresh.
     [[nodiscard]] util::Result<std::vector<UnitState>> list(const std::vector<std::string>& names,
                                                             util::BootTime deadline);
 

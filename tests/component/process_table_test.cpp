@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// Services found in the kernel's own process table.
+#include <csignal>
+#include <thread>
+
+#include <boost/test/unit_test.hpp>
+
+#include "ceymail/collect/process_table.hpp"
+#include "support/child_process.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace ceymail::collect;
+using namespace std::chrono_literals;
+using ceymail::testing::ChildProcess;
+using ceymail::testing::TemporaryFolder;
+using ceymail::util::BootClock;
+
+namespace {
+
+// A machine whose folders of programs are the test's own, and whose processes are real.
+class Machine {
+public:
+    void install(const std::string& name, const std::string& script) const {
+        m_root.write("usr/sbin/" + name, script, std::filesystem::perms{0755});
+    }
+
+    [[nodiscard]] ChildProcess start(const std::string& name) const {
+        ChildProcess child{{.arguments = {m_root / "usr/sbin" / name}}};
+        for (int i = 0; i < 500 && child.output().empty(); ++i) std::this_thread::sleep_for(10ms);
+        return child;
+    }
+
+    [[nodiscard]] ServiceState state_of(const std::string& name) const {
+        ProcessTable table{m_root.path(), "/proc", m_root / "queue"};
+        const auto states = table.states({{name, {}, {name}}}, BootClock::now() + 10s);
+        BOOST_TEST_REQUIRE(states.has_value());
+        return states->at(0);
+    }
+
+private:
+    TemporaryFolder m_root;
+};
+
+bool is_zombie(pid_t pid) {
+    const auto stat = parse_stat(ceymail::testing::slurp("/proc/" + std::to_string(pid) + "/stat"));
+    return stat && stat->state == 'Z';
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(kernel_process_table)
+
+BOOST_AUTO_TEST_CASE(a_script_is_up_while_it_runs_and_down_as_a_zombie) {
+    const Machine machine;
+    machine.install("kept-in-perl", "#!/usr/bin/perl\n$| = 1; print \"up\\n\"; sleep 60;\n");
+    BOOST_TEST((machine.state_of("kept-in-perl") == ServiceState::down));
+    const auto child = machine.start("kept-in-perl");
+    BOOST_TEST((machine.state_of("kept-in-perl") == ServiceState::up));
+    child.signal(SIGKILL);
+    for (int i = 0; i < 500 && !is_zombie(child.pid()); ++i) std::this_thread::sleep_for(10ms);
+    BOOST_TEST_REQUIRE(is_zombie(child.pid()));
+    BOOST_TEST((machine.state_of("kept-in-perl") == ServiceState::down));
+}
+
+BOOST_AUTO_TEST_CASE(a_script_that_names_itself_as_spamd_does_is_up) {
+    const Machine machine;
+    machine.install("named-in-perl",
+                    "#!/usr/bin/perl\n$0 = '/usr/sbin/named-in-perl -d --max-children 5';\n"
+                    "$| = 1; print \"up\\n\"; sleep 60;\n");
+    const auto child = machine.start("named-in-perl");
+    BOOST_TEST((machine.state_of("named-in-perl") == ServiceState::up));
+}
+
+BOOST_AUTO_TEST_CASE(a_program_outside_the_folders_of_programs_is_not_the_service) {
+    const Machine machine;
+    machine.install("strange-sleep", "");
+    const TemporaryFolder elsewhere;
+    std::filesystem::copy_file("/bin/sleep", elsewhere / "strange-sleep");
+    const ChildProcess child{{.arguments = {elsewhere / "strange-sleep", "60"}}};
+    for (int i = 0; i < 500; ++i) {
+        const auto stat = parse_stat(ceymail::testing::slurp("/proc/" + std::to_string(child.pid()) + "/stat"));
+        if (stat && stat->command == "strange-sleep") break;
+        std::this_thread::sleep_for(10ms);
+    }
+    BOOST_TEST((machine.state_of("strange-sleep") == ServiceState::down));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
