@@ -4,7 +4,9 @@
 namespace ceymail::collect {
 
 util::Result<Families> AccountsCollector::collect(util::BootTime deadline) {
+    const auto began = util::BootClock::now();
     const auto counts = m_count(deadline);
+    m_work_elsewhere = counts ? util::BootClock::now() - began : std::chrono::nanoseconds{};
     if (!counts) return std::unexpected(counts.error());
     using exposition::MetricType;
     using exposition::single;

@@ -71,6 +71,7 @@ util::Result<QueueCounts> QueueReader::read(util::BootTime deadline) {
     auto queue_directory = open_queue_directory(m_queue_directory);
     if (!queue_directory) return std::unexpected(queue_directory.error());
     Round round{std::move(*queue_directory), deadline, 0, {}};
+    m_helpers_time = 0;
 
     for (auto& queue : m_queues) {
         if (auto done = examine(round, round.queue_directory.get(), queue); !done) return std::unexpected(done.error());
@@ -142,9 +143,15 @@ util::Result<void> QueueReader::read_folders(const Round& round, std::vector<Que
         return {};
     };
 
+    const auto help = [&] {
+        auto done = work();
+        m_helpers_time += util::thread_cpu_time().count();  // the thread is this work's alone
+        return done;
+    };
+
     std::vector<std::future<util::Result<void>>> helpers;
     try {
-        while (helpers.size() + 1 < threads_for(batch)) helpers.push_back(std::async(std::launch::async, work));
+        while (helpers.size() + 1 < threads_for(batch)) helpers.push_back(std::async(std::launch::async, help));
     } catch (const std::system_error&) {
         // No more threads to be had: those that there are do it all.
     }

@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -35,12 +34,6 @@ constexpr nanoseconds k_patience = std::chrono::milliseconds(250);
 // Below 2 MiB, so that transparent huge pages do not back each stack with a whole one.
 constexpr std::size_t k_stack_bytes = 1U << 20;
 
-nanoseconds thread_cpu_time() noexcept {
-    timespec used{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-    return std::chrono::seconds(used.tv_sec) + nanoseconds(used.tv_nsec);
-}
-
 double seconds_of(nanoseconds duration) noexcept { return std::chrono::duration<double>(duration).count(); }
 
 // What one run came to.
@@ -65,9 +58,9 @@ util::Result<std::string> collect_guarded(collect::Collector& collector, util::B
 }
 
 Run run_once(collect::Collector& collector, util::BootTime deadline) noexcept {
-    const auto before = thread_cpu_time();
+    const auto before = util::thread_cpu_time();
     auto families = collect_guarded(collector, deadline);
-    return {std::move(families), thread_cpu_time() - before + collector.work_elsewhere()};
+    return {std::move(families), util::thread_cpu_time() - before + collector.work_elsewhere()};
 }
 
 // Signals are for the thread that serves.

@@ -7,11 +7,19 @@
 
 namespace ceymail::util {
 
-BootTime BootClock::now() noexcept {
+namespace {
+
+std::chrono::nanoseconds read_clock(clockid_t clock) noexcept {
     timespec now{};
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return BootTime{std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec}};
+    clock_gettime(clock, &now);
+    return std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec};
 }
+
+}  // namespace
+
+BootTime BootClock::now() noexcept { return BootTime{read_clock(CLOCK_BOOTTIME)}; }
+
+std::chrono::nanoseconds thread_cpu_time() noexcept { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
 
 int remaining_ms(BootTime deadline, BootTime now) noexcept {
     using std::chrono::milliseconds;

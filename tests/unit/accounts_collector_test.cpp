@@ -43,4 +43,20 @@ BOOST_AUTO_TEST_CASE(fails_as_the_counting_fails_and_hands_it_the_deadline) {
     BOOST_TEST(collector.name() == "accounts");
 }
 
+BOOST_AUTO_TEST_CASE(charges_the_time_of_a_count_that_succeeded) {
+    bool answers = true;
+    AccountsCollector collector{[&](BootTime) -> ceymail::util::Result<AccountCounts> {
+        for (const auto until = ceymail::util::BootClock::now() + 1ms; ceymail::util::BootClock::now() < until;)
+            continue;
+        if (answers) return AccountCounts{};
+        return ceymail::util::fail(ErrorKind::timed_out, "late");
+    }};
+    BOOST_TEST((collector.work_elsewhere() == 0ms));
+    (void)collector.collect(BootTime{7s});
+    BOOST_TEST((collector.work_elsewhere() >= 1ms));
+    answers = false;
+    (void)collector.collect(BootTime{7s});
+    BOOST_TEST((collector.work_elsewhere() == 0ms));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

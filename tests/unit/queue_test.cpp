@@ -127,6 +127,15 @@ BOOST_AUTO_TEST_CASE(counts_the_same_on_several_threads) {
     BOOST_TEST(parallel.folders_read() == 36U + 2U);
 }
 
+BOOST_AUTO_TEST_CASE(tells_what_its_helpers_cost_in_the_last_read) {
+    for (int i = 0; i < 16; ++i) messages(fs::path("deferred") / std::to_string(i), 10);
+    QueueReader parallel{folder.path(), {.now = long_after, .threads = 4, .parallel_from_bytes = 0}};
+    (void)counts(parallel);
+    BOOST_TEST(parallel.helpers_time().count() > 0);
+    (void)counts(parallel);  // nothing has changed
+    BOOST_TEST(parallel.helpers_time().count() == 0);
+}
+
 BOOST_AUTO_TEST_CASE(does_not_read_an_unchanged_folder_again) {
     messages("deferred/0/0", 3);
     messages("deferred/0/1", 3);

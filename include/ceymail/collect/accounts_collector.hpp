@@ -26,8 +26,13 @@ public:
     [[nodiscard]] std::string_view name() const noexcept override { return "accounts"; }
     [[nodiscard]] util::Result<Families> collect(util::BootTime deadline) override;
 
+    // The database server's: as long as a successful count took. A server that did not answer is not known to have
+    // worked, and must be asked again soon.
+    [[nodiscard]] std::chrono::nanoseconds work_elsewhere() const noexcept override { return m_work_elsewhere; }
+
 private:
     CountAccounts m_count;
+    std::chrono::nanoseconds m_work_elsewhere{};
 };
 
 }  // namespace ceymail::collect

@@ -20,6 +20,8 @@ public:
     // Errors as QueueReader::read().
     [[nodiscard]] util::Result<Families> collect(util::BootTime deadline) override;
 
+    [[nodiscard]] std::chrono::nanoseconds work_elsewhere() const noexcept override { return m_reader.helpers_time(); }
+
 private:
     QueueReader m_reader;
 };

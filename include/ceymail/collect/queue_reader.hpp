@@ -63,6 +63,9 @@ public:
     // Folders whose entries were read since the reader was made.
     [[nodiscard]] std::uint64_t folders_read() const noexcept { return m_folders_read; }
 
+    // CPU time that the last read() cost on threads other than the caller's.
+    [[nodiscard]] std::chrono::nanoseconds helpers_time() const noexcept { return std::chrono::nanoseconds(m_helpers_time); }
+
 private:
     struct Round;
 
@@ -79,6 +82,7 @@ private:
     QueueReaderOptions m_options;
     std::array<QueueFolder, 4> m_queues;  // active, deferred, bounce, hold
     std::atomic<std::uint64_t> m_folders_read = 0;
+    std::atomic<std::chrono::nanoseconds::rep> m_helpers_time = 0;
 };
 
 }  // namespace ceymail::collect

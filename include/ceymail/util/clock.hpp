@@ -21,6 +21,9 @@ using BootTime = BootClock::time_point;
 // Clocks are handed in, so that tests turn the hands instead of sleeping.
 using ClockFunction = BootTime (*)() noexcept;
 
+// CPU time that the calling thread has used, CLOCK_THREAD_CPUTIME_ID.
+[[nodiscard]] std::chrono::nanoseconds thread_cpu_time() noexcept;
+
 // What is left until `deadline` in whole milliseconds, rounded up, at least 0, at most 1 h: for poll(2).
 [[nodiscard]] int remaining_ms(BootTime deadline, BootTime now = BootClock::now()) noexcept;
 
