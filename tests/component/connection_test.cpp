@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_SUITE(connection)
 
 BOOST_AUTO_TEST_CASE(names_the_socket_and_the_cause_where_there_is_no_server) {
     Connection connection({.socket = "/no/such/mysqld.sock", .user = "nobody"});
-    const auto result = connection.ensure(in(1s));
+    const auto result = connection.ensure(in(5s));
     BOOST_TEST_REQUIRE(!result.has_value());
     BOOST_TEST((result.error().kind == ErrorKind::unavailable));
     BOOST_TEST(result.error().message ==
@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(refuses_an_option_file_that_is_missing_or_open_to_others) {
                  {folder.path(), ErrorKind::invalid, "no regular file"}};
     for (const auto& file : files) {
         Connection connection({.socket = "/no/such/socket", .user = "nobody", .option_file = file.file});
-        const auto result = connection.ensure(in(1s));
+        const auto result = connection.ensure(in(5s));
         BOOST_TEST_CONTEXT(file.file) {
             BOOST_TEST_REQUIRE(!result.has_value());
             BOOST_TEST((result.error().kind == file.kind));
