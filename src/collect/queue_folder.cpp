@@ -52,17 +52,17 @@ std::filesystem::path QueueFolder::path() const {
     return parent == nullptr ? std::filesystem::path(name) : parent->path() / name;
 }
 
-std::expected<util::Fd, int> open_folder(int queue_directory, const QueueFolder& folder, int flags) {
-    util::Fd above;
-    if (folder.parent != nullptr) {
-        auto opened = open_folder(queue_directory, *folder.parent, O_PATH);
-        if (!opened) return opened;
-        above = std::move(*opened);
-    }
-    const int start = folder.parent == nullptr ? queue_directory : above.get();
-    util::Fd fd{::openat(start, folder.name.c_str(), flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+std::expected<util::Fd, int> open_subfolder(int above, const std::string& name, int flags) {
+    util::Fd fd{::openat(above, name.c_str(), flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
     if (!fd) return std::unexpected(errno);
     return fd;
+}
+
+std::expected<util::Fd, int> open_folder(int queue_directory, const QueueFolder& folder, int flags) {
+    if (folder.parent == nullptr) return open_subfolder(queue_directory, folder.name, flags);
+    const auto above = open_folder(queue_directory, *folder.parent, O_PATH);
+    if (!above) return std::unexpected(above.error());
+    return open_subfolder(above->get(), folder.name, flags);
 }
 
 }  // namespace ceymail::collect

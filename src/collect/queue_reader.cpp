@@ -102,9 +102,9 @@ util::Result<void> QueueReader::examine(Round& round, int parent, QueueFolder& f
         return {};
     }
     if (folder.subfolders.empty()) return {};
-    const util::Fd fd{::openat(parent, folder.name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
-    if (!fd) return lost(folder, errno);
-    return examine_subfolders(round, fd.get(), folder);
+    const auto fd = open_subfolder(parent, folder.name, O_PATH);
+    if (!fd) return lost(folder, fd.error());
+    return examine_subfolders(round, fd->get(), folder);
 }
 
 util::Result<void> QueueReader::examine_subfolders(Round& round, int fd, QueueFolder& folder) const {

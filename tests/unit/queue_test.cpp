@@ -107,6 +107,7 @@ BOOST_AUTO_TEST_CASE(asks_each_entry_where_the_file_system_tells_no_type) {
     messages("deferred/A", 3);
     messages("elsewhere", 3);
     fs::create_directory_symlink("../elsewhere", folder / "deferred/E");
+    fs::create_symlink("m0", folder / "deferred/link");
     QueueReader checking{folder.path(), {.types = EntryTypes::checked}};
     BOOST_TEST(counts(checking).deferred == 5U);
 }
@@ -294,6 +295,20 @@ BOOST_AUTO_TEST_CASE(refuses_a_queue_that_is_a_symbolic_link) {
     const auto got = error();
     BOOST_TEST((got.kind == util::ErrorKind::invalid));
     BOOST_TEST(contains(got, (folder / "hold").string()));
+}
+
+BOOST_AUTO_TEST_CASE(opens_no_folder_through_a_symbolic_link) {
+    // What a taken-over postfix user could put in the place of a folder between the look and the opening.
+    fs::create_directories(folder / "elsewhere/sub");
+    fs::create_directory_symlink("../elsewhere", folder / "hold/link");
+    fs::create_directories(folder / "hold/real/sub");
+    const util::Fd root{::open(folder.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    const QueueFolder hold{"hold", Arrivals::ignored};
+    const QueueFolder link{"link", Arrivals::ignored, &hold};
+    const QueueFolder real{"real", Arrivals::ignored, &hold};
+    BOOST_TEST(!open_folder(root.get(), link, O_RDONLY).has_value());
+    BOOST_TEST(!open_folder(root.get(), QueueFolder{"sub", Arrivals::ignored, &link}, O_RDONLY).has_value());
+    BOOST_TEST(open_folder(root.get(), QueueFolder{"sub", Arrivals::ignored, &real}, O_RDONLY).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(names_the_folder_and_the_capability_when_it_may_not_read) {

@@ -52,8 +52,11 @@ struct QueueFolder {
     [[nodiscard]] std::filesystem::path path() const;
 };
 
-// Opens `folder` below the open `queue_directory`, name by name, so that no symbolic link leads elsewhere.
+// Opens the folder `name` in the open folder `above`; a symbolic link of that name is refused with ENOTDIR.
 // `flags`: O_RDONLY or O_PATH. Fails with the errno.
+[[nodiscard]] std::expected<util::Fd, int> open_subfolder(int above, const std::string& name, int flags);
+
+// The same for `folder` below the open `queue_directory`, name by name, so that no link on the way leads elsewhere.
 [[nodiscard]] std::expected<util::Fd, int> open_folder(int queue_directory, const QueueFolder& folder, int flags);
 
 }  // namespace ceymail::collect
