@@ -57,7 +57,7 @@ std::uint64_t siphash(std::span<const std::byte> message, const SipKey& key) noe
         state.absorb(word);
     }
     word = 0;
-    std::memcpy(&word, message.data(), message.size());
+    if (!message.empty()) std::memcpy(&word, message.data(), message.size());  // an empty one may be null
     state.absorb(word | length << 56);
     return state.finish();
 }
