@@ -101,7 +101,7 @@ void Endpoint::authenticate(const fastcgi::Request& request, const gate::Address
     if (verdict.standing == gate::TokenStanding::wrong) return refuse(k_wrong_token);
     if (verdict.standing == gate::TokenStanding::unknown) return refuse(k_database_away);
     m_rates.keep(address);
-    serve(verdict, start, budget.answer);
+    serve(verdict, start, budget.snapshot);
 }
 
 void Endpoint::serve(const gate::TokenVerdict& verdict, BootTime start, BootTime deadline) {

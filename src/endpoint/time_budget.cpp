@@ -34,7 +34,8 @@ std::chrono::nanoseconds answer_time(std::string_view scrape_timeout) noexcept {
 
 TimeBudget time_budget(util::BootTime start, std::string_view scrape_timeout) noexcept {
     const auto whole = answer_time(scrape_timeout);
-    return {start + std::min<std::chrono::nanoseconds>(k_longest_token_check, whole / 2), start + whole};
+    return {start + std::min<std::chrono::nanoseconds>(k_longest_token_check, whole / 2),
+            start + whole - std::min<std::chrono::nanoseconds>(k_wording, whole / 4)};
 }
 
 }  // namespace ceymail::endpoint

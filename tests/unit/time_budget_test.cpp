@@ -34,12 +34,16 @@ BOOST_AUTO_TEST_CASE(does_not_believe_what_is_no_positive_decimal) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(gives_the_token_check_at_most_half) {
+BOOST_AUTO_TEST_CASE(gives_the_token_check_at_most_half_and_keeps_some_for_the_way_out) {
+    struct {
+        const char* timeout;
+        std::chrono::nanoseconds token, snapshot;
+    } const cases[] = {{"", 1200ms, 4900ms}, {"1.5", 500ms, 900ms}, {"0.1", 50ms, 75ms}};
     const BootTime start{1h};
-    BOOST_TEST((time_budget(start, "").answer == start + 5s));
-    BOOST_TEST((time_budget(start, "").token == start + 1200ms));
-    BOOST_TEST((time_budget(start, "1.5").answer == start + 1s));
-    BOOST_TEST((time_budget(start, "1.5").token == start + 500ms));
+    for (const auto& c : cases) {
+        BOOST_TEST((time_budget(start, c.timeout).token == start + c.token), c.timeout);
+        BOOST_TEST((time_budget(start, c.timeout).snapshot == start + c.snapshot), c.timeout);
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
