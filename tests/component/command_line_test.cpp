@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+// ceymail-metrics as an administrator meets it: options, mistakes, --once, --check.
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+
+#include "support/responder_process.hpp"
+#include "support/token_database.hpp"
+
+namespace {
+
+using namespace ceymail::testing;
+
+Finished metrics(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), built_program("ceymail-metrics"));
+    return run({.arguments = std::move(arguments), .input = " "});
+}
+
+bool says(const std::string& text, const std::string& words) { return text.find(words) != std::string::npos; }
+
+std::size_t lines(const std::string& text) { return static_cast<std::size_t>(std::ranges::count(text, '\n')); }
+
+BOOST_AUTO_TEST_SUITE(command_line)
+
+BOOST_AUTO_TEST_CASE(a_mistake_is_one_line_with_a_remedy_and_its_exit_code) {
+    const TemporaryFolder folder;
+    const auto with = [&](const Settings& settings) { return write_configuration(folder, settings).string(); };
+    struct {
+        const char* label;
+        std::vector<std::string> arguments;
+        int status;
+        const char* words;
+    } const cases[] = {
+        {"unknown option", {"--bogus"}, EX_USAGE, "--bogus"},
+        {"an abbreviation", {"--onc"}, EX_USAGE, "--onc"},
+        {"a missing value", {"--config"}, EX_USAGE, "config"},
+        {"an operand", {"metrics"}, EX_USAGE, "--help"},
+        {"two modes", {"--once", "--check"}, EX_USAGE, "give one of them"},
+        {"no such configuration", {"--config", "/nonexistent.conf"}, EX_CONFIG, "/nonexistent.conf"},
+    };
+    for (const auto& c : cases) {
+        const auto done = metrics(c.arguments);
+        BOOST_TEST(done.status == c.status, c.label << ": " << done.status);
+        BOOST_TEST(lines(done.errors) == 1U, c.label << ": " << done.errors);
+        BOOST_TEST(says(done.errors, c.words), c.label << ": " << done.errors);
+        BOOST_TEST(done.output == "", c.label);
+    }
+    const std::pair<Settings, const char*> settings[] = {
+        {{{"plan", "gold"}}, "gold"},
+        {{{"workers", "0"}}, "workers"},
+        {{{"bogus", "1"}}, "bogus"},
+        {{{"listen", "udp:1"}}, "udp:1"},
+        {{{"listen_group", "no-such-group"}}, "no-such-group"},
+        {{{"runtime_directory", "/proc/self/none"}}, "/proc/self/none"},
+        {{{"runtime_directory", "/dev/null"}}, "/dev/null"},
+        {{{"user", "no-such-user"}}, "no-such-user"},
+    };
+    for (const auto& [wrong, words] : settings) {
+        const auto done = metrics({"--config", with(wrong)});
+        BOOST_TEST(done.status != 0, words);
+        BOOST_TEST(lines(done.errors) == 1U, words << ": " << done.errors);
+        BOOST_TEST(says(done.errors, words), words << ": " << done.errors);
+        std::filesystem::remove_all(folder / "run");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(started_by_hand_it_says_how_it_is_started) {
+    const TemporaryFolder folder;
+    const auto done = metrics({"--config", write_configuration(folder, {{"listen", ""}})});
+    BOOST_TEST(done.status == EX_USAGE);
+    BOOST_TEST(lines(done.errors) == 1U, done.errors);
+    BOOST_TEST(says(done.errors, "--listen"));
+}
+
+BOOST_AUTO_TEST_CASE(tells_its_version_and_its_options) {
+    BOOST_TEST(metrics({"--version"}).output == "ceymail-metrics " CEYMAIL_VERSION "\n");
+    const auto help = metrics({"--help"});
+    BOOST_TEST(help.status == EX_OK);
+    for (const auto option : {"--config", "--listen", "--user", "--once", "--check", "--version", "--help"})
+        BOOST_TEST(says(help.output, option), option);
+}
+
+BOOST_AUTO_TEST_CASE(once_prints_all_that_a_scrape_would) {
+    const TokenDatabase database;
+    const TemporaryFolder folder;
+    const auto done = metrics({"--config", write_configuration(folder, database.settings()), "--once"});
+    BOOST_TEST(done.status == EX_OK);
+    BOOST_TEST(done.errors == "");
+    for (const auto name : {"ceymail_cpu_idle_jiffies ", "ceymail_queue_hold 0", "ceymail_domains_total ",
+                            "ceymail_database_up 1", "ceymail_build_info{"}) {
+        BOOST_TEST(says(done.output, std::string("\n") + name), name);
+    }
+    BOOST_TEST(!std::filesystem::exists(folder / "run"), "it makes nothing");
+}
+
+BOOST_AUTO_TEST_CASE(once_without_a_database_tells_of_the_rest) {
+    const TemporaryFolder folder;
+    const auto done = metrics({"--config", write_configuration(folder), "--once"});
+    BOOST_TEST(done.status == EX_OK);
+    BOOST_TEST(says(done.output, "\nceymail_database_up 0\n"));
+    BOOST_TEST(says(done.output, "\nceymail_memory_total_bytes "));
+    BOOST_TEST(!says(done.output, "ceymail_domains_total"));
+}
+
+BOOST_AUTO_TEST_CASE(check_says_ok_of_each_part_when_all_is_well) {
+    const TokenDatabase database;
+    const TemporaryFolder folder;
+    const auto done = metrics({"--config", write_configuration(folder, database.settings()), "--check"});
+    BOOST_TEST(done.status == EX_OK, done.output << done.errors);
+    for (const auto part :
+         {"configuration", "plan", "segment", "database", "token", "collector cpu", "collector memory",
+          "collector disk", "collector queue", "collector services", "collector accounts"}) {
+        BOOST_TEST(says("\n" + done.output, std::string("\n") + part + ": ok"), part);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(check_names_what_is_wrong_and_the_remedy) {
+    const TokenDatabase database;
+    const TemporaryFolder folder;
+    const auto check = [&](const Settings& settings) {
+        auto done = metrics({"--config", write_configuration(folder, settings), "--check"});
+        BOOST_TEST(done.status == EX_CONFIG);
+        return done.output;
+    };
+    BOOST_TEST(says(check({}), "\ndatabase: cannot reach MariaDB"));
+    BOOST_TEST(says(check(database.settings({{"plan", "free"}})), "\nplan: free does not export metrics"));
+    BOOST_TEST(says(check(database.settings({{"queue_directory", "/nonexistent"}})), "/nonexistent"));
+    BOOST_TEST(says(check(database.settings({{"database_dashboard", "elsewhere"}})), "\ndatabase: "));
+    database.revoke();
+    BOOST_TEST(says(check(database.settings()), "make one by ceymail-token generate"));
+}
+
+BOOST_AUTO_TEST_CASE(once_leaks_no_memory) {
+    const TemporaryFolder folder;
+    // Not "possible": glibc keeps the stacks of threads that have ended. Nor its own clean-up, which reads them.
+    const auto done =
+        run({.arguments = {"valgrind", "--quiet", "--vgdb=no", "--run-libc-freeres=no", "--leak-check=full",
+                           "--errors-for-leak-kinds=definite,indirect", "--error-exitcode=99",
+                           built_program("ceymail-metrics"), "--config", write_configuration(folder), "--once"}},
+            std::chrono::seconds(60));
+    BOOST_TEST(done.status == 0, done.errors);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: MIT
+// The supervisor and its processes: who they are, what they survive, how they end.
+#include <dirent.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "ceymail/util/clock.hpp"
+#include "ceymail/util/fd.hpp"
+#include "support/responder_process.hpp"
+#include "support/token_database.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace ceymail::testing;
+using ceymail::util::BootClock;
+using ceymail::util::Fd;
+
+constexpr auto k_token = TokenDatabase::k_token;
+
+std::string proc(pid_t pid, const std::string& file) { return "/proc/" + std::to_string(pid) + "/" + file; }
+
+bool alive(pid_t pid) {
+    struct stat status{};
+    return ::stat(proc(pid, "stat").c_str(), &status) == 0;
+}
+
+std::string status_line(pid_t pid, const std::string& name) {
+    const auto text = "\n" + slurp(proc(pid, "status"));
+    const auto at = text.find("\n" + name + ":\t");
+    BOOST_TEST_REQUIRE(at != std::string::npos, name);
+    const auto begin = at + name.size() + 3;
+    return text.substr(begin, text.find('\n', begin) - begin);
+}
+
+std::size_t open_files(pid_t pid) {
+    std::size_t count = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(proc(pid, "fd"))) ++count;
+    return count;
+}
+
+std::vector<pid_t> everybody(ResponderProcess& responder) {
+    auto all = responder.workers();
+    all.push_back(responder.gatherer());
+    all.push_back(responder.supervisor().pid());
+    return all;
+}
+
+bool logged(const ResponderProcess& responder, const std::string& words) {
+    return responder.log().find(words) != std::string::npos;
+}
+
+// Old enough that its death is not one of the young.
+void let_them_grow_up() { std::this_thread::sleep_for(1100ms); }
+
+BOOST_FIXTURE_TEST_SUITE(supervisor, ResponderProcess)
+
+BOOST_AUTO_TEST_CASE(gives_each_role_no_more_rights_than_its_part_needs) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+    const auto nobody = std::to_string(::getpwnam("nobody")->pw_uid);
+    for (const auto pid : everybody(*this)) {
+        BOOST_TEST(status_line(pid, "Uid").starts_with(nobody + "\t" + nobody + "\t" + nobody));
+        BOOST_TEST(status_line(pid, "NoNewPrivs") == "1");
+        BOOST_TEST(status_line(pid, "CapInh") == "0000000000000000");
+        BOOST_TEST(status_line(pid, "CapAmb") == "0000000000000000");
+    }
+    for (const auto pid : workers()) BOOST_TEST(status_line(pid, "CapPrm") == "0000000000000000");
+    BOOST_TEST(status_line(gatherer(), "CapPrm") == "0000000000000004");
+    BOOST_TEST(status_line(supervisor().pid(), "CapPrm") == "0000000000000004");
+}
+
+BOOST_AUTO_TEST_CASE(lets_nobody_look_into_its_processes) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+    for (const auto pid : everybody(*this)) {
+        struct stat environment{};
+        BOOST_TEST_REQUIRE(::stat(proc(pid, "environ").c_str(), &environment) == 0);
+        BOOST_TEST(environment.st_uid == 0U, "not dumpable: not even another process of its user may read it");
+        BOOST_TEST(slurp(proc(pid, "limits")).find("Max core file size        0                    0") !=
+                   std::string::npos);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(leaves_nothing_open_that_a_role_does_not_need) {
+    ask({});
+    const auto names_of = [](pid_t pid) {
+        std::string names;
+        for (const auto& entry : std::filesystem::directory_iterator(proc(pid, "fd")))
+            names += std::filesystem::read_symlink(entry.path()).string() + "\n";
+        return names;
+    };
+    const auto inodes = slurp("/proc/net/unix");
+    const auto inode_of = [&](const std::string& name) {
+        const auto line = inodes.rfind('\n', inodes.find(name)) + 1;
+        const auto text = inodes.substr(line, inodes.find(name, line) - line - 1);
+        return "socket:[" + text.substr(text.rfind(' ') + 1) + "]";
+    };
+    const auto requests = inode_of(folder().path().string() + "/responder.sock");
+    const auto questions = inode_of(folder().path().string() + "/run/gatherer.sock");
+    BOOST_TEST(names_of(gatherer()).find(questions) != std::string::npos);
+    BOOST_TEST(names_of(gatherer()).find(requests) == std::string::npos);
+    for (const auto pid : workers()) {
+        BOOST_TEST(names_of(pid).find(requests) != std::string::npos);
+        BOOST_TEST(names_of(pid).find(questions) == std::string::npos);
+        BOOST_TEST(std::filesystem::read_symlink(proc(pid, "fd/0")) == "/dev/null");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(replaces_a_killed_worker_at_once) {
+    let_them_grow_up();
+    const auto before = workers();
+    ::kill(before.at(0), SIGKILL);
+    BOOST_TEST(eventually([&] { return workers().size() == before.size() && workers() != before; }, 200ms));
+    BOOST_TEST(ask({}).status == 401);
+    BOOST_TEST(logged(*this, "worker " + std::to_string(before.at(0)) + " was killed by signal 9 (Killed); replaced"));
+}
+
+BOOST_AUTO_TEST_CASE(replaces_a_killed_gatherer_at_once) {
+    let_them_grow_up();
+    const auto before = gatherer();
+    ::kill(before, SIGKILL);
+    BOOST_TEST(eventually([&] {
+        const auto now = workers();
+        return slurp(proc(supervisor().pid(), "task/" + std::to_string(supervisor().pid()) + "/children"))
+                       .find(std::to_string(before)) == std::string::npos &&
+               gatherer() != before;
+    }));
+}
+
+BOOST_AUTO_TEST_CASE(holds_back_those_that_die_young) {
+    // The two of the start, and then each as it comes: more than a few would take more than a few seconds.
+    const auto start = BootClock::now();
+    unsigned killed = 0;
+    while (BootClock::now() - start < 1000ms) {
+        for (const auto pid : workers()) killed += ::kill(pid, SIGKILL) == 0 ? 1 : 0;
+        std::this_thread::sleep_for(20ms);
+    }
+    BOOST_TEST(killed <= 6U, "as many were started, and killed: " << killed);
+    BOOST_TEST(logged(*this, "it died young, so the next one waits"));
+    BOOST_TEST(eventually([&] { return workers().size() == 2; }));
+    BOOST_TEST(ask({}).status == 401);
+}
+
+BOOST_AUTO_TEST_CASE(ends_in_order_when_told_to) {
+    const auto all = everybody(*this);
+    BOOST_TEST(stop().value_or(-1) == 0);
+    for (const auto pid : all) BOOST_TEST(!alive(pid));
+    BOOST_TEST(!logged(*this, "killed"), log());
+}
+
+BOOST_AUTO_TEST_CASE(ends_within_five_seconds_though_its_children_do_not) {
+    for (const auto pid : workers()) ::kill(pid, SIGSTOP);
+    ::kill(gatherer(), SIGSTOP);
+    const auto start = BootClock::now();
+    BOOST_TEST(stop().value_or(-1) == 0);
+    BOOST_TEST((BootClock::now() - start < 5s));
+}
+
+BOOST_AUTO_TEST_CASE(takes_its_children_with_it_when_it_is_killed) {
+    auto all = everybody(*this);
+    all.pop_back();
+    supervisor().signal(SIGKILL);
+    BOOST_TEST(supervisor().wait(2s).value_or(0) == -SIGKILL);
+    for (const auto pid : all) {
+        // Whoever inherits them may leave them as zombies for a while.
+        BOOST_TEST(eventually([&] { return !alive(pid) || status_line(pid, "State").starts_with("Z"); }));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(takes_sighup_as_a_question_and_answers_it) {
+    supervisor().signal(SIGHUP);
+    BOOST_TEST(eventually([&] { return logged(*this, "restart instead of SIGHUP"); }));
+    BOOST_TEST(ask({}).status == 401);
+}
+
+BOOST_AUTO_TEST_CASE(does_not_run_twice_in_one_folder) {
+    const TemporaryFolder other;
+    auto settings = Settings{{"runtime_directory", folder() / "run"}};
+    const auto second =
+        run({.arguments = {built_program("ceymail-metrics"), "--config", write_configuration(other, settings)}});
+    BOOST_TEST(second.status == EX_UNAVAILABLE);
+    BOOST_TEST(second.errors.find("another ceymail-metrics runs with") != std::string::npos, second.errors);
+    BOOST_TEST(ask({}).status == 401);
+}
+
+BOOST_AUTO_TEST_CASE(a_restart_keeps_the_limiter) {
+    for (int i = 0; i < 12; ++i) BOOST_TEST(ask({.address = "192.0.2.7"}).status == 401);
+    BOOST_TEST(ask({.address = "192.0.2.7"}).status == 429);
+    BOOST_TEST(stop().value_or(-1) == 0);
+    start();
+    BOOST_TEST(ask({.address = "192.0.2.7"}).status == 429);
+}
+
+BOOST_AUTO_TEST_CASE(holds_as_much_open_after_many_requests_as_after_few) {
+    const auto used = [&] {
+        std::size_t sum = 0;
+        for (const auto pid : everybody(*this)) sum += open_files(pid);
+        return sum;
+    };
+    for (int i = 0; i < 20; ++i) ask({});
+    const auto before = used();
+    for (int i = 0; i < 300; ++i) ask({.token = k_token});
+    BOOST_TEST(used() <= before);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(supervisor_with_database)
+
+// A request that takes 1.2 to 2.5 s, since MariaDB is stopped.
+struct SlowRequest {
+    explicit SlowRequest(const ResponderProcess& responder) : client(responder.address()) {
+        client.send(request(Scrape{.token = k_token, .timeout = "3"}.parameters()));
+        std::this_thread::sleep_for(100ms);
+    }
+    int status() { return read_cgi(read_answer(client.receive(8s)).text).status; }
+    FastcgiClient client;
+};
+
+BOOST_AUTO_TEST_CASE(the_request_in_hand_is_answered_before_the_end) {
+    const TokenDatabase database;
+    ResponderProcess responder(database.settings());
+    BOOST_TEST_REQUIRE(responder.ask({.token = k_token}).status == 200);
+    database.server().pause();
+    SlowRequest in_hand(responder);
+    responder.supervisor().signal(SIGTERM);
+    BOOST_TEST(in_hand.status() == 200);
+    BOOST_TEST(responder.supervisor().wait(5s).value_or(-1) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_killed_worker_loses_its_own_request_alone) {
+    const TokenDatabase database;
+    ResponderProcess responder(database.settings({{"workers", "1"}}));
+    BOOST_TEST_REQUIRE(responder.ask({.token = k_token}).status == 200);
+    let_them_grow_up();
+    database.server().pause();
+    SlowRequest in_hand(responder);
+    SlowRequest waiting(responder);
+    ::kill(responder.workers().at(0), SIGKILL);
+    database.server().resume();
+    BOOST_TEST(in_hand.status() == 0);
+    BOOST_TEST(waiting.status() == 200);
+}
+
+BOOST_AUTO_TEST_CASE(a_killed_gatherer_costs_no_scrape) {
+    const TokenDatabase database;
+    ResponderProcess responder(database.settings());
+    for (int i = 0; i < 2; ++i) {
+        ::kill(responder.gatherer(), SIGKILL);
+        const auto answer = responder.ask({.token = k_token});
+        BOOST_TEST(answer.status == 200);
+        BOOST_TEST(answer.mentions("ceymail_memory_total_bytes"));
+        BOOST_TEST(eventually([&] { return !responder.workers().empty() && alive(responder.gatherer()); }));
+        let_them_grow_up();
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(supervisor_started)
+
+BOOST_AUTO_TEST_CASE(tells_systemd_when_it_is_ready_and_when_it_stops) {
+    const TemporaryFolder folder;
+    const auto path = folder / "notify";
+    const Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.string().copy(address.sun_path, sizeof address.sun_path - 1);
+    BOOST_TEST_REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    std::filesystem::permissions(path, std::filesystem::perms{0777});
+    const auto next_word = [&] {
+        const timeval patience{5, 0};
+        ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        char text[512];
+        const auto got = ::recv(socket.get(), text, sizeof text, 0);
+        return std::string(text, got > 0 ? static_cast<std::size_t>(got) : 0);
+    };
+    ChildProcess responder({.arguments = {built_program("ceymail-metrics"), "--config", write_configuration(folder)},
+                            .environment = {"NOTIFY_SOCKET=" + path.string(), "WATCHDOG_USEC=200000"}});
+    BOOST_TEST(next_word() == "READY=1\nSTATUS=answering with 2 workers");
+    BOOST_TEST(next_word() == "WATCHDOG=1");
+    BOOST_TEST(next_word() == "WATCHDOG=1");
+    responder.signal(SIGTERM);
+    for (auto word = next_word(); word == "WATCHDOG=1" || !word.starts_with("STOPPING=1"); word = next_word())
+        BOOST_TEST_REQUIRE(!word.empty());
+    BOOST_TEST(responder.wait(5s).value_or(-1) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(serves_the_socket_it_is_handed_as_standard_input_or_by_systemd) {
+    for (const bool by_systemd : {false, true}) {
+        const TemporaryFolder folder;
+        const auto path = folder / "handed.sock";
+        const Fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path.string().copy(address.sun_path, sizeof address.sun_path - 1);
+        BOOST_TEST_REQUIRE(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+        BOOST_TEST_REQUIRE(::listen(listener.get(), 16) == 0);
+        ChildOptions options{
+            .arguments = {built_program("ceymail-metrics"), "--config", write_configuration(folder, {{"listen", ""}})}};
+        if (by_systemd) {
+            options.passed = {listener.get()};
+            options.announce_passed = true;
+        } else {
+            options.input_fd = listener.get();
+        }
+        ChildProcess responder(options);
+        const auto text = ceymail::testing::ask("unix:" + path.string(), Scrape{}.parameters()).text;
+        BOOST_TEST(read_cgi(text).status == 401, responder.errors());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(answers_one_request_as_plain_cgi) {
+    const TokenDatabase database;
+    const TemporaryFolder folder;
+    std::filesystem::create_directory(folder / "run");
+    std::filesystem::permissions(folder / "run", std::filesystem::perms{0700});
+    if (::geteuid() == 0) {
+        const auto nobody = ::getpwnam("nobody");
+        BOOST_TEST_REQUIRE(::chown((folder / "run").c_str(), nobody->pw_uid, nobody->pw_gid) == 0);
+    }
+    const auto file = write_configuration(folder, database.settings({{"listen", ""}}));
+    const auto ask_cgi = [&](const Scrape& scrape) {
+        ChildOptions options{.arguments = {built_program("ceymail-metrics"), "--config", file}};
+        for (const auto& [name, value] : scrape.parameters()) options.environment.push_back(name + "=" + value);
+        const auto done = run(options);
+        BOOST_TEST(done.status == 0, done.errors);
+        return read_cgi(done.output);
+    };
+    BOOST_TEST(ask_cgi({}).status == 401);
+    const auto answer = ask_cgi({.token = k_token});
+    BOOST_TEST(answer.status == 200);
+    BOOST_TEST(answer.mentions("ceymail_domains_total"));
+    BOOST_TEST(answer.has_line("ceymail_requests_total{code=\"401\"} 1"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
