@@ -2,7 +2,9 @@
 // ceymail-metrics: the responder. Reads what it is told and does one of modes.hpp.
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <string>
+#include <system_error>
 
 #include <sysexits.h>
 
@@ -31,14 +33,20 @@ util::Result<config::Configuration> configuration_of(const Options& options) {
     return configuration;
 }
 
+std::string source_of(const Options& options) {
+    if (options.config) return options.config->string();
+    std::error_code ignored;
+    if (std::filesystem::exists(config::k_default_path, ignored)) return config::k_default_path;
+    return "the defaults, since there is no " + std::string(config::k_default_path);
+}
+
 int run(const Options& options) {
     if (options.mode == Mode::help) return print(responder::k_help);
     if (options.mode == Mode::version) return print("ceymail-metrics " CEYMAIL_VERSION "\n");
     const auto configuration = configuration_of(options);
     if (!configuration) return process::give_up(configuration.error());
     if (options.mode == Mode::once) return responder::once(*configuration);
-    if (options.mode == Mode::check)
-        return responder::check(*configuration, options.config.value_or(config::k_default_path).string());
+    if (options.mode == Mode::check) return responder::check(*configuration, source_of(options));
     return responder::serve(*configuration);
 }
 
