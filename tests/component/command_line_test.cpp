@@ -141,7 +141,7 @@ BOOST_AUTO_TEST_CASE(once_leaks_no_memory) {
                            built_program("ceymail-metrics"), "--config", write_configuration(folder), "--once"}},
             std::chrono::seconds(60));
     BOOST_TEST(done.status == 0, done.errors);
-    BOOST_TEST(says(done.errors, "LEAK SUMMARY") || says(done.errors, "no leaks are possible"), done.errors);
+    BOOST_TEST((says(done.errors, "LEAK SUMMARY") || says(done.errors, "no leaks are possible")), done.errors);
     BOOST_TEST(!says(done.errors, "are definitely lost"), done.errors);
 }
 
