@@ -53,8 +53,7 @@ HttpAnswer fetch(const HttpRequest& request) {
     const std::unique_ptr<CURL, EasyCleanup> handle(initialised == CURLE_OK ? curl_easy_init() : nullptr);
     if (!handle) throw std::runtime_error("libcurl does not start");
     std::unique_ptr<curl_slist, ListCleanup> headers;
-    for (const auto& header : request.headers)
-        headers.reset(curl_slist_append(headers.release(), header.c_str()));
+    for (const auto& header : request.headers) headers.reset(curl_slist_append(headers.release(), header.c_str()));
 
     HttpAnswer answer;
     char words[CURL_ERROR_SIZE] = "";

@@ -13,10 +13,10 @@ namespace ceymail::testing {
 struct HttpRequest {
     std::string url{};
     std::string method = "GET";
-    std::vector<std::string> headers{};     // "Name: value"
-    std::string body{};                     // sent with POST and PUT
-    std::filesystem::path authorities{};    // PEM of who may sign the server; the system's are not looked at
-    std::string source_address{};           // say 127.0.0.7; empty: the kernel chooses
+    std::vector<std::string> headers{};   // "Name: value"
+    std::string body{};                   // sent with POST and PUT
+    std::filesystem::path authorities{};  // PEM of who may sign the server; the system's are not looked at
+    std::string source_address{};         // say 127.0.0.7; empty: the kernel chooses
     std::chrono::milliseconds timeout{10'000};
 };
 

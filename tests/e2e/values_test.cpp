@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// What is scraped equals what others count.
+#include <boost/test/unit_test.hpp>
+
+#include <sstream>
+
+#include "support/miniature.hpp"
+
+namespace ceymail::testing {
+namespace {
+
+double counted(const std::vector<std::string>& shell_words) {
+    ChildOptions options{.arguments = {"sh", "-c"}};
+    options.arguments.insert(options.arguments.end(), shell_words.begin(), shell_words.end());
+    return std::stod(run(options).output);
+}
+
+BOOST_AUTO_TEST_SUITE(scraped_values)
+
+BOOST_AUTO_TEST_CASE(equal_what_others_count) {
+    auto& miniature = Miniature::shared();
+    const std::string queue = miniature.folder() / "postfix/queue";
+    const std::string socket = miniature.folder() / "mariadb/mysqld.sock";
+    const auto files = [&](const char* name) { return "find " + queue + "/" + name + " -type f | wc -l"; };
+    const auto rows = [&](const char* table) {
+        return "mariadb --no-defaults --socket=" + socket + " -N -e 'SELECT COUNT(*) FROM ceymail." + table + "'";
+    };
+    const std::pair<const char*, std::string> wanted[] = {
+        {"ceymail_queue_deferred", files("deferred")},
+        {"ceymail_queue_hold", files("hold")},
+        {"ceymail_queue_active", files("active")},
+        {"ceymail_queue_bounce", files("bounce")},
+        {"ceymail_domains_total", rows("virtual_domains")},
+        {"ceymail_mailboxes_total", rows("virtual_users")},
+        {"ceymail_aliases_total", rows("virtual_aliases")},
+        {"ceymail_memory_total_bytes", "awk '/^MemTotal:/ { printf \"%.0f\", $2 * 1024 }' /proc/meminfo"},
+        {"ceymail_disk_total_bytes", "df -B1 --output=size / | tail -n 1"},
+    };
+    const auto body = fetch(miniature.request()).body;
+    for (const auto& [series, command] : wanted) {
+        BOOST_TEST_CONTEXT(series) {
+            const auto value = value_of(body, series);
+            BOOST_TEST_REQUIRE(value.has_value());
+            BOOST_TEST(*value == counted({command}));
+        }
+    }
+    BOOST_TEST(value_of(body, "ceymail_queue_deferred").value_or(0) >= 5);
+    BOOST_TEST(value_of(body, "ceymail_queue_hold").value_or(0) >= 3);
+}
+
+BOOST_AUTO_TEST_CASE(are_plausible_where_they_move) {
+    const auto body = fetch(Miniature::shared().request()).body;
+    const auto value = [&](const char* series) { return value_of(body, series).value_or(-1); };
+    BOOST_TEST(value("ceymail_cpu_idle_jiffies") > 0);
+    BOOST_TEST(value("ceymail_cpu_total_jiffies") >= value("ceymail_cpu_idle_jiffies"));
+    BOOST_TEST(value("ceymail_memory_used_bytes") > 0);
+    BOOST_TEST(value("ceymail_memory_used_bytes") < value("ceymail_memory_total_bytes"));
+    BOOST_TEST(value("ceymail_disk_used_bytes") > 0);
+    BOOST_TEST(value("ceymail_disk_used_bytes") <= value("ceymail_disk_total_bytes"));
+    for (const char* name : {"postfix", "mariadb", "nginx"})
+        BOOST_TEST(value(("ceymail_service_up{name=\"" + std::string(name) + "\"}").c_str()) == 1, name);
+    for (const char* name : {"cpu", "memory", "disk", "queue", "services", "accounts"})
+        BOOST_TEST(value(("ceymail_collector_success{collector=\"" + std::string(name) + "\"}").c_str()) == 1, name);
+}
+
+// The first 15 names are a contract with dashboards that is older than the naming rules.
+BOOST_AUTO_TEST_CASE(break_no_naming_rule_but_the_five_of_the_contract) {
+    const std::string known =
+        "ceymail_aliases_total non-counter metrics should not have \"_total\" suffix\n"
+        "ceymail_cpu_idle_jiffies counter metrics should have \"_total\" suffix\n"
+        "ceymail_cpu_total_jiffies counter metrics should have \"_total\" suffix\n"
+        "ceymail_domains_total non-counter metrics should not have \"_total\" suffix\n"
+        "ceymail_mailboxes_total non-counter metrics should not have \"_total\" suffix\n";
+    const auto checked =
+        run({.arguments = {"promtool", "check", "metrics"}, .input = fetch(Miniature::shared().request()).body});
+    BOOST_TEST(checked.output + checked.errors == known);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ceymail::testing
