@@ -133,7 +133,19 @@ check: dependencies-check ## builds, runs all tests, ends with `N passed, N fail
 	@$(MAKE) --no-print-directory -j$$(nproc) programs tests
 	@tests/run $(OUT) $(TEST_KINDS)
 
-.PHONY: lint format
+share = $(DESTDIR)$(datadir)/ceymail-metrics
+install: programs ## puts everything where Debian has it; DESTDIR, prefix, sysconfdir
+	$(INSTALL) -D -m 755 $(OUT)/ceymail-metrics $(DESTDIR)$(libexecdir)/ceymail-metrics
+	$(INSTALL) -D -m 755 $(OUT)/ceymail-token $(DESTDIR)$(sbindir)/ceymail-token
+	$(INSTALL) -d $(DESTDIR)$(unitdir) $(DESTDIR)$(sysconfdir)/ceymail-metrics
+	sed 's|/usr/libexec/|$(libexecdir)/|g' deploy/systemd/ceymail-metrics.service >$(DESTDIR)$(unitdir)/ceymail-metrics.service
+	$(INSTALL) -m 644 deploy/systemd/ceymail-metrics.socket $(DESTDIR)$(unitdir)
+	$(INSTALL) -D -m 644 deploy/systemd/ceymail-metrics.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/ceymail-metrics.conf
+	$(INSTALL) -D -m 644 deploy/systemd/ceymail-metrics.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/ceymail-metrics.conf
+	$(INSTALL) -D -m 644 -t $(share)/nginx nginx/*.conf
+	$(INSTALL) -D -m 644 -t $(share)/prometheus deploy/prometheus/*.yml
+
+.PHONY: install lint format
 lint: dependencies-lint ## which room includes which, the layout of the code, the shell scripts
 	@tests/lint
 
