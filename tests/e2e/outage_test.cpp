@@ -59,6 +59,11 @@ BOOST_AUTO_TEST_CASE(the_known_token_is_told_of_it_and_an_unknown_one_waits) {
     const auto is_over = [&] { return has(fetch(miniature.request()).body, "ceymail_auth_stale", 0); };
     BOOST_TEST(eventually(is_over, 2s));
     BOOST_TEST(fetch(unknown).status == 401);
+    const auto is_as_before = [&] {
+        const auto body = fetch(miniature.request()).body;
+        return has(body, R"(ceymail_service_up{name="mariadb"})", 1) && has(body, "ceymail_mailboxes_total", 12);
+    };
+    BOOST_TEST(eventually(is_as_before, 15s));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

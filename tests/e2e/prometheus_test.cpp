@@ -52,7 +52,8 @@ BOOST_AUTO_TEST_CASE(scrapes_and_answers_the_queries_of_dashboards) {
     }
     BOOST_TEST(value("ceymail_queue_active" + today + " + ceymail_queue_deferred" + today + " + ceymail_queue_bounce" +
                      today + " + ceymail_queue_hold" + today) == 8);
-    BOOST_TEST(!prometheus.value("ceymail_service_up == 0"));
+    // Others may be installed on this machine, and do not run in the miniature.
+    BOOST_TEST(!prometheus.value("ceymail_service_up{name=~\"postfix|mariadb|nginx\"} == 0"));
     BOOST_TEST(value("count(ceymail_service_up" + today + " == 1)") >= 3);
     BOOST_TEST(value("ceymail_mailboxes_total" + today) == 12);
 }
