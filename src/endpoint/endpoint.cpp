@@ -122,13 +122,14 @@ void Endpoint::refuse(const Refusal& refusal) {
     m_response.status = refusal.status;
     m_response.body = refusal.line;
     if (!refusal.header_name.empty())
-        m_response.headers.push_back({refusal.header_name, std::string(refusal.header_value)});
+        m_response.headers.push_back({refusal.header_name, refusal.header_value});
 }
 
 void Endpoint::refuse(const gate::RateDecision& decision) {
     if (decision.admission == gate::Admission::undecided) return refuse(k_undecided);
     refuse(decision.admission == gate::Admission::full ? k_table_full : k_too_many);
-    m_response.headers.back().value = std::to_string(decision.retry_after.count());
+    m_retry_after = std::to_string(decision.retry_after.count());
+    m_response.headers.back().value = m_retry_after;
 }
 
 void Endpoint::note(const gate::TokenVerdict& verdict) {

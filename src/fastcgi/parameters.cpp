@@ -22,7 +22,7 @@ void store_text(Request& request, std::span<char> value) {
 }
 
 void store_authorization(Request& request, std::span<char> value) {
-    request.authorization = util::Secret({value.data(), value.size()});
+    request.authorization.assign({value.data(), value.size()});
     OPENSSL_cleanse(value.data(), value.size());
 }
 
@@ -38,6 +38,12 @@ constexpr std::array k_parameters = {
 
 Request read_parameters(char** environment) {
     Request request;
+    read_parameters(environment, request);
+    return request;
+}
+
+void read_parameters(char** environment, Request& request) {
+    request.clear();
     std::bitset<k_parameters.size()> seen;
     for (char** entry = environment; entry != nullptr && *entry != nullptr; ++entry) {
         const std::string_view text(*entry);
@@ -50,7 +56,6 @@ Request read_parameters(char** environment) {
             k_parameters[i].store(request, {*entry + name.size() + 1, text.size() - name.size() - 1});
         }
     }
-    return request;
 }
 
 }  // namespace ceymail::fastcgi

@@ -87,19 +87,21 @@ struct Responder::State {
     Acceptor acceptor;
     Intake intake;
     util::Fd connection;
+    Request request;  // this and the two texts are kept from request to request for their memory
     std::uint16_t request_id = 0;
-    std::string text;     // both kept from request to request for their memory
-    std::string records;  //
+    std::string text;
+    std::string records;
 
-    std::optional<Request> take_request(std::size_t size) {
+    // False when there is none after all.
+    bool take_request(std::size_t size) {
         ParsedRequest parsed(connection);
-        if (!parsed) return std::nullopt;
+        if (!parsed) return false;
         const bool complete = parsed.finish_input();
         // The end of a request that libfcgi read in several goes may be left over.
         if (size > k_libfcgi_buffer) discard_input(connection.get());
-        Request request = read_parameters(parsed.parameters());
+        read_parameters(parsed.parameters(), request);
         request.malformed = request.malformed || !complete;
-        return request;
+        return true;
     }
 
     void send(const Response& response) {
@@ -110,6 +112,7 @@ struct Responder::State {
         append_answer(request_id, text, records);
         send_all(connection.get(), records, util::BootClock::now() + k_patience);
         connection.reset();
+        request.clear();
     }
 
     void refuse() {
@@ -122,8 +125,9 @@ struct Responder::State {
 Responder::Responder(int listener, int stop_fd) : m_state(std::make_unique<State>(listener, stop_fd)) {}
 Responder::~Responder() = default;
 
-std::optional<Request> Responder::next(const std::function<void(int status)>& refused) {
+Request* Responder::next(const std::function<void(int status)>& refused) {
     m_state->connection.reset();
+    m_state->request.clear();
     while (auto connection = m_state->acceptor.next()) {
         m_state->connection = std::move(*connection);
         const auto received = m_state->intake.receive(m_state->connection.get(), util::BootClock::now() + k_patience);
@@ -137,9 +141,9 @@ std::optional<Request> Responder::next(const std::function<void(int status)>& re
             m_state->refuse();
             continue;
         }
-        if (auto request = m_state->take_request(received->size)) return request;
+        if (m_state->take_request(received->size)) return &m_state->request;
     }
-    return std::nullopt;
+    return nullptr;
 }
 
 void Responder::answer(const Response& response) {

@@ -21,7 +21,7 @@ void work(const config::Configuration& configuration, int listener, gate::Segmen
     endpoint::Endpoint endpoint(configuration, segment, fetch, token_reader(configuration));
     fastcgi::Responder responder(listener, stop_fd);
     const auto refused = [&](int status) { segment.count_answer(status); };
-    while (const auto request = responder.next(refused)) {
+    while (const auto* request = responder.next(refused)) {
         responder.answer(endpoint.answer(*request));
         endpoint.settle();
     }

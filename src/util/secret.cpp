@@ -22,6 +22,16 @@ Secret& Secret::operator=(Secret&& other) noexcept {
 
 Secret::~Secret() { wipe(); }
 
+void Secret::assign(std::string_view characters) {
+    wipe();  // before the vector may move to larger memory, and leave these behind
+    m_characters.assign(characters.begin(), characters.end());
+}
+
+void Secret::clear() noexcept {
+    wipe();
+    m_characters.clear();
+}
+
 void Secret::wipe() noexcept {
     if (!m_characters.empty()) OPENSSL_cleanse(m_characters.data(), m_characters.size());
 }

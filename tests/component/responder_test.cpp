@@ -80,7 +80,7 @@ fastcgi::Response respond(const fastcgi::Request& request) {
     };
     while (true) {
         {
-            auto request = responder.next(refused);
+            auto* const request = responder.next(refused);
             if (!request) _exit(0);
             ++tally.entered;
             if (request->uri == "/forget") request->authorization = {};

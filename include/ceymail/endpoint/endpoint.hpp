@@ -58,6 +58,7 @@ private:
     gate::TokenCheck m_check;
     util::ClockFunction m_clock;
     fastcgi::Response m_response;
+    std::string m_retry_after;  // what a header of m_response refers to
     std::optional<std::uint64_t> m_token_used;
     Trouble m_checking{"check tokens"};
     Trouble m_touching{"note when the token was last used"};

@@ -11,4 +11,7 @@ namespace ceymail::fastcgi {
 // say which of the two was meant. Others may come twice, as they do where fastcgi_params is included twice.
 [[nodiscard]] Request read_parameters(char** environment);
 
+// The same into a request that was used before: allocates only where that had less room.
+void read_parameters(char** environment, Request& request);
+
 }  // namespace ceymail::fastcgi

@@ -16,6 +16,16 @@ struct Request {
     util::Secret authorization;  // HTTP_AUTHORIZATION
     std::string scrape_timeout;  // HTTP_X_PROMETHEUS_SCRAPE_TIMEOUT_SECONDS
     bool malformed = false;      // cut short, or a parameter given twice that may be given once
+
+    // Empty again, with the memory kept for the next request and the authorization wiped.
+    void clear() noexcept {
+        method.clear();
+        uri.clear();
+        remote_addr.clear();
+        authorization.clear();
+        scrape_timeout.clear();
+        malformed = false;
+    }
 };
 
 }  // namespace ceymail::fastcgi

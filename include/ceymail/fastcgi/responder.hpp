@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 
 #include "ceymail/fastcgi/request.hpp"
 #include "ceymail/fastcgi/response.hpp"
@@ -27,9 +26,11 @@ public:
     Responder(const Responder&) = delete;
     Responder& operator=(const Responder&) = delete;
 
-    // Waits for the next request worth an answer; no value when asked to stop. Throws std::system_error when the
-    // listener is broken. A request that is not answered before the next call is dropped.
-    [[nodiscard]] std::optional<Request> next(const std::function<void(int status)>& refused);
+    // Waits for the next request worth an answer; null when asked to stop. Throws std::system_error when the listener
+    // is broken. The request is the responder's, good until it is answered, which wipes it; one that is not answered
+    // before the next call is dropped. Its memory is used again and again: once warm, nothing is allocated here. What
+    // libfcgi allocates for the parameters and its streams it frees before this returns.
+    [[nodiscard]] Request* next(const std::function<void(int status)>& refused);
 
     // Sends the answer to the request of the last next() and ends the connection. A peer that has gone is no error.
     void answer(const Response& response);

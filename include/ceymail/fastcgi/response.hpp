@@ -10,7 +10,7 @@ namespace ceymail::fastcgi {
 
 struct Header {
     std::string_view name;
-    std::string value;  // a line break in it ends the value: nothing behind it is sent
+    std::string_view value;  // a line break in it ends the value: nothing behind it is sent
 };
 
 // Content-Length, Cache-Control: no-store and X-Content-Type-Options: nosniff are written with every answer and

@@ -21,6 +21,10 @@ public:
     Secret& operator=(const Secret&) = delete;
     ~Secret();
 
+    // Other characters in the place of these; the memory is kept, so that one Secret can be filled again and again.
+    void assign(std::string_view characters);
+    void clear() noexcept;
+
     [[nodiscard]] std::string_view reveal() const noexcept { return {m_characters.data(), m_characters.size()}; }
     [[nodiscard]] bool empty() const noexcept { return m_characters.empty(); }
 
