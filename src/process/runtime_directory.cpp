@@ -15,6 +15,12 @@ namespace {
 using util::ErrorKind;
 using util::Result;
 
+// As CGI that is the web server's user, not the configuration's.
+std::string own_user() {
+    const passwd* const entry = ::getpwuid(::geteuid());
+    return entry != nullptr ? entry->pw_name : std::to_string(::geteuid());
+}
+
 Result<void> make_directory(const std::string& path, const std::string& user) {
     const passwd* owner = ::getpwnam(user.c_str());
     if (owner == nullptr) {
@@ -43,7 +49,7 @@ Result<void> prepare_runtime_directory(const config::Configuration& configuratio
     if (errno != ENOENT) return util::fail_errno(errno, "cannot look at " + path);
     if (::geteuid() == 0) return make_directory(path, configuration.user);
     return util::fail(ErrorKind::not_found,
-                      "there is no folder " + path + "; make it (install -d -o " + configuration.user + " " + path +
+                      "there is no folder " + path + "; make it (install -d -o " + own_user() + " " + path +
                           "), or name another by runtime_directory =",
                       ENOENT);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // ceymail-metrics: the responder. Reads what it is told and does one of modes.hpp.
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <string>
@@ -9,6 +10,7 @@
 #include <sysexits.h>
 
 #include "ceymail/config/configuration.hpp"
+#include "ceymail/fastcgi/cgi.hpp"
 #include "ceymail/process/exit_code.hpp"
 #include "ceymail/util/log.hpp"
 #include "modes.hpp"
@@ -23,6 +25,15 @@ using responder::Options;
 int print(const std::string& text) {
     const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
     return std::fflush(stdout) == 0 && written ? EX_OK : EX_IOERR;
+}
+
+// As CGI the arguments may be a stranger's: of a query string without '=' servers make some, RFC 3875 4.4, and
+// "?--once" must not print what the token is for. The environment is the web server's alone.
+util::Result<Options> options_of(int argc, char** argv) {
+    auto options = fastcgi::started_as_cgi() ? Options{} : responder::parse_options(argc, argv);
+    const char* const config = std::getenv("CEYMAIL_METRICS_CONFIG");
+    if (options && !options->config && config != nullptr) options->config = config;
+    return options;
 }
 
 util::Result<config::Configuration> configuration_of(const Options& options) {
@@ -55,7 +66,7 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
     util::set_log_identity("ceymail-metrics");
     try {
-        const auto options = responder::parse_options(argc, argv);
+        const auto options = options_of(argc, argv);
         if (options) return run(*options);
         util::log(util::LogLevel::error, options.error().message);
         return EX_USAGE;

@@ -11,7 +11,8 @@ const char* const k_help =
     R"(Usage: ceymail-metrics [OPTION]...
 Serves the metrics of a CeyMail host to Prometheus, behind a web server (FastCGI or CGI).
 
-      --config FILE    read FILE instead of /etc/ceymail-metrics/ceymail-metrics.conf
+      --config FILE    read FILE instead of $CEYMAIL_METRICS_CONFIG or, if that is not set,
+                       /etc/ceymail-metrics/ceymail-metrics.conf
       --listen ADDRESS unix:/PATH or tcp:127.0.0.1:PORT, instead of the socket that
                        systemd, spawn-fcgi or mod_fcgid hands in
       --user NAME      whom to become when started as root
