@@ -37,6 +37,7 @@ int serve_cgi(const config::Configuration& configuration) {
     endpoint::Endpoint endpoint(configuration, *segment, gathered_on_demand(configuration),
                                 process::token_reader(configuration));
     const bool written = fastcgi::write_cgi(endpoint.answer(request));
+    fastcgi::discard_request_body();
     endpoint.settle();
     return written ? EX_OK : EX_IOERR;
 }

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,6 +86,29 @@ BOOST_AUTO_TEST_CASE(reads_the_request_and_takes_the_token_out_of_the_environmen
 BOOST_AUTO_TEST_CASE(writes_the_answer_whole) {
     const fastcgi::Response response{.status = 200, .headers = {}, .body = std::string(300000, 'x')};
     BOOST_TEST(in_child([&] { return fastcgi::write_cgi(response) ? 0 : 1; }) == to_cgi(response) + "[0]");
+}
+
+BOOST_AUTO_TEST_CASE(leaves_nothing_of_the_request_unread_when_both_are_one_socket) {
+    int ends[2];
+    BOOST_TEST_REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    BOOST_TEST(write(ends[0], "a=b", 3) == 3);
+    BOOST_TEST(shutdown(ends[0], SHUT_WR) == 0);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        dup2(ends[1], STDIN_FILENO);
+        dup2(ends[1], STDOUT_FILENO);
+        const bool written = fastcgi::write_cgi({.status = 200, .headers = {}, .body = "x"});
+        fastcgi::discard_request_body();
+        _exit(written ? 0 : 1);
+    }
+    close(ends[1]);
+    int status = 0;
+    waitpid(pid, &status, 0);
+    BOOST_TEST(status == 0);
+    char buffer[4096];
+    BOOST_TEST(read(ends[0], buffer, sizeof buffer) > 0);  // else ECONNRESET
+    BOOST_TEST(read(ends[0], buffer, sizeof buffer) == 0);
+    close(ends[0]);
 }
 
 BOOST_AUTO_TEST_CASE(says_when_the_answer_could_not_be_written) {

@@ -18,4 +18,8 @@ namespace ceymail::fastcgi {
 // unless the caller ignores that.
 [[nodiscard]] bool write_cgi(const Response& response);
 
+// Takes what came with the request off standard input, once the answer is written: where both are one socket, as with
+// Apache's mod_cgid, ending with bytes unread would take the answer from the server. Gives up after 2 s or 64 KiB.
+void discard_request_body();
+
 }  // namespace ceymail::fastcgi
