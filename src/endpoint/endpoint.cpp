@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/endpoint/endpoint.hpp"
 
+#include <atomic>
 #include <exception>
 #include <utility>
 
@@ -92,7 +93,7 @@ void Endpoint::decide(const fastcgi::Request& request) {
 
 void Endpoint::authenticate(const fastcgi::Request& request, const gate::AddressKey& address, BootTime start) {
     const auto bearer = gate::parse_bearer(request.authorization.reveal());
-    if (bearer.form == gate::BearerForm::absent) return refuse(k_no_authorization);
+    if (bearer.form == gate::BearerForm::absent) return refuse_without_authorization(request, start);
     if (bearer.form == gate::BearerForm::malformed) return refuse(k_bad_authorization);
 
     const auto budget = time_budget(start, request.scrape_timeout);
@@ -116,6 +117,14 @@ void Endpoint::serve(const gate::TokenVerdict& verdict, BootTime start, BootTime
     m_response.status = 200;
     m_response.content_type = exposition::k_content_type;
     if (database_up) m_token_used = verdict.token_id;
+}
+
+void Endpoint::refuse_without_authorization(const fastcgi::Request& request, BootTime now) {
+    const std::chrono::nanoseconds last_accepted{
+        m_segment.layout().last_used_written_at.load(std::memory_order_relaxed)};
+    if (m_hint.due(request.server_software, now.time_since_epoch(), last_accepted))
+        util::log(util::LogLevel::notice, k_authorization_hint);
+    refuse(k_no_authorization);
 }
 
 void Endpoint::refuse(const Refusal& refusal) {

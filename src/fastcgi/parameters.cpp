@@ -32,6 +32,7 @@ constexpr std::array k_parameters = {
     Parameter{"REMOTE_ADDR", store_text<&Request::remote_addr>},
     Parameter{"HTTP_AUTHORIZATION", store_authorization},
     Parameter{"HTTP_X_PROMETHEUS_SCRAPE_TIMEOUT_SECONDS", store_text<&Request::scrape_timeout>},
+    Parameter{"SERVER_SOFTWARE", store_text<&Request::server_software>},
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "ceymail/config/configuration.hpp"
 #include "ceymail/database/token_reader.hpp"
+#include "ceymail/endpoint/authorization_hint.hpp"
 #include "ceymail/endpoint/refusal.hpp"
 #include "ceymail/endpoint/trouble.hpp"
 #include "ceymail/fastcgi/request.hpp"
@@ -45,6 +46,7 @@ private:
     void decide(const fastcgi::Request& request);
     void authenticate(const fastcgi::Request& request, const gate::AddressKey& address, util::BootTime start);
     void serve(const gate::TokenVerdict& verdict, util::BootTime start, util::BootTime deadline);
+    void refuse_without_authorization(const fastcgi::Request& request, util::BootTime now);
     void refuse(const Refusal& refusal);
     void refuse(const gate::RateDecision& decision);
     void note(const gate::TokenVerdict& verdict);
@@ -60,6 +62,7 @@ private:
     fastcgi::Response m_response;
     std::string m_retry_after;  // what a header of m_response refers to
     std::optional<std::uint64_t> m_token_used;
+    AuthorizationHint m_hint;
     Trouble m_checking{"check tokens"};
     Trouble m_touching{"note when the token was last used"};
 };
