@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#include "support/web_server.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <stdexcept>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "ceymail/util/fd.hpp"
+#include "support/http_client.hpp"
+#include "support/miniature.hpp"
+
+namespace ceymail::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+bool listens_on(int port) {
+    const util::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+    for (auto at = text.find(from); at != text.npos; at = text.find(from, at + to.size()))
+        text.replace(at, from.size(), to);
+    return text;
+}
+
+std::string with_port(const std::string& text, int port) { return replaced(text, "@PORT@", std::to_string(port)); }
+
+std::string nginx_main(const std::string& folder, const std::string& http) {
+    std::string text = "daemon off;\nuser " + std::string(k_web_user) + " " + k_web_user + ";\npid " + folder +
+                       "/pid;\nerror_log " + folder +
+                       "/log;\nworker_processes 1;\nevents {}\nhttp {\naccess_log off;\n";
+    for (const char* kind : {"client_body", "fastcgi", "proxy", "scgi", "uwsgi"})
+        text += std::string(kind) + "_temp_path " + folder + "/" + kind + ";\n";
+    return text + http + "\n}\n";
+}
+
+std::string apache_main(const std::string& folder, int port, const std::string& more) {
+    std::string text = "ServerRoot /usr/lib/apache2\nDefaultRuntimeDir " + folder + "\nPidFile " + folder +
+                       "/pid\nErrorLog " + folder + "/log\nMutex file:" + folder +
+                       " default\nServerName localhost\nUser " + k_web_user + "\nGroup " + k_web_user +
+                       "\nListen 127.0.0.1:" + std::to_string(port) + "\n";
+    for (const char* module : {"mpm_event", "authn_core", "authz_core", "alias", "env", "ssl", "socache_shmcb", "proxy",
+                               "proxy_fcgi", "fcgid", "cgid"})
+        text += std::string("LoadModule ") + module + "_module modules/mod_" + module + ".so\n";
+    // As Debian's own apache2.conf: nothing of the file system unless it is granted.
+    text += "<Directory />\nRequire all denied\n</Directory>\nDocumentRoot " + folder + "/www\n<Directory " + folder +
+            "/www>\nRequire all granted\n</Directory>\n";
+    return text + "ScriptSock " + folder + "/cgid.sock\nFcgidIPCDir " + folder + "/fcgid\nFcgidProcessTableFile " +
+           folder + "/fcgid.table\n" + more;
+}
+
+}  // namespace
+
+WebServer WebServer::nginx(const std::string& http) {
+    WebServer server(free_port());
+    const auto& folder = *server.m_folder;
+    const auto file = folder.write("nginx.conf", nginx_main(folder.path(), with_port(http, server.m_port)));
+    server.start({.arguments = {"/usr/sbin/nginx", "-e", folder / "log", "-p", folder.path(), "-c", file},
+                  .output_file = folder / "printed",
+                  .errors_file = folder / "printed"});
+    return server;
+}
+
+WebServer WebServer::apache(const std::string& text) {
+    WebServer server(free_port());
+    const auto& folder = *server.m_folder;
+    folder.write("www/index.html", "");
+    const auto file =
+        folder.write("apache2.conf", apache_main(folder.path(), server.m_port, with_port(text, server.m_port)));
+    server.start({.arguments = {"/usr/sbin/apache2", "-D", "FOREGROUND", "-f", file},
+                  .output_file = folder / "printed",
+                  .errors_file = folder / "printed"});
+    return server;
+}
+
+void WebServer::start(const ChildOptions& options) {
+    m_server.emplace(options);
+    const auto is_ready = [&] { return !m_server->running() || listens_on(m_port); };
+    if (!eventually(is_ready, 20s) || !m_server->running())
+        throw std::runtime_error(options.arguments.front() + " does not come up:\n" + log());
+}
+
+std::string WebServer::log() const {
+    std::string text = slurp(*m_folder / "printed");
+    if (std::filesystem::exists(*m_folder / "log")) text += slurp(*m_folder / "log");
+    return text;
+}
+
+}  // namespace ceymail::testing
