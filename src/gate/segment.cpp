@@ -60,7 +60,10 @@ SegmentLayout& layout_of(const MappedMemory& memory) noexcept {
 
 bool lock(const Fd& file, int operation) noexcept { return ::flock(file.get(), operation | LOCK_NB) == 0; }
 
-Result<SegmentHeader> expected_header() {
+// The boot's id is asked for only where a file could outlive the boot: not all processes of one boot need see the same.
+// systemd-nspawn gives its machine one of its own, by a mount that a service with a /proc of its own lacks.
+Result<SegmentHeader> expected_header(const SegmentFolder& folder) {
+    if (folder.is_in_memory()) return make_header(sizeof(SegmentLayout), {});
     auto boot_id = util::read_file("/proc/sys/kernel/random/boot_id");
     if (!boot_id) return std::unexpected(std::move(boot_id.error()));
     return make_header(sizeof(SegmentLayout), std::string_view(*boot_id).substr(0, boot_id->find('\n')));
@@ -224,7 +227,7 @@ Result<Segment> Segment::attach(const std::filesystem::path& directory, util::Cl
                                                  ": it belongs to user " + std::to_string(folder->owner()) +
                                                  ", not to user " + std::to_string(::geteuid()) +
                                                  ", as whom this runs; chown it");
-    const auto header = expected_header();
+    const auto header = expected_header(*folder);
     if (!header) return std::unexpected(header.error());
     const Attacher attacher(*folder, *header, clock);
     auto attached = with_patience(attacher.path(), [&] { return attacher.attach(); });
@@ -235,7 +238,7 @@ Result<Segment> Segment::attach(const std::filesystem::path& directory, util::Cl
 Result<Segment> Segment::open_existing(const std::filesystem::path& directory) {
     const auto folder = SegmentFolder::open(directory);
     if (!folder) return std::unexpected(folder.error());
-    const auto header = expected_header();
+    const auto header = expected_header(*folder);
     if (!header) return std::unexpected(header.error());
     const Attacher attacher(*folder, *header, util::BootClock::now);
     auto attached = with_patience(attacher.path(), [&] { return attacher.open_existing(); });

@@ -6,7 +6,9 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 namespace ceymail::gate {
@@ -30,6 +32,11 @@ Result<SegmentFolder> SegmentFolder::open(const std::filesystem::path& path) {
     if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return util::fail(ErrorKind::denied, what + ": others than its owner may write there; chmod go-w it");
     return SegmentFolder(path, std::move(fd), status.st_uid);
+}
+
+bool SegmentFolder::is_in_memory() const noexcept {
+    struct statfs status{};
+    return ::fstatfs(m_fd.get(), &status) == 0 && status.f_type == TMPFS_MAGIC;
 }
 
 Result<Fd> SegmentFolder::open_file(const char* name, Missing missing) const {

@@ -20,6 +20,9 @@ public:
 
     [[nodiscard]] uid_t owner() const noexcept { return m_owner; }
 
+    // True of a tmpfs: whatever lies in it is of this boot.
+    [[nodiscard]] bool is_in_memory() const noexcept;
+
     // For reading and writing; a missing one may be made, with mode 0600. Never follows a symlink.
     // not_found; denied: not a plain file, or not the folder's owner's.
     enum class Missing { is_error, is_created };

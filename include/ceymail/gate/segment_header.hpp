@@ -18,7 +18,7 @@ struct SegmentHeader {
     std::uint32_t version;
     std::uint32_t header_size;
     std::uint64_t segment_size;
-    std::array<char, 40> boot_id;  // /proc/sys/kernel/random/boot_id, filled up with NUL
+    std::array<char, 40> boot_id;  // /proc/sys/kernel/random/boot_id, filled up with NUL; none in memory (tmpfs)
 
     friend bool operator==(const SegmentHeader&, const SegmentHeader&) = default;
 };
