@@ -72,7 +72,9 @@ struct TokenRegistry::State {
             return forward(limited.error());
         for (;;) {
             auto result = attempt_once<Value>(last_step, deadline, work);
-            const bool conflict = !result && result.error().kind == util::ErrorKind::conflict;
+            // Of the database's only (it gives a code): what the last step could not do it cannot do again.
+            const bool conflict =
+                !result && result.error().kind == util::ErrorKind::conflict && result.error().code != 0;
             if (!conflict || result.error().code == k_lock_wait_timeout || util::remaining_ms(deadline) == 0)
                 return result;
             step_aside();
