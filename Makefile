@@ -17,6 +17,10 @@ sbindir ?= $(prefix)/sbin
 datadir ?= $(prefix)/share
 mandir ?= $(datadir)/man
 unitdir ?= $(prefix)/lib/systemd/system
+sysusersdir ?= $(prefix)/lib/sysusers.d
+tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
+bashcompletiondir ?= $(datadir)/bash-completion/completions
+zshcompletiondir ?= $(datadir)/zsh/vendor-completions
 INSTALL ?= install
 
 PKG_CONFIG ?= pkg-config
@@ -50,7 +54,7 @@ endif
 
 # Asked when something is compiled, not when the Makefile is read: before that they may not be installed.
 compile_flags = -std=c++23 $(CXXFLAGS) $(WARNINGS) $(HARDENING) -Iinclude -pthread \
-  -DCEYMAIL_VERSION='"$(VERSION)"' $(shell $(PKG_CONFIG) --cflags $(LIBRARIES)) $(CPPFLAGS) -MMD -MP
+  $(shell $(PKG_CONFIG) --cflags $(LIBRARIES)) $(CPPFLAGS) -MMD -MP
 link_flags = $(CXXFLAGS) $(LINK_HARDENING) -pthread $(LDFLAGS)
 link_libraries = $(shell $(PKG_CONFIG) --libs $(LIBRARIES)) -lboost_program_options $(LDLIBS)
 test_flags = -Itests -DBOOST_TEST_DYN_LINK $(shell $(PKG_CONFIG) --cflags $(TEST_LIBRARIES))
@@ -102,6 +106,17 @@ $(SCHEMA): $(sort $(wildcard deploy/sql/*.sql))
 $(OUT)/src/database/schema.o: $(SCHEMA)
 $(OUT)/src/database/schema.o: CPPFLAGS += -I$(OUT)/src/database
 
+# Another version compiles anew what names it, and nothing else.
+VERSIONED := $(addprefix $(OUT)/,src/responder/main.o src/token/main.o src/endpoint/self_metrics.o \
+  tests/unit/self_metrics_test.o)
+$(VERSIONED): CPPFLAGS += -DCEYMAIL_VERSION='"$(VERSION)"'
+$(VERSIONED): $(OUT)/version
+$(OUT)/version: FORCE
+	@mkdir -p $(@D)
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+.PHONY: FORCE
+FORCE:
+
 $(OUT)/src/%.o: src/%.cpp
 	$(say) CXX $<
 	@mkdir -p $(@D)
@@ -119,9 +134,12 @@ $(OUT)/tests/%.o: tests/%.cpp
 dependencies_of = $(or $(dependencies_of_$1),$1)
 dependencies_of_run := build run
 dependencies_of_check := build run check
+dependencies_of_deb := build package
+dependencies_of_check-machine := build package machine
 
-.PHONY: dependencies-build dependencies-run dependencies-check dependencies-lint
-dependencies-build dependencies-run dependencies-check dependencies-lint: dependencies-%:
+DEPENDENCIES := $(addprefix dependencies-,build run check lint deb check-machine)
+.PHONY: $(DEPENDENCIES)
+$(DEPENDENCIES): dependencies-%:
 	@deploy/dependencies/install $(call dependencies_of,$*)
 
 .PHONY: run check clean
@@ -133,27 +151,55 @@ check: dependencies-check ## builds, runs all tests, ends with `N passed, N fail
 	@$(MAKE) --no-print-directory -j$$(nproc) programs tests
 	@tests/run $(OUT) $(TEST_KINDS)
 
-share = $(DESTDIR)$(datadir)/ceymail-metrics
-install: programs ## puts everything where Debian has it; DESTDIR, prefix, sysconfdir
-	$(INSTALL) -D -m 755 $(OUT)/ceymail-metrics $(DESTDIR)$(libexecdir)/ceymail-metrics
-	$(INSTALL) -D -m 755 $(OUT)/ceymail-token $(DESTDIR)$(sbindir)/ceymail-token
-	$(INSTALL) -d $(DESTDIR)$(unitdir) $(DESTDIR)$(sysconfdir)/ceymail-metrics
-	sed 's|/usr/libexec/|$(libexecdir)/|g' deploy/systemd/ceymail-metrics.service >$(DESTDIR)$(unitdir)/ceymail-metrics.service
-	$(INSTALL) -m 644 deploy/systemd/ceymail-metrics.socket $(DESTDIR)$(unitdir)
-	$(INSTALL) -D -m 644 deploy/systemd/ceymail-metrics.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/ceymail-metrics.conf
-	$(INSTALL) -D -m 644 deploy/systemd/ceymail-metrics.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/ceymail-metrics.conf
-	$(INSTALL) -D -m 644 -t $(share)/nginx nginx/*.conf
-	$(INSTALL) -D -m 644 -t $(share)/prometheus deploy/prometheus/*.yml
-
-.PHONY: install lint format
+.PHONY: lint format
 lint: dependencies-lint ## which room includes which, the layout of the code, the shell scripts
 	@tests/lint
 
 format: dependencies-lint ## lays out the code
 	clang-format-19 -i $$(git ls-files '*.cpp' '*.hpp')
 
+# --- what an administrator gets ------------------------------------------------------------------------------------
+
+.PHONY: install deb check-machine
+examplesdir = $(datadir)/doc/ceymail-metrics/examples
+sharedir = $(datadir)/ceymail-metrics
+
+# MODE, FOLDER, FILES: what there is of them.
+put = $(if $(wildcard $3),$(Q)$(INSTALL) -d $(DESTDIR)$2 && $(INSTALL) -m $1 $(wildcard $3) $(DESTDIR)$2/)
+
+install: programs ## the programs and all that belongs to them, under DESTDIR and prefix
+	$(call put,755,$(libexecdir),$(OUT)/ceymail-metrics)
+	$(call put,755,$(sbindir),$(OUT)/ceymail-token)
+	$(Q)ln -sfr $(DESTDIR)$(libexecdir)/ceymail-metrics $(DESTDIR)$(sbindir)/ceymail-metrics
+	$(if $(wildcard $(DESTDIR)$(sysconfdir)/ceymail-metrics/ceymail-metrics.conf),,\
+	  $(call put,644,$(sysconfdir)/ceymail-metrics,deploy/config/ceymail-metrics.conf))
+	$(call put,644,$(unitdir),deploy/systemd/ceymail-metrics.service deploy/systemd/ceymail-metrics.socket)
+	$(Q)sed -i 's#/usr/libexec/#$(libexecdir)/#g' $(DESTDIR)$(unitdir)/ceymail-metrics.service
+	$(call put,644,$(sysusersdir),deploy/systemd/sysusers.d/*.conf)
+	$(call put,644,$(tmpfilesdir),deploy/systemd/tmpfiles.d/*.conf)
+	$(call put,644,$(sysconfdir)/nginx/snippets,nginx/ceymail-metrics.conf)
+	$(call put,644,$(sysconfdir)/nginx/conf.d,nginx/ceymail-metrics-upstream.conf)
+	$(call put,644,$(sysconfdir)/apache2/conf-available,apache/ceymail-metrics.conf)
+	$(call put,644,$(examplesdir)/nginx,nginx/*.conf)
+	$(call put,644,$(examplesdir)/apache,apache/*.conf)
+	$(call put,644,$(examplesdir)/systemd,deploy/systemd/tcp-mariadb.conf)
+	$(call put,644,$(sharedir)/sql,deploy/sql/*.sql)
+	$(call put,644,$(sharedir)/prometheus,deploy/prometheus/*.*)
+	$(call put,644,$(sharedir)/grafana,deploy/grafana/*.*)
+	$(call put,644,$(mandir)/man5,deploy/man/*.5)
+	$(call put,644,$(mandir)/man8,deploy/man/*.8)
+	$(call put,644,$(bashcompletiondir),deploy/completion/bash/ceymail-metrics)
+	$(Q)ln -sf ceymail-metrics $(DESTDIR)$(bashcompletiondir)/ceymail-token
+	$(call put,644,$(zshcompletiondir),deploy/completion/zsh/_*)
+
+deb: dependencies-deb ## build/ceymail-metrics_VERSION_ARCH.deb
+	@deploy/package $(VERSION) $(BUILD)
+
+check-machine: dependencies-check-machine ## boots a Debian, installs the package there, tries what an administrator meets
+	@tests/machine/run $(BUILD)
+
 clean: ## removes what was built
 	rm -rf $(BUILD)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
