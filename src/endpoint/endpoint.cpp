@@ -19,6 +19,7 @@ namespace ceymail::endpoint {
 namespace {
 
 using namespace std::chrono_literals;
+using snapshot::Occasion;
 using util::BootTime;
 
 constexpr std::size_t k_usual_answer = 8192;  // bytes
@@ -108,8 +109,9 @@ void Endpoint::authenticate(const fastcgi::Request& request, const gate::Address
 void Endpoint::serve(const gate::TokenVerdict& verdict, BootTime start, BootTime deadline) {
     const bool database_up = verdict.standing == gate::TokenStanding::valid;
     // A snapshot from before an outage would deny it, so an outage gets one of its own.
-    const BootTime not_before = database_up ? start - m_configuration.cache_ttl : start;
-    const BootTime taken_at = m_snapshots(m_response.body, not_before, deadline);
+    const BootTime taken_at =
+        database_up ? m_snapshots(m_response.body, start - m_configuration.cache_ttl, deadline, Occasion::scrape)
+                    : m_snapshots(m_response.body, start, deadline, Occasion::outage);
 
     SelfMetrics self{{}, database_up, !database_up, &m_segment.layout()};
     if (taken_at != BootTime{}) self.snapshot_age = m_clock() - taken_at;

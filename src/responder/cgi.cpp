@@ -17,7 +17,7 @@ namespace {
 
 // Gathered only when a request has passed the gate.
 endpoint::SnapshotSource gathered_on_demand(const config::Configuration& configuration) {
-    return [&configuration](std::string& text, util::BootTime, util::BootTime deadline) {
+    return [&configuration](std::string& text, util::BootTime, util::BootTime deadline, snapshot::Occasion) {
         const auto taken_at = util::BootClock::now();
         text = snapshot::Gathering(process::make_collectors(configuration)).gather(deadline);
         return taken_at;

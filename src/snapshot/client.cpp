@@ -67,22 +67,23 @@ bool good(const SnapshotTimes& times) noexcept {
 SnapshotClient::SnapshotClient(const Board& board, std::filesystem::path socket)
     : m_board(&board), m_socket(std::move(socket)) {}
 
-BootTime SnapshotClient::fetch(std::string& text, BootTime not_before, BootTime deadline) {
+BootTime SnapshotClient::fetch(std::string& text, BootTime not_before, BootTime deadline, Occasion occasion) {
     auto times = m_board->read(text);
-    if (times.taken_at >= not_before && good(times)) return times.taken_at;
-    request(not_before, deadline);
+    if (occasion == Occasion::scrape && times.taken_at >= not_before && good(times)) return times.taken_at;
+    request(not_before, deadline, occasion);
     times = m_board->read(text);
     if (good(times)) return times.taken_at;
     text.clear();
     return {};
 }
 
-void SnapshotClient::request(BootTime not_before, BootTime deadline) const {
+void SnapshotClient::request(BootTime not_before, BootTime deadline, Occasion occasion) const {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (m_socket.native().size() >= sizeof address.sun_path) return;  // nobody could have made it either
     std::memcpy(address.sun_path, m_socket.c_str(), m_socket.native().size());
-    const GatherRequest request{not_before.time_since_epoch().count(), deadline.time_since_epoch().count()};
+    const GatherRequest request{not_before.time_since_epoch().count(), deadline.time_since_epoch().count(), occasion,
+                                0};
     // A gatherer that dies with our question in hand has a successor on the same socket: ask that one.
     while (ask(address, request, deadline) == Asked::broken_off) {
         const auto left = deadline - util::BootClock::now();

@@ -35,6 +35,7 @@ struct Caller {
     util::Fd fd;
     BootTime until;
     std::optional<BootTime> not_before;  // once it has asked
+    Occasion occasion = Occasion::scrape;
 };
 
 enum class Heard { nothing, request, nonsense };
@@ -102,7 +103,7 @@ private:
                     m_accept_from = now + k_rest_after_failed_accept;
                 return;
             }
-            m_callers.push_back({std::move(fd), now + k_silence, {}});
+            m_callers.push_back({.fd = std::move(fd), .until = now + k_silence, .not_before = {}});
             listen_to(m_callers.back());  // most have asked already
         }
     }
@@ -114,6 +115,7 @@ private:
         if (heard == Heard::nonsense || caller.not_before) return caller.fd.reset();
         const auto now = util::BootClock::now();
         caller.not_before = std::min(time_of(request.not_before_ns), now);
+        caller.occasion = request.occasion == Occasion::outage ? Occasion::outage : Occasion::scrape;
         caller.until = std::clamp(time_of(request.deadline_ns), now, now + k_round);
     }
 
@@ -121,7 +123,8 @@ private:
         if (m_gathering_now && m_gathering.over_at() <= now) finish_gathering();
         for (Caller& caller : m_callers) serve(caller, now);
         if (!m_gathering_now && std::ranges::any_of(m_callers, is_waiting)) {
-            m_gathering.begin(now + k_round);
+            m_round = occasion_of_callers();
+            m_gathering.begin(now + k_round, m_round);
             m_gathering_now = true;
             // All may be at rest, and then nobody will ring.
             if (m_gathering.over_at() <= now) {
@@ -132,6 +135,13 @@ private:
     }
 
     static bool is_waiting(const Caller& caller) noexcept { return caller.fd && caller.not_before; }
+
+    [[nodiscard]] Occasion occasion_of_callers() const {
+        const auto in_outage = [](const Caller& caller) {
+            return is_waiting(caller) && caller.occasion == Occasion::outage;
+        };
+        return std::ranges::any_of(m_callers, in_outage) ? Occasion::outage : Occasion::scrape;
+    }
 
     void finish_gathering() {
         m_gathering.end();
@@ -144,12 +154,13 @@ private:
         if (const auto done = m_board.publish(m_gathering.text(), times); !done)
             util::log(util::LogLevel::error, done.error().message);
         m_published = times;
+        m_published_round = m_round;
     }
 
     // Whether the board has what the caller asked for.
     [[nodiscard]] bool has_for(const Caller& caller, BootTime now) const noexcept {
         return m_published.taken_at != BootTime{} && m_published.taken_at >= *caller.not_before &&
-               now <= m_published.good_until;
+               now <= m_published.good_until && m_published_round >= caller.occasion;
     }
 
     void serve(Caller& caller, BootTime now) {
@@ -178,7 +189,9 @@ private:
     Board& m_board;
     Gathering& m_gathering;
     bool m_gathering_now = false;
-    SnapshotTimes m_published{};  // by this process
+    Occasion m_round = Occasion::scrape;  // of the gathering begun last
+    SnapshotTimes m_published{};          // by this process
+    Occasion m_published_round = Occasion::scrape;
     BootTime m_accept_from{};
     std::vector<Caller> m_callers;
     std::vector<pollfd> m_polled;  // the own ones, then m_callers in their order

@@ -164,8 +164,9 @@ struct Gathering::State {
         return at;
     }
 
-    [[nodiscard]] bool due(const Station& station) {
+    [[nodiscard]] bool due(const Station& station, Occasion occasion) {
         if (station.busy) return false;
+        if (occasion == Occasion::outage && station.collector->tells_of_database()) return true;
         return account.clear(station.index, began_at) || began_at - station.asked_at >= maximum_age;
     }
 
@@ -270,7 +271,7 @@ std::string Gathering::gather(util::BootTime deadline) {
     return text();
 }
 
-void Gathering::begin(util::BootTime deadline) {
+void Gathering::begin(util::BootTime deadline, Occasion occasion) {
     const std::lock_guard lock(m_state->mutex);
     m_state->end();
     hush();
@@ -278,7 +279,7 @@ void Gathering::begin(util::BootTime deadline) {
     m_state->deadline = deadline;
     for (const auto& station : m_state->stations) {
         station->counts = !station->busy;
-        if (m_state->due(*station)) State::ask(m_state, *station);
+        if (m_state->due(*station, occasion)) State::ask(m_state, *station);
     }
 }
 

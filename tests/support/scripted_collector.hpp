@@ -16,19 +16,21 @@ class ScriptedCollector final : public collect::Collector {
 public:
     using Script = std::function<util::Result<collect::Families>(util::BootTime deadline)>;
 
-    ScriptedCollector(std::string name, Script script, std::chrono::nanoseconds work = {})
-        : m_name(std::move(name)), m_script(std::move(script)), m_work(work) {}
+    ScriptedCollector(std::string name, Script script, std::chrono::nanoseconds work = {}, bool of_database = false)
+        : m_name(std::move(name)), m_script(std::move(script)), m_work(work), m_of_database(of_database) {}
 
     [[nodiscard]] std::string_view name() const noexcept override { return m_name; }
     [[nodiscard]] util::Result<collect::Families> collect(util::BootTime deadline) override {
         return m_script(deadline);
     }
     [[nodiscard]] std::chrono::nanoseconds work_elsewhere() const noexcept override { return m_work; }
+    [[nodiscard]] bool tells_of_database() const noexcept override { return m_of_database; }
 
 private:
     std::string m_name;
     Script m_script;
     std::chrono::nanoseconds m_work;
+    bool m_of_database;
 };
 
 inline std::unique_ptr<collect::Collector> scripted(std::string name, ScriptedCollector::Script script,

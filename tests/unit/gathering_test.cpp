@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Gathering: what a round asks, waits for and says; failures, hangs and the work budget.
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -247,6 +248,31 @@ BOOST_AUTO_TEST_CASE(a_costly_collector_rests_and_its_last_value_stands_in_with_
         BOOST_TEST(has(text, std::string("ceymail_collector_age_seconds{collector=\"queue\"} ") + age + "\n"));
         BOOST_TEST(has(text, "ceymail_collector_success{collector=\"queue\"} 1\n"));
     }
+}
+
+BOOST_AUTO_TEST_CASE(in_an_outage_nobody_rests_who_tells_of_the_database) {
+    std::atomic<bool> database_up = true;
+    std::atomic<int> queue_runs = 0;
+    turn_to(0s);
+    const auto count = [&](BootTime) -> ceymail::util::Result<ceymail::collect::Families> {
+        if (database_up) return gauge("accounts", 1);
+        return fail(ErrorKind::unavailable, "MariaDB is gone");
+    };
+    const auto read_queue = [&](BootTime) { return gauge("queue", static_cast<std::uint64_t>(++queue_runs)); };
+    Gathering gathering(list(std::make_unique<ceymail::testing::ScriptedCollector>("accounts", count, 100ms, true),
+                             scripted("queue", read_queue, 100ms)),
+                        {.share = 0.01}, turned_clock);
+    BOOST_TEST(has(gathering.gather(turned_clock() + 10s), "accounts 1\n"));
+
+    database_up = false;
+    turn_to(1s);
+    BOOST_TEST(has(gathering.gather(turned_clock() + 10s), "accounts 1\n"));  // it rests
+    gathering.begin(turned_clock() + 10s, ceymail::snapshot::Occasion::outage);
+    pollfd bell{gathering.bell(), POLLIN, 0};
+    BOOST_TEST(::poll(&bell, 1, 5000) == 1);
+    BOOST_TEST(!has(gathering.text(), "accounts "));
+    BOOST_TEST(has(gathering.text(), "queue 1\n"));
+    BOOST_TEST(queue_runs == 1);
 }
 
 BOOST_AUTO_TEST_CASE(a_costly_failure_rests_as_well) {

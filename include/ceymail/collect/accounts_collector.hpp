@@ -24,6 +24,7 @@ public:
     explicit AccountsCollector(CountAccounts count) : m_count(std::move(count)) {}
 
     [[nodiscard]] std::string_view name() const noexcept override { return "accounts"; }
+    [[nodiscard]] bool tells_of_database() const noexcept override { return true; }
     [[nodiscard]] util::Result<Families> collect(util::BootTime deadline) override;
 
     // The database server's: as long as a successful count took. A server that did not answer is not known to have

@@ -27,6 +27,10 @@ public:
     // hang it (a dead mount), whoever calls must be able to do without the answer.
     [[nodiscard]] virtual util::Result<Families> collect(util::BootTime deadline) = 0;
 
+    // Whether its metrics tell that MariaDB is down. While it is, such a collector does not rest on its last value: the
+    // numbers of a database that nobody can ask are to be absent at once.
+    [[nodiscard]] virtual bool tells_of_database() const noexcept { return false; }
+
     // CPU time that the last collect() cost elsewhere than on the thread that called it: helper threads', a database
     // server's (about as long as it computed; 0 while it only hung). The work budget counts it: a source that costs
     // much is asked less often.

@@ -18,14 +18,15 @@
 #include "ceymail/gate/rate_table.hpp"
 #include "ceymail/gate/segment.hpp"
 #include "ceymail/gate/token_check.hpp"
+#include "ceymail/snapshot/gathering.hpp"
 #include "ceymail/util/clock.hpp"
 
 namespace ceymail::endpoint {
 
 // Replaces `text` by the host's exposition, not older than `not_before` if that can be had by `deadline`; returns
 // when it was taken, BootTime{} where there is none. SnapshotClient::fetch, or a gathering of one's own.
-using SnapshotSource =
-    std::function<util::BootTime(std::string& text, util::BootTime not_before, util::BootTime deadline)>;
+using SnapshotSource = std::function<util::BootTime(std::string& text, util::BootTime not_before,
+                                                    util::BootTime deadline, snapshot::Occasion occasion)>;
 
 // One per worker, one thread. Configuration and segment outlive it.
 class Endpoint {

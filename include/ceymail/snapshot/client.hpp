@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ceymail/snapshot/board.hpp"
+#include "ceymail/snapshot/gathering.hpp"
 #include "ceymail/util/clock.hpp"
 
 namespace ceymail::snapshot {
@@ -21,11 +22,13 @@ public:
     // it has passed the maximum age. Returns when it was taken, BootTime{} (and an empty text) where there is none.
     // With a fresh snapshot on the board that is a copy out of shared memory, without a system call. A gatherer that
     // hangs costs the time until the deadline; one that dies is asked again once it is back; one that never was
-    // (no socket, or nobody listening on it) costs nothing.
-    [[nodiscard]] util::BootTime fetch(std::string& text, util::BootTime not_before, util::BootTime deadline);
+    // (no socket, or nobody listening on it) costs nothing. In an outage the board is never enough: the gatherer is
+    // asked.
+    [[nodiscard]] util::BootTime fetch(std::string& text, util::BootTime not_before, util::BootTime deadline,
+                                       Occasion occasion = Occasion::scrape);
 
 private:
-    void request(util::BootTime not_before, util::BootTime deadline) const;
+    void request(util::BootTime not_before, util::BootTime deadline, Occasion occasion) const;
 
     const Board* m_board;
     std::filesystem::path m_socket;

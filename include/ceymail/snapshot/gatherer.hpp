@@ -13,10 +13,13 @@ namespace ceymail::snapshot {
 
 // One question to the gatherer: a SOCK_SEQPACKET message on a connection of its own. The answer is one byte once
 // the board holds a snapshot at least as new as `not_before`, or as new as there will be by `deadline`.
-// Foreign to the gatherer: it takes neither a `not_before` later than now nor a `deadline` later than k_round.
+// Foreign to the gatherer: it takes neither a `not_before` later than now nor a `deadline` later than k_round, and
+// what is not an outage is a scrape.
 struct GatherRequest {
     std::int64_t not_before_ns;  // BootClock
     std::int64_t deadline_ns;    // BootClock
+    Occasion occasion = Occasion::scrape;
+    std::uint32_t reserved = 0;
 };
 
 inline constexpr std::chrono::nanoseconds k_round = std::chrono::seconds(5);  // a gathering takes no longer

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +14,9 @@
 #include "ceymail/util/clock.hpp"
 
 namespace ceymail::snapshot {
+
+// Why a round is asked for. In an outage of MariaDB those collectors that tell of it do not rest.
+enum class Occasion : std::uint32_t { scrape = 0, outage = 1 };
 
 // Owns the collectors and their threads, which start with the first round and sleep between rounds. Used by the
 // gatherer process and by --once. One thread at a time calls. May be made before fork(2), if used only after it.
@@ -40,7 +44,7 @@ public:
     [[nodiscard]] std::string gather(util::BootTime deadline);
 
     // The same in steps, for a loop that has other things to do. begin() ends a round that still runs.
-    void begin(util::BootTime deadline);
+    void begin(util::BootTime deadline, Occasion occasion = Occasion::scrape);
     // When the round is over if nobody answers any more: in the past once all have. Asked again when the bell rings.
     [[nodiscard]] util::BootTime over_at() const;
     void end();                               // whoever has not answered now is late
