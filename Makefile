@@ -63,7 +63,7 @@ test_libraries = -lboost_unit_test_framework $(shell $(PKG_CONFIG) --libs $(TEST
 # Every folder of src is a room of the library, but for those that hold a main().
 PROGRAM_ROOMS := responder token
 PROGRAMS := $(OUT)/ceymail-metrics $(OUT)/ceymail-token
-TEST_KINDS := unit component e2e
+TEST_KINDS := unit component e2e torture
 
 objects = $(patsubst %.cpp,$(OUT)/%.o,$(wildcard $(1)/*.cpp))
 ROOMS := $(filter-out $(PROGRAM_ROOMS),$(notdir $(patsubst %/,%,$(wildcard src/*/))))
@@ -142,7 +142,7 @@ DEPENDENCIES := $(addprefix dependencies-,build run check lint deb check-machine
 $(DEPENDENCIES): dependencies-%:
 	@deploy/dependencies/install $(call dependencies_of,$*)
 
-.PHONY: run check clean
+.PHONY: run check torture clean
 run: dependencies-run ## a miniature mail server with the responder in front; ONCE=1 prints one scrape and ends
 	@$(MAKE) --no-print-directory -j$$(nproc) programs >&2
 	@exec deploy/miniature/run $(OUT) $(BUILD)/run
@@ -150,6 +150,10 @@ run: dependencies-run ## a miniature mail server with the responder in front; ON
 check: dependencies-check ## builds, runs all tests, ends with `N passed, N failed`
 	@$(MAKE) --no-print-directory -j$$(nproc) programs tests
 	@tests/run $(OUT) $(TEST_KINDS)
+
+torture: dependencies-check ## proves the 15 guarantees; 10 minutes, best with nothing else to do
+	@$(MAKE) --no-print-directory -j$$(nproc) programs $(OUT)/tests-torture
+	@CEYMAIL_TORTURE=full TEST_ORDER=--random=0 tests/run $(OUT) torture
 
 .PHONY: lint format
 lint: dependencies-lint ## which room includes which, the layout of the code, the shell scripts

@@ -15,6 +15,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "ceymail/gate/rate_table.hpp"
+#include "support/admission_history.hpp"
 #include "support/forked_child.hpp"
 #include "support/shared_value.hpp"
 
@@ -24,49 +25,17 @@ using namespace ceymail;
 using namespace ceymail::gate;
 using namespace std::chrono_literals;
 using testing::ForkedChild;
+using testing::in_window_before;
+using testing::most_in_a_window;
 using testing::SharedValue;
-using Times = std::vector<std::int64_t>;
+using testing::Times;
 
 constexpr std::size_t k_processes = 4;
 
 AddressKey ipv4(std::uint64_t network) { return {network, AddressFamily::ipv4}; }
 AddressKey ipv6(std::uint64_t network) { return {network, AddressFamily::ipv6}; }
 
-// Times that any process may add to, in the order of the array only roughly; a death may leave a 0.
-class History {
-public:
-    void add(util::BootTime time) noexcept {
-        const auto index = m_size.fetch_add(1);
-        if (index < m_times.size()) m_times[index] = time.time_since_epoch().count();
-    }
-    [[nodiscard]] Times sorted() const {
-        Times times(m_times.begin(),
-                    m_times.begin() + static_cast<std::ptrdiff_t>(std::min(m_size.load(), m_times.size())));
-        std::erase(times, 0);
-        std::ranges::sort(times);
-        return times;
-    }
-
-private:
-    std::atomic<std::size_t> m_size;
-    std::array<std::atomic<std::int64_t>, 1U << 20> m_times;
-};
-
-// The most that any window, closed at its start and open at its end, holds.
-std::size_t most_in_a_window(const Times& times, std::chrono::nanoseconds window) {
-    std::size_t most = 0;
-    for (std::size_t first = 0, last = 0; last < times.size(); ++last) {
-        while (times[last] - times[first] >= window.count()) ++first;
-        most = std::max(most, last - first + 1);
-    }
-    return most;
-}
-
-// How many of `times` lie less than a window before `moment`, or at it.
-std::size_t in_window_before(const Times& times, std::int64_t moment, std::chrono::nanoseconds window) {
-    return static_cast<std::size_t>(std::ranges::upper_bound(times, moment) -
-                                    std::ranges::upper_bound(times, moment - window.count()));
-}
+using History = testing::AdmissionHistory<1U << 20>;
 
 struct Fixture {
     Fixture() {
