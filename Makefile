@@ -156,7 +156,7 @@ torture: dependencies-check ## proves the 15 guarantees; 10 minutes, best with n
 	@CEYMAIL_TORTURE=full TEST_ORDER=--random=0 tests/run $(OUT) torture
 
 .PHONY: lint format
-lint: dependencies-lint ## which room includes which, the layout of the code, the shell scripts
+lint: dependencies-lint ## which room includes which, the layout of the code, scripts, manual pages
 	@tests/lint
 
 format: dependencies-lint ## lays out the code

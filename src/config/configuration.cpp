@@ -198,6 +198,12 @@ util::Result<Configuration> load_configuration(const std::optional<std::filesyst
     return std::unexpected(std::move(text.error()));
 }
 
+std::vector<std::string_view> key_names() {
+    std::vector<std::string_view> names;
+    for (const Key& key : keys()) names.emplace_back(key.name);
+    return names;
+}
+
 std::string_view to_string(Plan plan) noexcept { return k_plans[static_cast<std::size_t>(plan)]; }
 
 }  // namespace ceymail::config

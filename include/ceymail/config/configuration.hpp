@@ -57,6 +57,8 @@ struct Configuration {
     ServiceManager service_manager = ServiceManager::automatic;
     std::string ai_filter_unit = "ceymail-ai-filter.service";
     std::string ai_filter_process = "ceymail-ai-filter";
+
+    friend bool operator==(const Configuration&, const Configuration&) = default;
 };
 
 inline constexpr const char* k_default_path = "/etc/ceymail-metrics/ceymail-metrics.conf";
@@ -67,6 +69,9 @@ inline constexpr const char* k_default_path = "/etc/ceymail-metrics/ceymail-metr
 
 // The file, or the defaults where `file` is not given and k_default_path does not exist.
 [[nodiscard]] util::Result<Configuration> load_configuration(const std::optional<std::filesystem::path>& file);
+
+// Every key that a file may hold.
+[[nodiscard]] std::vector<std::string_view> key_names();
 
 [[nodiscard]] std::string_view to_string(Plan plan) noexcept;
 
