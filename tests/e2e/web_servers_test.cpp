@@ -342,6 +342,27 @@ BOOST_AUTO_TEST_CASE(an_apache_that_keeps_the_token_to_itself_is_named_once_in_t
     BOOST_TEST(hints() <= 2, started.log());  // each of the two workers may say it
 }
 
+// The packaged configuration is not the web server's user's: he is told what he needs of his own.
+BOOST_AUTO_TEST_CASE(as_cgi_the_web_server_is_told_what_its_user_lacks) {
+    const auto as_cgi = [](const fs::path& configuration) {
+        return run({.arguments = {"setpriv", std::string("--reuid=") + k_web_user, std::string("--regid=") + k_web_user,
+                                  "--clear-groups", responder()},
+                    .environment = {"GATEWAY_INTERFACE=CGI/1.1", "CEYMAIL_METRICS_CONFIG=" + configuration.string()}});
+    };
+    const auto others = as_cgi(s_host->service_configuration("others"));
+    BOOST_TEST(others.output.empty(), others.output);
+    BOOST_TEST(others.status == 77);
+    BOOST_TEST(others.errors.find("as whom this runs") != std::string::npos, others.errors);
+
+    const auto configuration = s_host->web_configuration("missing");
+    fs::remove(s_host->runtime("missing"));
+    const auto missing = as_cgi(configuration);
+    BOOST_TEST(missing.status == 78);
+    BOOST_TEST(
+        missing.errors.find("install -d -o www-data " + s_host->runtime("missing").string()) != std::string::npos,
+        missing.errors);
+}
+
 // Whom a proxy may speak for, and that its files are taken at all.
 BOOST_AUTO_TEST_CASE(behind_a_named_proxy_its_client_is_limited_and_not_the_proxy) {
     const auto started = listening_on_unix_socket("proxied");
