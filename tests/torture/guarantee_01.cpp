@@ -2,7 +2,6 @@
 // Never more than 12 admitted per key in any window, whoever is killed, stopped or restarted, whatever the clock does.
 #include <numeric>
 
-#include "ceymail/gate/rate_table.hpp"
 #include "torture/guarantees.hpp"
 #include "torture/storm.hpp"
 
@@ -43,10 +42,10 @@ void never_more_than_twelve(Proof& proof) {
         admitted += key.admitted.size();
         most = std::max(most, most_in_a_window(key.admitted, k_storm_window));
     }
-    proof.hold(most <= gate::k_admissions, std::to_string(most) + " admissions in a window");
+    proof.hold(most <= k_promised, std::to_string(most) + " admissions in a window");
     proof.hold(report.foreign_times == 0,
                grouped(report.foreign_times) + " decisions by a clock that was set meanwhile");
-    proof.hold(admitted > 20 * gate::k_admissions, "only " + grouped(admitted) + " admissions: hardly a storm");
+    proof.hold(admitted > 20 * k_promised, "only " + grouped(admitted) + " admissions: hardly a storm");
     proof.hold(report.kills >= plan.kills && report.kills_of_holders >= plan.kills_of_holders,
                "only " + grouped(report.kills) + " kills, " + grouped(report.kills_of_holders) +
                    " of them with a lock: no time for more");

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Never fewer: whoever is refused as spent had 12 admissions in the window before.
-#include "ceymail/gate/rate_table.hpp"
 #include "torture/guarantees.hpp"
 #include "torture/storm.hpp"
 
@@ -19,7 +18,7 @@ std::size_t possible_before(const std::vector<Span>& spans, std::int64_t moment)
 std::size_t refused_too_early(const KeyHistory& key) {
     return static_cast<std::size_t>(std::ranges::count_if(key.refused, [&](std::int64_t moment) {
         const auto admitted = in_window_before(key.admitted, moment, k_storm_window);
-        return admitted < gate::k_admissions && admitted + possible_before(key.possible, moment) < gate::k_admissions;
+        return admitted < k_promised && admitted + possible_before(key.possible, moment) < k_promised;
     }));
 }
 

@@ -24,8 +24,11 @@ util::BootTime turned() noexcept { return hands; }
 class TableUnderFlood {
 public:
     explicit TableUnderFlood(Proof& proof) : m_proof(proof) {
-        hands = k_start;
         init_rate_locks(*m_storage);
+        hands = k_start - 30min;
+        proof.hold(asked(k_rare_scraper) == Admission::admitted, "an empty table refuses");
+        m_table.keep(k_rare_scraper);
+        hands = k_start;
         while (asked(k_spent) == Admission::admitted) ++m_spent_after;
         proof.hold(asked(k_scraper) == Admission::admitted, "an empty table refuses");
         m_table.keep(k_scraper);
@@ -43,7 +46,8 @@ public:
             if (i % every_six_seconds == 0)
                 m_proof.hold(asked(k_scraper) == Admission::admitted, "an authenticated address lost its place");
         }
-        hands = k_start + k_window;
+        m_proof.hold(asked(k_rare_scraper) == Admission::admitted, "a scraper of half an hour ago lost its place");
+        hands = k_start + k_window + 1s;
         m_proof.hold(asked(k_spent) == Admission::admitted, "a spent key stays refused beyond its window");
         m_proof.hold(m_full == m_storage->full_total, "refusals for want of a place are not counted");
         m_proof.hold(m_admitted + m_full == keys && m_full > 0, "a flood fills no table");
@@ -54,6 +58,8 @@ public:
 private:
     static constexpr AddressKey k_spent{.network = 0x0a000001, .family = AddressFamily::ipv4};
     static constexpr AddressKey k_scraper{.network = 0x0a000002, .family = AddressFamily::ipv4};
+
+    static constexpr AddressKey k_rare_scraper{.network = 0x0a000003, .family = AddressFamily::ipv4};
 
     Admission asked(const AddressKey& key) { return m_table.admit(key).admission; }
 

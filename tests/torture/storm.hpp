@@ -15,6 +15,9 @@ namespace ceymail::testing {
 inline constexpr std::chrono::milliseconds k_storm_window{20};
 inline constexpr std::size_t k_storm_keys = 3;
 
+// What is promised; not asked of the code that is to keep it.
+inline constexpr std::size_t k_promised = 12;
+
 struct StormPlan {
     std::size_t kills;
     std::size_t kills_of_holders;  // at least so many of the kills shall hit a process with a lock
