@@ -49,7 +49,7 @@ public:
         m_proof.hold(m_refused == 0, "the right token was refused " + grouped(m_refused) + " times");
         m_proof.hold(m_wrongly_served == 0, "a wrong token was served " + grouped(m_wrongly_served) + " times");
         m_proof.hold(m_other == 0, grouped(m_other) + " answers of another kind, such as " + std::to_string(m_example) +
-                                       "\n" + m_live.log());
+                                       " after " + std::to_string(m_example_took.load().count()) + " ms");
         m_proof.hold(m_stale > 0, "no scrape was served by the grace");
         m_proof.hold(m_live.workers() == m_workers, "a worker has died:\n" + m_live.log());
         m_proof.tell(m_served, "times 200 for the token");
@@ -73,8 +73,13 @@ private:
         } else if (reply.status == 401) {
             ++m_refused;
         } else if (reply.status != 503) {
-            ++m_other, m_example = reply.status;
+            note_other(reply);
         }
+    }
+    void note_other(const Reply& reply) {
+        ++m_other;
+        m_example = reply.status;
+        m_example_took = reply.took;
     }
     void judge_stranger(const Reply& reply) {
         if (reply.status == 401) {
@@ -84,7 +89,7 @@ private:
         } else if (reply.status == 200) {
             ++m_wrongly_served;
         } else {
-            ++m_other, m_example = reply.status;
+            note_other(reply);
         }
     }
 
@@ -95,6 +100,7 @@ private:
     std::atomic<std::size_t> m_served{0}, m_stale{0}, m_refused{0}, m_denied{0}, m_unknown{0}, m_wrongly_served{0},
         m_other{0};
     std::atomic<int> m_example{0};
+    std::atomic<std::chrono::milliseconds> m_example_took{};
     std::vector<std::jthread> m_clients;
 };
 
