@@ -25,6 +25,6 @@ private:
 
 inline constexpr std::string_view k_authorization_hint =
     "a request came without an Authorization header. If the scraper sends one, Apache keeps it to itself: set "
-    "CGIPassAuth On where Apache passes the endpoint on, as the files under apache/ do";
+    "CGIPassAuth On where Apache passes the endpoint on, see ceymail-metrics(8)";
 
 }  // namespace ceymail::endpoint
