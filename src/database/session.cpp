@@ -71,10 +71,15 @@ std::string where_is(const Address& address) {
     return address.host.empty() ? address.socket.string() : address.host + ":" + std::to_string(address.port);
 }
 
-Session::Session(std::string where) : m_where(std::move(where)) {
-    // Not left to mysql_init(), which does it without a lock.
+// Not left to mysql_init(), which does it without a lock.
+void prepare_client_library() {
     static const bool s_ready = mysql_server_init(0, nullptr, nullptr) == 0;
-    m_mysql = s_ready ? mysql_init(nullptr) : nullptr;
+    if (!s_ready) throw std::bad_alloc();
+}
+
+Session::Session(std::string where) : m_where(std::move(where)) {
+    prepare_client_library();
+    m_mysql = mysql_init(nullptr);
     if (m_mysql == nullptr) throw std::bad_alloc();
 }
 

@@ -21,6 +21,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "ceymail/database/connection.hpp"
 #include "ceymail/gate/segment.hpp"
 #include "ceymail/process/exit_code.hpp"
 #include "ceymail/process/gatherer_socket.hpp"
@@ -286,6 +287,7 @@ util::Result<Estate> prepare(const config::Configuration& configuration, util::F
         return std::unexpected(std::move(done.error()));
     forbid_dumps();
     ignore_broken_pipes();
+    database::prepare_client_library();
     auto gatherer_listener = make_gatherer_socket(configuration);
     if (!gatherer_listener) return std::unexpected(std::move(gatherer_listener.error()));
     auto segment = gate::Segment::attach(configuration.runtime_directory);

@@ -22,6 +22,12 @@ struct Address {
     std::filesystem::path option_file{};  // [client] group: password, ssl-*; empty: none
 };
 
+// Makes the client library ready, which takes longer than a gathering: OpenSSL reads its configuration and its
+// algorithms' names, and a port is looked up by nsswitch.conf's means, though we give our own. The first connection
+// does it otherwise. To be called before fork(2), so that the children share work and memory, and while there is one
+// thread. Throws std::bad_alloc where it cannot be made ready.
+void prepare_client_library();
+
 // Owns the session. One thread. Uses Connector/C's non-blocking calls, so that the deadline holds over all reads
 // of a call together, also against a server that drips. LOCAL INFILE is off, autocommit on, utf8mb4.
 // Errors: unavailable and timed_out: the server cannot be reached, or went away (the session is then closed, and
