@@ -127,6 +127,18 @@ $(OUT)/tests/%.o: tests/%.cpp
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(compile_flags) $(test_flags) -c -o $@ $<
 
+# What `make bench` measures with: one program a file, compiled as what it measures.
+BENCH_PROGRAMS := $(patsubst tests/bench/%.cpp,$(OUT)/bench/%,$(wildcard tests/bench/*.cpp))
+$(OUT)/tests/bench/%.o: tests/bench/%.cpp
+	$(say) CXX $<
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(compile_flags) -Itests -c -o $@ $<
+$(OUT)/bench/%: $(OUT)/tests/bench/%.o $(SUPPORT) $(LIBRARY)
+	$(say) LINK $@
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(link_flags) -o $@ $^ -lbenchmark $(link_libraries)
+.PRECIOUS: $(OUT)/tests/bench/%.o
+
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
 
 # --- what `make run` and `make check` stand on -------------------------------------------------------------------
@@ -134,10 +146,11 @@ $(OUT)/tests/%.o: tests/%.cpp
 dependencies_of = $(or $(dependencies_of_$1),$1)
 dependencies_of_run := build run
 dependencies_of_check := build run check
+dependencies_of_bench := build run bench
 dependencies_of_deb := build package
 dependencies_of_check-machine := build package machine
 
-DEPENDENCIES := $(addprefix dependencies-,build run check lint deb check-machine)
+DEPENDENCIES := $(addprefix dependencies-,build run check lint bench deb check-machine)
 .PHONY: $(DEPENDENCIES)
 $(DEPENDENCIES): dependencies-%:
 	@deploy/dependencies/install $(call dependencies_of,$*)
@@ -154,6 +167,18 @@ check: dependencies-check ## builds, runs all tests, ends with `N passed, N fail
 torture: dependencies-check ## proves the 15 guarantees; 10 minutes, best with nothing else to do
 	@$(MAKE) --no-print-directory -j$$(nproc) programs $(OUT)/tests-torture
 	@CEYMAIL_TORTURE=full TEST_ORDER=--random=0 tests/run $(OUT) torture
+
+# The picture in README.md is drawn from docs/growth.csv, which is the last bench.csv that was worth keeping.
+.PHONY: bench bench-programs bench-picture
+bench: dependencies-bench ## this and its peers side by side; 15 quiet minutes as root, QUICK=1 for a first look
+	@$(MAKE) --no-print-directory -j$$(nproc) programs bench-programs
+	@python3 tests/bench/run.py $(OUT) $(BUILD)
+
+bench-programs: $(BENCH_PROGRAMS)
+
+bench-picture: ## draws docs/growth.svg, anew from build/bench.csv where `make bench` left one
+	@[ ! -e $(BUILD)/bench.csv ] || cp $(BUILD)/bench.csv docs/growth.csv
+	@python3 tests/bench/picture.py docs/growth.csv docs/growth.svg
 
 .PHONY: lint format
 lint: dependencies-lint ## which room includes which, the layout of the code, scripts, manual pages

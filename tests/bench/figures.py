@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""What was measured: figures with their runs, medians, ratios and targets, as a table, JSON and CSV."""
+
+import csv
+import json
+import operator
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import time
+
+COMPARE = {"<=": operator.le, ">=": operator.ge}
+
+
+def shown(value, unit):
+    """A number as a person reads it."""
+    if unit == "s":
+        for factor, name in ((1, "s"), (1e3, "ms"), (1e6, "µs"), (1e9, "ns")):
+            if value * factor >= 1 or name == "ns":
+                return f"{value * factor:.3g} {name}" if value * factor < 1000 else f"{value * factor:.0f} {name}"
+    if unit == "B":
+        return f"{value / 1e6:.2f} MB"
+    if unit == "/s":
+        return f"{value:,.0f}/s"
+    return f"{value:.4g} {unit}".strip()
+
+
+class Figures:
+    """Collected by the measurements, in their order."""
+
+    def __init__(self, quick):
+        self.rows = []
+        self.points = []
+        self.machine = {"kernel": platform.release(), "cores": os.cpu_count(), "quick": quick,
+                        "processor": processor(), "began_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                        "load_before": os.getloadavg()[0], "commit": commit()}
+
+    def pair(self, name, peer, unit, runs, target=None):
+        """`runs`: (ours, the peer's) of runs one right after the other; the target is of the ratio's median."""
+        ratios = [ours / theirs for ours, theirs in runs]
+        self._add(name, unit, peer=peer, ours=statistics.median(run[0] for run in runs),
+                  theirs=statistics.median(run[1] for run in runs), ratio=statistics.median(ratios),
+                  lowest=min(ratios), highest=max(ratios), runs=runs, target=target)
+
+    def single(self, name, unit, values, target=None):
+        self._add(name, unit, ours=statistics.median(values), runs=values, target=target)
+
+    def point(self, curve, size, series, value):
+        """One point of a growth curve; seconds."""
+        self.points.append((curve, size, series, value))
+
+    def _add(self, name, unit, **row):
+        row = {"name": name, "unit": unit} | row
+        if row["target"]:
+            sign, limit = row["target"].split()
+            row["met"] = COMPARE[sign](row.get("ratio", row["ours"]), float(limit))
+        self.rows.append(row)
+        print(self.line(row), flush=True)
+
+    @staticmethod
+    def line(row):
+        cells = [row["name"], shown(row["ours"], row["unit"])]
+        if "peer" in row:
+            cells += [row["peer"], shown(row["theirs"], row["unit"]),
+                      f"{row['ratio']:.3g} ({row['lowest']:.3g}-{row['highest']:.3g})"]
+        else:
+            cells += ["", "", ""]
+        if row["target"]:
+            sign, limit = row["target"].split()
+            wanted = f"{sign} {limit}" if "peer" in row else f"{sign} {shown(float(limit), row['unit'])}"
+            cells.append(wanted + (", met" if row["met"] else ", MISSED"))
+        else:
+            cells.append("")
+        return "| " + " | ".join(cells) + " |"
+
+    def table(self):
+        head = "| what | this responder | peer | peer's | ratio (range) | target |\n|---|---|---|---|---|---|\n"
+        return head + "\n".join(map(self.line, self.rows)) + "\n"
+
+    def write(self, folder):
+        folder = pathlib.Path(folder)
+        self.machine["load_after"] = os.getloadavg()[0]
+        (folder / "bench.json").write_text(json.dumps({"machine": self.machine, "figures": self.rows}, indent=1) + "\n")
+        (folder / "bench.md").write_text(self.table())
+        with open(folder / "bench.csv", "w", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(("curve", "size", "series", "seconds"))
+            writer.writerows((curve, size, series, f"{value:.9f}") for curve, size, series, value in self.points)
+
+
+def processor():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def commit():
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    return done.stdout.strip()

@@ -1,0 +1,386 @@
+# SPDX-License-Identifier: MIT
+"""make bench: this responder and its peers side by side, in one run.
+
+usage: run.py PROGRAMS BUILD [MEASUREMENT...]     root, as Postfix needs it; QUICK=1 for a look in two minutes
+Writes BUILD/bench.json, BUILD/bench.csv and BUILD/bench.md. Exit code 1 where a target is missed.
+"""
+
+import http.client
+import itertools
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+import queue_folder
+from figures import Figures
+from stage import ADDRESSES, QUERY, Failed, Stage, free_port
+
+QUICK = bool(os.environ.get("QUICK"))
+PAIRS = 2 if QUICK else 7
+SECONDS = 1 if QUICK else 4  # of one run under load
+MINUTE = 5 if QUICK else 60
+MILLION = 20_000 if QUICK else 1_000_000
+SIZES = (0, 1_000, 10_000) if QUICK else (0, 1_000, 10_000, 100_000, 1_000_000)
+REAL_MESSAGES = 10_000 if QUICK else 100_000  # at most: showq opens every one
+MEASURED_QUEUE = 20_000
+MEASUREMENTS = []
+
+
+def measurement(function):
+    MEASUREMENTS.append(function)
+    return function
+
+
+def timed(work):
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def run_program(*command):
+    return timed(lambda: subprocess.run([str(word) for word in command], check=True, stdout=subprocess.DEVNULL))
+
+
+CLIENTS = itertools.cycle(range(2000))
+
+
+def scrape(port, path="/metrics", token=None):
+    """The seconds from the request to the last byte, on a connection that is there."""
+    client = next(CLIENTS)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.connect()
+    headers = {"X-Bench-Address": f"10.2.{client // 250}.{client % 250}"} | ({"Authorization": f"Bearer {token}"} if token else {})
+
+    def whole():
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != 200:
+            raise Failed(f"{path} on port {port} answers {answer.status}")
+
+    seconds = timed(whole)
+    connection.close()
+    return seconds
+
+
+def own_scrape(stage, name):
+    return scrape(stage.ports[name], "/api/stats/metrics", stage.token)
+
+
+def first_scrape(stage, name, **settings):
+    """Of a responder that is up and remembers nothing; it stays."""
+    if name in stage.processes:
+        stage.stop(name)
+    stage.start_responder(name, rate_window=1, **settings)
+    time.sleep(0.3)  # its processes come up
+    return own_scrape(stage, name)
+
+
+def processor_seconds(pids):
+    ticks = 0
+    for pid in pids:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def times_running(pids):
+    """How often a thread of them was put on a processor."""
+    switches = 0
+    for pid in pids:
+        for status in pathlib.Path(f"/proc/{pid}/task").glob("*/status"):
+            switches += sum(int(line.split()[1]) for line in status.read_text().splitlines() if "ctxt_switches" in line)
+    return switches
+
+
+def proportional_memory(pids):
+    kilobytes = 0
+    for pid in pids:
+        for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                kilobytes += int(line.split()[1])
+    return kilobytes * 1024
+
+
+# --- set the stage ---------------------------------------------------------------------------------------------------
+
+RESPONDERS = ("refusing", "serving", "cold", "steady")
+CONSTANTS = ("constant_429", "constant_401", "constant_200", "constant_query")
+
+
+def set_stage(stage):
+    stage.start_postfix()
+    stage.start_mariadb()
+    stage.sql("SET GLOBAL innodb_buffer_pool_size = 256 * 1024 * 1024")
+    stage.start_responder("refusing")
+    # 12 a second and not a minute, so that one machine can pass for enough clients; the work is the same.
+    stage.start_responder("serving", rate_window=1)
+    for name in RESPONDERS + CONSTANTS:
+        stage.port(name)
+    stage.start_nginx(RESPONDERS + CONSTANTS, b"x" * 3200)
+    served = stage.answer_of("serving", 200, token=stage.token)
+    for _ in range(12):
+        stage.ask("refusing", "10.0.0.1")  # the one that the load passes for
+    stage.start_constant("constant_429", stage.answer_of("refusing", 429, address="10.0.0.1"))
+    stage.start_constant("constant_401", stage.answer_of("serving", 401))
+    stage.start_constant("constant_200", served)
+    stage.start_constant("constant_query", served, stage.database, stage.folder / "database.cnf", QUERY)
+
+
+def start_exporters(stage):
+    stage.ports |= {"node": free_port(), "postfix": free_port()}
+    log = stage.folder / "mail.log"
+    log.touch()
+
+    def answers(name):
+        def ask():
+            try:
+                return scrape(stage.ports[name]) > 0
+            except (OSError, http.client.HTTPException):
+                return False
+        return ask
+
+    stage.start("node_exporter", "prometheus-node-exporter", f"--web.listen-address=127.0.0.1:{stage.ports['node']}",
+                ready=answers("node"))
+    stage.start("postfix_exporter", "prometheus-postfix-exporter",
+                f"--web.listen-address=127.0.0.1:{stage.ports['postfix']}", f"--postfix.logfile_path={log}",
+                f"--postfix.showq_path={stage.queue}/public/showq", ready=answers("postfix"))
+
+
+# --- measurements ----------------------------------------------------------------------------------------------------
+
+def compare_load(stage, figures, name, ours, peer, peer_name, status, target=None, **load):
+    """Pairs of runs; all answers of ours must be what they are to be, but for one in 500."""
+    runs = []
+    for pair in range(PAIRS):
+        before = stage.answers(ours)
+        order = (peer, ours) if pair % 2 else (ours, peer)
+        rates = {server: stage.load(server, SECONDS, **load)["per_second"] for server in order}
+        after = stage.answers(ours)
+        counts = {code: after[code] - before[code] for code in after}
+        if counts[status] < 0.998 * sum(counts.values()):
+            raise Failed(f"{name}: the answers were {counts}")
+        runs.append((rates[ours], rates[peer]))
+    figures.pair(name, peer_name, "/s", runs, target)
+
+
+@measurement
+def requests(stage, figures):
+    compare_load(stage, figures, "refusing (429)", "refusing", "constant_429", "constant libfcgi", "429", ">= 0.95")
+    compare_load(stage, figures, "no token (401)", "serving", "constant_401", "constant libfcgi", "401", ">= 0.95",
+                 addresses=ADDRESSES)
+    compare_load(stage, figures, "cached 200, token checked in MariaDB", "serving", "constant_query",
+                 "constant libfcgi with one prepared query", "200", ">= 0.9", addresses=ADDRESSES, token=stage.token)
+    compare_load(stage, figures, "cached 200, token checked in MariaDB", "serving", "constant_200",
+                 "constant libfcgi without any", "200", addresses=ADDRESSES, token=stage.token)
+    for name, what in (("static", "nginx alone: static file"), ("limit_req", "nginx alone: limit_req refusing")):
+        figures.single(what, "/s", [stage.load(name, SECONDS)["per_second"] for _ in range(PAIRS)])
+
+
+@measurement
+def memory(stage, figures):
+    def serve(wanted):
+        while sum(stage.answers("serving").values()) < wanted:
+            stage.load("serving", 2, addresses=ADDRESSES, token=stage.token)
+            stage.load("serving", 2, addresses=1)  # nearly all refused
+
+    stage.stop("refusing")  # a second one would share its pages with the one that is measured
+    stage.stop("serving")
+    stage.start_responder("serving", rate_window=1)
+    asked = sum(stage.answers("serving").values())
+    serve(asked + 10_000)
+    after_some = proportional_memory(stage.pids("serving"))
+    figures.single("memory (PSS) of all processes after 10,000 requests", "B", [after_some], "<= 8e6")
+    serve(asked + (100_000 if QUICK else 1_000_000))
+    after_many = proportional_memory(stage.pids("serving"))
+    figures.pair("memory after 1,000,000 requests", "after 10,000", "B", [(after_many, after_some)], "<= 1.05")
+    for _ in range(100):
+        scrape(stage.ports["node"])
+        scrape(stage.ports["postfix"])
+    exporters = sum(proportional_memory(stage.pids(name)) for name in ("node_exporter", "postfix_exporter"))
+    figures.pair("memory after 1,000,000 requests", "node_exporter and postfix_exporter", "B", [(after_many, exporters)])
+    stage.start_responder("refusing")
+
+
+@measurement
+def queue(stage, figures):
+    """Grows the private Postfix's queue, and looks at each size what a scrape costs."""
+    template = queue_folder.real_message(stage.queue)
+    filled = 0
+
+    def fill(size):
+        nonlocal filled
+        queue_folder.fill(stage.queue, filled, min(size, max(filled, REAL_MESSAGES)), template)
+        queue_folder.fill(stage.queue, max(filled, REAL_MESSAGES), size)
+        filled = max(filled, size)
+
+    def postqueue():
+        return run_program("postqueue", "-c", stage.folder / "postfix" / "etc", "-j")
+
+    def find():
+        return run_program("find", stage.queue, "-type", "f")
+
+    def look(size):
+        curve, pairs = "deferred messages", PAIRS if size < 100_000 else 3
+        cold = statistics.median(first_scrape(stage, "cold") for _ in range(pairs))
+        figures.point(curve, size, "first scrape ever", cold)
+        first_scrape(stage, "steady", cache_ttl=0)
+        figures.point(curve, size, "scrape", statistics.median(own_scrape(stage, "steady") for _ in range(11)))
+        figures.point(curve, size, "find", statistics.median(find() for _ in range(pairs)))
+        if size <= REAL_MESSAGES:
+            figures.point(curve, size, "postfix_exporter",
+                          statistics.median(scrape(stage.ports["postfix"]) for _ in range(pairs)))
+            figures.point(curve, size, "postqueue -j", statistics.median(postqueue() for _ in range(pairs)))
+
+    def compare(size):
+        figures.pair(f"first scrape ever, {size:,} deferred", "postfix_exporter", "s",
+                     [(first_scrape(stage, "cold"), scrape(stage.ports["postfix"])) for _ in range(PAIRS)], "<= 0.025")
+        figures.pair(f"first scrape ever, {size:,} deferred", "postqueue -j", "s",
+                     [(first_scrape(stage, "cold"), postqueue()) for _ in range(PAIRS)])
+        figures.pair(f"first scrape ever, {size:,} deferred", "find", "s",
+                     [(first_scrape(stage, "cold"), find()) for _ in range(PAIRS)])
+        figures.pair(f"first scrape ever, {size:,} deferred", "node_exporter", "s",
+                     [(first_scrape(stage, "cold"), scrape(stage.ports["node"])) for _ in range(PAIRS)])
+        figures.pair(f"next scrape, {size:,} deferred", "postfix_exporter", "s",
+                     [(own_scrape(stage, "cold"), scrape(stage.ports["postfix"])) for _ in range(PAIRS)])
+
+    for size in sorted(SIZES + (MEASURED_QUEUE,)):
+        fill(size)
+        (compare if size == MEASURED_QUEUE else look)(size)
+
+
+@measurement
+def million_files(stage, figures):
+    runs = json.loads(subprocess.run([stage.programs / "bench" / "queue_reader", million_queue(stage), str(PAIRS)],
+                                     check=True, capture_output=True).stdout)
+    files = f"{runs['files']:,} files"
+    cold = runs["cold"]
+    figures.pair(f"{files}, cold", "getdents on one thread", "s", list(zip(cold, runs["getdents_1"])), "<= 0.6")
+    figures.pair(f"{files}, cold", "getdents on two threads", "s", list(zip(cold, runs["getdents_2"])))
+    figures.single(f"{files}, unchanged", "s", runs["unchanged"], "<= 1e-3")
+    figures.pair(f"{files}, 100 moved in one folder of 16", "cold", "s", list(zip(runs["moved"], cold)), "<= 0.125")
+
+
+def million_queue(stage):
+    queue_directory = stage.folder / "million"
+    if not queue_directory.exists():
+        queue_folder.fill(queue_folder.make(queue_directory), 0, MILLION)
+    return queue_directory
+
+
+@measurement
+def accounts(stage, figures):
+    def fill(size):
+        there = int(stage.sql("SELECT COUNT(*) FROM ceymail.virtual_users"))
+        if size > there:
+            stage.sql("INSERT INTO ceymail.virtual_users (domain_id, email, password) SELECT 1, "
+                      f"CONCAT('user', seq, '@example.com'), '!' FROM ceymail.seq_{there + 1}_to_{size}")
+
+    def count():
+        return float(stage.sql("SET @begin = SYSDATE(6); SELECT COUNT(*) FROM ceymail.virtual_users; "
+                               "SELECT TIMESTAMPDIFF(MICROSECOND, @begin, SYSDATE(6));").split()[1]) / 1e6
+
+    for size in SIZES:
+        fill(size)
+        count()
+        cold = statistics.median(first_scrape(stage, "cold", queue_directory=empty_queue(stage)) for _ in range(3))
+        figures.point("mailboxes", size, "first scrape ever", cold)
+        first_scrape(stage, "steady", queue_directory=empty_queue(stage), cache_ttl=0)
+        figures.point("mailboxes", size, "scrape", statistics.median(own_scrape(stage, "steady") for _ in range(11)))
+        figures.point("mailboxes", size, "SELECT COUNT(*)", statistics.median(count() for _ in range(5)))
+
+
+def empty_queue(stage):
+    queue_directory = stage.folder / "empty"
+    return queue_directory if queue_directory.exists() else queue_folder.make(queue_directory)
+
+
+@measurement
+def a_minute(stage, figures):
+    """After `accounts`: as many mailboxes and messages as there are to be, and 100 messages moved each second."""
+    queue_directory = million_queue(stage)
+    first_scrape(stage, "steady", queue_directory=queue_directory)
+    own_scrape(stage, "steady")
+    over = threading.Event()
+
+    def change():
+        second = 0
+        while not over.wait(1):
+            queue_folder.move(queue_directory, queue_folder.DIGITS[second % 16], 100)
+            second += 1
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    pids, database = stage.pids("steady"), stage.pids("mariadb")
+    before, before_database = processor_seconds(pids), processor_seconds(database)
+    slowest = 0
+    for second in range(MINUTE):
+        begin = time.monotonic()
+        slowest = max(slowest, own_scrape(stage, "steady"))
+        time.sleep(max(0, 1 - (time.monotonic() - begin)))
+    used, used_database = processor_seconds(pids) - before, processor_seconds(database) - before_database
+    over.set()
+    changing.join()
+    figures.single(f"processor time in {MINUTE} s of a scrape a second, {MILLION:,} messages and mailboxes", "s",
+                   [used], f"<= {0.015 * MINUTE:g}")
+    figures.single("the same and MariaDB's", "s", [used + used_database])
+    figures.single("slowest scrape meanwhile", "s", [slowest])
+    time.sleep(1)
+    before = times_running(pids)
+    time.sleep(MINUTE)
+    figures.single(f"wake-ups in {MINUTE} s without a scrape", "", [times_running(pids) - before], "<= 0")
+
+
+@measurement
+def limiter(stage, figures):
+    file = stage.folder / "micro.json"
+    subprocess.run([stage.programs / "bench" / "micro", f"--benchmark_out={file}", "--benchmark_repetitions=" +
+                    ("1" if QUICK else "5"), f"--benchmark_min_time={0.02 if QUICK else 0.2}"],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    runs = {}
+    for run in json.loads(file.read_text())["benchmarks"]:
+        if run["run_type"] == "iteration":
+            runs.setdefault(run["run_name"], []).append(run["real_time"] / 1e9)
+    for name, values in runs.items():
+        if not name.startswith("limiter/"):
+            figures.single(f"micro: {name.replace('_', ' ')}", "s", values)
+            continue
+        addresses = int(name.split("/")[1])
+        figures.point("addresses in the limiter", addresses, "one decision", statistics.median(values))
+        if addresses in (1, 4096, 8192):
+            figures.single(f"one decision of the limiter, {addresses} addresses", "s", values,
+                           "<= 250e-9" if addresses == 1 else None)
+    rates = [json.loads(subprocess.run([stage.programs / "bench" / "limiter_processes", "0.3" if QUICK else "1"],
+                                       check=True, capture_output=True).stdout) for _ in range(PAIRS)]
+    for processes in rates[0]:
+        figures.single(f"decisions of the limiter, {processes} processes", "/s", [rate[processes] for rate in rates],
+                       ">= 4e6" if processes == "4" else None)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+def main(programs, build, *wanted):
+    figures = Figures(QUICK)
+    with Stage(programs, pathlib.Path(build) / "bench") as stage:
+        set_stage(stage)
+        start_exporters(stage)
+        for measure in MEASUREMENTS:
+            if not wanted or measure.__name__ in wanted:
+                print(f"--- {measure.__name__}", flush=True)
+                measure(stage, figures)
+    figures.write(build)
+    missed = [row["name"] for row in figures.rows if row.get("met") is False]
+    print(f"{len(figures.rows)} figures in {build}/bench.json" + "".join(f"\nmissed: {name}" for name in missed))
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except Failed as failure:
+        sys.exit(f"bench: {failure}")

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: MIT
+"""The stage of the bench: a private MariaDB, Postfix and nginx, the shipped responder and its peers, in one folder."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MINIATURE = ROOT / "deploy" / "miniature"
+QUERY = "SELECT id, token_sha256 FROM ceymail_dashboard.metrics_tokens WHERE active = 1"
+WORKERS = 2
+ADDRESSES = 4096  # clients that a load passes for; the limiter holds 8192
+
+
+class Failed(Exception):
+    """Something of the stage does not come up or does not answer as it must."""
+
+
+def wait_until(what, condition, patience=60):
+    deadline = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Failed(f"{what} is not so after {patience} s")
+        time.sleep(0.02)
+
+
+def listens(address):
+    """Whether somebody does, at a path or a (host, port)."""
+    with socket.socket(socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX) as probe:
+        return probe.connect_ex(address) == 0
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def descendants(pid):
+    """The pid and all below it."""
+    found = [pid]
+    for parent in found:
+        for children in pathlib.Path(f"/proc/{parent}/task").glob("*/children"):
+            try:
+                found += [int(child) for child in children.read_text().split()]
+            except OSError:
+                pass  # it ended meanwhile
+    return found
+
+
+class Stage:
+    """Owns the folder and the processes; `with` ends them."""
+
+    def __init__(self, programs, folder):
+        self.programs = pathlib.Path(programs).resolve()
+        self.folder = pathlib.Path(folder).resolve()
+        self.processes = {}
+        self.ports = {}
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for name in list(reversed(self.processes)):
+            self.stop(name)
+
+    # --- processes ---
+
+    def start(self, name, *command, ready=None):
+        log = open(self.folder / f"{name}.log", "ab")
+        process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                   start_new_session=True)
+        self.processes[name] = process
+
+        def come():
+            if process.poll() is not None:
+                raise Failed(f"{name} ended; see {log.name}")
+            return ready is None or ready()
+
+        wait_until(f"{name} is up", come)
+        return process
+
+    def stop(self, name):
+        process = self.processes.pop(name)
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def pids(self, name):
+        return descendants(self.processes[name].pid)
+
+    # --- servers ---
+
+    def start_mariadb(self):
+        folder = self.folder / "mariadb"
+        folder.mkdir()
+        self.database = folder / "mysqld.sock"
+
+        def answers():
+            return subprocess.run(["mariadb-admin", "--no-defaults", f"--socket={self.database}", "ping"],
+                                  capture_output=True).returncode == 0
+
+        self.start("mariadb", MINIATURE / "mariadb", folder, ready=answers)
+        self.sql((MINIATURE / "sample.sql").read_text())
+        self.write_configuration("schema")
+        self.token_tool("schema", "init")
+        token = self.folder / "token"
+        self.token_tool("schema", "generate", "--output", token)
+        self.token = token.read_text().strip()
+
+    def sql(self, text):
+        done = subprocess.run(["mariadb", "--no-defaults", "--batch", "--skip-column-names",
+                               f"--socket={self.database}"], input=text, text=True, capture_output=True)
+        if done.returncode:
+            raise Failed(f"MariaDB: {done.stderr}")
+        return done.stdout
+
+    def start_postfix(self):
+        self.queue = self.folder / "postfix" / "queue"
+        self.start("postfix", MINIATURE / "postfix", self.folder / "postfix",
+                   ready=lambda: (self.queue / "public" / "pickup").exists())
+        subprocess.run([MINIATURE / "messages", self.folder / "postfix", "1", "0"], check=True)
+
+    def write_configuration(self, name, **settings):
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        settings = {"listen": f"unix:{folder}/socket", "listen_group": "", "user": "root",
+                    "runtime_directory": folder, "workers": WORKERS, "database_socket": self.database,
+                    "database_option_file": self.folder / "database.cnf", "queue_directory": self.queue,
+                    "service_manager": "processes"} | settings
+        lines = "".join(f"{key} = {value}\n" for key, value in settings.items())
+        (folder / "ceymail-metrics.conf").write_text(lines)
+        return folder / "ceymail-metrics.conf"
+
+    def token_tool(self, name, *words):
+        subprocess.run([self.programs / "ceymail-token", "--config", self.folder / name / "ceymail-metrics.conf",
+                        *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def start_responder(self, name, **settings):
+        """The shipped binary; `settings` are lines of its configuration."""
+        configuration = self.write_configuration(name, **settings)
+        socket_path = str(self.folder / name / "socket")
+        self.start(name, self.programs / "ceymail-metrics", "--config", configuration,
+                   ready=lambda: listens(socket_path))
+
+    def start_constant(self, name, answer, *query):
+        (self.folder / name).mkdir(exist_ok=True)
+        file = self.folder / name / "answer"
+        file.write_bytes(answer)
+        socket_path = str(self.folder / name / "socket")
+        self.start(name, self.programs / "bench" / "constant_responder", f"unix:{socket_path}", WORKERS, file, *query,
+                   ready=lambda: listens(socket_path))
+
+    def start_nginx(self, responders, static_body):
+        """One server for each of `responders` with the shipped location, one with a file, one that only refuses."""
+        folder = self.folder / "nginx"
+        folder.mkdir()
+        (folder / "static").mkdir()
+        (folder / "static" / "metrics").write_bytes(static_body)
+        shipped = (ROOT / "nginx" / "ceymail-metrics.conf").read_text()
+        servers = ""
+        for name in responders:
+            location = folder / f"{name}.conf"
+            location.write_text(shipped.replace("fastcgi_pass ceymail_metrics;", f"fastcgi_pass {name};"))
+            servers += f"upstream {name} {{ server unix:{self.folder}/{name}/socket; }}\n"
+            servers += f"server {{ listen 127.0.0.1:{self.port(name)}; include {location}; }}\n"
+        servers += f"""
+        server {{
+            listen 127.0.0.1:{self.port("static")};
+            root {folder}/static; default_type text/plain; location = /api/stats/metrics {{ alias {folder}/static/metrics; }}
+        }}
+        limit_req_zone $binary_remote_addr zone=addresses:1m rate=12r/m;
+        server {{
+            listen 127.0.0.1:{self.port("limit_req")};
+            limit_req zone=addresses; limit_req_status 429; limit_req_log_level info;
+            location / {{ alias {folder}/static/metrics; }}
+        }}
+        """
+        (folder / "nginx.conf").write_text(f"""
+        daemon off; user root; pid {folder}/nginx.pid; error_log stderr error; worker_processes 2;
+        events {{ worker_connections 512; }}
+        http {{
+            access_log off; keepalive_requests 1000000000; open_file_cache max=16;
+            {"".join(f"{kind}_temp_path {folder}/{kind};" for kind in
+                     ("client_body", "fastcgi", "proxy", "scgi", "uwsgi"))}
+            # The load passes for many clients; this is how a web server behind another learns of them.
+            set_real_ip_from 127.0.0.1; real_ip_header X-Bench-Address;
+            {servers}
+        }}
+        """)
+
+        self.start("nginx", "nginx", "-e", "stderr", "-p", folder, "-c", folder / "nginx.conf",
+                   ready=lambda: listens(("127.0.0.1", self.ports["static"])))
+
+    def port(self, name):
+        return self.ports.setdefault(name, free_port())
+
+    # --- requests ---
+
+    def url(self, name):
+        return f"http://127.0.0.1:{self.ports[name]}/api/stats/metrics"
+
+    def ask(self, name, address="10.1.0.1", token=None):
+        """Status, headers, body."""
+        headers = {"X-Bench-Address": address} | ({"Authorization": f"Bearer {token}"} if token else {})
+        try:
+            with urllib.request.urlopen(urllib.request.Request(self.url(name), headers=headers), timeout=30) as got:
+                return got.status, got.headers, got.read()
+        except urllib.error.HTTPError as refusal:
+            return refusal.code, refusal.headers, refusal.read()
+
+    def answer_of(self, name, status, **how):
+        """What the responder answers, as a CGI response, for a peer to say the same."""
+        got, headers, body = self.ask(name, **how)
+        if got != status:
+            raise Failed(f"{name} answers {got}, not {status}: {body!r}")
+        kept = "".join(f"{key}: {value}\r\n" for key, value in headers.items()
+                       if key not in ("Server", "Date", "Connection", "Transfer-Encoding"))
+        return f"Status: {status}\r\n{kept}\r\n".encode() + body
+
+    def load(self, name, seconds, addresses=1, token=None, connections=8):
+        """wrk's figures of one run."""
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s",
+                   str(ROOT / "tests" / "bench" / "load.lua"), self.url(name), "--", str(addresses)]
+        done = subprocess.run(command + ([token] if token else []), check=True, capture_output=True, text=True)
+        figures = json.loads(done.stdout.strip().splitlines()[-1])
+        figures["per_second"] = figures["requests"] / figures["seconds"]
+        return figures
+
+    def answers(self, name):
+        """How often each status has been answered, by the responder's own count."""
+        address = f"10.9.{time.monotonic_ns() // 256 % 256}.{time.monotonic_ns() % 256}"
+        text = self.ask(name, address, self.token)[2].decode()
+        return {line.split('"')[1]: int(line.split()[-1]) for line in text.splitlines()
+                if line.startswith("ceymail_requests_total{")}
