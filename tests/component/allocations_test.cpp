@@ -23,7 +23,8 @@ std::atomic<int> allocations{0};
 void* allocate(std::size_t size, std::size_t alignment = alignof(std::max_align_t)) {
     ++allocations;
     const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
-    void* const memory = alignment <= alignof(std::max_align_t) ? std::malloc(size) : std::aligned_alloc(alignment, rounded);
+    void* const memory =
+        alignment <= alignof(std::max_align_t) ? std::malloc(size) : std::aligned_alloc(alignment, rounded);
     if (memory == nullptr) throw std::bad_alloc();
     return memory;
 }
@@ -78,7 +79,8 @@ Parameters from(const std::string& address, const std::string& authorization = {
     for (auto& [name, value] : parameters) {
         if (name == "REMOTE_ADDR") value = address;
     }
-    if (authorization.empty()) std::erase_if(parameters, [](const auto& one) { return one.first == "HTTP_AUTHORIZATION"; });
+    if (authorization.empty())
+        std::erase_if(parameters, [](const auto& one) { return one.first == "HTTP_AUTHORIZATION"; });
     return parameters;
 }
 
