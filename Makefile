@@ -65,13 +65,14 @@ test_libraries = -lboost_unit_test_framework $(shell $(PKG_CONFIG) --libs $(TEST
 PROGRAM_ROOMS := responder token
 PROGRAMS := $(OUT)/ceymail-metrics $(OUT)/ceymail-token
 TEST_KINDS := unit component e2e torture
+EXTRA_TEST_KINDS := console
 
 objects = $(patsubst %.cpp,$(OUT)/%.o,$(wildcard $(1)/*.cpp))
 ROOMS := $(filter-out $(PROGRAM_ROOMS),$(notdir $(patsubst %/,%,$(wildcard src/*/))))
 LIBRARY := $(OUT)/libceymail.a
 LIBRARY_OBJECTS := $(foreach room,$(ROOMS),$(call objects,src/$(room)))
 SUPPORT := $(OUT)/libsupport.a
-TESTS := $(foreach kind,$(TEST_KINDS),$(if $(wildcard tests/$(kind)/*.cpp),$(OUT)/tests-$(kind)))
+TESTS := $(foreach kind,$(TEST_KINDS) $(EXTRA_TEST_KINDS),$(if $(wildcard tests/$(kind)/*.cpp),$(OUT)/tests-$(kind)))
 
 .PHONY: all programs tests help
 .DEFAULT_GOAL := all
@@ -80,7 +81,7 @@ all: dependencies-build ## builds the programs (the default)
 	@$(MAKE) --no-print-directory programs
 
 programs: $(PROGRAMS)
-tests: $(TESTS)
+tests: $(foreach kind,$(TEST_KINDS),$(OUT)/tests-$(kind))
 
 $(OUT)/ceymail-metrics: $(call objects,src/responder) $(LIBRARY)
 $(OUT)/ceymail-token: $(call objects,src/token) $(LIBRARY)
@@ -88,7 +89,7 @@ $(PROGRAMS):
 	$(say) LINK $@
 	$(Q)$(CXX) $(link_flags) -o $@ $^ $(link_libraries)
 
-$(foreach kind,$(TEST_KINDS),$(eval $(OUT)/tests-$(kind): $(call objects,tests/$(kind)) $(SUPPORT) $(LIBRARY)))
+$(foreach kind,$(TEST_KINDS) $(EXTRA_TEST_KINDS),$(eval $(OUT)/tests-$(kind): $(call objects,tests/$(kind)) $(SUPPORT) $(LIBRARY)))
 $(TESTS):
 	$(say) LINK $@
 	$(Q)$(CXX) $(link_flags) -o $@ $^ $(test_libraries) $(link_libraries)
@@ -146,19 +147,25 @@ $(OUT)/bench/%: $(OUT)/tests/bench/%.o $(SUPPORT) $(LIBRARY)
 dependencies_of = $(or $(dependencies_of_$1),$1)
 dependencies_of_run := build run
 dependencies_of_check := build run check
+dependencies_of_demo := build run demo
+dependencies_of_console := build run check demo console
 dependencies_of_bench := build run bench
 dependencies_of_deb := build package
 dependencies_of_check-machine := build package machine
 
-DEPENDENCIES := $(addprefix dependencies-,build run check lint bench deb check-machine)
+DEPENDENCIES := $(addprefix dependencies-,build run demo check console lint bench deb check-machine)
 .PHONY: $(DEPENDENCIES)
 $(DEPENDENCIES): dependencies-%:
 	@deploy/dependencies/install $(call dependencies_of,$*)
 
-.PHONY: run check torture clean
+.PHONY: run demo check check-console pictures torture clean
 run: dependencies-run ## a miniature mail server with the responder in front; ONCE=1 prints one scrape and ends
 	@$(MAKE) --no-print-directory -j$$(nproc) programs >&2
 	@exec deploy/miniature/run $(OUT) $(BUILD)/run
+
+demo: dependencies-demo ## the same with a Prometheus, its console, and a mail load; prints where to look
+	@$(MAKE) --no-print-directory -j$$(nproc) programs >&2
+	@exec deploy/miniature/demo $(OUT) $(BUILD)/demo
 
 check: dependencies-check ## builds, runs all tests, ends with `N passed, N failed`
 	@$(MAKE) --no-print-directory -j$$(nproc) programs tests
@@ -179,6 +186,14 @@ bench-programs: $(BENCH_PROGRAMS)
 bench-picture: ## draws docs/growth.svg, anew from build/bench.csv where `make bench` left one
 	@[ ! -e $(BUILD)/bench.csv ] || cp $(BUILD)/bench.csv docs/growth.csv
 	@python3 tests/bench/picture.py docs/growth.csv docs/growth.svg
+
+check-console: dependencies-console ## opens the console in a headless Chromium and looks at what it draws
+	@$(MAKE) --no-print-directory -j$$(nproc) programs $(OUT)/tests-console
+	@tests/run $(OUT) console
+
+pictures: dependencies-console ## takes the README's pictures anew, from a demo; 4 minutes
+	@$(MAKE) --no-print-directory -j$$(nproc) programs >&2
+	@deploy/miniature/pictures $(OUT) $(BUILD)/demo docs/pictures
 
 .PHONY: lint format
 lint: dependencies-lint ## which room includes which, the layout of the code, scripts, manual pages
@@ -214,7 +229,10 @@ install: programs ## the programs and all that belongs to them, under DESTDIR an
 	$(call put,644,$(examplesdir)/systemd,deploy/systemd/tcp-mariadb.conf)
 	$(call put,644,$(sharedir)/sql,deploy/sql/*.sql)
 	$(call put,644,$(sharedir)/prometheus,deploy/prometheus/*.*)
-	$(call put,644,$(sharedir)/grafana,deploy/grafana/*.*)
+	$(call put,644,$(sharedir)/prometheus/consoles,deploy/prometheus/consoles/*.html)
+	$(call put,644,$(sharedir)/grafana/dashboards,deploy/grafana/dashboards/*.json)
+	$(call put,644,$(sharedir)/grafana/provisioning/dashboards,deploy/grafana/provisioning/dashboards/*.yaml)
+	$(call put,644,$(sharedir)/grafana/provisioning/datasources,deploy/grafana/provisioning/datasources/*.yaml)
 	$(call put,644,$(mandir)/man5,deploy/man/*.5)
 	$(call put,644,$(mandir)/man8,deploy/man/*.8)
 	$(call put,644,$(bashcompletiondir),deploy/completion/bash/ceymail-metrics)
@@ -231,4 +249,4 @@ clean: ## removes what was built
 	rm -rf $(BUILD)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))

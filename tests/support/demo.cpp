@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#include "support/demo.hpp"
+
+#include <fstream>
+#include <stdexcept>
+
+#include "support/mariadb_server.hpp"
+#include "support/miniature.hpp"
+
+namespace ceymail::testing {
+
+using namespace std::chrono_literals;
+
+Demo::Demo() {
+    const auto programs = std::filesystem::path(built_program("ceymail-metrics")).parent_path();
+    m_process.emplace(ChildOptions{
+        .arguments = {source("deploy/miniature/demo"), programs, folder()},
+        .environment = {"SCRAPE_SECONDS=1", "STEP_SECONDS=1", "ROUNDS=1", "ALERT_AFTER=1s"},
+        .output_file = m_parent / "printed",
+        .errors_file = m_parent / "words",
+    });
+    const auto is_over = [&] {
+        return !m_process->running() || words().find("demo: the load is over") != std::string::npos;
+    };
+    if (!eventually(is_over, 180s) || !m_process->running())
+        throw std::runtime_error("deploy/miniature/demo did not come up:\n" + words());
+}
+
+Demo& Demo::shared() {
+    static Demo demo;
+    return demo;
+}
+
+std::string Demo::prometheus() const {
+    auto url = slurp(folder() / "prometheus.url");
+    while (!url.empty() && url.back() == '\n') url.pop_back();
+    return url;
+}
+
+void Demo::control(const std::string& command) const { std::ofstream(folder() / "control") << command + "\n"; }
+
+}  // namespace ceymail::testing

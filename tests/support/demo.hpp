@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// Demo: what `make demo` starts, in a hurry: a miniature, a Prometheus that scrapes it each second and whose alerts
+// wait for a second only, and one round of the load.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "support/child_process.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace ceymail::testing {
+
+// Needs root, as Postfix does. The constructor returns when the load's round is over; std::runtime_error with the
+// script's own words where it does not come to that.
+class Demo {
+public:
+    Demo();
+
+    // The one that the tests of a program share; a test leaves it as it found it.
+    [[nodiscard]] static Demo& shared();
+
+    [[nodiscard]] std::filesystem::path folder() const { return m_parent / "demo"; }
+    [[nodiscard]] std::string printed() const { return slurp(m_parent / "printed"); }
+    [[nodiscard]] std::string words() const { return slurp(m_parent / "words"); }
+    [[nodiscard]] std::string prometheus() const;  // its URL, without a slash at the end
+
+    // "stop mariadb", "start nginx"; returns at once.
+    void control(const std::string& command) const;
+
+private:
+    TemporaryFolder m_parent;
+    std::optional<ChildProcess> m_process;
+};
+
+}  // namespace ceymail::testing
