@@ -17,7 +17,8 @@ namespace {
 
 util::Fd connect_to(const sockaddr& address, socklen_t size) {
     util::Fd socket(::socket(address.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (connect(socket.get(), &address, size) != 0) {
+    while (connect(socket.get(), &address, size) != 0) {
+        if (errno == EINTR) continue;
         throw std::system_error(errno, std::generic_category(), "connect");
     }
     return socket;
@@ -43,6 +44,7 @@ FastcgiClient::FastcgiClient(const std::string& address) : m_socket(connect_to(a
 bool FastcgiClient::send(std::string_view bytes) {
     while (!bytes.empty()) {
         const ssize_t sent = ::send(m_socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) continue;
         if (sent < 0) return false;
         bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
@@ -57,7 +59,9 @@ std::string FastcgiClient::receive(std::chrono::milliseconds timeout) {
     char buffer[16384];
     while (!m_closed) {
         pollfd readable{.fd = m_socket.get(), .events = POLLIN, .revents = 0};
-        if (poll(&readable, 1, util::remaining_ms(deadline)) <= 0) break;
+        const int ready = poll(&readable, 1, util::remaining_ms(deadline));
+        if (ready < 0 && errno == EINTR) continue;  // a child of the test's has died, say
+        if (ready <= 0) break;
         const ssize_t size = recv(m_socket.get(), buffer, sizeof buffer, 0);
         m_closed = size <= 0;
         if (size > 0) received.append(buffer, static_cast<std::size_t>(size));

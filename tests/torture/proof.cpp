@@ -17,7 +17,7 @@ void Proof::hold(bool condition, const std::string& otherwise) {
 void Proof::tell(std::size_t number, const std::string& of_what) { tell(grouped(number) + " " + of_what); }
 
 std::string Proof::verdict() const {
-    if (m_broken) return "BROKEN (" + *m_broken + ")";
+    if (m_broken) return "BROKEN (" + m_broken->substr(0, m_broken->find('\n')) + ")";
     std::string list;
     for (const auto& figure : m_figures) list += (list.empty() ? "" : ", ") + figure;
     return "held (" + list + ")";

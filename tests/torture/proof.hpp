@@ -34,7 +34,8 @@ public:
     void tell(const std::string& figure) { m_figures.push_back(figure); }
 
     [[nodiscard]] bool holds() const noexcept { return !m_broken; }
-    // "held (figures)" or "BROKEN (what)".
+    [[nodiscard]] std::string broken() const { return m_broken.value_or(""); }
+    // "held (figures)" or "BROKEN (what)", the first line of it.
     [[nodiscard]] std::string verdict() const;
 
 private:
