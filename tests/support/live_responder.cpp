@@ -33,10 +33,6 @@ void give_away(const std::filesystem::path& path) {
         throw std::system_error(errno, std::generic_category(), "cannot give " + path.string() + " to nobody");
 }
 
-int status_of(const std::string& text) {
-    return text.starts_with("Status: ") ? std::stoi(text.substr(sizeof "Status: " - 1)) : 0;
-}
-
 std::string line_of(const std::filesystem::path& file) {
     std::ifstream stream(file);
     std::string line;
@@ -52,34 +48,33 @@ std::size_t count_entries(const std::filesystem::path& folder) {
     return gone ? 0 : static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
 }
 
-std::string configuration(const TemporaryFolder& folder, const std::filesystem::path& database_socket) {
-    return "user = " + std::string(k_user) + "\nruntime_directory = " + (folder / "run").string() +
-           "\ndatabase_socket = " + database_socket.string() +
-           "\ndatabase_user = worker\ndatabase_option_file = " + (folder / "worker.cnf").string() +
-           "\nqueue_directory = " + (folder / "queue").string() + "\n";
+Settings leading_to(const std::filesystem::path& database, const TemporaryFolder& folder, Settings settings) {
+    settings.merge(Settings{{"listen", ""},  // the test's own
+                            {"user", k_user},
+                            {"cache_ttl", "5"},
+                            {"database_socket", database},
+                            {"database_user", "worker"},
+                            {"database_option_file", folder / "worker.cnf"}});
+    return settings;
 }
 
 }  // namespace
 
-LiveResponder::LiveResponder(LiveSettings settings)
-    : m_listener(fastcgi::make_listener(address(), "").value()), m_settings(std::move(settings)) {
-    const auto runtime = m_folder / "run";
-    std::filesystem::create_directory(runtime);
-    give_away(runtime);
-    for (const char* queue : {"active", "deferred", "bounce", "hold"})
-        std::filesystem::create_directories(m_folder / "queue" / queue);
-    const auto led_to = m_settings.database_socket.empty() ? m_database.socket() : m_settings.database_socket;
-    m_folder.write("live.conf", configuration(m_folder, led_to) + m_settings.configuration);
-    // The tool goes straight to the database, also where the responder is led another way.
-    m_folder.write("tool.conf", configuration(m_folder, m_database.socket()));
+LiveResponder::LiveResponder(const LiveSettings& settings)
+    : m_listener(fastcgi::make_listener(address(), "").value()), m_environment(settings.environment) {
+    if (settings.through_proxy) m_proxy.emplace(m_folder / "proxy", m_database.socket());
+    const auto database = settings.through_proxy ? m_folder / "proxy" : m_database.socket();
+    write_configuration(m_folder, leading_to(database, m_folder, settings.configuration));
+    std::filesystem::create_directory(m_folder / "run");
+    give_away(m_folder / "run");
     if (const auto done = token_tool({"init"}); done.status != 0) throw std::runtime_error("init: " + done.errors);
     start();
     await_children();
 }
 
 void LiveResponder::start(const std::string& program) {
-    m_process.emplace(ChildOptions{.arguments = {program, "--config", m_folder / "live.conf"},
-                                   .environment = m_settings.environment,
+    m_process.emplace(ChildOptions{.arguments = {program, "--config", m_folder / "ceymail-metrics.conf"},
+                                   .environment = m_environment,
                                    .directory = m_folder.path(),
                                    .input_fd = m_listener.get(),
                                    .errors_file = m_folder / "log"});
@@ -100,7 +95,7 @@ void LiveResponder::stop() {
 }
 
 Finished LiveResponder::token_tool(const std::vector<std::string>& arguments) const {
-    ChildOptions options{.arguments = {built_program("ceymail-token"), "--config", m_folder / "tool.conf"}};
+    ChildOptions options{.arguments = {built_program("ceymail-token"), "--config", m_folder / "ceymail-metrics.conf"}};
     options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
     return run(options);
 }
@@ -150,9 +145,9 @@ Reply LiveResponder::send(const std::string& bytes) const {
     FastcgiClient client(address());
     client.send(bytes);
     const auto answer = read_answer(client.receive(10s));
-    const auto body = answer.text.find("\r\n\r\n");
-    return {.status = answer.ended ? status_of(answer.text) : 0,
-            .body = body == answer.text.npos ? "" : answer.text.substr(body + 4),
+    auto read = answer.ended ? read_cgi(answer.text) : CgiAnswer();
+    return {.status = read.status,
+            .body = std::move(read.body),
             .took = std::chrono::duration_cast<std::chrono::milliseconds>(util::BootClock::now() - begin)};
 }
 

@@ -12,8 +12,10 @@
 
 #include "ceymail/util/fd.hpp"
 #include "support/child_process.hpp"
+#include "support/database_proxy.hpp"
 #include "support/fastcgi_records.hpp"
 #include "support/mariadb_server.hpp"
+#include "support/responder_process.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace ceymail::testing {
@@ -25,9 +27,9 @@ struct Reply {
 };
 
 struct LiveSettings {
-    std::string configuration{};              // lines of ceymail-metrics.conf
-    std::vector<std::string> environment{};   // as of ChildOptions
-    std::filesystem::path database_socket{};  // empty: the database's own
+    Settings configuration{};
+    std::vector<std::string> environment{};  // as of ChildOptions
+    bool through_proxy = false;              // to the database
 };
 
 // Needs root: the responder runs as `nobody`, as which it cannot do more than in a real installation. Started by the
@@ -35,9 +37,10 @@ struct LiveSettings {
 // it is stopped. ask() and its kin may be called by any thread; all else by one.
 class LiveResponder {
 public:
-    explicit LiveResponder(LiveSettings settings = {});
+    explicit LiveResponder(const LiveSettings& settings = {});
 
     [[nodiscard]] MariadbServer& database() noexcept { return m_database; }
+    [[nodiscard]] DatabaseProxy& proxy() { return m_proxy.value(); }
     [[nodiscard]] const TemporaryFolder& folder() const noexcept { return m_folder; }
     [[nodiscard]] std::string address() const { return "unix:" + (m_folder / "socket").string(); }
     [[nodiscard]] std::string log() const { return slurp(m_folder / "log"); }
@@ -68,8 +71,9 @@ private:
 
     TemporaryFolder m_folder;
     MariadbServer m_database;
+    std::optional<DatabaseProxy> m_proxy;
     util::Fd m_listener;
-    LiveSettings m_settings;
+    std::vector<std::string> m_environment;
     std::optional<ChildProcess> m_process;
     mutable std::atomic<unsigned> m_next_address{0};
 };

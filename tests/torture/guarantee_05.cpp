@@ -125,7 +125,7 @@ private:
     }
 
     Proof& m_proof;
-    LiveResponder m_live{{.configuration = "rate_window = 1\n"}};
+    LiveResponder m_live{{.configuration = {{"rate_window", "1"}}}};
     std::string m_token = m_live.generate();
     std::vector<pid_t> m_workers;
     State m_before;

@@ -109,7 +109,7 @@ private:
     }
 
     Proof& m_proof;
-    LiveResponder m_live{{.configuration = "rate_window = 1\nworkers = " + std::to_string(k_workers) + "\n"}};
+    LiveResponder m_live{{.configuration = {{"rate_window", "1"}, {"workers", std::to_string(k_workers)}}}};
     std::string m_token = m_live.generate();
     std::vector<pid_t> m_workers;
     std::chrono::milliseconds m_slowest{0};

@@ -105,7 +105,7 @@ void let_none_live(Proof& proof, const LiveResponder& live, milliseconds time) {
 }  // namespace
 
 void a_killed_worker_loses_one_request(Proof& proof) {
-    LiveResponder live({.configuration = "rate_window = 1\nworkers = 4\n"});
+    LiveResponder live({.configuration = {{"rate_window", "1"}, {"workers", "4"}}});
     const auto token = live.generate();
     proof.hold(live.ask(token).status == 200, "the responder does not answer");
     std::this_thread::sleep_for(1s);

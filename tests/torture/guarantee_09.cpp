@@ -6,7 +6,6 @@
 #include <optional>
 #include <thread>
 
-#include "support/database_proxy.hpp"
 #include "support/fake_systemd.hpp"
 #include "support/hung_mount.hpp"
 #include "support/live_responder.hpp"
@@ -31,22 +30,21 @@ struct Host {
     TemporaryFolder folder;
     FakeSystemd systemd{folder.path()};
     std::filesystem::path disk = folder / "disk";
-    std::optional<DatabaseProxy> proxy;
     std::optional<LiveResponder> live;
     std::string token;
 
     Host() {
         systemd.set("nginx.service", {});
         std::filesystem::create_directory(disk);
-        live.emplace(LiveSettings{.configuration = "rate_window = 1\ncache_ttl = 0\nwork_budget_percent = 0\n"
-                                                   "service_manager = systemd\ndisk = " +
-                                                   disk.string() + "\n",
+        live.emplace(LiveSettings{.configuration = {{"rate_window", "1"},
+                                                    {"cache_ttl", "0"},
+                                                    {"work_budget_percent", "0"},
+                                                    {"service_manager", "systemd"},
+                                                    {"disk", disk}},
                                   .environment = {"DBUS_SYSTEM_BUS_ADDRESS=" + systemd.address()},
-                                  .database_socket = folder / "proxy"});
-        proxy.emplace(folder / "proxy", live->database().socket());
+                                  .through_proxy = true});
         token = live->generate();
     }
-    ~Host() { live.reset(); }  // before what it is connected to
 };
 
 struct Hang {
@@ -150,10 +148,10 @@ void a_hanging_source_costs_itself_alone(Proof& proof) {
          [](Host& host) { host.systemd.bus().signal(SIGCONT); }},
         {"a mount whose server is dead", "disk", [&](Host& host) { mount.emplace(host.disk); },
          [&](Host&) { mount.reset(); }},
-        {"a MariaDB that drips", "accounts", [](Host& host) { host.proxy->inject(DatabaseFault::drip); },
-         [](Host& host) { host.proxy->inject(DatabaseFault::none); }},
-        {"a MariaDB that is silent", "accounts", [](Host& host) { host.proxy->inject(DatabaseFault::silence); },
-         [](Host& host) { host.proxy->inject(DatabaseFault::none); }},
+        {"a MariaDB that drips", "accounts", [](Host& host) { host.live->proxy().inject(DatabaseFault::drip); },
+         [](Host& host) { host.live->proxy().inject(DatabaseFault::none); }},
+        {"a MariaDB that is silent", "accounts", [](Host& host) { host.live->proxy().inject(DatabaseFault::silence); },
+         [](Host& host) { host.live->proxy().inject(DatabaseFault::none); }},
         {"a gatherer that is stopped", "", [](Host& host) { ::kill(host.live->gatherer(), SIGSTOP); },
          [](Host& host) { ::kill(host.live->gatherer(), SIGCONT); }},
         {"a gatherer that is stopped at a dead mount, then killed", "",

@@ -49,7 +49,8 @@ public:
         m_proof.hold(m_refused == 0, "the right token was refused " + grouped(m_refused) + " times");
         m_proof.hold(m_wrongly_served == 0, "a wrong token was served " + grouped(m_wrongly_served) + " times");
         m_proof.hold(m_other == 0, grouped(m_other) + " answers of another kind, such as " + std::to_string(m_example) +
-                                       " after " + std::to_string(m_example_took.load().count()) + " ms\n" + m_live.log());
+                                       " after " + std::to_string(m_example_took.load().count()) + " ms\n" +
+                                       m_live.log());
         m_proof.hold(m_stale > 0, "no scrape was served by the grace");
         m_proof.hold(m_live.workers() == m_workers, "a worker has died:\n" + m_live.log());
         m_proof.tell(m_served, "times 200 for the token");
@@ -94,7 +95,7 @@ private:
     }
 
     Proof& m_proof;
-    LiveResponder m_live{{.configuration = "rate_window = 1\nworkers = 3\n"}};
+    LiveResponder m_live{{.configuration = {{"rate_window", "1"}, {"workers", "3"}}}};
     std::string m_token = m_live.generate();
     std::vector<pid_t> m_workers;
     std::atomic<std::size_t> m_served{0}, m_stale{0}, m_refused{0}, m_denied{0}, m_unknown{0}, m_wrongly_served{0},

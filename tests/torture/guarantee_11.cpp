@@ -101,7 +101,7 @@ private:
     }
 
     Proof& m_proof;
-    LiveResponder m_live{{.configuration = "rate_window = 1\nworkers = 4\n"}};
+    LiveResponder m_live{{.configuration = {{"rate_window", "1"}, {"workers", "4"}}}};
     std::atomic<std::shared_ptr<Life>> m_life;
     std::atomic<std::size_t> m_served{0}, m_refused{0}, m_late{0};
     std::size_t m_outages = 0, m_revoked = 0;

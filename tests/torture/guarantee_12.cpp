@@ -4,7 +4,6 @@
 #include <random>
 #include <string>
 
-#include "support/database_proxy.hpp"
 #include "support/live_responder.hpp"
 #include "torture/guarantees.hpp"
 
@@ -76,8 +75,8 @@ private:
 // The database goes wrong behind each of the packets that one request costs, in each of the ways.
 class Injection {
 public:
-    Injection(Proof& proof, const LiveResponder& live, DatabaseProxy& proxy, std::string token)
-        : m_proof(proof), m_live(live), m_proxy(proxy), m_token(std::move(token)) {}
+    Injection(Proof& proof, LiveResponder& live, std::string token)
+        : m_proof(proof), m_live(live), m_proxy(live.proxy()), m_token(std::move(token)) {}
 
     void at_every_stage(std::size_t step) {
         for (const auto fault : {DatabaseFault::error, DatabaseFault::hang_up, DatabaseFault::garbage,
@@ -176,15 +175,12 @@ void damage_the_table(Proof& proof, LiveResponder& live, const std::string& toke
 }  // namespace
 
 void nothing_but_the_token_opens(Proof& proof) {
-    const TemporaryFolder folder;
     LiveResponder live(
-        {.configuration = "rate_window = 1\nauth_grace = 0\nworkers = 1\n", .database_socket = folder / "proxy"});
-    DatabaseProxy proxy(folder / "proxy", live.database().socket());
+        {.configuration = {{"rate_window", "1"}, {"auth_grace", "0"}, {"workers", "1"}}, .through_proxy = true});
     const auto token = live.generate();
     forge(proof, live, token, proof.rounds(10'000, 1000));
-    Injection(proof, live, proxy, token).at_every_stage(proof.rounds(1, 6));
+    Injection(proof, live, token).at_every_stage(proof.rounds(1, 6));
     damage_the_table(proof, live, token);
-    live.stop();  // before the proxy that it is connected to
 }
 
 }  // namespace ceymail::testing

@@ -154,7 +154,7 @@ private:
 
     Proof& m_proof;
     TemporaryFolder m_log_folder;
-    LiveResponder m_live{{.configuration = "rate_window = 1\n"}};
+    LiveResponder m_live{{.configuration = {{"rate_window", "1"}}}};
     std::string m_token;
 };
 
