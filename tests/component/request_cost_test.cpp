@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t k_requests = 20;
 
 struct Fixture {
-    LiveResponder responder{{.configuration = "workers = 1\ncache_ttl = 300\n"}};
+    LiveResponder responder{{.configuration = {{"workers", "1"}, {"cache_ttl", "300"}}}};
     std::string token = responder.generate();
 
     // Also so that last_used_at has been written for the next 5 s.
