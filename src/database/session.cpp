@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <new>
+#include <optional>
 
 #include <fcntl.h>
 #include <mariadb/errmsg.h>
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ceymail/database/close_once.hpp"
 #include "ceymail/database/server_error.hpp"
 #include "ceymail/util/fd.hpp"
 
@@ -119,6 +121,8 @@ util::Result<void> Session::connect(const Address& address, util::BootTime deadl
     constexpr std::string_view k_doing = "connecting";
     if (auto timely = in_time(k_doing, deadline); !timely) return timely;
     const bool local = address.host.empty();
+    std::optional<CloseOnce> close_once;
+    if (local) close_once.emplace();
     MYSQL* const connected = call(mysql_real_connect_start, mysql_real_connect_cont, deadline, m_mysql,
                                   local ? "localhost" : address.host.c_str(), address.user.c_str(),
                                   static_cast<const char*>(nullptr), static_cast<const char*>(nullptr),

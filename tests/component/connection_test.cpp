@@ -8,6 +8,7 @@
 #include <fstream>
 #include <thread>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "ceymail/database/statement.hpp"
 #include "ceymail/util/fd.hpp"
 #include "support/mariadb_server.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace ceymail;
 using namespace ceymail::testing;
@@ -98,6 +100,26 @@ BOOST_AUTO_TEST_CASE(names_the_socket_and_the_cause_where_there_is_no_server) {
     BOOST_TEST(result.error().message ==
                "cannot reach MariaDB at /no/such/mysqld.sock: No such file or directory; start it with: systemctl "
                "start mariadb");
+}
+
+// Connector/C closes the socket of a failed attempt twice; here other threads wait to be given its number.
+BOOST_AUTO_TEST_CASE(takes_no_descriptor_from_another_thread) {
+    const TemporaryFolder folder;
+    std::atomic<std::size_t> taken{0};
+    const auto open_and_look = [&](const std::stop_token& stop) {
+        while (!stop.stop_requested()) {
+            const util::Fd own(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+            for (int look = 0; look < 10; ++look) taken += ::fcntl(own.get(), F_GETFD) < 0 ? 1 : 0;
+        }
+    };
+    std::array<std::jthread, 3> others{std::jthread(open_and_look), std::jthread(open_and_look),
+                                       std::jthread(open_and_look)};
+    for (const auto end = in(600ms); util::BootClock::now() < end;) {
+        Connection connection({.socket = folder / "none", .host = {}, .port = 0, .user = "root", .option_file = {}});
+        BOOST_TEST_REQUIRE(!connection.ensure(in(1s)).has_value());
+    }
+    for (auto& other : others) other = {};
+    BOOST_TEST(taken == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(holds_the_deadline_against_servers_that_never_finish) {
