@@ -14,7 +14,7 @@ static_assert(k_digits.size() == k_base);
 constexpr char k_separator = k_digits.back();  // the one digit that the inode does without
 
 constexpr std::size_t k_least_seconds = 6;
-constexpr std::size_t k_most_seconds = 8;  // 52^8 s are 1.7 million years, and their microseconds fit an int64_t
+constexpr std::size_t k_most_seconds = 7;  // 52^7 s are 32,000 years; the microseconds of 52^8 overflow an int64_t
 constexpr std::size_t k_microseconds = 4;
 
 // A table, since a full queue has a million names.
