@@ -182,9 +182,13 @@ util::Result<Configuration> parse_configuration(const std::string& text, const s
     } catch (const po::multiple_occurrences& error) {
         return util::fail(ErrorKind::invalid, file_name + ": " + error.get_option_name() +
                                                   ": the key is given twice; keep one of the lines");
+    } catch (const po::invalid_config_file_syntax& error) {
+        // Not its what(), which never returns for a line that holds "%invalid_line%".
+        return util::fail(ErrorKind::invalid, file_name + ": " + error.tokens() +
+                                                  ": that is no setting; a line is `key = value`, and `#` begins a "
+                                                  "comment");
     } catch (const po::error& error) {
-        return util::fail(ErrorKind::invalid,
-                          file_name + ": " + error.what() + "; a line is `key = value`, and `#` begins a comment");
+        return util::fail(ErrorKind::invalid, file_name + ": " + error.what());
     }
     return configuration;
 }

@@ -96,6 +96,8 @@ BOOST_AUTO_TEST_CASE(every_mistake_is_named_with_its_remedy) {
 
 BOOST_AUTO_TEST_CASE(a_line_without_a_value_is_refused) {
     BOOST_TEST(refusal("workers\n").ends_with("; a line is `key = value`, and `#` begins a comment"));
+    // Words that Boost's own message would replace by the line, in which they stand, and so on for ever.
+    BOOST_TEST(refusal("x %invalid_line% %prefix% %option%\n").starts_with("x.conf: x %invalid_line% "));
 }
 
 BOOST_AUTO_TEST_CASE(a_named_file_must_be_there) {
