@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/util/secret.hpp"
 
+#include <new>
 #include <utility>
 
 #include <openssl/crypto.h>
@@ -37,8 +38,11 @@ void Secret::wipe() noexcept {
 }
 
 Digest sha256(std::string_view bytes) {
-    Digest digest;
-    SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+    Digest digest{};
+    // OpenSSL 3 allocates for this. Without the check what lay on the stack would be taken for the digest, and that
+    // may be another's.
+    if (SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data()) == nullptr)
+        throw std::bad_alloc();
     return digest;
 }
 

@@ -33,7 +33,7 @@ private:
     std::vector<char> m_characters;  // a vector: small strings inside std::string would survive a move
 };
 
-// SHA-256, FIPS 180-4.
+// SHA-256, FIPS 180-4. Throws std::bad_alloc.
 using Digest = std::array<std::uint8_t, 32>;
 
 [[nodiscard]] Digest sha256(std::string_view bytes);
