@@ -11,6 +11,7 @@
 #include <exception>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
@@ -147,6 +148,16 @@ private:
     BootTime m_due{};
 };
 
+// Words are all that the supervisor allocates once it runs; where there is no memory for them it goes on without.
+template <class Words>
+void say(LogLevel level, Words words) noexcept {
+    try {
+        util::log(level, words());
+    } catch (const std::exception&) {
+        util::log(LogLevel::error, "something happened that there is no memory to tell of");
+    }
+}
+
 class Supervisor {
 public:
     explicit Supervisor(Estate estate) : m_estate(std::move(estate)) {
@@ -184,10 +195,12 @@ private:
             return;
         }
         post.due = post.started + k_fork_again_after;
-        util::log(LogLevel::error, util::fail_errno(errno, std::string("cannot start a ") + name_of(post.role),
-                                                    "raise the limit of tasks or memory; trying again in 1 s")
-                                       .error()
-                                       .message);
+        say(LogLevel::error, [&post, error = errno] {
+            return util::fail_errno(error, std::string("cannot start a ") + name_of(post.role),
+                                    "raise the limit of tasks or memory; trying again in 1 s")
+                .error()
+                .message;
+        });
     }
 
     [[nodiscard]] BootTime next_due() const {
@@ -228,15 +241,17 @@ private:
 
     void lose(Post& post, int status) {
         const auto now = BootClock::now();
-        const auto who = std::string(name_of(post.role)) + " " + std::to_string(post.pid) + " ";
-        post.pid = 0;
+        const pid_t pid = std::exchange(post.pid, 0);
+        const auto who = [&] { return std::string(name_of(post.role)) + " " + std::to_string(pid) + " "; };
         if (m_stopping) {
-            if (status != 0) util::log(LogLevel::warning, who + reason_of(status) + " while stopping");
+            if (status != 0) say(LogLevel::warning, [&] { return who() + reason_of(status) + " while stopping"; });
             return;
         }
-        post.due = m_throttles[post.role].due(post.started, now);
-        util::log(LogLevel::error, who + reason_of(status) +
-                                       (post.due <= now ? "; replaced" : "; it died young, so the next one waits"));
+        post.due = m_throttles.at(post.role).due(post.started, now);
+        say(LogLevel::error, [&] {
+            return who() + reason_of(status) +
+                   (post.due <= now ? "; replaced" : "; it died young, so the next one waits");
+        });
     }
 
     int stop() {
@@ -277,7 +292,7 @@ private:
 
     Estate m_estate;
     std::vector<Post> m_posts;
-    std::map<Role, RespawnThrottle> m_throttles;
+    std::map<Role, RespawnThrottle> m_throttles{{Role::gatherer, {}}, {Role::worker, {}}};
     Watchdog m_watchdog;
     bool m_stopping = false;
 };
