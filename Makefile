@@ -94,6 +94,14 @@ $(TESTS):
 	$(say) LINK $@
 	$(Q)$(CXX) $(link_flags) -o $@ $^ $(test_libraries) $(link_libraries)
 
+# Preloaded by tests into the programs; not part of a test program, since it stands in for malloc.
+FAILING_CALLS := $(OUT)/failing-calls.so
+tests: $(FAILING_CALLS)
+$(FAILING_CALLS): tests/interpose/failing_calls.cpp
+	$(say) LINK $@
+	@mkdir -p $(@D)
+	$(Q)$(CXX) -std=c++23 -O2 -g $(WARNINGS) -Iinclude -Itests -fPIC -shared -MMD -MP -o $@ $<
+
 $(LIBRARY): $(LIBRARY_OBJECTS)
 $(SUPPORT): $(call objects,tests/support)
 $(LIBRARY) $(SUPPORT):
