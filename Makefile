@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # ceymail-metrics. `make help` lists what there is.
 #
-#   VARIANT=release|debug|sanitize|tsan   how it is compiled, each under $(BUILD)/VARIANT
-#   DESTDIR, prefix, sysconfdir, ...      where `make install` puts things
-#   V=1                                   shows the commands
+#   VARIANT=release|debug|sanitize|tsan|fuzz   how it is compiled, each under $(BUILD)/VARIANT
+#   DESTDIR, prefix, sysconfdir, ...           where `make install` puts things
+#   V=1                                        shows the commands
 
 VERSION := 0.1.0
 VARIANT ?= release
@@ -40,8 +40,15 @@ else ifeq ($(VARIANT),sanitize)
   CXXFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 else ifeq ($(VARIANT),tsan)
   CXXFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+else ifeq ($(VARIANT),fuzz)
+  # libFuzzer is clang's. The standard library stays g++ 12's, of which clang 19 is the first to see std::expected:
+  # older ones do not claim the __cpp_concepts that it asks for.
+  CXX := clang++-19
+  WARNINGS += -Wno-deprecated-declarations  # in the std::stable_partition of g++ 12, whose headers excuse only g++
+  CXXFLAGS := -O2 -gline-tables-only -fno-omit-frame-pointer -fno-sanitize-recover=all \
+    -fsanitize=fuzzer-no-link,address,undefined
 else
-  $(error VARIANT=$(VARIANT) is none of release, debug, sanitize, tsan)
+  $(error VARIANT=$(VARIANT) is none of release, debug, sanitize, tsan, fuzz)
 endif
 
 ifeq ($(V),1)
@@ -148,6 +155,20 @@ $(OUT)/bench/%: $(OUT)/tests/bench/%.o $(SUPPORT) $(LIBRARY)
 	$(Q)$(CXX) $(link_flags) -o $@ $^ -lbenchmark $(link_libraries)
 .PRECIOUS: $(OUT)/tests/bench/%.o
 
+# Each tests/fuzz/NAME_fuzz.cpp is a program of libFuzzer's; built with VARIANT=fuzz.
+FUZZ_TARGETS := $(patsubst tests/fuzz/%_fuzz.cpp,$(OUT)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.cpp))
+FUZZ_SUPPORT := $(patsubst %,$(OUT)/tests/support/%.o,fastcgi_records malformed_requests vetting_reference)
+
+.PHONY: fuzzers
+fuzzers: $(FUZZ_TARGETS) $(OUT)/fuzz/write-seeds
+$(FUZZ_TARGETS): link_flags += -fsanitize=fuzzer
+$(FUZZ_TARGETS): $(OUT)/fuzz/%: $(OUT)/tests/fuzz/%_fuzz.o $(FUZZ_SUPPORT) $(LIBRARY)
+$(OUT)/fuzz/write-seeds: $(OUT)/tests/fuzz/write_seeds.o $(FUZZ_SUPPORT) $(LIBRARY)
+$(FUZZ_TARGETS) $(OUT)/fuzz/write-seeds:
+	$(say) LINK $@
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(link_flags) -o $@ $^ $(link_libraries)
+
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
 
 # --- what `make run` and `make check` stand on -------------------------------------------------------------------
@@ -158,10 +179,11 @@ dependencies_of_check := build run check
 dependencies_of_demo := build run demo
 dependencies_of_console := build run check demo console
 dependencies_of_bench := build run bench
+dependencies_of_fuzz := build fuzz
 dependencies_of_deb := build package
 dependencies_of_check-machine := build package machine
 
-DEPENDENCIES := $(addprefix dependencies-,build run demo check console lint bench deb check-machine)
+DEPENDENCIES := $(addprefix dependencies-,build run demo check console lint bench fuzz deb check-machine)
 .PHONY: $(DEPENDENCIES)
 $(DEPENDENCIES): dependencies-%:
 	@deploy/dependencies/install $(call dependencies_of,$*)
@@ -202,6 +224,11 @@ check-console: dependencies-console ## opens the console in a headless Chromium 
 pictures: dependencies-console ## takes the README's pictures anew, from a demo; 4 minutes
 	@$(MAKE) --no-print-directory -j$$(nproc) programs >&2
 	@deploy/miniature/pictures $(OUT) $(BUILD)/demo docs/pictures
+
+.PHONY: fuzz
+fuzz: dependencies-fuzz ## hands the parsers whatever libFuzzer thinks of; SECONDS_EACH=30, EXECUTIONS=0 for each
+	@$(MAKE) --no-print-directory -j$$(nproc) VARIANT=fuzz fuzzers
+	@tests/fuzz/run $(BUILD)/fuzz $(FUZZ)
 
 .PHONY: lint format
 lint: dependencies-lint ## which room includes which, the layout of the code, scripts, manual pages

@@ -121,8 +121,8 @@ struct Shaken {
     Responder responder{database, calls};
 };
 
-// The first, second, third, fifth, ...; in a storm every one.
-std::int64_t next_call(std::int64_t n) { return storm_requests() > 0 ? n + 1 : n + n / 2 + n % 2; }
+// The first, second, fourth, eighth, ...; in a storm every one.
+std::int64_t next_call(std::int64_t n) { return storm_requests() > 0 ? n + 1 : 2 * n; }
 
 void fail_each_in_turn(Shaken& shaken, Call call) {
     std::uint64_t failed = 0;

@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: MIT
-// vet() against its slow reference, on whatever libFuzzer thinks of.
+// vet() against its slow reference; and what it calls whole is malformed or incomplete when it is cut or longer.
+// fuzz: -max_len=4096
 #include "ceymail/fastcgi/vetting.hpp"
 
-#include <cstdint>
-#include <cstdlib>
-
+#include "fuzz/fuzz.hpp"
 #include "support/vetting_reference.hpp"
 
+using ceymail::fastcgi::Verdict;
+using ceymail::fastcgi::vet;
+using ceymail::fuzz::require;
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    const std::string_view text(reinterpret_cast<const char*>(data), size);
-    const auto got = ceymail::fastcgi::vet(std::as_bytes(std::span(data, size)));
-    const auto want = ceymail::testing::vet_slowly(text);
-    if (got.verdict != want.verdict || got.request_id != want.request_id) std::abort();
+    const auto bytes = std::as_bytes(std::span(data, size));
+    const auto got = vet(bytes);
+    const auto want = ceymail::testing::vet_slowly(ceymail::fuzz::text_of(data, size));
+    require(got.verdict == want.verdict, "the verdict is that of the slow reading");
+    require(got.request_id == want.request_id, "the request id is that of the slow reading");
+    if (got.verdict == Verdict::whole)
+        require(vet(bytes.first(size - 1)).verdict == Verdict::incomplete, "a whole request less a byte is incomplete");
     return 0;
 }

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// parse_bearer() against a second reading of RFC 6750, letter by letter.
+// fuzz: -max_len=600
+#include "ceymail/gate/bearer.hpp"
+
+#include <string>
+#include <string_view>
+
+#include "fuzz/fuzz.hpp"
+
+using ceymail::fuzz::require;
+using ceymail::gate::BearerForm;
+
+namespace {
+
+// The token of a right header; nothing for a wrong one, since no token is empty.
+std::string token_slowly(std::string_view header) {
+    for (const std::string_view both : {"bB", "eE", "aA", "rR", "eE", "rR"}) {
+        if (header.empty() || !both.contains(header[0])) return {};
+        header.remove_prefix(1);
+    }
+    std::size_t blanks = 0;
+    for (; !header.empty() && header[0] == ' '; header.remove_prefix(1)) ++blanks;
+    const std::string token(header);
+    const auto letters =
+        token.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/");
+    const bool padded = letters == token.npos || token.find_first_not_of('=', letters) == token.npos;
+    return blanks > 0 && letters > 0 && padded && token.size() >= 16 && token.size() <= 256 ? token : std::string();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const auto header = ceymail::fuzz::text_of(data, size);
+    const auto got = ceymail::gate::parse_bearer(header);
+    require((got.form == BearerForm::absent) == header.empty(), "absent is what is empty");
+    require(got.token == token_slowly(header), "the token is that of the slow reading");
+    require((got.form == BearerForm::token) == !got.token.empty(), "there is a token where it says so");
+    return 0;
+}

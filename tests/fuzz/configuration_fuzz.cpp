@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// parse_configuration() on any file; what is taken is within its bounds, what is refused is told with the file's name.
+#include "ceymail/config/configuration.hpp"
+
+#include "fuzz/fuzz.hpp"
+
+using namespace std::chrono_literals;
+using ceymail::config::Configuration;
+using ceymail::fuzz::require;
+
+namespace {
+
+void check_bounds(const Configuration& got) {
+    require(got.path.starts_with('/') && got.path.find_first_of("?# \t") == got.path.npos, "path");
+    require(got.workers >= 1 && got.workers <= 64, "workers");
+    require(got.cache_ttl >= 0s && got.cache_ttl <= 300s, "cache_ttl");
+    require(got.auth_grace >= 0s && got.auth_grace <= 86400s, "auth_grace");
+    require(got.rate_window >= 1s && got.rate_window <= 60s, "rate_window");
+    require(got.work_budget_percent <= 100, "work_budget_percent");
+    require(got.maximum_age >= 1s && got.maximum_age <= 3600s, "maximum_age");
+    require(got.database_port >= 1, "database_port");
+    for (const auto& name : {got.database_mail, got.database_dashboard})
+        require(!name.empty() && name.size() <= 64 && name.find('`') == name.npos, "names that go into SQL");
+    for (const auto& path : {got.runtime_directory, got.proc, got.disk, got.queue_directory, got.database_socket})
+        require(path.is_absolute(), "paths");
+    require(!ceymail::config::to_string(got.plan).empty(), "plan");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const auto got = ceymail::config::parse_configuration(std::string(ceymail::fuzz::text_of(data, size)), "x.conf");
+    if (got) {
+        check_bounds(*got);
+    } else {
+        require(got.error().kind == ceymail::util::ErrorKind::invalid, "what is wrong is invalid");
+        require(got.error().message.starts_with("x.conf: "), "the file is named");
+    }
+    return 0;
+}
