@@ -69,8 +69,8 @@ test_flags = -O0 -U_FORTIFY_SOURCE -Itests -DBOOST_TEST_DYN_LINK $(shell $(PKG_C
 test_libraries = -lboost_unit_test_framework $(shell $(PKG_CONFIG) --libs $(TEST_LIBRARIES))
 
 # Every folder of src is a room of the library, but for those that hold a main().
-PROGRAM_ROOMS := responder token
-PROGRAMS := $(OUT)/ceymail-metrics $(OUT)/ceymail-token
+PROGRAM_ROOMS := responder token settings
+PROGRAMS := $(OUT)/ceymail-metrics $(OUT)/ceymail-token $(OUT)/ceymail-settings
 TEST_KINDS := unit component e2e torture
 EXTRA_TEST_KINDS := console
 
@@ -92,6 +92,7 @@ tests: $(foreach kind,$(TEST_KINDS),$(OUT)/tests-$(kind))
 
 $(OUT)/ceymail-metrics: $(call objects,src/responder) $(LIBRARY)
 $(OUT)/ceymail-token: $(call objects,src/token) $(LIBRARY)
+$(OUT)/ceymail-settings: $(call objects,src/settings) $(LIBRARY)
 $(PROGRAMS):
 	$(say) LINK $@
 	$(Q)$(CXX) $(link_flags) -o $@ $^ $(link_libraries)
@@ -132,6 +133,14 @@ $(OUT)/version: FORCE
 	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
 .PHONY: FORCE
 FORCE:
+
+# So are the style sheet and the script of the settings page.
+PAGE_FILES := $(patsubst src/%,$(OUT)/src/%.inc,$(wildcard src/page/*.css src/page/*.js))
+$(PAGE_FILES): $(OUT)/src/%.inc: src/%
+	@mkdir -p $(@D)
+	$(Q){ printf 'R"file('; cat $<; printf ')file"\n'; } >$@
+$(OUT)/src/page/files.o: $(PAGE_FILES)
+$(OUT)/src/page/files.o: CPPFLAGS += -I$(OUT)/src/page
 
 $(OUT)/src/%.o: src/%.cpp
 	$(say) CXX $<

@@ -96,18 +96,34 @@ Key identifier(const char* name, std::string Configuration::* field) {
             }};
 }
 
-Key url_path() {
-    return {"path", "a path that begins with '/' and holds no '?', '#' or blank",
-            [](Configuration& to, const std::string& value) {
-                to.path = value;
+Key url_path(const char* name, std::string Configuration::* field) {
+    return {name, "a path that begins with '/' and holds no '?', '#' or blank",
+            [field](Configuration& to, const std::string& value) {
+                to.*field = value;
                 return value.starts_with('/') && value.find_first_of("?# \t") == std::string::npos;
             }};
 }
 
-Key listen() {
-    return {"listen", "unix:/path, tcp:127.0.0.1:PORT or tcp:[::1]:PORT, or nothing",
-            [](Configuration& to, const std::string& value) {
-                to.listen = value;
+// It becomes a link, so that no other scheme may stand there.
+Key web_address(const char* name, std::string Configuration::* field) {
+    return {name, "an address that begins with https:// or http://, or nothing",
+            [field](Configuration& to, const std::string& value) {
+                to.*field = value;
+                return value.empty() || value.starts_with("https://") || value.starts_with("http://");
+            }};
+}
+
+Key yes_or_no(const char* name, bool Configuration::* field) {
+    return {name, "yes or no", [field](Configuration& to, const std::string& value) {
+                to.*field = value == "yes";
+                return value == "yes" || value == "no";
+            }};
+}
+
+Key listen(const char* name, std::string Configuration::* field) {
+    return {name, "unix:/path, tcp:127.0.0.1:PORT or tcp:[::1]:PORT, or nothing",
+            [field](Configuration& to, const std::string& value) {
+                to.*field = value;
                 return value.empty() || value.starts_with("unix:/") || value.starts_with("tcp:");
             }};
 }
@@ -115,10 +131,10 @@ Key listen() {
 const std::vector<Key>& keys() {
     using C = Configuration;
     static const std::vector<Key> all{
-        url_path(),
+        url_path("path", &C::path),
         choice("plan", &C::plan, k_plans),
         number("workers", &C::workers, 1U, 64U),
-        listen(),
+        listen("listen", &C::listen),
         text("listen_group", &C::listen_group),
         text("user", &C::user),
         path("runtime_directory", &C::runtime_directory),
@@ -134,6 +150,14 @@ const std::vector<Key>& keys() {
         path("database_option_file", &C::database_option_file, Empty::allowed),
         identifier("database_mail", &C::database_mail),
         identifier("database_dashboard", &C::database_dashboard),
+        url_path("settings_path", &C::settings_path),
+        listen("settings_listen", &C::settings_listen),
+        text("settings_user", &C::settings_user),
+        path("settings_runtime_directory", &C::settings_runtime_directory),
+        text("settings_database_user", &C::settings_database_user),
+        path("settings_database_option_file", &C::settings_database_option_file, Empty::allowed),
+        yes_or_no("settings_plain_http", &C::settings_plain_http),
+        web_address("settings_dashboards", &C::settings_dashboards),
         path("proc", &C::proc),
         path("disk", &C::disk),
         path("queue_directory", &C::queue_directory),

@@ -42,6 +42,17 @@ struct ColumnGrant {
 
 constexpr std::array k_token_grants{ColumnGrant{"SELECT", "id"}, ColumnGrant{"SELECT", "token_sha256"},
                                     ColumnGrant{"SELECT", "active"}, ColumnGrant{"UPDATE", "last_used_at"}};
+// Of the digests it may only make new ones. SELECT ... FOR UPDATE is covered by the right to update.
+constexpr std::array k_settings_token_grants{
+    ColumnGrant{"SELECT", "id"},           ColumnGrant{"SELECT", "created_at"},   ColumnGrant{"SELECT", "created_by"},
+    ColumnGrant{"SELECT", "revoked_at"},   ColumnGrant{"SELECT", "last_used_at"}, ColumnGrant{"SELECT", "active"},
+    ColumnGrant{"INSERT", "token_sha256"}, ColumnGrant{"INSERT", "created_at"},   ColumnGrant{"INSERT", "created_by"},
+    ColumnGrant{"UPDATE", "revoked_at"}};
+constexpr std::array k_audit_grants{
+    ColumnGrant{"INSERT", "user_id"}, ColumnGrant{"INSERT", "action"},     ColumnGrant{"INSERT", "target"},
+    ColumnGrant{"INSERT", "detail"},  ColumnGrant{"INSERT", "ip_address"}, ColumnGrant{"INSERT", "created_at"},
+    ColumnGrant{"SELECT", "id"},      ColumnGrant{"SELECT", "action"},     ColumnGrant{"SELECT", "target"},
+    ColumnGrant{"SELECT", "detail"},  ColumnGrant{"SELECT", "ip_address"}, ColumnGrant{"SELECT", "created_at"}};
 constexpr std::array k_mail_grants{ColumnGrant{"SELECT", "id"}};
 
 // One setting-up. Each step adds its line to the report.
@@ -56,8 +67,10 @@ public:
           m_account_name(account.user + "@" + account.host) {}
 
     util::Result<SetupReport> run() {
-        for (const auto step : {&Setup::make_database, &Setup::apply_files, &Setup::make_account, &Setup::grant_tokens,
-                                &Setup::grant_mail, &Setup::look_for_more})
+        const bool for_metrics = m_account.purpose == Purpose::metrics;
+        for (const auto step : {&Setup::make_database, &Setup::apply_files, &Setup::make_account,
+                                for_metrics ? &Setup::grant_tokens : &Setup::grant_changes,
+                                for_metrics ? &Setup::grant_mail : &Setup::grant_audit, &Setup::look_for_more})
             if (auto done = (this->*step)(); !done) return std::unexpected(std::move(done.error()));
         return std::move(m_report);
     }
@@ -68,11 +81,15 @@ private:
     util::Result<void> make_account();
     util::Result<void> grant_tokens();
     util::Result<void> grant_mail();
+    util::Result<void> grant_changes();
+    util::Result<void> grant_audit();
     util::Result<void> look_for_more();
 
     util::Result<void> execute(const std::string& sql);
     util::Result<std::vector<Row>> ask(const std::string& sql, std::span<const Parameter> parameters = {});
     util::Result<bool> is_own_account();
+    util::Result<void> grant_where_there(const std::string& schema, const std::string& table,
+                                         std::span<const ColumnGrant> grants);
     util::Result<void> grant(const std::string& schema, const std::string& table, std::span<const ColumnGrant> grants);
 
     Connection& m_connection;
@@ -167,20 +184,28 @@ util::Result<void> Setup::grant_tokens() {
     return m_own_account ? util::Result<void>{} : grant(m_schemas.dashboard, "metrics_tokens", k_token_grants);
 }
 
-util::Result<void> Setup::grant_mail() {
-    for (const std::string table : k_mail_tables) {
-        const std::array<Parameter, 2> name{m_schemas.mail, table};
-        const auto there =
-            ask("SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?", name);
-        if (!there) return std::unexpected(there.error());
-        if (there->empty())
-            m_report.pending.push_back("table " + m_schemas.mail + "." + table +
-                                       ": is not there yet; run `ceymail-token init` again when it is");
-        else if (!m_own_account)
-            if (auto granted = grant(m_schemas.mail, table, k_mail_grants); !granted) return granted;
-    }
+util::Result<void> Setup::grant_where_there(const std::string& schema, const std::string& table,
+                                            std::span<const ColumnGrant> grants) {
+    const std::array<Parameter, 2> name{schema, table};
+    const auto there = ask("SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?", name);
+    if (!there) return std::unexpected(there.error());
+    if (!there->empty()) return m_own_account ? util::Result<void>{} : grant(schema, table, grants);
+    m_report.pending.push_back("table " + schema + "." + table +
+                               ": is not there yet; run `ceymail-token init` again when it is");
     return {};
 }
+
+util::Result<void> Setup::grant_mail() {
+    for (const std::string table : k_mail_tables)
+        if (auto granted = grant_where_there(m_schemas.mail, table, k_mail_grants); !granted) return granted;
+    return {};
+}
+
+util::Result<void> Setup::grant_changes() {
+    return m_own_account ? util::Result<void>{} : grant(m_schemas.dashboard, "metrics_tokens", k_settings_token_grants);
+}
+
+util::Result<void> Setup::grant_audit() { return grant_where_there(m_schemas.dashboard, "audit_logs", k_audit_grants); }
 
 // Whatever the account may beyond what it needs weakens what a taken-over worker is kept from.
 util::Result<void> Setup::look_for_more() {

@@ -15,12 +15,22 @@ namespace {
 
 constexpr int k_lock_wait_timeout = 1205;  // ER_LOCK_WAIT_TIMEOUT: it has waited for long already
 
+// Tried again it would be no better.
+bool is_final(int code) { return code == k_lock_wait_timeout || code == k_superseded; }
+
 // InnoDB lets two transactions into the gap where the active row would be, and ends one of them by 1213. A pause of
 // random length lets the other finish first.
 void step_aside() { std::this_thread::sleep_for(std::chrono::milliseconds(1 + std::random_device{}() % 30)); }
 constexpr const char* k_looking = "looking at the active token";
 
 std::unexpected<util::Error> forward(util::Error error) { return std::unexpected(std::move(error)); }
+
+constexpr std::uint64_t k_none = 0;  // ids begin at 1
+
+std::unexpected<util::Error> superseded() {
+    return util::fail(util::ErrorKind::conflict, "another token is active than was seen; nothing was changed",
+                      k_superseded);
+}
 
 std::string_view bytes_of(const util::Digest& digest) {
     return {reinterpret_cast<const char*>(digest.data()), digest.size()};
@@ -56,7 +66,7 @@ struct TokenRegistry::State {
           audit(connection,
                 "INSERT INTO " + quote_name(schema) +
                     ".audit_logs (user_id, action, target, detail, ip_address, created_at)"
-                    " VALUES (NULL, ?, ?, ?, NULL, UTC_TIMESTAMP())",
+                    " VALUES (NULL, ?, ?, ?, ?, UTC_TIMESTAMP())",
                 "writing the audit row"),
           look(connection,
                "SELECT id, UNIX_TIMESTAMP(created_at), created_by, UNIX_TIMESTAMP(last_used_at) FROM " +
@@ -75,7 +85,7 @@ struct TokenRegistry::State {
             // Of the database's only (it gives a code): what the last step could not do it cannot do again.
             const bool conflict =
                 !result && result.error().kind == util::ErrorKind::conflict && result.error().code != 0;
-            if (!conflict || result.error().code == k_lock_wait_timeout || util::remaining_ms(deadline) == 0)
+            if (!conflict || is_final(result.error().code) || util::remaining_ms(deadline) == 0)
                 return result;
             step_aside();
         }
@@ -99,9 +109,9 @@ struct TokenRegistry::State {
         return value;
     }
 
-    util::Result<std::optional<std::uint64_t>> revoke_active(util::BootTime deadline);
+    util::Result<std::optional<std::uint64_t>> revoke_active(Expected expected, util::BootTime deadline);
     util::Result<std::uint64_t> store(const util::Digest& digest, const std::string& by, util::BootTime deadline);
-    util::Result<void> note(std::string_view action, std::uint64_t id, const std::string& detail,
+    util::Result<void> note(std::string_view action, std::uint64_t id, const std::string& detail, const Actor& by,
                             util::BootTime deadline);
 
     Connection& connection;
@@ -112,12 +122,15 @@ struct TokenRegistry::State {
     Statement look;
 };
 
-util::Result<std::optional<std::uint64_t>> TokenRegistry::State::revoke_active(util::BootTime deadline) {
+util::Result<std::optional<std::uint64_t>> TokenRegistry::State::revoke_active(Expected expected,
+                                                                               util::BootTime deadline) {
     const auto locked = lock.run(deadline);
     if (!locked) return forward(locked.error());
-    if (locked->rows.empty()) return std::nullopt;
-    const auto id = to_number(locked->rows.front()[0], k_looking);
+    const auto id =
+        locked->rows.empty() ? util::Result<std::uint64_t>(k_none) : to_number(locked->rows.front()[0], k_looking);
     if (!id) return forward(id.error());
+    if (expected && *expected != *id) return superseded();
+    if (*id == k_none) return std::nullopt;
     const std::array<Parameter, 1> parameters{*id};
     if (const auto revoked = revoke.run(parameters, deadline); !revoked) return forward(revoked.error());
     return *id;
@@ -132,9 +145,10 @@ util::Result<std::uint64_t> TokenRegistry::State::store(const util::Digest& dige
 }
 
 util::Result<void> TokenRegistry::State::note(std::string_view action, std::uint64_t id, const std::string& detail,
-                                              util::BootTime deadline) {
+                                              const Actor& by, util::BootTime deadline) {
     const std::string target = "metrics_tokens/" + std::to_string(id);
-    const std::array<Parameter, 3> parameters{action, std::string_view(target), std::string_view(detail)};
+    const auto address = by.address.empty() ? Parameter(nullptr) : Parameter(std::string_view(by.address));
+    const std::array<Parameter, 4> parameters{action, std::string_view(target), std::string_view(detail), address};
     if (const auto noted = audit.run(parameters, deadline); !noted) return forward(explain_audit(noted.error()));
     return {};
 }
@@ -144,29 +158,30 @@ TokenRegistry::TokenRegistry(Connection& connection, const std::string& dashboar
 TokenRegistry::TokenRegistry(TokenRegistry&&) noexcept = default;
 TokenRegistry::~TokenRegistry() = default;
 
-util::Result<Replacement> TokenRegistry::replace(const util::Digest& digest, const std::string& by,
-                                                 const LastStep& last_step, util::BootTime deadline) {
+util::Result<Replacement> TokenRegistry::replace(const util::Digest& digest, const Actor& by, const LastStep& last_step,
+                                                 util::BootTime deadline, Expected expected) {
     const auto work = [&]() -> util::Result<Replacement> {
-        const auto replaced = m_state->revoke_active(deadline);
+        const auto replaced = m_state->revoke_active(expected, deadline);
         if (!replaced) return forward(replaced.error());
-        const auto id = m_state->store(digest, by, deadline);
+        const auto id = m_state->store(digest, by.name, deadline);
         if (!id) return forward(id.error());
         const std::string detail =
-            "made by " + by + (*replaced ? ", replaces token " + std::to_string(**replaced) : std::string());
-        if (auto noted = m_state->note("metrics_token.generate", *id, detail, deadline); !noted)
+            "made by " + by.name + (*replaced ? ", replaces token " + std::to_string(**replaced) : std::string());
+        if (auto noted = m_state->note("metrics_token.generate", *id, detail, by, deadline); !noted)
             return forward(noted.error());
         return Replacement{*id, *replaced};
     };
     return m_state->transact<Replacement>(last_step, deadline, work);
 }
 
-util::Result<std::optional<std::uint64_t>> TokenRegistry::revoke(const std::string& by, const LastStep& last_step,
-                                                                 util::BootTime deadline) {
+util::Result<std::optional<std::uint64_t>> TokenRegistry::revoke(const Actor& by, const LastStep& last_step,
+                                                                 util::BootTime deadline, Expected expected) {
     using Revoked = std::optional<std::uint64_t>;
     const auto work = [&]() -> util::Result<Revoked> {
-        const auto revoked = m_state->revoke_active(deadline);
+        const auto revoked = m_state->revoke_active(expected, deadline);
         if (!revoked || !*revoked) return revoked;
-        if (auto noted = m_state->note("metrics_token.revoke", **revoked, "revoked by " + by, deadline); !noted)
+        if (auto noted = m_state->note("metrics_token.revoke", **revoked, "revoked by " + by.name, by, deadline);
+            !noted)
             return forward(noted.error());
         return revoked;
     };

@@ -44,6 +44,14 @@ public:
     explicit operator bool() const { return m_parsed; }
     [[nodiscard]] char** parameters() const { return m_request.envp; }
 
+    // Reads the body, all of it where it is no longer than k_max_body.
+    void read_body(PageRequest& request) {
+        std::array<char, k_max_body + 1> bytes;
+        const auto size = static_cast<std::size_t>(FCGX_GetStr(bytes.data(), bytes.size(), m_request.in));
+        request.body_too_long = size > k_max_body;
+        if (!request.body_too_long) request.body.assign(bytes.data(), size);
+    }
+
     // Reads the body away. False when the request was cut short: nothing else of libfcgi's tells.
     bool finish_input() {
         std::array<char, 4096> ignored;
@@ -88,20 +96,53 @@ struct Responder::State {
     Intake intake;
     util::Fd connection;
     Request request;  // this and the two texts are kept from request to request for their memory
+    PageRequest page_request;
     std::uint16_t request_id = 0;
     std::string text;
     std::string records;
 
+    // Keeps what is wanted of a request.
+    using Reading = void (State::*)(ParsedRequest&);
+    void read_scrape(ParsedRequest& parsed) {
+        read_parameters(parsed.parameters(), request);
+        request.malformed = !parsed.finish_input() || request.malformed;
+    }
+    void read_page(ParsedRequest& parsed) {
+        page_request = read_page_parameters(parsed.parameters());
+        parsed.read_body(page_request);
+        page_request.malformed = !parsed.finish_input() || page_request.malformed;
+    }
+
     // False when there is none after all.
-    bool take_request(std::size_t size) {
+    bool take_request(std::size_t size, Reading read) {
         ParsedRequest parsed(connection);
         if (!parsed) return false;
-        const bool complete = parsed.finish_input();
+        (this->*read)(parsed);
         // The end of a request that libfcgi read in several goes may be left over.
         if (size > k_libfcgi_buffer) discard_input(connection.get());
-        read_parameters(parsed.parameters(), request);
-        request.malformed = request.malformed || !complete;
         return true;
+    }
+
+    // False when asked to stop.
+    bool await_request(const std::function<void(int status)>& refused, Reading read) {
+        connection.reset();
+        request.clear();
+        while (auto accepted = acceptor.next()) {
+            connection = std::move(*accepted);
+            const auto received = intake.receive(connection.get(), util::BootClock::now() + k_patience);
+            if (!received) {
+                connection.reset();
+                continue;
+            }
+            request_id = received->vetting.request_id;
+            if (received->vetting.verdict == Verdict::malformed) {
+                refused(k_malformed.status);
+                refuse();
+                continue;
+            }
+            if (take_request(received->size, read)) return true;
+        }
+        return false;
     }
 
     void send(const Response& response) {
@@ -126,24 +167,11 @@ Responder::Responder(int listener, int stop_fd) : m_state(std::make_unique<State
 Responder::~Responder() = default;
 
 Request* Responder::next(const std::function<void(int status)>& refused) {
-    m_state->connection.reset();
-    m_state->request.clear();
-    while (auto connection = m_state->acceptor.next()) {
-        m_state->connection = std::move(*connection);
-        const auto received = m_state->intake.receive(m_state->connection.get(), util::BootClock::now() + k_patience);
-        if (!received) {
-            m_state->connection.reset();
-            continue;
-        }
-        m_state->request_id = received->vetting.request_id;
-        if (received->vetting.verdict == Verdict::malformed) {
-            refused(k_malformed.status);
-            m_state->refuse();
-            continue;
-        }
-        if (m_state->take_request(received->size)) return &m_state->request;
-    }
-    return nullptr;
+    return m_state->await_request(refused, &State::read_scrape) ? &m_state->request : nullptr;
+}
+
+PageRequest* Responder::next_page(const std::function<void(int status)>& refused) {
+    return m_state->await_request(refused, &State::read_page) ? &m_state->page_request : nullptr;
 }
 
 void Responder::answer(const Response& response) {

@@ -13,6 +13,8 @@ std::string_view reason(int status) noexcept {
     switch (status) {
         case 200:
             return "OK";
+        case 303:
+            return "See Other";
         case 400:
             return "Bad Request";
         case 401:
@@ -23,6 +25,12 @@ std::string_view reason(int status) noexcept {
             return "Not Found";
         case 405:
             return "Method Not Allowed";
+        case 409:
+            return "Conflict";
+        case 413:
+            return "Content Too Large";
+        case 415:
+            return "Unsupported Media Type";
         case 429:
             return "Too Many Requests";
         case 500:

@@ -7,8 +7,8 @@
 #include <openssl/crypto.h>
 #include <pwd.h>
 
+#include "ceymail/gate/new_token.hpp"
 #include "ceymail/token/secret_file.hpp"
-#include "ceymail/token/secret_token.hpp"
 #include "ceymail/util/file.hpp"
 
 namespace ceymail::token {
@@ -28,7 +28,7 @@ std::string_view unquoted(std::string_view value) {
 }
 
 util::Result<util::Secret> make_password(const std::filesystem::path& file, const std::string& owner) {
-    auto made = make_token();
+    auto made = gate::make_token();
     if (!made) return made;
     auto stored = SecretFile::make(file, Existing::refuse);
     if (!stored) return std::unexpected(std::move(stored.error()));

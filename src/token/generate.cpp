@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include "ceymail/database/token_registry.hpp"
+#include "ceymail/gate/new_token.hpp"
 #include "ceymail/token/commands.hpp"
 #include "ceymail/token/secret_file.hpp"
-#include "ceymail/token/secret_token.hpp"
 #include "ceymail/token/surroundings.hpp"
 
 namespace ceymail::token {
@@ -52,7 +52,7 @@ int file_problem(const util::Error& error) {
 }  // namespace
 
 int generate(const Options& options, const config::Configuration& configuration) {
-    auto token = make_token();
+    auto token = gate::make_token();
     if (!token) return explain(token.error());
     auto file = write_output(options, *token);
     if (!file) return file_problem(file.error());

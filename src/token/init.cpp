@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // ceymail-token init.
+#include <algorithm>
+
 #include <sysexits.h>
 
 #include "ceymail/database/schema.hpp"
@@ -29,28 +31,63 @@ int report(const Options& options, const database::SetupReport& report) {
     return EX_OK;
 }
 
+// Who logs in, and where the password lies.
+struct Login {
+    std::string user;         // MariaDB's
+    std::string system_user;  // who reads the password
+    const std::filesystem::path& option_file;
+    const char* option_file_key;
+    database::Purpose purpose;
+};
+
+std::vector<Login> logins_of(const Options& options, const config::Configuration& configuration) {
+    std::vector<Login> logins{{configuration.database_user, configuration.user, configuration.database_option_file,
+                               "database_option_file", database::Purpose::metrics}};
+    if (options.settings)
+        logins.push_back({configuration.settings_database_user, configuration.settings_user,
+                          configuration.settings_database_option_file, "settings_database_option_file",
+                          database::Purpose::settings});
+    return logins;
+}
+
+util::Result<database::SetupReport> set_up(const Login& login, database::Connection& connection,
+                                           const config::Configuration& configuration) {
+    const bool local = configuration.database_host.empty();
+    if (!local && login.option_file.empty())
+        return util::fail(util::ErrorKind::invalid, std::string("database_host is set, so account ") + login.user +
+                                                        " needs a password: set " + login.option_file_key +
+                                                        " to a file for it");
+    util::Secret password;
+    if (!login.option_file.empty()) {
+        auto read = read_or_make_password(login.option_file, login.system_user);
+        if (!read) return std::unexpected(std::move(read.error()));
+        password = std::move(*read);
+    }
+    const database::Account account{login.user, local ? "localhost" : "%", password.empty() ? nullptr : &password,
+                                    login.purpose};
+    return database::set_up(connection, {configuration.database_mail, configuration.database_dashboard}, account,
+                            command_deadline());
+}
+
+void append(database::SetupReport& all, database::SetupReport&& more) {
+    for (const auto part :
+         {&database::SetupReport::done, &database::SetupReport::pending, &database::SetupReport::warnings})
+        for (auto& line : more.*part)
+            // The database and its tables are looked at for each account, and told of once.
+            if (std::ranges::find(all.*part, line) == (all.*part).end()) (all.*part).push_back(std::move(line));
+}
+
 }  // namespace
 
 int init(const Options& options, const config::Configuration& configuration) {
-    const auto& option_file = configuration.database_option_file;
-    if (!configuration.database_host.empty() && option_file.empty()) {
-        say("database_host is set, so the workers' account needs a password: set database_option_file to a file for "
-            "it");
-        return EX_CONFIG;
-    }
-    util::Secret password;
-    if (!option_file.empty()) {
-        auto read = read_or_make_password(option_file, configuration.user);
-        if (!read) return explain(read.error());
-        password = std::move(*read);
-    }
-    const database::Account account{configuration.database_user,
-                                    configuration.database_host.empty() ? "localhost" : "%",
-                                    password.empty() ? nullptr : &password};
     database::Connection connection(administrator(options, configuration));
-    const auto done = database::set_up(connection, {configuration.database_mail, configuration.database_dashboard},
-                                       account, command_deadline());
-    return done ? report(options, *done) : explain(done.error(), options);
+    database::SetupReport all;
+    for (const auto& login : logins_of(options, configuration)) {
+        auto done = set_up(login, connection, configuration);
+        if (!done) return explain(done.error(), options);
+        append(all, std::move(*done));
+    }
+    return report(options, all);
 }
 
 }  // namespace ceymail::token

@@ -34,6 +34,7 @@ po::options_description visible_options() {
     add("output", po::value<std::string>()->value_name("FILE"),
         "generate: writes the token to FILE, mode 0600, instead of standard output");
     add("force", "generate: replaces FILE where it is there already");
+    add("settings", "init: also prepares the account of ceymail-settings, which may make and revoke tokens");
     add("json", "answers in JSON");
     add("database-user", po::value<std::string>()->value_name("NAME"),
         "MariaDB administrator, instead of the system user (root)");
@@ -62,11 +63,13 @@ util::Result<Options> to_options(const po::variables_map& given) {
     if (given.count("config") != 0) options.config = text("config");
     options.output = text("output");
     options.force = given.count("force") != 0;
+    options.settings = given.count("settings") != 0;
     options.json = given.count("json") != 0;
     options.database_user = text("database-user");
     options.database_option_file = text("database-option-file");
     if ((given.count("output") != 0 || options.force) && options.command != Command::generate)
         return misused("--output and --force belong to generate");
+    if (options.settings && options.command != Command::init) return misused("--settings belongs to init");
     if (given.count("output") != 0 && options.output.empty()) return misused("--output needs the name of a file");
     if (options.force && options.output.empty()) return misused("--force belongs to --output");
     return options;

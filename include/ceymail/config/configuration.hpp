@@ -50,6 +50,16 @@ struct Configuration {
     std::string database_mail = "ceymail";
     std::string database_dashboard = "ceymail_dashboard";
 
+    // The settings page, ceymail-settings: a program, user, account and folder of its own.
+    std::string settings_path = "/settings/security/prometheus-metrics";
+    std::string settings_listen;  // as `listen`
+    std::string settings_user = "ceymail-settings";
+    std::filesystem::path settings_runtime_directory = "/run/ceymail-settings";
+    std::string settings_database_user = "ceymail-settings";
+    std::filesystem::path settings_database_option_file;
+    bool settings_plain_http = false;  // also serves what came without TLS: everybody on the way reads the token
+    std::string settings_dashboards;   // http(s) address of the dashboards; empty: no link
+
     // Sources
     std::filesystem::path proc = "/proc";
     std::filesystem::path disk = "/";

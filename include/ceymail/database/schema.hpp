@@ -19,11 +19,18 @@ struct Schemas {
     std::string dashboard;
 };
 
-// The workers' account. Without a password it logs in by unix_socket(auth): the system's user of that name.
+// What an account is for, and so what it is granted.
+enum class Purpose {
+    metrics,   // the workers and the gatherer: read the active token, note its use, count accounts
+    settings,  // the settings page: make and revoke tokens, write and read audit rows; no digest, no mail table
+};
+
+// An account of ours. Without a password it logs in by unix_socket(auth): the system's user of that name.
 struct Account {
     std::string user;
     std::string host;  // "localhost", or "%" for TCP
     const util::Secret* password = nullptr;
+    Purpose purpose = Purpose::metrics;
 };
 
 // For people, a line each.

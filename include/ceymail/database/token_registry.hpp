@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "ceymail/database/connection.hpp"
 #include "ceymail/util/clock.hpp"
@@ -21,6 +22,22 @@ struct TokenStatus {
     std::optional<std::string> created_by;
     std::optional<std::uint64_t> last_used_at;  // likewise
 };
+
+// Who changes something: a name for people, and the client's address where there is one (a page, not a terminal).
+struct Actor {
+    Actor(std::string who) : name(std::move(who)) {}  // NOLINT: a name alone is an actor
+    Actor(std::string who, std::string from) : name(std::move(who)), address(std::move(from)) {}
+
+    std::string name;
+    std::string address{};  // at most 45 characters
+};
+
+// What must be the case for a change to be made, so that nobody undoes what he has not seen: the id of the active
+// token, 0 for none. No value: whatever is the case.
+using Expected = std::optional<std::uint64_t>;
+
+// Error::code where it is not so; the kind is conflict, and nothing was changed.
+inline constexpr int k_superseded = -1;
 
 struct Replacement {
     std::uint64_t id = 0;
@@ -39,13 +56,14 @@ public:
     TokenRegistry(TokenRegistry&&) noexcept;
     ~TokenRegistry();
 
-    // Makes `digest` the one active token. `by`: who does it, for people.
-    [[nodiscard]] util::Result<Replacement> replace(const util::Digest& digest, const std::string& by,
-                                                    const LastStep& last_step, util::BootTime deadline);
+    // Makes `digest` the one active token.
+    [[nodiscard]] util::Result<Replacement> replace(const util::Digest& digest, const Actor& by,
+                                                    const LastStep& last_step, util::BootTime deadline,
+                                                    Expected expected = {});
 
     // Revokes the active token and returns its id; no value where none was active.
-    [[nodiscard]] util::Result<std::optional<std::uint64_t>> revoke(const std::string& by, const LastStep& last_step,
-                                                                    util::BootTime deadline);
+    [[nodiscard]] util::Result<std::optional<std::uint64_t>> revoke(const Actor& by, const LastStep& last_step,
+                                                                    util::BootTime deadline, Expected expected = {});
 
     // The active token.
     [[nodiscard]] util::Result<std::optional<TokenStatus>> status(util::BootTime deadline);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "ceymail/fastcgi/page_request.hpp"
 #include "ceymail/fastcgi/request.hpp"
 #include "ceymail/fastcgi/response.hpp"
 
@@ -31,6 +32,9 @@ public:
     // before the next call is dropped. Its memory is used again and again: once warm, nothing is allocated here. What
     // libfcgi allocates for the parameters and its streams it frees before this returns.
     [[nodiscard]] Request* next(const std::function<void(int status)>& refused);
+
+    // The same for a responder of pages, which are asked for rarely: its memory is not spared.
+    [[nodiscard]] PageRequest* next_page(const std::function<void(int status)>& refused);
 
     // Sends the answer to the request of the last next() and ends the connection. A peer that has gone is no error.
     void answer(const Response& response);

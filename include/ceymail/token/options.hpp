@@ -17,6 +17,7 @@ struct Options {
     std::optional<std::filesystem::path> config;
     std::filesystem::path output;  // of generate
     bool force = false;
+    bool settings = false;  // of init: also for ceymail-settings
     bool json = false;
     std::string database_user;                   // the administrator's account; empty: the system user's name
     std::filesystem::path database_option_file;  // for that account; empty: none

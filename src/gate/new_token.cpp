@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A new bearer token; whatever holds a part of it on the way is wiped.
-#include "ceymail/token/secret_token.hpp"
+#include "ceymail/gate/new_token.hpp"
 
 #include <array>
 #include <cerrno>
@@ -10,7 +10,7 @@
 #include <openssl/crypto.h>
 #include <sys/random.h>
 
-namespace ceymail::token {
+namespace ceymail::gate {
 namespace {
 
 constexpr std::string_view k_prefix = "ceymail_";
@@ -41,4 +41,4 @@ util::Result<util::Secret> make_token() {
     return token;
 }
 
-}  // namespace ceymail::token
+}  // namespace ceymail::gate

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// PageRequest: what a page for people needs of a request. The metrics endpoint knows nothing of it.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace ceymail::fastcgi {
+
+inline constexpr std::size_t k_max_body = 8 * 1024;  // bytes; a form of a page has a few hundred
+
+// All of it foreign but REMOTE_USER and HTTPS, which are the web server's word. An empty string stands for a parameter
+// that is missing.
+struct PageRequest {
+    std::string method;          // REQUEST_METHOD
+    std::string uri;             // REQUEST_URI: path and query
+    std::string remote_addr;     // REMOTE_ADDR
+    std::string remote_user;     // REMOTE_USER: whom the web server has authenticated
+    std::string https;           // HTTPS: "on" over TLS
+    std::string host;            // HTTP_HOST
+    std::string origin;          // HTTP_ORIGIN
+    std::string fetch_site;      // HTTP_SEC_FETCH_SITE
+    std::string cookie;          // HTTP_COOKIE
+    std::string content_type;    // CONTENT_TYPE
+    std::string body;            // at most k_max_body
+    bool body_too_long = false;  // then `body` is empty
+    bool malformed = false;      // cut short, or a parameter given twice that may be given once
+};
+
+// As read_parameters(), without the body.
+[[nodiscard]] PageRequest read_page_parameters(char** environment);
+
+}  // namespace ceymail::fastcgi

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// SettingsPage: one request for the page from start to answer.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "ceymail/config/configuration.hpp"
+#include "ceymail/database/connection.hpp"
+#include "ceymail/fastcgi/page_request.hpp"
+#include "ceymail/fastcgi/response.hpp"
+#include "ceymail/gate/rate_table.hpp"
+#include "ceymail/page/form_seals.hpp"
+#include "ceymail/page/outcomes.hpp"
+#include "ceymail/page/view.hpp"
+#include "ceymail/page/visitor.hpp"
+#include "ceymail/util/clock.hpp"
+#include "ceymail/util/result.hpp"
+
+namespace ceymail::page {
+
+// Makes the metrics responder ask MariaDB which token is active, so that it forgets one that is not any more.
+using TellMetrics = std::function<util::Result<void>(util::BootTime deadline)>;
+
+// The way of a FastCGI request, which needs no right but that of the web server's peers: one with a token that cannot
+// be right. Whatever token a worker is asked about, the answer it gets makes it forget a revoked one.
+[[nodiscard]] TellMetrics ask_metrics_responder(const config::Configuration& configuration);
+
+// One process, one thread; see Outcomes for why. A session with MariaDB is opened for a request and closed after it:
+// the page is asked for a few times a year. Configuration and rate table outlive it.
+// SECURITY: serves only whom the web server has authenticated. Everything that changes something is a POST with a
+// sealed form; what it changes must be what the form was shown with. The token is in memory that is wiped, and in the
+// one answer that shows it.
+class SettingsPage {
+public:
+    SettingsPage(const config::Configuration& configuration, gate::RateStorage& rates, FormSeals seals,
+                 TellMetrics tell_metrics, util::ClockFunction clock = util::BootClock::now);
+
+    // Never throws: whatever goes wrong is a 500 with a line in the log.
+    [[nodiscard]] fastcgi::Response answer(const fastcgi::PageRequest& request) noexcept;
+
+private:
+    [[nodiscard]] fastcgi::Response decide(const fastcgi::PageRequest& request);
+    [[nodiscard]] fastcgi::Response show(const fastcgi::PageRequest& request, const Visitor& visitor);
+    [[nodiscard]] fastcgi::Response change(const fastcgi::PageRequest& request, const Visitor& visitor);
+    [[nodiscard]] fastcgi::Response carry_out(const fastcgi::PageRequest& request, const Visitor& visitor,
+                                              Action action, const OpenedSeal& opened);
+    [[nodiscard]] util::Result<Outcome> make_change(const Visitor& visitor, Action action, std::uint64_t seen);
+    [[nodiscard]] bool tell_metrics(util::BootTime deadline);
+    void look(View& view);
+    void seal_forms(View& view) const;
+    [[nodiscard]] fastcgi::Response page(int status, const Html& html) const;
+    [[nodiscard]] fastcgi::Response message(int status, const Message& message) const;
+    [[nodiscard]] fastcgi::Response refuse(const Refusal& refusal) const;
+    [[nodiscard]] fastcgi::Response limited(const gate::RateDecision& decision) const;
+    [[nodiscard]] fastcgi::Response sent_on(const fastcgi::PageRequest& request, const std::string& nonce) const;
+
+    const config::Configuration& m_configuration;
+    Site m_site;
+    gate::RateTable m_rates;
+    FormSeals m_seals;
+    Outcomes m_outcomes;
+    TellMetrics m_tell_metrics;
+    util::ClockFunction m_clock;
+};
+
+}  // namespace ceymail::page

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/page/outcomes.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "ceymail/page/form_seals.hpp"
+
+namespace ceymail::page {
+
+void Outcomes::keep(const std::string& nonce, const std::string& user, Outcome outcome) {
+    expire();
+    if (m_entries.size() >= k_most)
+        m_entries.erase(
+            std::ranges::min_element(m_entries, {}, [](const auto& entry) { return entry.second.kept_at; }));
+    m_entries.insert_or_assign(nonce, Entry{user, m_clock(), std::move(outcome)});
+}
+
+Outcomes::Fate Outcomes::fate(const std::string& nonce, const std::string& user) {
+    expire();
+    const auto found = m_entries.find(nonce);
+    if (found == m_entries.end() || found->second.user != user) return Fate::unknown;
+    return found->second.outcome ? Fate::waiting : Fate::over;
+}
+
+std::optional<Outcome> Outcomes::take(const std::string& nonce, const std::string& user) {
+    if (fate(nonce, user) != Fate::waiting) return std::nullopt;
+    return std::exchange(m_entries.find(nonce)->second.outcome, std::nullopt);
+}
+
+// A form is remembered as long as its seal would hold.
+void Outcomes::expire() {
+    const auto now = m_clock();
+    std::erase_if(m_entries, [&](const auto& entry) { return now - entry.second.kept_at > k_form_life; });
+    for (auto& [nonce, entry] : m_entries)
+        if (now - entry.kept_at > k_outcome_life) entry.outcome.reset();
+}
+
+}  // namespace ceymail::page

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/page/settings_page.hpp"
+
+#include <chrono>
+#include <exception>
+#include <filesystem>
+#include <utility>
+
+#include "ceymail/database/audit_reader.hpp"
+#include "ceymail/database/token_registry.hpp"
+#include "ceymail/fastcgi/inquiry.hpp"
+#include "ceymail/gate/new_token.hpp"
+#include "ceymail/gate/plan_gate.hpp"
+#include "ceymail/page/files.hpp"
+#include "ceymail/page/form.hpp"
+#include "ceymail/util/log.hpp"
+
+namespace ceymail::page {
+namespace {
+
+using namespace std::chrono_literals;
+using fastcgi::PageRequest;
+using fastcgi::Response;
+
+constexpr auto k_time_to_look = 3s;
+constexpr auto k_time_to_change = 6s;
+constexpr auto k_time_to_tell = 2s;
+
+// Short and without '-', so that nginx can pass this cookie alone ($cookie_ceymail_once).
+constexpr std::string_view k_cookie = "ceymail_once";
+
+constexpr std::string_view k_policy =
+    "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'";
+
+constexpr Refusal k_other_path{404, "There is nothing here", "Look at the address."};
+constexpr Refusal k_other_method{405, "This cannot be done here",
+                                 "The page is read with GET and its forms are sent "
+                                 "with POST."};
+constexpr Message k_foreign{"This form was not sent from this page",
+                            "Nothing was changed. Open the page and use its buttons; another site must not do so "
+                            "for you.",
+                            "Open the page"};
+constexpr Message k_forged{"This form cannot be accepted",
+                           "Nothing was changed. The form was made for another user, or before the service last "
+                           "started. Open the page afresh and try again.",
+                           "Open the page"};
+constexpr Message k_expired{"This page was open for too long",
+                            "Nothing was changed. For safety a form holds for 30 minutes. Open the page afresh and "
+                            "try again.",
+                            "Open the page"};
+constexpr Message k_done_already{"This has been done already",
+                                 "The form was sent a second time, which changed nothing. A token is shown only once: "
+                                 "if you did not copy it, generate another.",
+                                 "Show the page"};
+constexpr Message k_superseded{"Somebody else was first",
+                               "Nothing was changed. Since you opened the page the token has been generated or "
+                               "revoked, by somebody else or in another window. Look at how it is now.",
+                               "Show how it is now"};
+constexpr Message k_plan_too_low{"Metrics export needs the Business plan or above",
+                                 "No token was generated, since it would not be accepted.", "Back to the page"};
+constexpr Message k_broken{
+    "Something is wrong in ceymail-settings", "Its log tells what: journalctl -u ceymail-settings.", {}};
+
+std::string_view path_of(std::string_view uri) { return uri.substr(0, uri.find('?')); }
+std::string_view query_of(std::string_view uri) {
+    const auto mark = uri.find('?');
+    return mark == uri.npos ? std::string_view() : uri.substr(mark + 1);
+}
+
+std::optional<Action> action_named(std::string_view name) {
+    if (name == "generate") return Action::generate;
+    if (name == "revoke") return Action::revoke;
+    return std::nullopt;
+}
+
+std::uint64_t unix_now() {
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+}
+
+bool is_form(std::string_view content_type) {
+    return content_type.substr(0, content_type.find(';')) == "application/x-www-form-urlencoded";
+}
+
+Site site_of(const config::Configuration& configuration) {
+    return {configuration.settings_path, configuration.path, configuration.settings_dashboards, configuration.plan};
+}
+
+database::Connection connect(const config::Configuration& configuration) {
+    return database::Connection({configuration.database_socket, configuration.database_host,
+                                 configuration.database_port, configuration.settings_database_user,
+                                 configuration.settings_database_option_file});
+}
+
+PlainHttp plain_http(const config::Configuration& configuration) {
+    return configuration.settings_plain_http ? PlainHttp::served : PlainHttp::refused;
+}
+
+Response file(std::string_view content_type, std::string_view text) {
+    return {.status = 200,
+            .content_type = content_type,
+            .headers = {{"Cross-Origin-Resource-Policy", "same-origin"}},
+            .body = std::string(text)};
+}
+
+}  // namespace
+
+TellMetrics ask_metrics_responder(const config::Configuration& configuration) {
+    const bool named = configuration.listen.starts_with("unix:");
+    const auto socket = named ? std::filesystem::path(configuration.listen.substr(5))
+                              : configuration.runtime_directory / "ceymail-metrics.sock";
+    return [socket, path = configuration.path](util::BootTime deadline) -> util::Result<void> {
+        // An address of its own, lest it eats from the limit of a Prometheus on this machine.
+        const auto status = fastcgi::inquire(socket,
+                                             {{"REQUEST_METHOD", "HEAD"},
+                                              {"REQUEST_URI", path},
+                                              {"REMOTE_ADDR", "127.255.255.254"},
+                                              {"HTTP_AUTHORIZATION", "Bearer not-a-token-but-a-question"}},
+                                             deadline);
+        if (!status) return std::unexpected(status.error());
+        if (*status == 401) return {};
+        return util::fail(util::ErrorKind::unavailable, "the metrics responder answered " + std::to_string(*status) +
+                                                            " where it should have looked up which token is active");
+    };
+}
+
+SettingsPage::SettingsPage(const config::Configuration& configuration, gate::RateStorage& rates, FormSeals seals,
+                           TellMetrics tell_metrics, util::ClockFunction clock)
+    : m_configuration(configuration),
+      m_site(site_of(configuration)),
+      m_rates(rates, configuration.rate_window, clock),
+      m_seals(std::move(seals)),
+      m_outcomes(clock),
+      m_tell_metrics(std::move(tell_metrics)),
+      m_clock(clock) {}
+
+Response SettingsPage::answer(const PageRequest& request) noexcept {
+    try {
+        auto response = decide(request);
+        response.head_only = request.method == "HEAD";
+        return response;
+    } catch (const std::exception& problem) {
+        util::log(util::LogLevel::error, problem.what());
+        return message(500, k_broken);
+    }
+}
+
+Response SettingsPage::decide(const PageRequest& request) {
+    const auto visitor = identify(request, plain_http(m_configuration));
+    if (!visitor) return refuse(visitor.error());
+    const auto path = path_of(request.uri);
+    const bool reads = request.method == "GET" || request.method == "HEAD";
+    if (reads && path == m_site.path + "/style.css") return file("text/css; charset=utf-8", k_style);
+    if (reads && path == m_site.path + "/script.js") return file("text/javascript; charset=utf-8", k_script);
+    if (path != m_site.path) return refuse(k_other_path);
+    if (!reads && request.method != "POST") return refuse(k_other_method);
+    const auto decision = m_rates.admit(visitor->key);
+    if (decision.admission != gate::Admission::admitted) return limited(decision);
+    return reads ? show(request, *visitor) : change(request, *visitor);
+}
+
+// --- GET -------------------------------------------------------------------------------------------------------------
+
+Response SettingsPage::show(const PageRequest& request, const Visitor& visitor) {
+    View view{.site = m_site, .user = visitor.user, .host = request.host, .now = unix_now()};
+    const auto fields = parse_fields(query_of(request.uri));
+    if (fields) view.confirm = action_named(field(*fields, "confirm"));
+    look(view);
+    if (!view.token) view.confirm.reset();  // nothing to lose: nothing to ask
+    if (view.confirm == Action::generate && !gate::may_export_metrics(m_site.plan)) view.confirm.reset();
+    seal_forms(view);
+
+    std::optional<Outcome> outcome;
+    // HEAD shows nothing, and so must not use up what is shown once.
+    if (request.method == "GET")
+        outcome = m_outcomes.take(std::string(cookie_value(request.cookie, k_cookie)), visitor.user);
+    if (outcome) {
+        view.fresh_token = outcome->token.reveal();
+        view.revoked_now = outcome->token.empty() && view.database_trouble.empty() && !view.token;
+        view.token_may_linger = outcome->may_linger;
+        view.confirm.reset();
+    }
+    return page(view.database_trouble.empty() ? 200 : 503, render(view));
+}
+
+void SettingsPage::look(View& view) {
+    const auto deadline = m_clock() + k_time_to_look;
+    auto connection = connect(m_configuration);
+    auto token = database::TokenRegistry(connection, m_configuration.database_dashboard).status(deadline);
+    if (!token) {
+        view.database_trouble = token.error().message;
+        util::log(util::LogLevel::error, token.error().message);
+        return;
+    }
+    view.token = std::move(*token);
+    auto history = database::AuditReader(connection, m_configuration.database_dashboard).last(deadline);
+    if (history) {
+        view.history = std::move(*history);
+    } else {
+        util::log(util::LogLevel::warning, history.error().message);
+    }
+}
+
+void SettingsPage::seal_forms(View& view) const {
+    const std::uint64_t seen = view.token ? view.token->id : 0;
+    const auto sealed = [&](Action action) {
+        auto seal = m_seals.seal({action, view.user, seen});
+        if (!seal) throw std::runtime_error(seal.error().message);
+        return std::move(*seal);
+    };
+    view.generate_seal = sealed(Action::generate);
+    view.revoke_seal = sealed(Action::revoke);
+}
+
+// --- POST ------------------------------------------------------------------------------------------------------------
+
+Response SettingsPage::change(const PageRequest& request, const Visitor& visitor) {
+    if (!comes_from_here(request)) return message(403, k_foreign);
+    if (request.body_too_long) return refuse({413, "This form is too long", "Nothing was changed."});
+    if (!is_form(request.content_type)) return refuse({415, "This is no form", "Nothing was changed."});
+    const auto fields = parse_fields(request.body);
+    const auto action = fields ? action_named(field(*fields, "action")) : std::nullopt;
+    if (!action) return refuse({400, "This form is malformed", "Nothing was changed."});
+    const auto opened = m_seals.open(field(*fields, "seal"), *action, visitor.user);
+    if (opened.seal == Seal::forged) return message(403, k_forged);
+    if (opened.seal == Seal::expired) return message(403, k_expired);
+    switch (m_outcomes.fate(opened.nonce, visitor.user)) {
+        case Outcomes::Fate::waiting:  // sent twice at once: the browser shows what comes of the second
+            return sent_on(request, opened.nonce);
+        case Outcomes::Fate::over:
+            return message(409, k_done_already);
+        case Outcomes::Fate::unknown:
+            break;
+    }
+    if (*action == Action::generate && !gate::may_export_metrics(m_site.plan)) return message(403, k_plan_too_low);
+    return carry_out(request, visitor, *action, opened);
+}
+
+Response SettingsPage::carry_out(const PageRequest& request, const Visitor& visitor, Action action,
+                                 const OpenedSeal& opened) {
+    auto outcome = make_change(visitor, action, opened.seen);
+    if (!outcome && outcome.error().code == database::k_superseded) return message(409, page::k_superseded);
+    if (!outcome) {
+        util::log(util::LogLevel::error, outcome.error().message);
+        return message(503, {"The change could not be made", outcome.error().message, "Look at how it is now"});
+    }
+    m_outcomes.keep(opened.nonce, visitor.user, std::move(*outcome));
+    return sent_on(request, opened.nonce);
+}
+
+util::Result<Outcome> SettingsPage::make_change(const Visitor& visitor, Action action, std::uint64_t seen) {
+    const auto deadline = m_clock() + k_time_to_change;
+    const database::Actor actor(visitor.user, visitor.address);
+    const auto nothing_more = [] { return util::Result<void>{}; };
+    auto connection = connect(m_configuration);
+    database::TokenRegistry registry(connection, m_configuration.database_dashboard);
+    Outcome outcome;
+    if (action == Action::generate) {
+        auto token = gate::make_token();
+        if (!token) return std::unexpected(std::move(token.error()));
+        const auto made = registry.replace(util::sha256(token->reveal()), actor, nothing_more, deadline, seen);
+        if (!made) return std::unexpected(made.error());
+        outcome.token = std::move(*token);
+    } else {
+        const auto revoked = registry.revoke(actor, nothing_more, deadline, seen);
+        if (!revoked) return std::unexpected(revoked.error());
+    }
+    outcome.may_linger = seen != 0 && !tell_metrics(m_clock() + k_time_to_tell);
+    return outcome;
+}
+
+bool SettingsPage::tell_metrics(util::BootTime deadline) {
+    const auto told = m_tell_metrics(deadline);
+    if (!told) util::log(util::LogLevel::warning, told.error().message);
+    return told.has_value();
+}
+
+// --- answers ---------------------------------------------------------------------------------------------------------
+
+Response SettingsPage::page(int status, const Html& html) const {
+    return {.status = status,
+            .content_type = "text/html; charset=utf-8",
+            .headers = {{"Content-Security-Policy", std::string(k_policy)},
+                        {"X-Frame-Options", "DENY"},
+                        {"Referrer-Policy", "same-origin"},
+                        {"Cross-Origin-Opener-Policy", "same-origin"},
+                        {"Cross-Origin-Resource-Policy", "same-origin"},
+                        {"X-Robots-Tag", "noindex"}},
+            .body = html.text()};
+}
+
+Response SettingsPage::message(int status, const Message& message) const {
+    return page(status, render(m_site, message));
+}
+
+Response SettingsPage::refuse(const Refusal& refusal) const {
+    auto response = message(refusal.status, {refusal.title, refusal.words});
+    if (refusal.status == 405) response.headers.push_back({"Allow", "GET, HEAD, POST"});
+    return response;
+}
+
+Response SettingsPage::limited(const gate::RateDecision& decision) const {
+    const bool undecided = decision.admission == gate::Admission::undecided;
+    const auto seconds = std::to_string(undecided ? 1 : decision.retry_after.count());
+    const std::string words = "This address has asked for the page 12 times within a minute. Try again in " + seconds +
+                              (seconds == "1" ? " second." : " seconds.");
+    auto response = message(undecided ? 503 : 429, {"Too many requests", words, "Try again"});
+    response.headers.push_back({"Retry-After", seconds});
+    return response;
+}
+
+// 303: the browser asks for the page by GET, and neither reload nor the way back sends the form again.
+Response SettingsPage::sent_on(const PageRequest& request, const std::string& nonce) const {
+    auto response = page(303, {});
+    response.headers.push_back({"Location", m_site.path});
+    response.headers.push_back({"Set-Cookie", std::string(k_cookie) + "=" + nonce + "; Path=" + m_site.path +
+                                                  "; Max-Age=" + std::to_string(k_outcome_life.count()) +
+                                                  "; HttpOnly; SameSite=Strict" +
+                                                  (over_tls(request) ? "; Secure" : "")});
+    return response;
+}
+
+}  // namespace ceymail::page
