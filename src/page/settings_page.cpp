@@ -281,7 +281,7 @@ bool SettingsPage::tell_metrics(util::BootTime deadline) {
 Response SettingsPage::page(int status, const Html& html) const {
     return {.status = status,
             .content_type = "text/html; charset=utf-8",
-            .headers = {{"Content-Security-Policy", std::string(k_policy)},
+            .headers = {{"Content-Security-Policy", k_policy},
                         {"X-Frame-Options", "DENY"},
                         {"Referrer-Policy", "same-origin"},
                         {"Cross-Origin-Opener-Policy", "same-origin"},
@@ -300,24 +300,24 @@ Response SettingsPage::refuse(const Refusal& refusal) const {
     return response;
 }
 
-Response SettingsPage::limited(const gate::RateDecision& decision) const {
+Response SettingsPage::limited(const gate::RateDecision& decision) {
     const bool undecided = decision.admission == gate::Admission::undecided;
-    const auto seconds = std::to_string(undecided ? 1 : decision.retry_after.count());
-    const std::string words = "This address has asked for the page 12 times within a minute. Try again in " + seconds +
-                              (seconds == "1" ? " second." : " seconds.");
+    m_retry_after = std::to_string(undecided ? 1 : decision.retry_after.count());
+    const std::string words = "This address has asked for the page 12 times within a minute. Try again in " +
+                              m_retry_after + (m_retry_after == "1" ? " second." : " seconds.");
     auto response = message(undecided ? 503 : 429, {"Too many requests", words, "Try again"});
-    response.headers.push_back({"Retry-After", seconds});
+    response.headers.push_back({"Retry-After", m_retry_after});
     return response;
 }
 
 // 303: the browser asks for the page by GET, and neither reload nor the way back sends the form again.
-Response SettingsPage::sent_on(const PageRequest& request, const std::string& nonce) const {
+Response SettingsPage::sent_on(const PageRequest& request, const std::string& nonce) {
+    m_cookie = std::string(k_cookie) + "=" + nonce + "; Path=" + m_site.path +
+               "; Max-Age=" + std::to_string(k_outcome_life.count()) + "; HttpOnly; SameSite=Strict" +
+               (over_tls(request) ? "; Secure" : "");
     auto response = page(303, {});
     response.headers.push_back({"Location", m_site.path});
-    response.headers.push_back({"Set-Cookie", std::string(k_cookie) + "=" + nonce + "; Path=" + m_site.path +
-                                                  "; Max-Age=" + std::to_string(k_outcome_life.count()) +
-                                                  "; HttpOnly; SameSite=Strict" +
-                                                  (over_tls(request) ? "; Secure" : "")});
+    response.headers.push_back({"Set-Cookie", m_cookie});
     return response;
 }
 

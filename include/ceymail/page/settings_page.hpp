@@ -37,7 +37,8 @@ public:
     SettingsPage(const config::Configuration& configuration, gate::RateStorage& rates, FormSeals seals,
                  TellMetrics tell_metrics, util::ClockFunction clock = util::BootClock::now);
 
-    // Never throws: whatever goes wrong is a 500 with a line in the log.
+    // Never throws: whatever goes wrong is a 500 with a line in the log. The headers point into the page's own texts,
+    // good until the next call.
     [[nodiscard]] fastcgi::Response answer(const fastcgi::PageRequest& request) noexcept;
 
 private:
@@ -53,8 +54,8 @@ private:
     [[nodiscard]] fastcgi::Response page(int status, const Html& html) const;
     [[nodiscard]] fastcgi::Response message(int status, const Message& message) const;
     [[nodiscard]] fastcgi::Response refuse(const Refusal& refusal) const;
-    [[nodiscard]] fastcgi::Response limited(const gate::RateDecision& decision) const;
-    [[nodiscard]] fastcgi::Response sent_on(const fastcgi::PageRequest& request, const std::string& nonce) const;
+    [[nodiscard]] fastcgi::Response limited(const gate::RateDecision& decision);
+    [[nodiscard]] fastcgi::Response sent_on(const fastcgi::PageRequest& request, const std::string& nonce);
 
     const config::Configuration& m_configuration;
     Site m_site;
@@ -63,6 +64,8 @@ private:
     Outcomes m_outcomes;
     TellMetrics m_tell_metrics;
     util::ClockFunction m_clock;
+    std::string m_cookie;
+    std::string m_retry_after;
 };
 
 }  // namespace ceymail::page

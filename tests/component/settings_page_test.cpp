@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: MIT
+// ceymail-settings as a web server meets it, against a real MariaDB with the account that `init --settings` makes.
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include "support/mariadb_server.hpp"
+#include "support/responder_process.hpp"
+
+using namespace ceymail::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* k_path = "/settings/security/prometheus-metrics";
+
+struct Sent {
+    std::string method = "GET";
+    std::string query{};
+    std::string body{};
+    std::string cookie{};
+    std::string user = "amal";
+    std::string address{};  // empty: one that nobody has used yet
+    Parameters more{};      // over the others
+};
+
+std::string fresh_address() {
+    static unsigned s_next = 0;
+    ++s_next;
+    return "10.77." + std::to_string(s_next / 250) + "." + std::to_string(1 + s_next % 250);
+}
+
+Parameters parameters_of(const Sent& sent) {
+    Parameters all{{"REQUEST_METHOD", sent.method},
+                   {"REQUEST_URI", k_path + sent.query},
+                   {"REMOTE_ADDR", sent.address.empty() ? fresh_address() : sent.address},
+                   {"REMOTE_USER", sent.user},
+                   {"HTTPS", "on"},
+                   {"HTTP_HOST", "mail.example.org"},
+                   {"HTTP_COOKIE", sent.cookie},
+                   {"CONTENT_TYPE", sent.method == "POST" ? "application/x-www-form-urlencoded" : ""}};
+    for (const auto& [name, value] : sent.more) {
+        bool known = false;
+        for (auto& [given, its_value] : all) {
+            if (given == name) its_value = value, known = true;
+        }
+        if (!known) all.emplace_back(name, value);
+    }
+    return all;
+}
+
+std::string request_with_body(const Parameters& parameters, std::string_view body) {
+    std::string out = begin_request() + params(pairs(parameters));
+    for (; !body.empty(); body.remove_prefix(std::min<std::size_t>(body.size(), 60'000)))
+        out += record(5, 1, body.substr(0, 60'000));
+    return out + record(5, 1, "");
+}
+
+void hand_to(const char* user, const fs::path& path) {
+    const passwd* const entry = ::getpwnam(user);
+    BOOST_TEST_REQUIRE((entry != nullptr && ::chown(path.c_str(), entry->pw_uid, entry->pw_gid) == 0));
+}
+
+// One database for all cases, as `ceymail-token init --settings` leaves it.
+struct Shared {
+    MariadbServer server;
+    TemporaryFolder folder;
+
+    Shared() {
+        BOOST_TEST_REQUIRE(::geteuid() == 0, "the programs change their users: sudo make check");
+        for (const auto* name : {"settings", "metrics", "queue"}) fs::create_directory(folder / name);
+        for (const auto* name : {"settings", "metrics"}) hand_to("nobody", folder / name);
+        write({});
+        const auto init =
+            run({.arguments = {built_program("ceymail-token"), "--config", configuration(), "init", "--settings"}});
+        BOOST_TEST_REQUIRE(init.status == 0, init.errors);
+    }
+    [[nodiscard]] fs::path configuration() const { return folder / "ceymail-metrics.conf"; }
+    [[nodiscard]] fs::path socket() const { return folder / "settings/socket"; }
+    void write(const Settings& more) const {
+        Settings all{{"listen", "unix:" + (folder / "metrics/socket").string()},
+                     {"listen_group", "nogroup"},
+                     {"user", "nobody"},
+                     {"runtime_directory", folder / "metrics"},
+                     {"queue_directory", folder / "queue"},
+                     {"service_manager", "processes"},
+                     {"cache_ttl", "0"},
+                     {"database_socket", server.socket()},
+                     {"database_option_file", folder / "metrics.cnf"},
+                     {"settings_listen", "unix:" + socket().string()},
+                     {"settings_user", "nobody"},
+                     {"settings_runtime_directory", folder / "settings"},
+                     {"settings_database_option_file", folder / "settings.cnf"}};
+        for (const auto& [key, value] : more) all[key] = value;
+        std::string text;
+        for (const auto& [key, value] : all) text += key + " = " + value + "\n";
+        folder.write("ceymail-metrics.conf", text);
+    }
+};
+
+Shared& shared() {
+    static Shared s_shared;
+    return s_shared;
+}
+
+struct Page {
+    explicit Page(const Settings& settings = {}) {
+        shared().write(settings);
+        // Not TRUNCATE: ids would begin anew.
+        shared().server.query("DELETE FROM ceymail_dashboard.metrics_tokens; DELETE FROM ceymail_dashboard.audit_logs");
+        start();
+    }
+    ~Page() {
+        shared().server.resume();
+        shared().server.start();
+    }
+    void start() {
+        process.emplace(
+            ChildOptions{.arguments = {built_program("ceymail-settings"), "--config", shared().configuration()},
+                         .errors_file = log()});
+        BOOST_TEST_REQUIRE(eventually([&] {
+                               try {
+                                   return ask({.user = ""}).status == 403;
+                               } catch (const std::system_error&) {
+                                   return false;
+                               }
+                           }),
+                           slurp(log()));
+    }
+    [[nodiscard]] static fs::path log() { return shared().folder / "settings.log"; }
+
+    CgiAnswer ask(const Sent& sent) const {
+        FastcgiClient client("unix:" + shared().socket().string());
+        client.send(request_with_body(parameters_of(sent), sent.body));
+        return read_cgi(read_answer(client.receive(10s)).text);
+    }
+    // The seal in the form of a page that is shown for `query`.
+    std::string seal(const std::string& query, const std::string& user = "amal") const {
+        const auto shown = ask({.query = query, .user = user});
+        std::smatch found;
+        BOOST_TEST_REQUIRE(std::regex_search(shown.body, found, std::regex("name=\"seal\" value=\"([^\"]+)\"")),
+                           shown.body);
+        return found[1];
+    }
+    CgiAnswer post(const std::string& action, const std::string& seal, const std::string& user = "amal") const {
+        return ask({.method = "POST", .body = "action=" + action + "&seal=" + seal, .user = user});
+    }
+    static std::string cookie_of(const CgiAnswer& answer) {
+        const auto header = answer.header("Set-Cookie");
+        return header.substr(0, header.find(';'));
+    }
+    // The token, by all the steps that a browser takes.
+    std::string generate(const std::string& query = "", const std::string& user = "amal") const {
+        const auto sent = post("generate", seal(query, user), user);
+        BOOST_TEST_REQUIRE(sent.status == 303, sent.body);
+        return token_of(ask({.cookie = cookie_of(sent), .user = user}));
+    }
+    static std::string token_of(const CgiAnswer& answer) {
+        std::smatch found;
+        return std::regex_search(answer.body, found, std::regex("value=\"(ceymail_[A-Za-z0-9_-]{43})\""))
+                   ? found[1].str()
+                   : "";
+    }
+    static std::string active() {
+        return shared().server.query("SELECT HEX(token_sha256) FROM ceymail_dashboard.metrics_tokens WHERE active = 1");
+    }
+    static std::string digest_of(const std::string& token) {
+        return shared().server.query("SELECT UPPER(SHA2('" + token + "', 256))");
+    }
+    static std::string audit() {
+        return shared().server.query("SELECT action, detail, ip_address FROM ceymail_dashboard.audit_logs ORDER BY id");
+    }
+
+    std::optional<ChildProcess> process;
+};
+
+BOOST_FIXTURE_TEST_SUITE(settings_page, Page)
+
+BOOST_AUTO_TEST_CASE(generates_shows_once_and_revokes) {
+    const auto sent = ask({.method = "POST", .body = "action=generate&seal=" + seal(""), .address = "192.0.2.7"});
+    BOOST_TEST_REQUIRE(sent.status == 303);
+    BOOST_TEST(sent.header("Location") == k_path);
+    BOOST_TEST(std::regex_match(sent.header("Set-Cookie"),
+                                std::regex("ceymail_once=[0-9a-f]{32}; Path=" + std::string(k_path) +
+                                           "; Max-Age=60; HttpOnly; SameSite=Strict; Secure")),
+               sent.header("Set-Cookie"));
+    const auto shown = ask({.cookie = cookie_of(sent)});
+    const auto token = token_of(shown);
+    BOOST_TEST_REQUIRE(!token.empty());
+    BOOST_TEST(active() == digest_of(token));
+    BOOST_TEST(!sent.mentions(token));
+    BOOST_TEST(slurp(log()).find(token) == std::string::npos);
+    BOOST_TEST(audit() == "metrics_token.generate\tmade by amal\t192.0.2.7\n");
+
+    BOOST_TEST(token_of(ask({.cookie = cookie_of(sent)})) == "");  // reload
+    BOOST_TEST(!ask({}).mentions(token));
+
+    const auto revoked = post("revoke", seal("?confirm=revoke"));
+    BOOST_TEST_REQUIRE(revoked.status == 303);
+    BOOST_TEST(ask({.cookie = cookie_of(revoked)}).mentions("The token is revoked"));
+    BOOST_TEST(active() == "");
+    BOOST_TEST(ask({}).mentions("revoked by amal"));
+}
+
+BOOST_AUTO_TEST_CASE(shows_a_token_to_nobody_else) {
+    const auto sent = post("generate", seal(""));
+    BOOST_TEST(token_of(ask({.cookie = cookie_of(sent), .user = "bimali"})) == "");
+    BOOST_TEST(token_of(ask({})) == "");
+    BOOST_TEST(token_of(ask({.method = "HEAD", .cookie = cookie_of(sent)})) == "");
+    BOOST_TEST(token_of(ask({.cookie = cookie_of(sent)})) != "");
+}
+
+BOOST_AUTO_TEST_CASE(a_form_sent_twice_at_once_shows_the_one_token) {
+    const auto form = seal("");
+    const auto first = post("generate", form);
+    const auto second = post("generate", form);  // the browser has given up the first and follows this one
+    BOOST_TEST(second.status == 303);
+    const auto token = token_of(ask({.cookie = cookie_of(second)}));
+    BOOST_TEST(active() == digest_of(token));
+    BOOST_TEST(audit() == audit().substr(0, audit().find('\n') + 1));
+    // Back, and sent once more.
+    const auto again = post("generate", form);
+    BOOST_TEST(again.status == 409);
+    BOOST_TEST(again.mentions("done already"));
+    BOOST_TEST(active() == digest_of(token));
+}
+
+BOOST_AUTO_TEST_CASE(of_two_administrators_at_once_one_is_first) {
+    const auto amals = seal(""), bimalis = seal("", "bimali");
+    CgiAnswer one, other;
+    {
+        std::jthread first([&] { one = post("generate", amals); });
+        std::jthread second([&] { other = post("generate", bimalis, "bimali"); });
+    }
+    BOOST_TEST(one.status + other.status == 303 + 409);
+    const bool amal_won = one.status == 303;
+    BOOST_TEST((amal_won ? other : one).mentions("Somebody else was first"));
+    const auto token =
+        token_of(ask({.cookie = cookie_of(amal_won ? one : other), .user = amal_won ? "amal" : "bimali"}));
+    BOOST_TEST(active() == digest_of(token));
+}
+
+BOOST_AUTO_TEST_CASE(does_not_revoke_a_token_that_was_not_seen) {
+    generate();
+    const auto form = seal("?confirm=revoke");
+    const auto newer = generate("?confirm=generate", "bimali");
+    const auto answer = post("revoke", form);
+    BOOST_TEST(answer.status == 409);
+    BOOST_TEST(answer.mentions("Somebody else was first"));
+    BOOST_TEST(active() == digest_of(newer));
+}
+
+BOOST_AUTO_TEST_CASE(refuses_forms_that_are_not_its_own) {
+    const auto form = seal("");
+    const auto body = "action=generate&seal=" + form;
+    const struct {
+        const char* label;
+        Sent sent;
+        int status;
+    } cases[] = {
+        {"no seal", {.method = "POST", .body = "action=generate"}, 403},
+        {"a forged seal", {.method = "POST", .body = "action=generate&seal=" + std::string(form.size(), 'a')}, 403},
+        {"another user's", {.method = "POST", .body = body, .user = "bimali"}, 403},
+        {"another action's", {.method = "POST", .body = "action=revoke&seal=" + form}, 403},
+        {"cross-site by origin",
+         {.method = "POST", .body = body, .more = {{"HTTP_ORIGIN", "https://evil.example"}}},
+         403},
+        {"cross-site by fetch metadata",
+         {.method = "POST", .body = body, .more = {{"HTTP_SEC_FETCH_SITE", "cross-site"}}},
+         403},
+        {"another host's origin", {.method = "POST", .body = body, .more = {{"HTTP_ORIGIN", "null"}}}, 403},
+        {"no action", {.method = "POST", .body = "seal=" + form}, 400},
+        {"two actions", {.method = "POST", .body = body + "&action=revoke"}, 400},
+        {"another type", {.method = "POST", .body = body, .more = {{"CONTENT_TYPE", "text/plain"}}}, 415},
+        {"9 KiB", {.method = "POST", .body = body + "&x=" + std::string(9000, 'x')}, 413},
+        {"by GET", {.query = "?" + body}, 200},
+        {"by GET with a body", {.body = body}, 200},
+        {"by PUT", {.method = "PUT", .body = body}, 405},
+        {"by nobody", {.method = "POST", .body = body, .user = ""}, 403},
+        {"over plain HTTP", {.method = "POST", .body = body, .more = {{"HTTPS", ""}}}, 403},
+        {"a user name with a line break", {.method = "POST", .body = body, .user = "a\r\nX-Evil: 1"}, 403},
+        {"a host with a line break", {.method = "POST", .body = body, .more = {{"HTTP_HOST", "a\r\nX-Evil: 1"}}}, 400},
+    };
+    for (const auto& c : cases) {
+        const auto answer = ask(c.sent);
+        BOOST_TEST_CONTEXT(c.label) {
+            BOOST_TEST(answer.status == c.status);
+            BOOST_TEST(answer.header("X-Evil") == "");
+            BOOST_TEST(answer.header("Set-Cookie") == "");
+        }
+    }
+    // A megabyte is not even read: the connection ends, with an answer or without.
+    const auto answer = ask({.method = "POST", .body = body + "&x=" + std::string(1'000'000, 'x')});
+    BOOST_TEST((answer.status == 0 || answer.status == 400));
+    BOOST_TEST(active() == "");
+    BOOST_TEST(audit() == "");
+    BOOST_TEST(post("generate", form).status == 303);  // it was good all the time
+}
+
+BOOST_AUTO_TEST_CASE(a_restart_makes_forms_stale_and_nothing_else) {
+    const auto form = seal("");
+    process->signal(SIGTERM);
+    BOOST_TEST(process->wait(6s).value_or(-1) == 0);
+    start();
+    const auto answer = post("generate", form);
+    BOOST_TEST(answer.status == 403);
+    BOOST_TEST(answer.mentions("Open the page"));
+    BOOST_TEST(generate() != "");
+}
+
+BOOST_AUTO_TEST_CASE(says_so_when_mariadb_is_down_and_goes_on_after) {
+    const auto token = generate();
+    const auto form = seal("?confirm=revoke");
+    shared().server.stop();
+    const auto shown = ask({});
+    BOOST_TEST(shown.status == 503);
+    BOOST_TEST(shown.mentions("MariaDB does not answer"));
+    BOOST_TEST(!shown.mentions("No token is active"));
+    const auto failed = post("revoke", form);
+    BOOST_TEST(failed.status == 503);
+    BOOST_TEST(failed.mentions("could not be made"));
+    shared().server.start();
+    BOOST_TEST(active() == digest_of(token));
+    BOOST_TEST(post("revoke", form).status == 303);  // the same form again
+    BOOST_TEST(active() == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_stopped_mariadb_keeps_nobody_for_long) {
+    shared().server.pause();
+    const auto start = std::chrono::steady_clock::now();
+    BOOST_TEST(ask({}).status == 503);
+    BOOST_TEST((std::chrono::steady_clock::now() - start < 5s));
+}
+
+BOOST_AUTO_TEST_CASE(shows_every_stored_text_as_text) {
+    generate("", "<script>alert(1)</script>");
+    shared().server.query(
+        "UPDATE ceymail_dashboard.audit_logs SET detail = '<img src=x onerror=alert(2)>', ip_address = '\"><b>'");
+    const auto shown = ask({.query = "?confirm=<script>", .user = "<script>alert(3)</script>"});
+    BOOST_TEST(shown.mentions("&lt;script&gt;alert(1)"));
+    BOOST_TEST(shown.mentions("&lt;img src=x"));
+    for (const char* markup : {"<script>", "<img", "<b>"}) BOOST_TEST(!shown.mentions(markup), markup);
+}
+
+BOOST_AUTO_TEST_CASE(every_answer_bears_the_headers_of_a_page_that_holds_a_secret) {
+    for (const auto& sent : {Sent{}, Sent{.user = ""}, Sent{.method = "POST"}, Sent{.query = "/none"}}) {
+        const auto answer = ask(sent);
+        BOOST_TEST(answer.header("Cache-Control") == "no-store");
+        BOOST_TEST(answer.header("X-Content-Type-Options") == "nosniff");
+        BOOST_TEST(answer.header("Referrer-Policy") == "same-origin");
+        const auto policy = answer.header("Content-Security-Policy");
+        for (const char* rule :
+             {"default-src 'none'", "frame-ancestors 'none'", "script-src 'self'", "base-uri 'none'"})
+            BOOST_TEST(policy.find(rule) != std::string::npos, rule);
+        BOOST_TEST(policy.find("unsafe") == std::string::npos);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(serves_its_style_and_script) {
+    BOOST_TEST(ask({.query = "/style.css"}).header("Content-Type") == "text/css; charset=utf-8");
+    BOOST_TEST(ask({.query = "/script.js"}).header("Content-Type") == "text/javascript; charset=utf-8");
+    BOOST_TEST(ask({.query = "/script.js", .user = ""}).status == 403);
+    BOOST_TEST(ask({.query = "/other"}).status == 404);
+}
+
+BOOST_AUTO_TEST_CASE(admits_an_address_12_times_a_minute) {
+    for (int i = 0; i < 12; ++i) BOOST_TEST(ask({.address = "198.51.100.1"}).status == 200);
+    const auto refused = ask({.address = "198.51.100.1"});
+    BOOST_TEST(refused.status == 429);
+    BOOST_TEST(std::stoi(refused.header("Retry-After")) > 0);
+    BOOST_TEST(ask({.address = "198.51.100.2"}).status == 200);
+    BOOST_TEST(ask({.query = "/style.css", .address = "198.51.100.1"}).status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(its_account_can_do_what_the_page_does_and_no_more) {
+    const auto grants = shared().server.query("SHOW GRANTS FOR 'ceymail-settings'@'localhost'");
+    BOOST_TEST(grants.find("virtual_") == std::string::npos, grants);
+    BOOST_TEST(grants.find("DELETE") == std::string::npos, grants);
+    BOOST_TEST(grants.find("ALL") == std::string::npos, grants);
+    const auto metrics = shared().server.query("SHOW GRANTS FOR 'ceymail-metrics'@'localhost'");
+    BOOST_TEST(metrics.find("INSERT") == std::string::npos, metrics);
+    BOOST_TEST(metrics.find("audit_logs") == std::string::npos, metrics);
+    const auto select = run({.arguments = {"mariadb", "--defaults-file=" + (shared().folder / "settings.cnf").string(),
+                                           "--socket=" + shared().server.socket().string(), "--user=ceymail-settings",
+                                           "-e", "SELECT token_sha256 FROM ceymail_dashboard.metrics_tokens"}});
+    BOOST_TEST(select.status != 0);
+    BOOST_TEST(select.errors.find("denied") != std::string::npos, select.errors);
+}
+
+BOOST_AUTO_TEST_CASE(tells_the_metrics_responder_to_forget_a_revoked_token) {
+    ChildProcess metrics({.arguments = {built_program("ceymail-metrics"), "--config", shared().configuration()},
+                          .errors_file = shared().folder / "metrics.log"});
+    const auto token = generate();
+    const auto status = [&](const std::string& bearer) {
+        try {
+            return read_cgi(::ceymail::testing::ask("unix:" + (shared().folder / "metrics/socket").string(),
+                                                    Scrape{.token = bearer}.parameters())
+                                .text)
+                .status;
+        } catch (const std::system_error&) {
+            return 0;
+        }
+    };
+    BOOST_TEST_REQUIRE(eventually([&] { return status(token) == 200; }));
+    const auto revoked = post("revoke", seal("?confirm=revoke"));
+    const auto shown = ask({.cookie = cookie_of(revoked)});
+    BOOST_TEST(!shown.mentions("could not be told"), slurp(log()));
+    shared().server.stop();  // before anybody has scraped again
+    BOOST_TEST(status(token) == 503);
+}
+
+BOOST_AUTO_TEST_CASE(says_so_when_the_metrics_responder_cannot_be_told) {
+    generate();
+    const auto revoked = post("revoke", seal("?confirm=revoke"));
+    BOOST_TEST(ask({.cookie = cookie_of(revoked)}).mentions("could not be told"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+struct LowPlan : Page {
+    LowPlan() : Page(Settings{{"plan", "professional"}}) {}
+};
+
+BOOST_FIXTURE_TEST_CASE(settings_page_below_business_generates_nothing, LowPlan) {
+    const auto shown = ask({});
+    BOOST_TEST(shown.status == 200);
+    BOOST_TEST(shown.mentions("needs the Business plan or above"));
+    BOOST_TEST(!shown.mentions("<form"));
+}
+
+struct PlainHttp : Page {
+    PlainHttp() : Page(Settings{{"settings_plain_http", "yes"}}) {}
+};
+
+BOOST_FIXTURE_TEST_CASE(settings_page_serves_plain_http_where_told_to, PlainHttp) {
+    BOOST_TEST(ask({.more = {{"HTTPS", ""}}}).status == 200);
+    const auto sent = ask({.method = "POST", .body = "action=generate&seal=" + seal(""), .more = {{"HTTPS", ""}}});
+    BOOST_TEST(sent.status == 303);
+    BOOST_TEST(sent.header("Set-Cookie").find("Secure") == std::string::npos);
+}
+
+}  // namespace
