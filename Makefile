@@ -256,18 +256,19 @@ sharedir = $(datadir)/ceymail-metrics
 put = $(if $(wildcard $3),$(Q)$(INSTALL) -d $(DESTDIR)$2 && $(INSTALL) -m $1 $(wildcard $3) $(DESTDIR)$2/)
 
 install: programs ## the programs and all that belongs to them, under DESTDIR and prefix
-	$(call put,755,$(libexecdir),$(OUT)/ceymail-metrics)
+	$(call put,755,$(libexecdir),$(OUT)/ceymail-metrics $(OUT)/ceymail-settings)
 	$(call put,755,$(sbindir),$(OUT)/ceymail-token)
 	$(Q)ln -sfr $(DESTDIR)$(libexecdir)/ceymail-metrics $(DESTDIR)$(sbindir)/ceymail-metrics
 	$(if $(wildcard $(DESTDIR)$(sysconfdir)/ceymail-metrics/ceymail-metrics.conf),,\
 	  $(call put,644,$(sysconfdir)/ceymail-metrics,deploy/config/ceymail-metrics.conf))
-	$(call put,644,$(unitdir),deploy/systemd/ceymail-metrics.service deploy/systemd/ceymail-metrics.socket)
-	$(Q)sed -i 's#/usr/libexec/#$(libexecdir)/#g' $(DESTDIR)$(unitdir)/ceymail-metrics.service
+	$(call put,644,$(unitdir),deploy/systemd/*.service deploy/systemd/*.socket)
+	$(Q)sed -i 's#/usr/libexec/#$(libexecdir)/#g' $(DESTDIR)$(unitdir)/ceymail-metrics.service \
+	  $(DESTDIR)$(unitdir)/ceymail-settings.service
 	$(call put,644,$(sysusersdir),deploy/systemd/sysusers.d/*.conf)
 	$(call put,644,$(tmpfilesdir),deploy/systemd/tmpfiles.d/*.conf)
-	$(call put,644,$(sysconfdir)/nginx/snippets,nginx/ceymail-metrics.conf)
-	$(call put,644,$(sysconfdir)/nginx/conf.d,nginx/ceymail-metrics-upstream.conf)
-	$(call put,644,$(sysconfdir)/apache2/conf-available,apache/ceymail-metrics.conf)
+	$(call put,644,$(sysconfdir)/nginx/snippets,nginx/ceymail-metrics.conf nginx/ceymail-settings.conf)
+	$(call put,644,$(sysconfdir)/nginx/conf.d,nginx/ceymail-metrics-upstream.conf nginx/ceymail-settings-upstream.conf)
+	$(call put,644,$(sysconfdir)/apache2/conf-available,apache/ceymail-metrics.conf apache/ceymail-settings.conf)
 	$(call put,644,$(examplesdir)/nginx,nginx/*.conf)
 	$(call put,644,$(examplesdir)/apache,apache/*.conf)
 	$(call put,644,$(examplesdir)/systemd,deploy/systemd/tcp-mariadb.conf)
