@@ -85,8 +85,7 @@ struct TokenRegistry::State {
             // Of the database's only (it gives a code): what the last step could not do it cannot do again.
             const bool conflict =
                 !result && result.error().kind == util::ErrorKind::conflict && result.error().code != 0;
-            if (!conflict || is_final(result.error().code) || util::remaining_ms(deadline) == 0)
-                return result;
+            if (!conflict || is_final(result.error().code) || util::remaining_ms(deadline) == 0) return result;
             step_aside();
         }
     }
