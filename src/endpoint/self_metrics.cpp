@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/endpoint/self_metrics.hpp"
 
+#include <array>
 #include <atomic>
 
 #include "ceymail/exposition/metric_family.hpp"
@@ -12,55 +13,83 @@ namespace {
 
 using exposition::MetricFamily;
 using exposition::MetricType;
+using exposition::Sample;
+using exposition::Value;
+using exposition::WordedFamily;
 
-exposition::Value flag(bool value) { return std::uint64_t{value ? 1U : 0U}; }
-
-MetricFamily requests(const gate::SegmentLayout& segment) {
-    MetricFamily family{"ceymail_requests_total",
-                        "Answers by HTTP status, over all workers, before this one.",
-                        MetricType::counter,
-                        {}};
-    for (std::size_t i = 0; i < gate::k_status_codes.size(); ++i) {
-        family.samples.push_back(
-            {{{"code", std::to_string(gate::k_status_codes[i])}}, segment.answers[i].load(std::memory_order_relaxed)});
-    }
-    return family;
+// Every answer bears these; worded once, they cost a tenth.
+WordedFamily gauge(const char* name, const char* help) {
+    return WordedFamily(exposition::single(name, help, MetricType::gauge, std::uint64_t{}));
 }
 
-MetricFamily rate_limit_refusals(const gate::RateStorage& rate) {
-    return {"ceymail_rate_limit_refused_total",
-            "Requests refused though their address had not spent its minute, by reason.",
-            MetricType::counter,
-            {{{{"reason", "table_full"}}, rate.full_total.load(std::memory_order_relaxed)},
-             {{{"reason", "lock"}}, rate.undecided_total.load(std::memory_order_relaxed)}}};
+const WordedFamily& snapshot_age() {
+    static const auto s_family = gauge("ceymail_snapshot_age_seconds", "Age of the host's metrics in this answer.");
+    return s_family;
 }
 
-MetricFamily build_info() {
-    return {"ceymail_build_info",
-            "Which ceymail-metrics this is.",
-            MetricType::gauge,
-            {{{{"version", CEYMAIL_VERSION}}, std::uint64_t{1}}}};
+const WordedFamily& database_up() {
+    static const auto s_family = gauge("ceymail_database_up", "Whether MariaDB answered when the token was checked.");
+    return s_family;
+}
+
+const WordedFamily& auth_stale() {
+    static const auto s_family =
+        gauge("ceymail_auth_stale", "Whether the token was accepted from memory because MariaDB could not be reached.");
+    return s_family;
+}
+
+const WordedFamily& requests() {
+    static const WordedFamily s_family([] {
+        MetricFamily family{"ceymail_requests_total",
+                            "Answers by HTTP status, over all workers, before this one.",
+                            MetricType::counter,
+                            {}};
+        for (const int code : gate::k_status_codes)
+            family.samples.push_back({{{"code", std::to_string(code)}}, std::uint64_t{}});
+        return family;
+    }());
+    return s_family;
+}
+
+const WordedFamily& rate_limit_refusals() {
+    static const WordedFamily s_family(MetricFamily{
+        "ceymail_rate_limit_refused_total",
+        "Requests refused though their address had not spent its minute, by reason.",
+        MetricType::counter,
+        {Sample{{{"reason", "table_full"}}, std::uint64_t{}}, Sample{{{"reason", "lock"}}, std::uint64_t{}}}});
+    return s_family;
+}
+
+const WordedFamily& build_info() {
+    static const WordedFamily s_family(MetricFamily{"ceymail_build_info",
+                                                    "Which ceymail-metrics this is.",
+                                                    MetricType::gauge,
+                                                    {Sample{{{"version", CEYMAIL_VERSION}}, std::uint64_t{}}}});
+    return s_family;
+}
+
+void append(std::string& out, const WordedFamily& family, Value value) { family.append(out, {&value, 1}); }
+
+Value flag(bool value) { return std::uint64_t{value ? 1U : 0U}; }
+
+Value count(const std::atomic<std::uint64_t>& counter) { return counter.load(std::memory_order_relaxed); }
+
+void append_counters(std::string& out, const gate::SegmentLayout& segment) {
+    std::array<Value, gate::k_status_codes.size()> answers;
+    for (std::size_t i = 0; i < answers.size(); ++i) answers[i] = count(segment.answers[i]);
+    requests().append(out, answers);
+    const std::array refusals{count(segment.rate.full_total), count(segment.rate.undecided_total)};
+    rate_limit_refusals().append(out, refusals);
 }
 
 }  // namespace
 
 void append_self_metrics(std::string& out, const SelfMetrics& metrics) {
-    using exposition::append_family;
-    using exposition::single;
-    if (metrics.snapshot_age) {
-        append_family(out, single("ceymail_snapshot_age_seconds", "Age of the host's metrics in this answer.",
-                                  MetricType::gauge, std::chrono::duration<double>(*metrics.snapshot_age).count()));
-    }
-    append_family(out, single("ceymail_database_up", "Whether MariaDB answered when the token was checked.",
-                              MetricType::gauge, flag(metrics.database_up)));
-    append_family(out, single("ceymail_auth_stale",
-                              "Whether the token was accepted from memory because MariaDB could not be reached.",
-                              MetricType::gauge, flag(metrics.auth_stale)));
-    if (metrics.segment != nullptr) {
-        append_family(out, requests(*metrics.segment));
-        append_family(out, rate_limit_refusals(metrics.segment->rate));
-    }
-    append_family(out, build_info());
+    if (metrics.snapshot_age) append(out, snapshot_age(), std::chrono::duration<double>(*metrics.snapshot_age).count());
+    append(out, database_up(), flag(metrics.database_up));
+    append(out, auth_stale(), flag(metrics.auth_stale));
+    if (metrics.segment != nullptr) append_counters(out, *metrics.segment);
+    append(out, build_info(), std::uint64_t{1});
 }
 
 }  // namespace ceymail::endpoint

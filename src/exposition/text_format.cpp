@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 namespace ceymail::exposition {
 namespace {
@@ -38,12 +39,10 @@ void append_labels(std::string& out, const Sample& sample) {
     out += '}';
 }
 
-void append_sample(std::string& out, const std::string& name, const Sample& sample) {
+void append_series(std::string& out, const std::string& name, const Sample& sample) {
     out += name;
     append_labels(out, sample);
     out += ' ';
-    append_value(out, sample.value);
-    out += '\n';
 }
 
 std::string_view to_string(MetricType type) noexcept { return type == MetricType::counter ? "counter" : "gauge"; }
@@ -74,8 +73,9 @@ void append_value(std::string& out, Value value) {
     }
 }
 
-void append_family(std::string& out, const MetricFamily& family) {
-    if (family.samples.empty()) return;
+namespace {
+
+void append_head(std::string& out, const MetricFamily& family) {
     out += "# HELP ";
     out += family.name;
     out += ' ';
@@ -85,7 +85,35 @@ void append_family(std::string& out, const MetricFamily& family) {
     out += ' ';
     out += to_string(family.type);
     out += '\n';
-    for (const auto& sample : family.samples) append_sample(out, family.name, sample);
+}
+
+}  // namespace
+
+void append_family(std::string& out, const MetricFamily& family) {
+    if (family.samples.empty()) return;
+    append_head(out, family);
+    for (const auto& sample : family.samples) {
+        append_series(out, family.name, sample);
+        append_value(out, sample.value);
+        out += '\n';
+    }
+}
+
+WordedFamily::WordedFamily(const MetricFamily& family) {
+    std::string before;
+    append_head(before, family);
+    for (const auto& sample : family.samples) {
+        append_series(before, family.name, sample);
+        m_before.push_back(std::exchange(before, {}));
+    }
+}
+
+void WordedFamily::append(std::string& out, std::span<const Value> values) const {
+    for (std::size_t i = 0; i < m_before.size(); ++i) {
+        out += m_before[i];
+        append_value(out, values[i]);
+        out += '\n';
+    }
 }
 
 }  // namespace ceymail::exposition

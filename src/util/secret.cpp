@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/util/secret.hpp"
 
+#include <memory>
 #include <new>
 #include <utility>
 
 #include <openssl/crypto.h>
-#include <openssl/sha.h>
+#include <openssl/evp.h>
 
 namespace ceymail::util {
 
@@ -37,11 +38,29 @@ void Secret::wipe() noexcept {
     if (!m_characters.empty()) OPENSSL_cleanse(m_characters.data(), m_characters.size());
 }
 
+namespace {
+
+struct FreeContext {
+    void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
+};
+
+// Found once: OpenSSL 3 looks an algorithm up by its name, which takes longer than to hash a token.
+const EVP_MD* find_sha256() {
+    static const EVP_MD* const s_found = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    return s_found;
+}
+
+}  // namespace
+
 Digest sha256(std::string_view bytes) {
+    thread_local std::unique_ptr<EVP_MD_CTX, FreeContext> t_context;
+    if (!t_context) t_context.reset(EVP_MD_CTX_new());
     Digest digest{};
     // OpenSSL 3 allocates for this. Without the check what lay on the stack would be taken for the digest, and that
-    // may be another's.
-    if (SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data()) == nullptr)
+    // may be another's. The last step wipes what the context held of the bytes.
+    if (find_sha256() == nullptr || !t_context || EVP_DigestInit_ex2(t_context.get(), find_sha256(), nullptr) != 1 ||
+        EVP_DigestUpdate(t_context.get(), bytes.data(), bytes.size()) != 1 ||
+        EVP_DigestFinal_ex(t_context.get(), digest.data(), nullptr) != 1)
         throw std::bad_alloc();
     return digest;
 }

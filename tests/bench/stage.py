@@ -62,6 +62,7 @@ class Stage:
         self.programs = pathlib.Path(programs).resolve()
         self.folder = pathlib.Path(folder).resolve()
         self.processes = {}
+        self.queue = None  # its directory
         self.ports = {}
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
@@ -72,6 +73,8 @@ class Stage:
     def __exit__(self, *_):
         for name in list(reversed(self.processes)):
             self.stop(name)
+        if self.queue:
+            shutil.rmtree(self.queue / "deferred", ignore_errors=True)
 
     # --- processes ---
 

@@ -2,6 +2,7 @@
 // The text format, to the byte.
 #include "ceymail/exposition/text_format.hpp"
 
+#include <array>
 #include <boost/test/unit_test.hpp>
 #include <clocale>
 #include <cstdlib>
@@ -125,6 +126,19 @@ BOOST_AUTO_TEST_CASE(ignores_the_locale) {
         BOOST_TEST(written(1234.5) == "1234.5");
     }
     std::setlocale(LC_ALL, before.c_str());
+}
+
+BOOST_AUTO_TEST_CASE(words_once_what_does_not_change) {
+    MetricFamily family{"name", "help \\ and\nmore", MetricType::counter, {}};
+    family.samples.push_back({{{"label", "a\"b"}, {"other", "c"}}, std::uint64_t{7}});
+    family.samples.push_back({{}, 0.5});
+    const WordedFamily worded(family);
+    for (const std::uint64_t first : {std::uint64_t{7}, std::numeric_limits<std::uint64_t>::max()}) {
+        family.samples[0].value = first;
+        std::string text;
+        worded.append(text, std::array<Value, 2>{first, 0.5});
+        BOOST_TEST(text == written(family));
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

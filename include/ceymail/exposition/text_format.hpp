@@ -2,8 +2,10 @@
 // Writes metric families in the Prometheus text format 0.0.4.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ceymail/exposition/metric_family.hpp"
 
@@ -14,6 +16,19 @@ inline constexpr std::string_view k_content_type = "text/plain; version=0.0.4; c
 // Appends HELP, TYPE and one line a sample, '\n' at each end. A family without samples appends nothing.
 // HELP escapes \ and line feed; label values also ". No locale can reach the numbers. Any thread.
 void append_family(std::string& out, const MetricFamily& family);
+
+// A family that is written again and again, of which only the values change: all else is worded once. The same text as
+// append_family(). Immutable, so any thread may append.
+class WordedFamily {
+public:
+    explicit WordedFamily(const MetricFamily& family);  // its values do not count
+
+    // `values`: as many as the family has samples, in their order.
+    void append(std::string& out, std::span<const Value> values) const;
+
+private:
+    std::vector<std::string> m_before;  // what stands before each value
+};
 
 // The digits alone: integers as they are; doubles by std::to_chars, NaN, +Inf and -Inf by name.
 void append_value(std::string& out, Value value);
