@@ -230,7 +230,7 @@ check-console: dependencies-console ## opens the console in a headless Chromium 
 	@$(MAKE) --no-print-directory -j$$(nproc) programs $(OUT)/tests-console
 	@tests/run $(OUT) console
 
-pictures: dependencies-console ## takes the README's pictures anew, from a demo; 4 minutes
+pictures: dependencies-console ## takes the README's pictures anew, from a demo; 6 minutes
 	@$(MAKE) --no-print-directory -j$$(nproc) programs >&2
 	@deploy/miniature/pictures $(OUT) $(BUILD)/demo docs/pictures
 

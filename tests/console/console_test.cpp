@@ -109,6 +109,11 @@ BOOST_AUTO_TEST_CASE(the_queues_rise_and_fall_and_a_stopped_service_is_red) {
     BOOST_TEST((page.find("<span class=\"missing\"") == std::string::npos));
 }
 
+BOOST_AUTO_TEST_CASE(a_firing_alert_says_what_it_means) {
+    // The load leaves held messages behind.
+    BOOST_TEST((settled_page().find("wait for a person<small>") != std::string::npos));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

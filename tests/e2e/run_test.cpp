@@ -4,6 +4,7 @@
 
 #include <csignal>
 
+#include "support/demo.hpp"
 #include "support/miniature.hpp"
 
 namespace ceymail::testing {
@@ -56,6 +57,20 @@ BOOST_AUTO_TEST_CASE(stops_all_at_an_interrupt) {
     miniature.process().signal(SIGINT);
     BOOST_TEST(miniature.process().wait(15s).value_or(-1) == 0, miniature.log());
     check_nothing_left(miniature.folder());
+}
+
+BOOST_AUTO_TEST_CASE(the_demo_stops_all_at_an_interrupt_too) {
+    const TemporaryFolder parent;
+    const auto words = parent.write("words", "");
+    auto options = demo_options(parent / "demo");
+    options.errors_file = words;
+    ChildProcess demo(options);
+    BOOST_TEST_REQUIRE(
+        eventually([&] { return slurp(words).find("demo: Ctrl-C stops all") != std::string::npos; }, 120s),
+        slurp(words));
+    demo.signal(SIGINT);
+    BOOST_TEST(demo.wait(30s).value_or(-1) == 0, slurp(words));
+    check_nothing_left(parent / "demo");
 }
 
 BOOST_AUTO_TEST_CASE(names_the_server_that_ended_and_stops_the_others) {

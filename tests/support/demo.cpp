@@ -11,20 +11,26 @@ namespace ceymail::testing {
 
 using namespace std::chrono_literals;
 
-Demo::Demo() {
+ChildOptions demo_options(const std::filesystem::path& folder) {
     const auto programs = std::filesystem::path(built_program("ceymail-metrics")).parent_path();
-    m_process.emplace(ChildOptions{
-        .arguments = {source("deploy/miniature/demo"), programs, folder()},
-        .environment = {"SCRAPE_SECONDS=1", "STEP_SECONDS=1", "ROUNDS=1", "ALERT_AFTER=1s"},
-        .output_file = m_parent / "printed",
-        .errors_file = m_parent / "words",
-    });
+    return {.arguments = {source("deploy/miniature/demo"), programs, folder},
+            .environment = {"SCRAPE_SECONDS=1", "STEP_SECONDS=1", "ROUNDS=1", "ALERT_AFTER=1s"}};
+}
+
+Demo::Demo() {
+    auto options = demo_options(folder());
+    options.output_file = m_parent / "printed";
+    options.errors_file = m_parent / "words";
+    m_process.emplace(options);
     const auto is_over = [&] {
         return !m_process->running() || words().find("demo: the load is over") != std::string::npos;
     };
     if (!eventually(is_over, 180s) || !m_process->running())
         throw std::runtime_error("deploy/miniature/demo did not come up:\n" + words());
 }
+
+// It stops one server after the other.
+Demo::~Demo() { m_process->terminate(30s); }
 
 Demo& Demo::shared() {
     static Demo demo;

@@ -17,6 +17,7 @@ namespace ceymail::testing {
 class Demo {
 public:
     Demo();
+    ~Demo();
 
     // The one that the tests of a program share; a test leaves it as it found it.
     [[nodiscard]] static Demo& shared();
@@ -33,5 +34,8 @@ private:
     TemporaryFolder m_parent;
     std::optional<ChildProcess> m_process;
 };
+
+// What deploy/miniature/demo is started with.
+[[nodiscard]] ChildOptions demo_options(const std::filesystem::path& folder);
 
 }  // namespace ceymail::testing
