@@ -130,7 +130,8 @@ BOOST_AUTO_TEST_CASE(alerts_fire_when_their_cause_is_there_and_go_silent_after) 
             BOOST_TEST(eventually([&] { return fires(demo, each); }, 30s), label + ": silent: " + each);
         remedy();
         for (const auto& each : alerts)
-            BOOST_TEST(eventually([&] { return !fires(demo, each); }, 30s), label + ": still fires: " + each);
+            BOOST_TEST(eventually([&] { return !fires(demo, each); }, 30s),
+                       label + ": still fires: " + each + "\n" + demo.words());
     }
 }
 
