@@ -211,7 +211,7 @@ check: dependencies-check ## builds, runs all tests, ends with `N passed, N fail
 	@tests/run $(OUT) $(TEST_KINDS)
 
 torture: dependencies-check ## proves the 15 guarantees; 10 minutes, best with nothing else to do
-	@$(MAKE) --no-print-directory -j$$(nproc) programs $(OUT)/tests-torture
+	@$(MAKE) --no-print-directory -j$$(nproc) programs tests
 	@CEYMAIL_TORTURE=full TEST_ORDER=--random=0 tests/run $(OUT) torture
 
 # The picture in README.md is drawn from docs/growth.csv, which is the last bench.csv that was worth keeping.

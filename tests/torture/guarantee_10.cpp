@@ -52,6 +52,8 @@ public:
                                        " after " + std::to_string(m_example_took.load().count()) + " ms\n" +
                                        m_live.log());
         m_proof.hold(m_stale > 0, "no scrape was served by the grace");
+        m_proof.hold(m_live.log().find("Bad file descriptor") == std::string::npos,
+                     "a descriptor was closed under a collector:\n" + m_live.log());
         m_proof.hold(m_live.workers() == m_workers, "a worker has died:\n" + m_live.log());
         m_proof.tell(m_served, "times 200 for the token");
         m_proof.tell(m_stale, "of them by the grace");

@@ -20,5 +20,6 @@ void a_revoked_token_stays_revoked(Proof& proof);        // 11
 void nothing_but_the_token_opens(Proof& proof);          // 12
 void client_headers_choose_no_key(Proof& proof);         // 13
 void secrets_stay_secret(Proof& proof);                  // 14
+void failing_calls_break_nothing(Proof& proof);          // 15
 
 }  // namespace ceymail::testing

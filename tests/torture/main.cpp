@@ -35,6 +35,7 @@ constexpr std::array k_guarantees{
     ceymail::testing::nothing_but_the_token_opens,
     ceymail::testing::client_headers_choose_no_key,
     ceymail::testing::secrets_stay_secret,
+    ceymail::testing::failing_calls_break_nothing,
 };
 
 Scale scale_asked_for() {
