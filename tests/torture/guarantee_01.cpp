@@ -32,10 +32,10 @@ void never_more_than_twelve(Proof& proof) {
                "the checker does not see that a limiter admits 13");
 
     const StormPlan plan{.kills = proof.rounds(10'000, 600),
-                         .kills_of_holders = proof.rounds(300, 10),
+                         .kills_of_holders = proof.rounds(300, 3),
                          .stops_of_holders = proof.rounds(40, 4),
                          .restarts = proof.rounds(10, 2),
-                         .longest = proof.rounds(120, 20) * 1s};
+                         .longest = proof.rounds(120, 30) * 1s};
     const auto report = storm(plan);
     std::size_t admitted = 0, most = 0;
     for (const auto& key : report.keys) {
