@@ -189,15 +189,16 @@ dependencies_of_demo := build run demo
 dependencies_of_console := build run check demo console
 dependencies_of_bench := build run bench
 dependencies_of_fuzz := build fuzz
+dependencies_of_check-settings := build run check browser
 dependencies_of_deb := build package
 dependencies_of_check-machine := build package machine
 
-DEPENDENCIES := $(addprefix dependencies-,build run demo check console lint bench fuzz deb check-machine)
+DEPENDENCIES := $(addprefix dependencies-,build run demo check console check-settings lint bench fuzz deb check-machine)
 .PHONY: $(DEPENDENCIES)
 $(DEPENDENCIES): dependencies-%:
 	@deploy/dependencies/install $(call dependencies_of,$*)
 
-.PHONY: run demo check check-console pictures torture clean
+.PHONY: run demo check check-console check-settings pictures torture clean
 run: dependencies-run ## a miniature mail server with the responder in front; ONCE=1 prints one scrape and ends
 	@$(MAKE) --no-print-directory -j$$(nproc) programs >&2
 	@exec deploy/miniature/run $(OUT) $(BUILD)/run
@@ -238,6 +239,10 @@ pictures: dependencies-console ## takes the README's pictures anew, from a demo;
 fuzz: dependencies-fuzz ## hands the parsers whatever libFuzzer thinks of; SECONDS_EACH=30, EXECUTIONS=0 for each
 	@$(MAKE) --no-print-directory -j$$(nproc) VARIANT=fuzz fuzzers
 	@tests/fuzz/run $(BUILD)/fuzz $(FUZZ)
+
+check-settings: dependencies-check-settings ## the settings page in a browser, through nginx and Apache; screenshots in build/check-settings
+	@$(MAKE) --no-print-directory -j$$(nproc) programs
+	@tests/settings/run $(OUT) $(BUILD)/check-settings
 
 .PHONY: lint format
 lint: dependencies-lint ## which room includes which, the layout of the code, scripts, manual pages

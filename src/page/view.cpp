@@ -220,7 +220,7 @@ Html collectors_card() {
 
 Html history_row(const database::AuditEntry& entry, std::uint64_t now) {
     const bool generated = entry.action == "metrics_token.generate";
-    return html(R"(<tr><td>{}</td><td>{}</td><td class="name">{}</td><td class="name">{}</td></tr>
+    return html(R"(<tr><td class="when">{}</td><td class="what">{}</td><td class="name">{}</td><td class="name from">{}</td></tr>
 )",
                 time(entry.at, now), generated ? "Generated" : "Revoked", entry.detail,
                 entry.address.empty() ? "this server" : entry.address);
@@ -236,11 +236,11 @@ Html history_card(const View& view) {
     } else {
         Html rows;
         for (const auto& entry : *view.history) rows += history_row(entry, view.now);
-        body = html(R"(<div class="scroll" tabindex="0" role="region" aria-labelledby="history-title"><table>
+        body = html(R"(<table>
 <thead><tr><th scope="col">When</th><th scope="col">What</th><th scope="col">Detail</th><th scope="col">From</th></tr></thead>
 <tbody>
 {}</tbody>
-</table></div>)",
+</table>)",
                     rows);
     }
     return html(R"(<section class="card" aria-labelledby="history-title">

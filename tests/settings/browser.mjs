@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: MIT
+// The settings page as administrators and attackers use it: through nginx and Apache, with and without JavaScript.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { execFileSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { HtmlValidate } from 'html-validate';
+import { chromium } from 'playwright-core';
+
+const { FOLDER, NGINX, APACHE, PLAIN, LOW, PROMETHEUS, MARIADB, CHROMIUM } = process.env;
+const PATH = '/settings/security/prometheus-metrics';
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const validator = new HtmlValidate({
+  extends: ['html-validate:recommended', 'html-validate:document'],
+  rules: { 'require-sri': 'off' },  // its files come from where it comes from
+});
+const amal = { username: 'amal', password: 'amals-password' };
+const bimali = { username: 'bimali', password: 'bimalis-password' };
+
+let passed = 0;
+let failed = 0;
+const check = (label, holds, detail = '') => {
+  holds ? passed++ : failed++;
+  if (!holds) console.log(`FAILED: ${label}${detail ? `: ${detail}` : ''}`);
+};
+const sql = (statement) => execFileSync('mariadb', ['--no-defaults', `--socket=${FOLDER}/mariadb/mysqld.sock`, '-e', statement]);
+const sleep = (ms) => new Promise((done) => { setTimeout(done, ms); });
+const eventually = async (condition, ms = 15000) => {
+  for (const end = Date.now() + ms; Date.now() < end; await sleep(200)) if (await condition()) return true;
+  return false;
+};
+
+const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
+const open = async (base, { user = amal, ...more } = {}) => {
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, httpCredentials: user, ...more });
+  const page = await context.newPage();
+  page.troubles = [];
+  page.on('console', (message) => { if (message.type() === 'error') page.troubles.push(message.text()); });
+  // As it was sent: what the browser has made of it is the browser's.
+  page.on('response', (answer) => {
+    if (answer.request().resourceType() === 'document' && answer.status() !== 303) page.source = answer.text().catch(() => '');
+  });
+  page.on('pageerror', (error) => page.troubles.push(String(error)));
+  if (base) await page.goto(base + PATH);
+  return page;
+};
+const text = (page) => page.locator('body').innerText();
+
+// --- every state: accessible, valid, quiet, and kept as a picture -----------------------------------------------------
+
+const looks = [
+  ['light', { colorScheme: 'light', viewport: { width: 1100, height: 900 } }],
+  ['dark', { colorScheme: 'dark', viewport: { width: 1100, height: 900 } }],
+  ['phone', { colorScheme: 'light', viewport: { width: 360, height: 780 } }],
+];
+const inspect = async (page, state) => {
+  const report = await validator.validateString(await page.source);
+  const problems = report.results.flatMap((result) => result.messages.map((m) => `${m.ruleId} ${m.message} (${m.line}:${m.column})`));
+  check(`${state}: HTML validates`, report.valid, problems.join('; '));
+  for (const [look, { colorScheme, viewport }] of looks) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize(viewport);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    check(`${state}, ${look}: nothing sticks out`, wide <= 0, `${wide} px`);
+    const violations = await page.evaluate(async (code) => {
+      // By the inspector's way in: the page's own policy allows no script but its own.
+      if (!globalThis.axe) (0, eval)(code);
+      return (await globalThis.axe.run()).violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target).join(', ')}`);
+    }, axe).catch((error) => [String(error)]);
+    check(`${state}, ${look}: axe finds nothing`, violations.length === 0, violations.join('; '));
+    await page.screenshot({ path: `${FOLDER}/screenshots/${state}-${look}.png`, fullPage: true });
+  }
+};
+
+// --- what an administrator does -------------------------------------------------------------------------------------
+
+const press = (page, name) => page.getByRole('button', { name }).or(page.getByRole('link', { name })).click();
+const tokenOn = async (page) => ((await page.content()).match(/value="(ceymail_[\w-]{43})"/) ?? [])[1];
+
+const scrape = (base, token) => new Promise((done, failedTo) => {
+  request(`${base}/api/stats/metrics`, { rejectUnauthorized: false, headers: { Authorization: `Bearer ${token}` } },
+    (answer) => { answer.resume(); done(answer.statusCode); }).on('error', failedTo).end();
+});
+// Its limit is 12 a second here: Prometheus asks too.
+const status = async (base, token, want) => {
+  let got = 0;
+  await eventually(async () => (got = await scrape(base, token)) === want, 5000);
+  return got;
+};
+const prometheusUp = async () => {
+  const answer = await (await fetch(`${PROMETHEUS}/api/v1/query?query=up`)).json();
+  return answer.data.result[0]?.value[1];
+};
+const hand = (token) => writeFileSync(`${FOLDER}/prometheus/token`, token);
+
+const throughTheWholeWay = async (server, base, javaScriptEnabled) => {
+  const way = `${server}, JavaScript ${javaScriptEnabled ? 'on' : 'off'}`;
+  const page = await open(base, { javaScriptEnabled, permissions: ['clipboard-read', 'clipboard-write'] });
+  check(`${way}: no token at first`, (await text(page)).includes('No token is active'));
+  await press(page, 'Generate token');
+  const first = await tokenOn(page);
+  check(`${way}: a token is shown`, Boolean(first));
+  check(`${way}: its address tells nothing`, page.url() === base + PATH, page.url());
+  if (javaScriptEnabled) {
+    await page.getByRole('region', { name: 'Your new token' }).getByRole('button', { name: 'Copy' }).click();
+    await page.waitForTimeout(100);
+    check(`${way}: it is copied`, (await page.evaluate(() => navigator.clipboard.readText())) === first);
+    check(`${way}: and that is said`, (await page.getByRole('status').innerText()) === 'Token copied');
+    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download' }).click()]);
+    check(`${way}: the file is named`, file.suggestedFilename() === 'ceymail.token', file.suggestedFilename());
+    check(`${way}: the file holds it`, readFileSync(await file.path(), 'utf8') === `${first}\n`);
+  } else {
+    check(`${way}: no button that would do nothing`, (await page.locator('[data-copy]:visible, [data-download]:visible').count()) === 0);
+  }
+  check(`${way}: it opens the metrics`, (await status(base, first, 200)) === 200);
+  hand(first);
+  check(`${way}: Prometheus scrapes with it`, await eventually(async () => (await prometheusUp()) === '1'));
+
+  await page.reload();
+  check(`${way}: reload shows no token`, !(await page.content()).includes(first));
+  check(`${way}: the scrape is told of`, /Last successful scrape\s*\d+ \w+ 20\d\d/.test(await text(page)), await text(page));
+  check(`${way}: no warning`, !(await text(page)).includes('has not used'));
+  await page.goBack().catch(() => {});
+  check(`${way}: the way back shows no token`, !(await page.content()).includes(first));
+
+  await page.goto(base + PATH);
+  await press(page, /Generate new token/);
+  check(`${way}: asks back`, (await text(page)).includes('stops working at once'));
+  await press(page, 'Generate and revoke the old one');
+  const second = await tokenOn(page);
+  check(`${way}: another token`, Boolean(second) && second !== first);
+  check(`${way}: the old one is refused`, (await status(base, first, 401)) === 401);
+  check(`${way}: Prometheus notices`, await eventually(async () => (await prometheusUp()) === '0'));
+  check(`${way}: the new one is not`, (await status(base, second, 200)) === 200);
+
+  await page.goto(base + PATH);
+  await press(page, /^Revoke/);
+  await press(page, 'Cancel');
+  await press(page, /^Revoke/);
+  await press(page, 'Revoke token');
+  check(`${way}: says so`, (await text(page)).includes('The token is revoked'));
+  check(`${way}: revoked is refused`, (await status(base, second, 401)) === 401);
+  await page.goto(base + PATH);
+  const rows = await page.locator('tbody tr').allInnerTexts();
+  check(`${way}: the history tells who and from where`,
+    rows[0]?.includes('Revoked') && rows[0].includes('revoked by amal') && rows[0].includes('127.0.0.1'), rows[0]);
+  check(`${way}: the console is quiet`, page.troubles.length === 0, page.troubles.join('; '));
+  await page.context().close();
+};
+
+for (const [server, base] of [['nginx', NGINX], ['Apache', APACHE]])
+  for (const javaScript of [true, false]) {
+    await throughTheWholeWay(server, base, javaScript);
+    await sleep(1000);  // the page's limit is 12 a second here
+  }
+
+// --- two at once, twice, too late ------------------------------------------------------------------------------------
+
+{
+  const [one, other] = [await open(NGINX), await open(NGINX, { user: bimali })];
+  await press(one, 'Generate token');
+  await press(other, 'Generate token');
+  check('two administrators: the second is told', (await text(other)).includes('Somebody else was first'));
+  await inspect(other, 'superseded');
+  const token = await tokenOn(one);
+  await one.goto(`${NGINX}${PATH}?confirm=revoke`);
+  await one.evaluate(() => { const form = document.forms[0]; form.submit(); form.submit(); });
+  await one.waitForLoadState();
+  await eventually(async () => (await text(one)).includes('The token is revoked'), 3000);
+  check('a form sent twice is done once and told', (await text(one)).includes('The token is revoked'), await text(one));
+  check('and the token is refused', (await status(NGINX, token, 401)) === 401);
+  await one.context().close();
+  await other.context().close();
+}
+
+// --- every state ----------------------------------------------------------------------------------------------------
+
+{
+  const page = await open(NGINX);
+  await inspect(page, 'none');
+  await press(page, 'Generate token');
+  await inspect(page, 'fresh');
+  await page.goto(NGINX + PATH);
+  await inspect(page, 'unused');
+  sql('UPDATE ceymail_dashboard.metrics_tokens SET last_used_at = UTC_TIMESTAMP() - INTERVAL 12 MINUTE WHERE active');
+  await page.reload();
+  check('a scrape long ago is warned of', (await text(page)).includes('No successful scrape for more than 5 minutes'));
+  await inspect(page, 'stale');
+  sql('UPDATE ceymail_dashboard.metrics_tokens SET last_used_at = UTC_TIMESTAMP() WHERE active');
+  await page.reload();
+  await inspect(page, 'scraped');
+  await page.goto(`${NGINX}${PATH}?confirm=generate`);
+  await inspect(page, 'confirm-generate');
+  await page.goto(`${NGINX}${PATH}?confirm=revoke`);
+  await inspect(page, 'confirm-revoke');
+  await sleep(1000);
+  await page.goto(NGINX + PATH);
+  process.kill(Number(MARIADB), 'SIGSTOP');
+  await page.reload();
+  check('MariaDB down: says so', (await text(page)).includes('MariaDB does not answer'));
+  await inspect(page, 'mariadb-down');
+  process.kill(Number(MARIADB), 'SIGCONT');
+  await page.goto(`${NGINX}${PATH}?confirm=revoke`);
+  await press(page, 'Revoke token');
+  await inspect(page, 'revoked');
+  await page.goto(LOW + PATH);
+  check('plan: says which is needed', (await text(page)).includes('Metrics export needs the Business plan or above'));
+  check('plan: offers nothing', (await page.locator('form').count()) === 0);
+  await inspect(page, 'plan');
+  await page.goto(PLAIN + PATH);
+  await inspect(page, 'plain-http');
+  await page.context().close();
+}
+{
+  const page = await open(NGINX);
+  await page.locator('input[name=seal]').first().evaluate((input) => { input.value = 'forged'; });
+  await press(page, 'Generate token');
+  await inspect(page, 'forged');
+  await page.context().close();
+}
+{
+  const attack = '"\'><script>document.title = "taken"</script><img src=x onerror="document.title=1">';
+  sql('CREATE TABLE ceymail_dashboard.kept AS SELECT * FROM ceymail_dashboard.audit_logs');
+  const quoted = attack.replaceAll("'", "''");
+  sql(`UPDATE ceymail_dashboard.audit_logs SET detail = '${quoted}', ip_address = '<b>x</b>', target = '${quoted}'`);
+  const page = await open(NGINX);
+  check('script in stored texts: is shown', (await text(page)).includes('<script>'));
+  check('script in stored texts: does nothing', (await page.title()).startsWith('Prometheus Metrics') && page.troubles.length === 0, page.troubles.join('; '));
+  await inspect(page, 'attacked');
+  sql('UPDATE ceymail_dashboard.audit_logs a JOIN ceymail_dashboard.kept k USING (id) SET a.detail = k.detail, a.ip_address = k.ip_address, a.target = k.target');
+  await page.context().close();
+}
+{
+  const page = await open(NGINX);
+  for (let presses = 0; presses < 3; presses++) await page.keyboard.press('Tab');
+  const ring = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+  check('keyboard: what has the focus is seen', ring !== 'none', ring);
+  await page.getByRole('button', { name: 'Generate token' }).focus();
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#token');
+  check('keyboard: a token is generated', Boolean(await tokenOn(page)));
+  await page.context().close();
+}
+
+// --- attacks ---------------------------------------------------------------------------------------------------------
+
+const raw = (base, path, { method = 'GET', headers = {}, body = '', user = amal } = {}) => new Promise((done) => {
+  const secure = base.startsWith('https');
+  const auth = user ? { Authorization: `Basic ${Buffer.from(`${user.username}:${user.password}`).toString('base64')}` } : {};
+  import(secure ? 'node:https' : 'node:http').then(({ request: ask }) => {
+    const sent = ask(base + path, { method, rejectUnauthorized: false, headers: { ...auth, ...headers } }, (answer) => {
+      let received = '';
+      answer.on('data', (part) => { received += part; });
+      answer.on('end', () => done({ status: answer.statusCode, headers: answer.headers, body: received }));
+      answer.on('error', () => done({ status: 0, headers: {}, body: '' }));
+    });
+    sent.on('error', () => done({ status: 0, headers: {}, body: '' }));
+    sent.end(body);
+  });
+});
+
+await sleep(1000);
+for (const [server, base] of [['nginx', NGINX], ['Apache', APACHE]]) {
+  const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
+  const sealOf = async () => ((await raw(base, `${PATH}?confirm=generate`)).body.match(/name="seal" value="([^"]+)"/) ?? [])[1];
+  const seal = await sealOf();
+  const good = `action=generate&seal=${seal}`;
+  const before = (await raw(base, PATH)).body.match(/<dt>Created<\/dt><dd><time datetime="([^"]+)"/)?.[1];
+  check(`${server}: nobody without a password`, (await raw(base, PATH, { user: null })).status === 401);
+  check(`${server}: nobody with a wrong one`, (await raw(base, PATH, { user: { username: 'amal', password: 'x' } })).status === 401);
+  check(`${server}: no page without TLS`, server === 'Apache' || (await raw(PLAIN, PATH)).status === 403);
+  check(`${server}: REMOTE_USER cannot be sent`, (await raw(base, PATH, { user: null, headers: { 'Remote-User': 'root', REMOTE_USER: 'root' } })).status === 401);
+  check(`${server}: forged seal`, (await raw(base, PATH, { method: 'POST', headers: form, body: `action=generate&seal=${'a'.repeat(seal.length)}` })).status === 403);
+  check(`${server}: another's seal`, (await raw(base, PATH, { method: 'POST', headers: form, body: good, user: bimali })).status === 403);
+  check(`${server}: cross-site by origin`, (await raw(base, PATH, { method: 'POST', headers: { ...form, Origin: 'https://evil.example' }, body: good })).status === 403);
+  await sleep(1100);
+  check(`${server}: cross-site by fetch metadata`, (await raw(base, PATH, { method: 'POST', headers: { ...form, 'Sec-Fetch-Site': 'cross-site' }, body: good })).status === 403);
+  check(`${server}: GET changes nothing`, (await raw(base, `${PATH}?${good}`)).status === 200);
+  check(`${server}: HEAD changes nothing`, (await raw(base, `${PATH}?${good}`, { method: 'HEAD' })).status === 200);
+  const megabyte = await raw(base, PATH, { method: 'POST', headers: form, body: `${good}&x=${'x'.repeat(1 << 20)}` });
+  check(`${server}: a megabyte`, [0, 400, 413, 502, 503].includes(megabyte.status), String(megabyte.status));
+  const odd = await raw(base, PATH, { headers: { Host: 'localhost<script>' } });
+  check(`${server}: a host that is none`, odd.status === 400 && !odd.body.includes('<script>'), String(odd.status));
+  const split = await raw(base, `${PATH}?confirm=generate%0d%0aSet-Cookie:%20a=b`);
+  check(`${server}: no header by the query`, split.status === 200 && !split.headers['set-cookie']);
+  const shown = await raw(base, PATH);
+  check(`${server}: nothing was changed by any`, shown.body.includes(before), before);
+  const policy = shown.headers['content-security-policy'] ?? '';
+  check(`${server}: policy`, policy.includes("default-src 'none'") && policy.includes("frame-ancestors 'none'") && !policy.includes('unsafe'), policy);
+  check(`${server}: not to be kept`, shown.headers['cache-control'] === 'no-store');
+  check(`${server}: not compressed`, !(await raw(base, PATH, { headers: { 'Accept-Encoding': 'gzip' } })).headers['content-encoding']);
+  const sent = await raw(base, PATH, { method: 'POST', headers: { ...form, Origin: base, 'Sec-Fetch-Site': 'same-origin' }, body: good });
+  const cookie = String(sent.headers['set-cookie']);
+  check(`${server}: the good form is carried out`, sent.status === 303 && /HttpOnly; SameSite=Strict; Secure/.test(cookie), `${sent.status} ${cookie}`);
+  check(`${server}: and not a second time`, (await raw(base, PATH, { headers: { Cookie: cookie.split(';')[0] } })).body.includes('ceymail_')
+    && (await raw(base, PATH, { method: 'POST', headers: form, body: good })).status === 409);
+  await sleep(1100);
+}
+{
+  const page = await open(NGINX);  // so that the browser has the password
+  await page.goto(`${LOW}/evil`);
+  await page.waitForTimeout(500);
+  check('in a frame it shows nothing', page.troubles.some((trouble) => /frame/i.test(trouble)), page.troubles.join('; '));
+  check('and the frame is empty', !(await page.frames()[1]?.content().catch(() => ''))?.includes('Prometheus Metrics'));
+  await page.context().close();
+}
+
+await browser.close();
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
