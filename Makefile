@@ -256,6 +256,11 @@ format: dependencies-lint ## lays out the code
 .PHONY: install deb check-machine
 examplesdir = $(datadir)/doc/ceymail-metrics/examples
 sharedir = $(datadir)/ceymail-metrics
+# The root that the services see, see their units: empty, and all that is bound into it has its place there.
+sandboxdir = $(prefix)/lib/ceymail-metrics/root
+SANDBOX_FOLDERS := boot dev efi etc/ceymail-metrics etc/systemd/system home lib lib64 proc root run sys tmp usr/lib \
+  var/spool/postfix var/tmp
+SANDBOX_FILES = etc/ld.so.cache $(addprefix $(patsubst /%,%,$(libexecdir))/,ceymail-metrics ceymail-settings)
 
 # MODE, FOLDER, FILES: what there is of them.
 put = $(if $(wildcard $3),$(Q)$(INSTALL) -d $(DESTDIR)$2 && $(INSTALL) -m $1 $(wildcard $3) $(DESTDIR)$2/)
@@ -267,8 +272,10 @@ install: programs ## the programs and all that belongs to them, under DESTDIR an
 	$(if $(wildcard $(DESTDIR)$(sysconfdir)/ceymail-metrics/ceymail-metrics.conf),,\
 	  $(call put,644,$(sysconfdir)/ceymail-metrics,deploy/config/ceymail-metrics.conf))
 	$(call put,644,$(unitdir),deploy/systemd/*.service deploy/systemd/*.socket)
-	$(Q)sed -i 's#/usr/libexec/#$(libexecdir)/#g' $(DESTDIR)$(unitdir)/ceymail-metrics.service \
-	  $(DESTDIR)$(unitdir)/ceymail-settings.service
+	$(Q)sed -i 's#/usr/libexec/#$(libexecdir)/#g; s#/usr/lib/ceymail-metrics#$(prefix)/lib/ceymail-metrics#' \
+	  $(DESTDIR)$(unitdir)/ceymail-metrics.service $(DESTDIR)$(unitdir)/ceymail-settings.service
+	$(Q)$(INSTALL) -d $(addprefix $(DESTDIR)$(sandboxdir)/,$(SANDBOX_FOLDERS))
+	$(Q)for file in $(SANDBOX_FILES); do $(INSTALL) -D -m 644 /dev/null $(DESTDIR)$(sandboxdir)/$$file; done
 	$(call put,644,$(sysusersdir),deploy/systemd/sysusers.d/*.conf)
 	$(call put,644,$(tmpfilesdir),deploy/systemd/tmpfiles.d/*.conf)
 	$(call put,644,$(sysconfdir)/nginx/snippets,nginx/ceymail-metrics.conf nginx/ceymail-settings.conf)
@@ -293,7 +300,7 @@ deb: dependencies-deb ## build/ceymail-metrics_VERSION_ARCH.deb
 	@deploy/package $(VERSION) $(BUILD)
 
 check-machine: dependencies-check-machine ## boots a Debian, installs the package there, tries what an administrator meets
-	@tests/machine/run $(BUILD)
+	@tests/machine/run $(BUILD) $(VERSION)
 
 clean: ## removes what was built
 	rm -rf $(BUILD)
