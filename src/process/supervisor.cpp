@@ -26,6 +26,7 @@
 #include "ceymail/gate/segment.hpp"
 #include "ceymail/process/exit_code.hpp"
 #include "ceymail/process/gatherer_socket.hpp"
+#include "ceymail/process/landlock.hpp"
 #include "ceymail/process/privileges.hpp"
 #include "ceymail/process/respawn_throttle.hpp"
 #include "ceymail/process/roles.hpp"
@@ -87,6 +88,15 @@ void let_go_of_others(Estate& estate, Role role) noexcept {
     (role == Role::worker ? estate.gatherer_listener : estate.listener).reset();
 }
 
+// The last of it before the work, so that nothing which is opened once need be allowed.
+void give_up_files(const config::Configuration& configuration, Role role) {
+    const auto readable =
+        role == Role::gatherer ? readable_by_gatherer(configuration) : readable_by_worker(configuration);
+    const auto confined = allow_only(readable, configuration.database_host.empty() ? Tcp::forbidden : Tcp::allowed);
+    if (!confined && confined.error().kind != util::ErrorKind::unavailable)  // of that the supervisor tells once
+        util::log(LogLevel::warning, confined.error().message + "; goes on without it");
+}
+
 int play(Estate& estate, Role role, pid_t supervisor) {
     name_process(role);
     ignore_signals_of_others();
@@ -97,6 +107,7 @@ int play(Estate& estate, Role role, pid_t supervisor) {
     if (!die_with(supervisor)) return EX_OK;
     const auto stop = signal_fd({SIGTERM});
     if (!stop) return give_up(stop.error());
+    give_up_files(estate.configuration, role);
     if (role == Role::gatherer) {
         gather(estate.configuration, estate.gatherer_listener.get(), estate.board, stop->get());
     } else {
@@ -287,6 +298,10 @@ private:
     void tell_ready() const {
         const auto workers = std::to_string(m_estate.configuration.workers);
         ::sd_notify(0, ("READY=1\nSTATUS=answering with " + workers + " workers").c_str());
+        if (!has_landlock())
+            util::log(LogLevel::notice,
+                      "the kernel has no Landlock (5.13 or later, and lsm= must name it): gatherer and workers are "
+                      "confined by systemd's sandbox alone");
         util::log(LogLevel::info, "answering " + m_estate.configuration.path + " with " + workers + " workers");
     }
 

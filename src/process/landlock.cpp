@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/process/landlock.hpp"
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "ceymail/util/fd.hpp"
+
+namespace ceymail::process {
+
+namespace {
+
+using util::Fd;
+using util::Result;
+
+// As in linux/landlock.h of 6.12: that of Debian 12 ends with the first field.
+struct RulesetAttributes {
+    std::uint64_t files = 0;
+    std::uint64_t tcp = 0;     // from version 4
+    std::uint64_t scoped = 0;  // from version 6
+};
+constexpr std::uint64_t k_truncate = 1U << 14;    // from version 3
+constexpr std::uint64_t k_use_device = 1U << 15;  // from version 5
+constexpr std::uint64_t k_tcp_bind_and_connect = 3;
+constexpr std::uint64_t k_abstract_sockets_and_signals = 3;
+constexpr std::uint64_t k_files_of_version_1 = (1U << 13) - 1;
+constexpr std::uint64_t k_read_file = LANDLOCK_ACCESS_FS_READ_FILE;
+constexpr std::uint64_t k_read_folder = k_read_file | LANDLOCK_ACCESS_FS_READ_DIR;
+
+int version() noexcept {
+    return static_cast<int>(::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION));
+}
+
+RulesetAttributes everything(int version, Tcp tcp) noexcept {
+    RulesetAttributes all;
+    all.files = k_files_of_version_1;
+    if (version >= 2) all.files |= LANDLOCK_ACCESS_FS_REFER;
+    if (version >= 3) all.files |= k_truncate;
+    if (version >= 5) all.files |= k_use_device;
+    if (version >= 4 && tcp == Tcp::forbidden) all.tcp = k_tcp_bind_and_connect;
+    if (version >= 6) all.scoped = k_abstract_sockets_and_signals;
+    return all;
+}
+
+// An older kernel refuses a longer structure than its own, unless the rest is zero; a newer one takes a shorter.
+std::size_t size_of_attributes(int version) noexcept {
+    if (version >= 6) return sizeof(RulesetAttributes);
+    return version >= 4 ? offsetof(RulesetAttributes, scoped) : offsetof(RulesetAttributes, tcp);
+}
+
+// `path`, or the folder in which it would appear.
+Fd open_or_above(std::filesystem::path path) {
+    for (;;) {
+        Fd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));
+        if (fd || path == path.root_path()) return fd;
+        path = path.parent_path();
+    }
+}
+
+Result<void> allow_reading(const Fd& ruleset, const std::filesystem::path& path) {
+    const Fd beneath = open_or_above(path);
+    struct stat status{};
+    if (!beneath || ::fstat(beneath.get(), &status) != 0) return {};  // what cannot be opened needs no permission
+    landlock_path_beneath_attr rule{};
+    rule.allowed_access = S_ISDIR(status.st_mode) ? k_read_folder : k_read_file;
+    rule.parent_fd = beneath.get();
+    if (::syscall(SYS_landlock_add_rule, ruleset.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0) return {};
+    return util::fail_errno(errno, "cannot allow by Landlock to read " + path.string());
+}
+
+}  // namespace
+
+bool has_landlock() noexcept { return version() > 0; }
+
+Result<void> allow_only(const std::vector<std::filesystem::path>& readable, Tcp tcp) {
+    const int known = version();
+    if (known <= 0) return util::fail(util::ErrorKind::unavailable, "the kernel has no Landlock", errno);
+    const auto attributes = everything(known, tcp);
+    const Fd ruleset(
+        static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size_of_attributes(known), 0)));
+    if (!ruleset) return util::fail_errno(errno, "cannot make a Landlock ruleset");
+    for (const auto& path : readable)
+        if (auto allowed = allow_reading(ruleset, path); !allowed) return allowed;
+    if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) == 0) return {};
+    return util::fail_errno(errno, "cannot restrict this process by Landlock");
+}
+
+// The client library's plug-ins and settings, and what the names of hosts are found by.
+std::vector<std::filesystem::path> readable_by_worker(const config::Configuration& configuration) {
+    std::vector<std::filesystem::path> readable{"/usr/lib", "/lib", "/etc/ssl", "/etc/localtime"};
+    if (!configuration.database_option_file.empty())
+        readable.push_back(configuration.database_option_file.parent_path());
+    if (!configuration.database_host.empty())
+        readable.insert(readable.end(), {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf",
+                                         "/etc/host.conf", "/run/systemd/resolve", "/usr/share/ca-certificates"});
+    return readable;
+}
+
+std::vector<std::filesystem::path> readable_by_gatherer(const config::Configuration& configuration) {
+    auto readable = readable_by_worker(configuration);
+    readable.insert(readable.end(),
+                    {configuration.proc, configuration.queue_directory, "/etc/systemd/system", "/run/systemd/system"});
+    return readable;
+}
+
+}  // namespace ceymail::process
