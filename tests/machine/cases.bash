@@ -1,0 +1,355 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# What is tried on the machine: every function case_..., in the order in which it stands here. Each says why it failed
+# and returns something else than 0. They build on one another: installed, used, upgraded, booted again, purged.
+# shellcheck disable=SC2154,SC2016,SC2015
+cases() { grep -oE '^case_[a-z0-9_]+' "$here/cases.bash"; }
+
+service=ceymail-metrics.service
+conf=/etc/ceymail-metrics/ceymail-metrics.conf
+
+complain() { printf '%s\n' "$*"; return 1; }
+
+# --- how it is scraped -------------------------------------------------------------------------------------------
+
+# Each scrape comes from another address of 127.0.0.0/8, so that the limiter lets all pass.
+another_address() {
+    local number=$(($(cat "$work/scrapes" 2>/dev/null || echo 0) + 1))
+    echo $number >"$work/scrapes"
+    echo "127.7.$((number / 250)).$((number % 250 + 1))"
+}
+
+# Through nginx, or Apache with PORT=8443. ARGUMENTS for curl.
+scrape() {
+    local port=${PORT:-443}
+    inside curl -sS --max-time 20 --cacert /etc/ssl/ceymail/cert.pem -H @/root/header \
+        --interface "${ADDRESS:-$(another_address)}" --resolve "mail.example.test:$port:127.0.0.1" "$@" \
+        "https://mail.example.test:$port/api/stats/metrics"
+}
+
+code() { scrape -o /dev/null -w '%{http_code}'; }
+
+expect_code() {
+    local got
+    got=$(code)
+    [ "$got" = "$1" ] || { scrape; complain "answered $got, not $1"; }
+}
+
+# LINE...: all of them in one scrape, within 10 s.
+expect() {
+    local text line missing
+    for _ in $(seq 20); do
+        text=$(scrape) missing=
+        for line in "$@"; do grep -qxF "$line" <<<"$text" || missing=$line; done
+        [ -z "$missing" ] && return 0
+        sleep 0.5
+    done
+    grep -F "${missing% *}" <<<"$text" || head -n 3 <<<"$text"
+    complain "no line: $missing"
+}
+
+up() { printf 'ceymail_service_up{name="%s"} %s' "$1" "$2"; }
+
+settled() { inside systemctl is-active --quiet "$service" || { sleep 1; inside systemctl is-active "$service"; }; }
+
+# COMMAND while NUMBER scrapes come from as many addresses of 127.OCTET.0.0/16; all must be answered 200.
+under_load() {
+    local octet=$1 number=$2 lost
+    shift 2
+    # shellcheck disable=SC2016
+    inside sh -c 'seq "$1" | xargs -P 4 -I{} sh -c "curl -s -o /dev/null --max-time 20 -w \"%{http_code}\n\" \
+        --cacert /etc/ssl/ceymail/cert.pem -H @/root/header \
+        --interface 127.$0.\$(({} / 250)).\$(({} % 250 + 1)) --resolve mail.example.test:443:127.0.0.1 \
+        https://mail.example.test/api/stats/metrics"' "$octet" "$number" >"$work/codes" &
+    local load=$!
+    sleep 0.5
+    "$@" || complain "failed: $*" || return
+    kill -0 $load 2>/dev/null || complain "the load was over before: $*" || return
+    wait $load
+    lost=$(grep -vc '^200$' "$work/codes")
+    [ "$(wc -l <"$work/codes")" = "$number" ] && [ "$lost" = 0 ] ||
+        complain "of $number scrapes: $(sort "$work/codes" | uniq -c | tr '\n' ';')"
+}
+
+# Uses up the twelve of an address.
+spend() {
+    local got
+    got=$(for _ in $(seq 12); do ADDRESS=$1 code; echo; done | sort | uniq -c | tr -s ' ')
+    [ "$got" = " 12 200" ] || complain "the first twelve were answered: $got"
+}
+
+# --- the README --------------------------------------------------------------------------------------------------
+
+# What stands in the section Install between the fences of LANGUAGE: the block of that NUMBER.
+readme_block() {
+    awk -v fence="\`\`\`$1" -v number="$2" '
+        /^## / { section = $0 }
+        section != "## Install" { next }
+        $0 == "```" { inside = 0 }
+        inside && block == number { print }
+        $0 == fence { inside = 1; block++ }' "$here/../../README.md"
+}
+
+# Its words, typed by an administrator in his home.
+follow() { inside bash -ec "cd /root; $(readme_block sh "$1")"; }
+
+# --- cases: installed --------------------------------------------------------------------------------------------
+
+case_the_three_commands_of_the_readme() {
+    inside mariadb -e 'CREATE DATABASE ceymail'
+    follow 1 >"$work/words" 2>&1 || { cat "$work/words"; return 1; }
+    grep -q 'virtual_users: is not there yet' "$work/words" || complain "init does not say that tables are missing" || return
+    grep -oE '^ceymail_[A-Za-z0-9_-]{43}$' "$work/words" | sed 's/^/Authorization: Bearer /' |
+        inside sh -c 'umask 077; cat >/root/header'
+    inside test -s /root/header || { cat "$work/words"; return 1; }
+}
+
+case_the_line_for_nginx() {
+    readme_block nginx 1 | inside sh -c 'cat >/root/line; sed -i "/server_name/r /root/line" /etc/nginx/sites-enabled/ceymail'
+    follow 2
+}
+
+case_the_commands_for_apache() { follow 3; }
+
+case_it_runs_and_starts_at_boot() {
+    inside systemctl is-active "$service" ceymail-metrics.socket && inside systemctl is-enabled "$service" ceymail-metrics.socket
+}
+
+case_scrapes_over_https_before_the_mail_tables_are_there() {
+    expect "$(up postfix 1)" 'ceymail_database_up 1' 'ceymail_collector_success{collector="accounts"} 0' \
+        'ceymail_collector_success{collector="queue"} 1'
+}
+
+case_counts_accounts_when_the_mail_tables_have_come() {
+    inside mariadb -e 'DROP DATABASE ceymail' && sample mail && inside ceymail-token init &&
+        expect 'ceymail_domains_total 3' 'ceymail_mailboxes_total 12' 'ceymail_aliases_total 7'
+}
+
+case_all_collectors_succeed_and_all_services_are_up() {
+    local lines=() name
+    for name in cpu memory disk queue services accounts; do lines+=("ceymail_collector_success{collector=\"$name\"} 1"); done
+    for name in postfix dovecot opendkim mariadb unbound spamassassin nginx apache rsyslog fail2ban; do lines+=("$(up "$name" 1)"); done
+    expect "${lines[@]}"
+}
+
+case_scrapes_through_apache() { PORT=8443 expect "$(up apache 1)"; }
+
+case_refuses_without_a_token() {
+    local got
+    got=$(inside curl -sk -o /dev/null -w '%{http_code}' https://127.0.0.1/api/stats/metrics -H 'Host: mail.example.test')
+    [ "$got" = 401 ] || complain "answered $got"
+}
+
+case_the_disk_is_the_one_that_df_shows() {
+    local total used scraped
+    read -r total used < <(inside df -B1 --output=size,used / | tail -n 1)
+    scraped=$(scrape) || return
+    grep -qx "ceymail_disk_total_bytes $total" <<<"$scraped" || complain "df: $total; $(grep disk_total <<<"$scraped")" || return
+    # The host's disk is written to all the time.
+    awk -v used="$used" '/^ceymail_disk_used_bytes/ { off = $2 - used; exit !(off < 5e8 && off > -5e8) }' <<<"$scraped" ||
+        complain "df: $used; $(grep disk_used <<<"$scraped")"
+}
+
+case_check_finds_nothing_to_mend() { inside ceymail-metrics --check; }
+
+case_manual_pages_and_completions_are_there() {
+    script 'for page in man8/ceymail-metrics.8 man8/ceymail-token.8 man5/ceymail-metrics.conf.5; do
+                ls /usr/share/man/$page.gz >/dev/null; done
+            bash -n /usr/share/bash-completion/completions/ceymail-token; test -s /usr/share/zsh/vendor-completions/_ceymail-token'
+}
+
+# --- cases: confined ---------------------------------------------------------------------------------------------
+
+case_the_exposure_is_at_most_0_8() {
+    inside systemd-analyze security --no-pager --threshold=8 "$service" | tail -n 2
+    [ "${PIPESTATUS[0]}" = 0 ]
+}
+
+case_only_the_gatherer_holds_a_capability() {
+    local pid held got
+    for pid in $(inside cat "/sys/fs/cgroup/systemd/system.slice/$service/cgroup.procs" 2>/dev/null ||
+        inside cat "/sys/fs/cgroup/system.slice/$service/cgroup.procs"); do
+        held=$(inside awk '/^CapEff/ { print $2 }' "/proc/$pid/status")
+        got+="$(inside cat "/proc/$pid/comm") $held"$'\n'
+    done
+    grep -q '^ceymail-gather 0000000000000004$' <<<"$got" && ! grep '^ceymail-worker' <<<"$got" | grep -qv ' 0000000000000000$' ||
+        complain "$got"
+}
+
+case_the_roles_are_confined_by_landlock() {
+    inside journalctl --no-pager -b -u "$service" | grep -i landlock && complain "Landlock is not in use" && return 1
+    return 0
+}
+
+# The others read what it wrote.
+case_a_probe_in_the_same_unit_can_do_what_the_service_does() {
+    inside sh -c 'cat >/usr/libexec/ceymail-probe; chmod 755 /usr/libexec/ceymail-probe' <"$work/probe"
+    script '
+        mkdir -p /run/systemd/system/ceymail-metrics.service.d
+        cat >/run/systemd/system/ceymail-metrics.service.d/probe.conf <<END
+[Service]
+Type=oneshot
+Restart=no
+ExecStart=
+ExecStart=/usr/libexec/ceymail-probe
+BindReadOnlyPaths=/usr/libexec/ceymail-probe
+ExecPaths=/usr/libexec/ceymail-probe
+StandardOutput=truncate:/run/probe.out
+END
+        systemctl daemon-reload
+        systemctl stop ceymail-metrics.socket ceymail-metrics.service
+        timeout 30 systemctl start ceymail-metrics.service || journalctl -n 5 --no-pager -u ceymail-metrics
+        rm -r /run/systemd/system/ceymail-metrics.service.d
+        systemctl daemon-reload
+        systemctl restart ceymail-metrics.socket ceymail-metrics.service' || return
+    inside cat /run/probe.out >"$work/probe.out"
+    for part in folder settings queue token; do
+        grep -qx "DONE own_$part" "$work/probe.out" || { cat "$work/probe.out"; return 1; }
+    done
+}
+
+refused() { grep "refused $1 (" "$work/probe.out" || { grep " $1" "$work/probe.out"; complain "not refused: $1"; }; }
+case_the_probe_cannot_read_etc_shadow() { refused shadow; }
+case_the_probe_cannot_read_the_keys_of_the_host() { refused root_keys; }
+case_the_probe_cannot_write_outside_of_its_folder() { refused write_elsewhere; }
+case_the_probe_cannot_execute_a_program() { refused exec; }
+case_the_probe_cannot_execute_what_it_wrote() { refused exec_own_copy; }
+case_the_probe_cannot_map_memory_to_write_and_execute() { refused exec_from_memory; }
+case_the_probe_cannot_trace() { refused ptrace; }
+case_the_probe_cannot_read_the_memory_of_others() { refused memory_of_others; }
+case_the_probe_cannot_open_an_internet_socket() { refused inet_socket; }
+case_the_probe_cannot_open_a_netlink_socket() { refused netlink_socket; }
+case_the_probe_cannot_become_root() { refused become_root; }
+case_the_probe_cannot_mount() { refused mount; }
+case_the_probe_cannot_read_the_kernel_log() { refused kernel_log; }
+case_the_probe_cannot_use_bpf_or_perf() { refused bpf; }
+case_the_probe_cannot_mint_a_token() { refused mint_token; }
+case_the_probe_cannot_change_a_token() { refused change_token; }
+case_the_probe_cannot_revive_a_token() { refused revive_token; }
+case_the_probe_cannot_read_passwords() { refused read_mail_passwords; }
+case_the_probe_cannot_read_the_audit_log() { refused read_audit_log; }
+
+# --- cases: in use -----------------------------------------------------------------------------------------------
+
+# Without a cache, what follows need not wait for it.
+case_a_changed_configuration_counts_after_a_restart() {
+    script "printf 'cache_ttl = 0\nwork_budget_percent = 0\n' >>$conf; systemctl restart $service" && expect "$(up postfix 1)"
+}
+
+case_a_killed_postfix_is_down_though_systemctl_says_active() {
+    script 'kill -9 $(cat /var/spool/postfix/pid/master.pid)'
+    expect "$(up postfix 0)" || return
+    [ "$(inside systemctl is-active postfix)" = active ] || complain "systemctl knows it too" || return
+    inside systemctl restart postfix && expect "$(up postfix 1)"
+}
+
+# NAME UNIT
+stopped_and_started() {
+    inside systemctl stop "$2" && expect "$(up "$1" 0)" && inside systemctl start "$2" && expect "$(up "$1" 1)"
+}
+case_tells_when_postfix_is_stopped() { stopped_and_started postfix postfix; }
+case_tells_when_dovecot_is_stopped() { stopped_and_started dovecot dovecot; }
+case_tells_when_opendkim_is_stopped() { stopped_and_started opendkim opendkim; }
+case_tells_when_unbound_is_stopped() { stopped_and_started unbound unbound; }
+case_tells_when_spamd_is_stopped() { stopped_and_started spamassassin spamd; }
+case_tells_when_rsyslog_is_stopped() { stopped_and_started rsyslog 'rsyslog.service syslog.socket'; }
+case_tells_when_fail2ban_is_stopped() { stopped_and_started fail2ban fail2ban; }
+case_tells_when_apache_is_stopped() { stopped_and_started apache apache2; }
+case_tells_through_apache_when_nginx_is_stopped() { PORT=8443 stopped_and_started nginx nginx; }
+
+case_tells_when_mariadb_is_stopped() {
+    inside systemctl stop mariadb
+    expect "$(up mariadb 0)" 'ceymail_database_up 0' 'ceymail_auth_stale 1' "$(up postfix 1)" || return
+    inside systemctl start mariadb && expect "$(up mariadb 1)" 'ceymail_database_up 1' 'ceymail_mailboxes_total 12'
+}
+
+case_reaches_a_mariadb_whose_folder_was_made_anew() {
+    script 'systemctl stop mariadb; rm -r /run/mysqld; mkdir /run/keep-the-inode; systemd-tmpfiles --create mariadb.conf
+            systemctl start mariadb; rmdir /run/keep-the-inode'
+    expect 'ceymail_database_up 1' 'ceymail_auth_stale 0' 'ceymail_mailboxes_total 12'
+}
+
+case_a_token_revoked_while_mariadb_is_down_stays_revoked() {
+    script 'ceymail-token generate 2>/dev/null | sed "s/^/Authorization: Bearer /" >/root/header.new
+            systemctl stop mariadb'
+    expect_code 503 || { inside systemctl start mariadb; return 1; }
+    script 'systemctl start mariadb; mv /root/header.new /root/header'
+    expect 'ceymail_database_up 1'
+}
+
+restart_thrice() { for _ in 1 2 3; do inside systemctl restart "$service" || return; sleep 0.3; done; }
+case_a_restart_under_load_loses_nothing() { under_load 20 400 restart_thrice; }
+
+case_the_limiter_outlives_a_restart() {
+    spend 127.30.0.1 && inside systemctl restart "$service" && ADDRESS=127.30.0.1 expect_code 429
+}
+
+kill_supervisor() { inside systemctl kill --kill-whom=main --signal=KILL "$service"; }
+case_a_killed_supervisor_under_load_is_replaced() {
+    under_load 21 200 kill_supervisor >"$work/killed"
+    # Whoever was being answered at that moment may be lost: two workers.
+    [ "$(grep -vc '^200$' "$work/codes")" -le 2 ] || cat "$work/killed" || return
+    settled && expect "$(up postfix 1)"
+}
+
+case_a_postfix_that_comes_later_is_seen() {
+    local before after
+    before=$(inside systemctl show -P MainPID "$service")
+    script 'dpkg-trigger --no-await --by-package=postfix /usr/sbin/postqueue; dpkg --configure --pending' || return
+    after=$(inside systemctl show -P MainPID "$service")
+    [ "$before" != "$after" ] || complain "the service was not restarted" || return
+    expect "$(up postfix 1)"
+}
+
+case_mariadb_over_tcp_by_the_documented_drop_in() {
+    script "
+        cp $conf /root/conf.before
+        printf 'database_host = 127.0.0.1\ndatabase_option_file = /etc/ceymail-metrics/database.cnf\n' >>$conf
+        mariadb -e \"CREATE USER boss@localhost IDENTIFIED BY 'a long word'; GRANT ALL ON *.* TO boss@localhost WITH GRANT OPTION\"
+        printf '[client]\npassword=a long word\n' >/root/boss.cnf; chmod 600 /root/boss.cnf
+        ceymail-token init --database-user boss --database-option-file /root/boss.cnf
+        mkdir -p /etc/systemd/system/ceymail-metrics.service.d
+        sed 's/^IPAddressAllow=.*/IPAddressAllow=127.0.0.1/' /usr/share/doc/ceymail-metrics/examples/systemd/tcp-mariadb.conf \
+            >/etc/systemd/system/ceymail-metrics.service.d/tcp-mariadb.conf
+        systemctl daemon-reload; systemctl restart $service" && expect 'ceymail_database_up 1' 'ceymail_mailboxes_total 12'
+    local result=$?
+    script "rm -r /etc/systemd/system/ceymail-metrics.service.d; cp /root/conf.before $conf; systemctl daemon-reload
+            mariadb -e 'DROP USER boss@localhost'; ceymail-token init; systemctl restart $service"
+    return $result
+}
+
+# --- cases: over time --------------------------------------------------------------------------------------------
+
+case_scrapes_after_a_reboot() { reboot_machine && expect "$(up postfix 1)" "$(up nginx 1)" 'ceymail_database_up 1' 'ceymail_mailboxes_total 12'; }
+
+upgrade() {
+    cp "$work/ceymail-metrics_$next_version"_*.deb "$root/root/" &&
+        inside sh -c 'DEBIAN_FRONTEND=noninteractive dpkg -i /root/ceymail-metrics_*+next_*.deb'
+}
+case_an_upgrade_under_load_loses_nothing() {
+    spend 127.31.0.1 && under_load 22 500 upgrade && expect "ceymail_build_info{version=\"$next_version\"} 1"
+}
+case_the_limiter_outlives_an_upgrade() { ADDRESS=127.31.0.1 expect_code 429; }
+case_an_upgrade_keeps_the_administrators_settings() { inside grep -q 'cache_ttl = 0' "$conf"; }
+
+case_removed_it_leaves_its_settings_and_stops() {
+    inside env DEBIAN_FRONTEND=noninteractive apt-get remove -y -q ceymail-metrics || return
+    inside test -s "$conf" && ! inside systemctl is-active --quiet "$service" && ! inside pgrep -f /usr/libexec/ceymail-metrics &&
+        ! inside test -e /run/ceymail-metrics/ceymail-metrics.sock
+}
+
+case_purged_it_leaves_the_database_and_says_so() {
+    inside env DEBIAN_FRONTEND=noninteractive apt-get purge -y -q ceymail-metrics >"$work/purge" 2>&1 || { cat "$work/purge"; return 1; }
+    grep -q 'the database was left alone' "$work/purge" || { cat "$work/purge"; return 1; }
+    script 'for path in /etc/ceymail-metrics /run/ceymail-metrics /usr/sbin/ceymail-token; do test ! -e $path; done
+            test "$(mariadb -N -e "SELECT COUNT(*) FROM ceymail_dashboard.metrics_tokens WHERE active = 1")" = 1'
+}
+
+case_purged_it_leaves_web_servers_that_start() {
+    script 'nginx -t && systemctl restart nginx && apache2ctl configtest && systemctl restart apache2'
+}
+
+case_installed_again_it_scrapes_with_the_same_token() {
+    inside sh -c 'DEBIAN_FRONTEND=noninteractive dpkg -i /root/ceymail-metrics_*+next_*.deb && systemctl reload nginx' &&
+        expect "$(up postfix 1)" 'ceymail_database_up 1'
+}
