@@ -193,7 +193,7 @@ Restart=no
 ExecStart=
 ExecStart=/usr/libexec/ceymail-probe
 BindReadOnlyPaths=/usr/libexec/ceymail-probe
-ExecPaths=/usr/libexec/ceymail-probe
+ExecPaths=+/usr/libexec/ceymail-probe
 StandardOutput=truncate:/run/probe.out
 END
         systemctl daemon-reload
@@ -208,7 +208,7 @@ END
     done
 }
 
-refused() { grep "refused $1 (" "$work/probe.out" || { grep " $1" "$work/probe.out"; complain "not refused: $1"; }; }
+refused() { grep "refused $1 (" "$work/probe.out" || { grep -B1 " $1" "$work/probe.out"; complain "not refused: $1"; }; }
 case_the_probe_cannot_read_etc_shadow() { refused shadow; }
 case_the_probe_cannot_read_the_keys_of_the_host() { refused root_keys; }
 case_the_probe_cannot_write_outside_of_its_folder() { refused write_elsewhere; }
@@ -245,7 +245,9 @@ case_a_killed_postfix_is_down_though_systemctl_says_active() {
 
 # NAME UNIT
 stopped_and_started() {
-    inside systemctl stop "$2" && expect "$(up "$1" 0)" && inside systemctl start "$2" && expect "$(up "$1" 1)"
+    local units
+    read -ra units <<<"$2"
+    inside systemctl stop "${units[@]}" && expect "$(up "$1" 0)" && inside systemctl start "${units[@]}" && expect "$(up "$1" 1)"
 }
 case_tells_when_postfix_is_stopped() { stopped_and_started postfix postfix; }
 case_tells_when_dovecot_is_stopped() { stopped_and_started dovecot dovecot; }
@@ -307,6 +309,7 @@ case_mariadb_over_tcp_by_the_documented_drop_in() {
         printf 'database_host = 127.0.0.1\ndatabase_option_file = /etc/ceymail-metrics/database.cnf\n' >>$conf
         mariadb -e \"CREATE USER boss@localhost IDENTIFIED BY 'a long word'; GRANT ALL ON *.* TO boss@localhost WITH GRANT OPTION\"
         printf '[client]\npassword=a long word\n' >/root/boss.cnf; chmod 600 /root/boss.cnf
+        mariadb -e \"DROP USER 'ceymail-metrics'@localhost\"
         ceymail-token init --database-user boss --database-option-file /root/boss.cnf
         mkdir -p /etc/systemd/system/ceymail-metrics.service.d
         sed 's/^IPAddressAllow=.*/IPAddressAllow=127.0.0.1/' /usr/share/doc/ceymail-metrics/examples/systemd/tcp-mariadb.conf \
@@ -314,8 +317,66 @@ case_mariadb_over_tcp_by_the_documented_drop_in() {
         systemctl daemon-reload; systemctl restart $service" && expect 'ceymail_database_up 1' 'ceymail_mailboxes_total 12'
     local result=$?
     script "rm -r /etc/systemd/system/ceymail-metrics.service.d; cp /root/conf.before $conf; systemctl daemon-reload
-            mariadb -e 'DROP USER boss@localhost'; ceymail-token init; systemctl restart $service"
+            mariadb -e \"DROP USER boss@localhost, 'ceymail-metrics'@'%'\"; ceymail-token init; systemctl restart $service"
     return $result
+}
+
+# --- cases: what --check finds -----------------------------------------------------------------------------------
+
+# WORDS MISTAKE REPAIR: after the mistake --check says WORDS and fails; after the repair it does not.
+found_by_check() {
+    local words=$1 said result
+    script "$2" || return
+    said=$(inside ceymail-metrics --check --url "https://mail.example.test:${PORT:-443}/api/stats/metrics")
+    result=$?
+    script "$3" || return
+    [ $result = 78 ] && grep -qF "$words" <<<"$said" || complain "--check ended with $result and said: $said"
+}
+
+drop_in() { # UNIT LINE: a script that sets it
+    printf 'mkdir -p /run/systemd/system/%s.d; printf "%s" >/run/systemd/system/%s.d/mistake.conf; systemctl daemon-reload
+            systemctl stop ceymail-metrics.socket; systemctl start ceymail-metrics.socket ceymail-metrics.service; sleep 1' \
+        "$1" "$2" "$1"
+}
+no_drop_in='rm -r /run/systemd/system/ceymail-metrics.*.d; systemctl daemon-reload
+            systemctl stop ceymail-metrics.socket; systemctl start ceymail-metrics.socket ceymail-metrics.service'
+
+case_check_finds_nothing_through_nginx() {
+    inside sh -c 'grep -q mail.example.test /etc/hosts || echo 127.0.0.1 mail.example.test >>/etc/hosts'
+    inside ceymail-metrics --check --url https://mail.example.test/api/stats/metrics
+}
+case_check_finds_nothing_through_apache() { inside ceymail-metrics --check --url https://mail.example.test:8443/api/stats/metrics; }
+case_check_finds_a_missing_capability() {
+    found_by_check 'without CAP_DAC_READ_SEARCH' "$(drop_in ceymail-metrics.service '[Service]\\nAmbientCapabilities=\\n')" "$no_drop_in"
+}
+case_check_finds_a_wrong_socket_group() {
+    found_by_check 'set SocketGroup=www-data' "$(drop_in ceymail-metrics.socket '[Socket]\\nSocketGroup=mail\\n')" "$no_drop_in"
+}
+case_check_finds_missing_grants() {
+    found_by_check 'ceymail-token init' \
+        'mariadb -e "REVOKE ALL, GRANT OPTION FROM \`ceymail-metrics\`@localhost"' 'ceymail-token init'
+}
+case_check_finds_a_wrong_schema() {
+    found_by_check 'ceymail-token init' \
+        "mariadb -e 'ALTER TABLE ceymail_dashboard.metrics_tokens RENAME ceymail_dashboard.elsewhere'" \
+        "mariadb -e 'ALTER TABLE ceymail_dashboard.elsewhere RENAME ceymail_dashboard.metrics_tokens'"
+}
+case_check_finds_an_apache_that_keeps_the_authorization() {
+    PORT=8443 found_by_check 'set CGIPassAuth On' \
+        'sed -i "s/CGIPassAuth On/CGIPassAuth Off/" /etc/apache2/conf-available/ceymail-metrics.conf; systemctl restart apache2' \
+        'sed -i "s/CGIPassAuth Off/CGIPassAuth On/" /etc/apache2/conf-available/ceymail-metrics.conf; systemctl restart apache2'
+}
+case_check_finds_an_address_that_is_not_passed_on() {
+    found_by_check 'is not passed on to ceymail-metrics' \
+        'sed -i "s/ include snippets/ # include snippets/; s/^include snippets/# include snippets/" /etc/nginx/sites-enabled/ceymail; systemctl restart nginx' \
+        'sed -i "s/# include snippets/include snippets/" /etc/nginx/sites-enabled/ceymail; systemctl restart nginx'
+}
+# The last of these: what was seen is told for an hour.
+case_check_finds_that_keep_alive_is_on() {
+    found_by_check 'set fastcgi_keep_conn off' \
+        'sed -i "s/fastcgi_keep_conn off/fastcgi_keep_conn on/" /etc/nginx/snippets/ceymail-metrics.conf; systemctl restart nginx
+         curl -sk -o /dev/null https://127.0.0.1/api/stats/metrics -H "Host: mail.example.test"' \
+        'sed -i "s/fastcgi_keep_conn on/fastcgi_keep_conn off/" /etc/nginx/snippets/ceymail-metrics.conf; systemctl restart nginx'
 }
 
 # --- cases: over time --------------------------------------------------------------------------------------------

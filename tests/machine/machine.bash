@@ -36,23 +36,20 @@ prepare_root() {
     tar -C "$root" -xf "$archive"
 }
 
-# nspawn itself boots it again when it is told to reboot; the leader is another then. Landlock is younger than what
-# nspawn lets through by itself.
+# Landlock is younger than what nspawn lets through by itself.
 boot_machine() {
     setsid systemd-nspawn --quiet --boot --register=no --keep-unit --private-network --machine=ceymail-machine \
         --system-call-filter="landlock_create_ruleset landlock_add_rule landlock_restrict_self" \
-        --console=pipe --directory="$root" </dev/null >"$work/console.log" 2>&1 &
+        --console=pipe --directory="$root" </dev/null >>"$work/console.log" 2>&1 &
     echo $! >"$nspawn_file"
-    wait_for_boot 0
+    wait_for_boot
 }
 
-# Unlike LEADER, the one before.
 wait_for_boot() {
-    local before=$1 leader state
+    local leader state
     for _ in $(seq 240); do
         sleep 0.5
         leader=$(pgrep -P "$(cat "$nspawn_file")" | head -n 1) || continue
-        [ "$leader" != "$before" ] || continue
         echo "$leader" >"$leader_file"
         state=$(inside systemctl is-system-running 2>/dev/null)
         case $state in running | degraded) return 0 ;; esac
@@ -74,11 +71,16 @@ stop_machine() {
     rm -f "$nspawn_file" "$leader_file"
 }
 
+# With --keep-unit nspawn ends when it is told to reboot: whoever started it starts it again.
 reboot_machine() {
-    local before
-    before=$(cat "$leader_file")
+    local pid
+    pid=$(cat "$nspawn_file")
     inside systemctl reboot
-    wait_for_boot "$before"
+    for _ in $(seq 120); do
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.5
+    done
+    boot_machine
 }
 
 # What CeyMail and its administrator have done before: databases, a site with https on nginx, Apache on other ports.

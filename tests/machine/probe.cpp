@@ -140,7 +140,9 @@ void attempt_files() {
     tell("root_keys", reads("/root/.ssh/id_ed25519") || reads("/etc/ssl/ceymail/key.pem") || reads("/etc/passwd"));
     for (const char* folder : {"/", "/etc/ceymail-metrics", "/run", "/tmp", "/var/tmp", "/dev/shm", "/dev",
                                "/var/spool/postfix", "/var/spool/postfix/maildrop", "/usr/lib", "/proc/sys/kernel"}) {
-        if (writes(folder)) return tell("write_elsewhere", true, "");
+        if (!writes(folder)) continue;
+        std::printf("in %s\n", folder);
+        return tell("write_elsewhere", true);
     }
     tell("write_elsewhere", false);
 }
