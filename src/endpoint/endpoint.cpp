@@ -22,6 +22,9 @@ using namespace std::chrono_literals;
 using snapshot::Occasion;
 using util::BootTime;
 
+constexpr const char* k_keep_alive_hint =
+    "the web server asks to keep its connections: each would hold a worker, so none is kept. Set fastcgi_keep_conn off "
+    "(nginx), or take enablereuse away (Apache), as the shipped files do";
 constexpr std::size_t k_usual_answer = 8192;  // bytes
 constexpr auto k_last_used_every = 5s;
 constexpr auto k_touch_time = 1500ms;  // a lock wait of 1 s and the way there and back
@@ -82,6 +85,7 @@ const fastcgi::Response& Endpoint::answer(const fastcgi::Request& request) noexc
 // The contract's table, row by row.
 void Endpoint::decide(const fastcgi::Request& request) {
     const BootTime start = m_clock();
+    note_keep_alive(request, start);
     if (request_path(request.uri) != m_configuration.path) return refuse(k_other_path);
     if (request.method != "GET" && request.method != "HEAD") return refuse(k_other_method);
     const auto address = client_of(request);
@@ -90,6 +94,14 @@ void Endpoint::decide(const fastcgi::Request& request) {
         return refuse(decision);
     if (!gate::may_export_metrics(m_configuration.plan)) return refuse(k_plan_too_low);
     authenticate(request, *address, start);
+}
+
+// For --check, and once for the log.
+void Endpoint::note_keep_alive(const fastcgi::Request& request, BootTime now) {
+    if (!request.keep_connection) return;
+    auto& seen_at = m_segment.layout().keep_alive_seen_at;
+    if (seen_at.exchange(now.time_since_epoch().count(), std::memory_order_relaxed) == 0)
+        util::log(util::LogLevel::notice, k_keep_alive_hint);
 }
 
 void Endpoint::authenticate(const fastcgi::Request& request, const gate::AddressKey& address, BootTime start) {
@@ -132,8 +144,7 @@ void Endpoint::refuse_without_authorization(const fastcgi::Request& request, Boo
 void Endpoint::refuse(const Refusal& refusal) {
     m_response.status = refusal.status;
     m_response.body = refusal.line;
-    if (!refusal.header_name.empty())
-        m_response.headers.push_back({refusal.header_name, refusal.header_value});
+    if (!refusal.header_name.empty()) m_response.headers.push_back({refusal.header_name, refusal.header_value});
 }
 
 void Endpoint::refuse(const gate::RateDecision& decision) {

@@ -140,7 +140,9 @@ struct Responder::State {
                 refuse();
                 continue;
             }
-            if (take_request(received->size, read)) return true;
+            if (!take_request(received->size, read)) continue;
+            request.keep_connection = received->vetting.asks_to_keep_connection;
+            return true;
         }
         return false;
     }

@@ -163,6 +163,7 @@ private:
         switch (m_part) {
             case Part::begin:
                 m_part = Part::params;
+                m_result.asks_to_keep_connection = arrived.size() > 2 && (octet(arrived, 2) & k_keep_connection) != 0;
                 return arrived.size() < 2 || number16(arrived, 0) == k_role_responder;
             case Part::params:
                 if (size > 0) return m_parameters.feed(arrived);

@@ -123,6 +123,21 @@ bool plausible(const RateStorage& storage, util::BootTime now) noexcept {
     return true;
 }
 
+std::vector<AddressKey> admitted_since(const RateStorage& storage, util::BootTime since, std::size_t most) {
+    std::vector<AddressKey> keys;
+    const auto is_recent = [since](const auto& time) {
+        return time.load(k_relaxed) > std::max<std::int64_t>(since.time_since_epoch().count(), 0);
+    };
+    for (const auto& bucket : storage.buckets) {
+        for (std::size_t slot = 0; slot < k_slots_per_bucket && keys.size() < most; ++slot) {
+            const auto family = static_cast<AddressFamily>(bucket.families[slot].load(k_relaxed));
+            if (family != AddressFamily::none && std::ranges::any_of(bucket.admitted_at[slot], is_recent))
+                keys.push_back({bucket.networks[slot].load(k_relaxed), family});
+        }
+    }
+    return keys;
+}
+
 RateTable::RateTable(RateStorage& storage, nanoseconds window, util::ClockFunction clock) noexcept
     : m_storage(&storage), m_window(window), m_clock(clock) {}
 

@@ -83,9 +83,9 @@ Fault fault_of(const Fd& file, const SegmentHeader& expected) {
 }
 
 Fault fault_of(const SegmentLayout& layout, util::BootTime now) {
-    const std::int64_t used_at = layout.last_used_written_at;
-    const bool good = plausible(layout.rate, now) && plausible(layout.verified, now) && used_at >= 0 &&
-                      used_at <= now.time_since_epoch().count();
+    const auto past = [now](std::int64_t time) { return time >= 0 && time <= now.time_since_epoch().count(); };
+    const bool good = plausible(layout.rate, now) && plausible(layout.verified, now) &&
+                      past(layout.last_used_written_at) && past(layout.keep_alive_seen_at);
     return good ? std::nullopt : Fault("holds times of the future or addresses out of place");
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <chrono>
-#include <cstdio>
 #include <string>
 
 #include <sysexits.h>
@@ -11,6 +10,8 @@
 #include "ceymail/process/exit_code.hpp"
 #include "ceymail/process/privileges.hpp"
 #include "ceymail/process/sources.hpp"
+#include "check_parts.hpp"
+#include "check_report.hpp"
 #include "modes.hpp"
 
 namespace ceymail::responder {
@@ -25,33 +26,13 @@ using util::ErrorKind;
 constexpr auto k_time_for_each = 5s;
 constexpr std::uint64_t k_no_such_token = 0;  // ids begin at 1
 
-// Prints "part: ok (...)" or "part: remedy", and remembers whether all were ok.
-class Report {
-public:
-    void ok(const std::string& part, const std::string& detail = {}) {
-        line(part, detail.empty() ? "ok" : "ok (" + detail + ")");
-    }
-    void bad(const std::string& part, const std::string& remedy) {
-        m_all_ok = false;
-        line(part, remedy);
-    }
-    [[nodiscard]] int exit_code() const noexcept { return m_all_ok ? EX_OK : EX_CONFIG; }
-
-private:
-    static void line(const std::string& part, const std::string& words) {
-        std::printf("%s: %s\n", part.c_str(), words.c_str());
-        std::fflush(stdout);
-    }
-    bool m_all_ok = true;
-};
-
-void check_plan(Report& report, const config::Configuration& configuration) {
+void check_plan(CheckReport& report, const config::Configuration& configuration) {
     const std::string plan(config::to_string(configuration.plan));
     if (gate::may_export_metrics(configuration.plan)) return report.ok("plan", plan);
     report.bad("plan", plan + " does not export metrics: every request is answered 403; set plan = business or above");
 }
 
-void check_collectors(Report& report, const config::Configuration& configuration) {
+void check_collectors(CheckReport& report, const config::Configuration& configuration) {
     for (const auto& collector : process::make_collectors(configuration)) {
         const auto part = "collector " + std::string(collector->name());
         const auto collected = collector->collect(BootClock::now() + k_time_for_each);
@@ -64,7 +45,7 @@ void check_collectors(Report& report, const config::Configuration& configuration
 }
 
 // Reading shows the schema and the grants to read; touching a token that cannot be shows the grant to write.
-void check_database(Report& report, const config::Configuration& configuration) {
+void check_database(CheckReport& report, const config::Configuration& configuration) {
     auto tokens = process::token_reader(configuration);
     const auto active = tokens.active(BootClock::now() + k_time_for_each);
     if (!active) return report.bad("database", active.error().message);
@@ -83,10 +64,18 @@ std::string age_of_last_use(const gate::SegmentLayout& layout) {
            " s ago";
 }
 
-void check_segment(Report& report, const config::Configuration& configuration) {
+void check_segment(CheckReport& report, const config::Configuration& configuration) {
     const auto& folder = configuration.runtime_directory;
+    // RemoveIPC=yes (logind.conf(5)) touches nothing but /dev/shm and System V's IPC.
+    if (folder.native().starts_with("/dev/shm"))
+        return report.bad("segment", folder.string() +
+                                         " is emptied by RemoveIPC=yes, and anyone may squat there: set "
+                                         "runtime_directory = /run/ceymail-metrics");
     const auto segment = gate::Segment::open_existing(folder);
-    if (segment) return report.ok("segment", age_of_last_use(segment->layout()));
+    if (segment) {
+        report.ok("segment", age_of_last_use(segment->layout()));
+        return check_clients(report, segment->layout());
+    }
     if (segment.error().kind == ErrorKind::not_found)
         return report.ok("segment", "none in " + folder.string() + " yet: the responder makes it when it starts");
     report.bad("segment", segment.error().message);
@@ -94,9 +83,11 @@ void check_segment(Report& report, const config::Configuration& configuration) {
 
 }  // namespace
 
-int check(const config::Configuration& configuration, const std::string& source) {
-    Report report;
+int check(const config::Configuration& configuration, const std::string& source,
+          const std::optional<std::string>& url) {
+    CheckReport report;
     report.ok("configuration", source);
+    check_service(report, configuration);
     if (const auto done = process::become(configuration.user, process::Capability::dac_read_search); !done) {
         report.bad("user", done.error().message);
         return report.exit_code();
@@ -105,6 +96,7 @@ int check(const config::Configuration& configuration, const std::string& source)
     check_segment(report, configuration);
     check_database(report, configuration);
     check_collectors(report, configuration);
+    if (url) check_web_server(report, *url);
     return report.exit_code();
 }
 

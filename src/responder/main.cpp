@@ -57,7 +57,7 @@ int run(const Options& options) {
     const auto configuration = configuration_of(options);
     if (!configuration) return process::give_up(configuration.error());
     if (options.mode == Mode::once) return responder::once(*configuration);
-    if (options.mode == Mode::check) return responder::check(*configuration, source_of(options));
+    if (options.mode == Mode::check) return responder::check(*configuration, source_of(options), options.url);
     return responder::serve(*configuration);
 }
 

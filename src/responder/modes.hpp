@@ -2,6 +2,9 @@
 // What ceymail-metrics can do. Each returns the exit code of the process, sysexits(3).
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "ceymail/config/configuration.hpp"
 
 namespace ceymail::responder {
@@ -15,7 +18,8 @@ namespace ceymail::responder {
 // --once: the exposition on standard output.
 [[nodiscard]] int once(const config::Configuration& configuration);
 
-// --check: a line for each part; `source`: where the configuration came from.
-[[nodiscard]] int check(const config::Configuration& configuration, const std::string& source);
+// --check: a line for each part; `source`: where the configuration came from. With `url` the web server is asked too.
+[[nodiscard]] int check(const config::Configuration& configuration, const std::string& source,
+                        const std::optional<std::string>& url);
 
 }  // namespace ceymail::responder

@@ -18,6 +18,7 @@ Serves the metrics of a CeyMail host to Prometheus, behind a web server (FastCGI
       --user NAME      whom to become when started as root
       --once           print the metrics once, without a web server or token, and end
       --check          say of each part whether it is ok, or what to do; exit 0 or 78
+      --url URL        with --check: ask https://HOST[:PORT]/PATH through the web server, too
       --version        print the version
       --help           print this
 
@@ -35,7 +36,7 @@ using util::Result;
 po::options_description description() {
     po::options_description options;
     auto add = options.add_options();
-    for (const char* name : {"config", "listen", "user"}) add(name, po::value<std::string>());
+    for (const char* name : {"config", "listen", "user", "url"}) add(name, po::value<std::string>());
     for (const char* name : {"once", "check", "version", "help"}) add(name, po::bool_switch());
     return options;
 }
@@ -75,8 +76,10 @@ Result<Options> parse_options(int argc, const char* const* argv) {
                   given);
         const auto mode = mode_of(given);
         if (!mode) return std::unexpected(mode.error());
+        if (given.count("url") != 0 && *mode != Mode::check)
+            return util::fail(ErrorKind::invalid, "--url belongs to --check; give both");
         return Options{*mode, value_of<std::filesystem::path>(given, "config"), value_of<std::string>(given, "listen"),
-                       value_of<std::string>(given, "user")};
+                       value_of<std::string>(given, "user"), value_of<std::string>(given, "url")};
     } catch (const po::error& problem) {
         return util::fail(ErrorKind::invalid, std::string(problem.what()) + "; see ceymail-metrics --help");
     }

@@ -38,6 +38,7 @@ BOOST_AUTO_TEST_CASE(a_mistake_is_one_line_with_a_remedy_and_its_exit_code) {
         {"a missing value", {"--config"}, EX_USAGE, "config"},
         {"an operand", {"metrics"}, EX_USAGE, "--help"},
         {"two modes", {"--once", "--check"}, EX_USAGE, "give one of them"},
+        {"an address that nothing asks", {"--url", "https://localhost/"}, EX_USAGE, "--url belongs to --check"},
         {"no such configuration", {"--config", "/nonexistent.conf"}, EX_CONFIG, "/nonexistent.conf"},
     };
     for (const auto& c : cases) {
@@ -78,7 +79,7 @@ BOOST_AUTO_TEST_CASE(tells_its_version_and_its_options) {
     BOOST_TEST(metrics({"--version"}).output == "ceymail-metrics " CEYMAIL_VERSION "\n");
     const auto help = metrics({"--help"});
     BOOST_TEST(help.status == EX_OK);
-    for (const auto option : {"--config", "--listen", "--user", "--once", "--check", "--version", "--help"})
+    for (const auto option : {"--config", "--listen", "--user", "--once", "--check", "--url", "--version", "--help"})
         BOOST_TEST(says(help.output, option), option);
 }
 
@@ -130,6 +131,68 @@ BOOST_AUTO_TEST_CASE(check_names_what_is_wrong_and_the_remedy) {
     BOOST_TEST(says(check(database.settings({{"database_dashboard", "elsewhere"}})), "\ndatabase: "));
     database.revoke();
     BOOST_TEST(says(check(database.settings()), "make one by ceymail-token generate"));
+}
+
+// Whatever else --check finds: the line of that part.
+std::string checked(const Settings& settings, const std::string& part, std::vector<std::string> more = {}) {
+    const TemporaryFolder folder;
+    std::vector<std::string> arguments{"--config", write_configuration(folder, settings), "--check"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const auto output = "\n" + metrics(arguments).output;
+    const auto begin = output.find("\n" + part + ": ");
+    return begin == std::string::npos ? output : output.substr(begin + 1, output.find('\n', begin + 1) - begin - 1);
+}
+
+BOOST_AUTO_TEST_CASE(check_asks_through_the_web_server) {
+    std::pair<const char*, const char*> const cases[] = {
+        {"localhost", "web server: localhost is no address; give https://HOST[:PORT]/PATH"},
+        {"ftp://localhost/", "web server: ftp://localhost/ is no address"},
+        {"https://127.0.0.1:1/", "web server: cannot connect to 127.0.0.1 port 1"},
+        {"https://nowhere.invalid/", "web server: cannot find nowhere.invalid"},
+    };
+    for (const auto& [url, words] : cases) {
+        const auto line = checked({}, "web server", {"--url", url});
+        BOOST_TEST(line.starts_with(words), line);
+    }
+}
+
+// A running responder's --check, told of itself.
+std::string checked(const ResponderProcess& responder) {
+    return "\n" + metrics({"--config", responder.configuration(), "--check"}).output;
+}
+
+BOOST_AUTO_TEST_CASE(check_finds_that_keep_alive_is_on) {
+    const ResponderProcess responder;
+    BOOST_TEST(says(checked(responder), "\nkeep-alive: ok (off)"));
+    FastcgiClient server(responder.address());
+    const auto pairs_of_scrape = pairs(Scrape{}.parameters());
+    BOOST_TEST(server.send(begin_request(1, 1, 1) + params(pairs_of_scrape) + record(5, 1, "")));
+    BOOST_TEST(!server.receive().empty());
+    BOOST_TEST(server.closed(), "it is not kept all the same");
+    BOOST_TEST(says(checked(responder), "\nkeep-alive: the web server asked"));
+    BOOST_TEST(says(responder.log(), "asks to keep its connections"));
+}
+
+BOOST_AUTO_TEST_CASE(check_warns_when_all_come_from_one_inner_address) {
+    const ResponderProcess responder;
+    static_cast<void>(responder.ask({.address = "192.168.1.1"}));
+    BOOST_TEST(says(checked(responder), "\nclients: warning: all requests of the last hour came from one address"));
+    static_cast<void>(responder.ask({.address = "192.168.1.2"}));
+    BOOST_TEST(says(checked(responder), "\nclients: ok"));
+}
+
+BOOST_AUTO_TEST_CASE(check_looks_at_the_capability_of_the_gatherer_that_runs) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0);
+    const ResponderProcess responder;
+    BOOST_TEST(says(checked(responder), "\nservice: ok (runs, and its gatherer may count the mail queue)"));
+    const TemporaryFolder other;
+    BOOST_TEST(says("\n" + metrics({"--config", write_configuration(other), "--check"}).output,
+                    "\nservice: warning: no gatherer runs"));
+}
+
+BOOST_AUTO_TEST_CASE(check_warns_of_a_table_that_remove_ipc_would_empty) {
+    const auto line = checked({{"runtime_directory", "/dev/shm/none"}}, "segment");
+    BOOST_TEST(says(line, "RemoveIPC=yes"), line);
 }
 
 BOOST_AUTO_TEST_CASE(once_leaks_no_memory) {

@@ -208,6 +208,18 @@ BOOST_AUTO_TEST_CASE(keeping_an_unknown_key_makes_no_place) {
     BOOST_TEST((admit(key) == Admission::full));
 }
 
+BOOST_AUTO_TEST_CASE(shows_who_was_admitted_since) {
+    const auto since = [&](std::chrono::seconds ago) { return admitted_since(*storage, hands - ago, 10).size(); };
+    BOOST_TEST(since(60s) == 0U);
+    BOOST_TEST_REQUIRE((admit(key) == Admission::admitted));
+    hands += 50s;
+    BOOST_TEST_REQUIRE((admit(ipv6(1)) == Admission::admitted));
+    BOOST_TEST((admitted_since(*storage, hands - 20s, 10) == std::vector{ipv6(1)}));
+    BOOST_TEST(since(60s) == 2U);
+    BOOST_TEST(since(24h) == 2U);  // before the boot: all
+    BOOST_TEST(admitted_since(*storage, hands - 60s, 1).size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_decision_that_took_too_long_is_none_but_counts) {
     step_per_look = k_longest_decision + 1ns;
     const auto decision = table.admit(key);

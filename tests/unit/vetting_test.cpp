@@ -87,6 +87,15 @@ BOOST_AUTO_TEST_CASE(takes_whole_requests) {
         Verdict::whole);
 }
 
+BOOST_AUTO_TEST_CASE(tells_who_would_keep_the_connection) {
+    const auto asks = [](const std::string& bytes) {
+        return vet(std::as_bytes(std::span(bytes))).asks_to_keep_connection;
+    };
+    BOOST_TEST(asks(begin_request(1, 1, 1) + k_params + k_input));
+    BOOST_TEST(!asks(begin_request(1, 1, 0) + k_params + k_input));
+    BOOST_TEST(!asks(begin_request(1, 1, 2) + k_params + k_input));
+}
+
 BOOST_AUTO_TEST_CASE(refuses_malformed_bytes) {
     BOOST_TEST(malformed_requests().size() >= 60);
     require_verdict(malformed_requests(), Verdict::malformed);

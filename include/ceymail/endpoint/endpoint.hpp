@@ -47,6 +47,7 @@ private:
     void decide(const fastcgi::Request& request);
     void authenticate(const fastcgi::Request& request, const gate::AddressKey& address, util::BootTime start);
     void serve(const gate::TokenVerdict& verdict, util::BootTime start, util::BootTime deadline);
+    void note_keep_alive(const fastcgi::Request& request, util::BootTime now);
     void refuse_without_authorization(const fastcgi::Request& request, util::BootTime now);
     void refuse(const Refusal& refusal);
     void refuse(const gate::RateDecision& decision);

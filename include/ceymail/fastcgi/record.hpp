@@ -14,6 +14,7 @@ inline constexpr std::size_t k_record_header = 8;  // version, type, request id 
 inline constexpr std::size_t k_begin_body = 8;     // role (2), flags, reserved
 inline constexpr std::size_t k_max_content = 65535;
 inline constexpr std::uint16_t k_role_responder = 1;
+inline constexpr std::uint8_t k_keep_connection = 1;  // flag
 
 enum class RecordType : std::uint8_t {
     begin_request = 1,

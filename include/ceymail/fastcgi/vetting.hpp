@@ -23,6 +23,7 @@ enum class Verdict {
 struct Vetting {
     Verdict verdict = Verdict::incomplete;
     std::uint16_t request_id = 0;  // from BEGIN_REQUEST, 0 before it is known: with it a refusal can be answered
+    bool asks_to_keep_connection = false;  // FCGI_KEEP_CONN; never done
 };
 
 // Pure. `bytes`: all that has arrived on the connection so far, foreign.

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include <pthread.h>
 
@@ -63,6 +64,10 @@ void init_rate_locks(RateStorage& storage);
 // False when a time in it lies after `now`, an address is none, or one stands where its hash does not lead:
 // then it is another boot's or damaged.
 [[nodiscard]] bool plausible(const RateStorage& storage, util::BootTime now) noexcept;
+
+// The keys that were admitted since `since`, at most `most`. Takes no lock: a glance, for --check.
+[[nodiscard]] std::vector<AddressKey> admitted_since(const RateStorage& storage, util::BootTime since,
+                                                     std::size_t most);
 
 // A view of storage that must outlive it. Any number of processes and threads.
 class RateTable {

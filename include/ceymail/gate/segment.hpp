@@ -27,6 +27,7 @@ struct SegmentLayout {
     VerifiedStorage verified;
     std::array<std::atomic<std::uint64_t>, k_status_codes.size()> answers;
     std::atomic<std::int64_t> last_used_written_at;  // BootClock ns
+    std::atomic<std::int64_t> keep_alive_seen_at;    // BootClock ns; 0: never
 };
 
 // What attach() found, for --check and the log.

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <sstream>
+#include <vector>
+
+#include <grp.h>
+#include <linux/capability.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "ceymail/process/gatherer_socket.hpp"
+#include "ceymail/util/fd.hpp"
+#include "ceymail/util/file.hpp"
+#include "check_parts.hpp"
+
+namespace ceymail::responder {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t k_longest_status = 16384;
+constexpr const char* k_gatherer = "ceymail-gather";  // as the supervisor names it
+
+struct Process {
+    std::string name;
+    pid_t parent = 0;
+    uid_t user = 0;
+    std::vector<gid_t> groups;
+    std::uint64_t capabilities = 0;
+};
+
+template <class Number>
+std::vector<Number> numbers(const std::string& text) {
+    std::istringstream in(text);
+    std::vector<Number> all;
+    for (Number number{}; in >> number;) all.push_back(number);
+    return all;
+}
+
+// /proc/PID/status, proc(5): effective ids are the second of their lines.
+Process parse_status(const std::string& text) {
+    Process process;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        const auto colon = line.find(":\t");
+        if (colon == std::string::npos) continue;
+        const auto key = line.substr(0, colon);
+        const auto value = line.substr(colon + 2);
+        if (key == "Name") process.name = value;
+        if (key == "PPid" && !numbers<pid_t>(value).empty()) process.parent = numbers<pid_t>(value)[0];
+        if (key == "Uid" && numbers<uid_t>(value).size() > 1) process.user = numbers<uid_t>(value)[1];
+        if (key == "Gid" && numbers<gid_t>(value).size() > 1) process.groups.push_back(numbers<gid_t>(value)[1]);
+        if (key == "Groups") std::ranges::copy(numbers<gid_t>(value), std::back_inserter(process.groups));
+        if (key == "CapEff") std::from_chars(value.data(), value.data() + value.size(), process.capabilities, 16);
+    }
+    return process;
+}
+
+std::vector<Process> processes_named(const fs::path& proc, const std::vector<std::string>& names) {
+    std::vector<Process> found;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(proc, error)) {
+        const auto pid = entry.path().filename().string();
+        if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
+        const auto text = util::read_file(entry.path() / "status", k_longest_status);
+        if (!text) continue;  // it has ended
+        auto process = parse_status(*text);
+        if (std::ranges::find(names, process.name) != names.end()) found.push_back(std::move(process));
+    }
+    return found;
+}
+
+// Whoever listens on the gatherer's socket of this configuration: there may be others on this host. unix(7).
+std::optional<pid_t> supervisor_of(const config::Configuration& configuration) {
+    const auto path = process::gatherer_socket_path(configuration).string();
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) return std::nullopt;
+    path.copy(address.sun_path, path.size());
+    const util::Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        ::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+        return std::nullopt;
+    return peer.pid;
+}
+
+std::vector<Process> gatherers_of(const config::Configuration& configuration) {
+    const auto supervisor = supervisor_of(configuration);
+    if (!supervisor) return {};
+    auto gatherers = processes_named(configuration.proc, {k_gatherer});
+    std::erase_if(gatherers, [&](const Process& one) { return one.parent != *supervisor; });
+    return gatherers;
+}
+
+void check_capability(CheckReport& report, const config::Configuration& configuration) {
+    const auto gatherers = gatherers_of(configuration);
+    if (gatherers.empty())
+        return report.warn("service",
+                           "no gatherer runs; start it by systemctl start ceymail-metrics, unless the web "
+                           "server starts it");
+    constexpr std::uint64_t k_needed = 1U << CAP_DAC_READ_SEARCH;
+    if (std::ranges::all_of(gatherers, [](const Process& one) { return (one.capabilities & k_needed) != 0; }))
+        return report.ok("service", "runs, and its gatherer may count the mail queue");
+    report.bad("service",
+               "the gatherer runs without CAP_DAC_READ_SEARCH and cannot count the mail queue: take away what removes "
+               "it from AmbientCapabilities= and CapabilityBoundingSet= (systemctl cat ceymail-metrics), or start it "
+               "as root; PrivateUsers=yes makes it void");
+}
+
+std::optional<fs::path> socket_of(const config::Configuration& configuration) {
+    if (configuration.listen.empty()) return configuration.runtime_directory / "ceymail-metrics.sock";
+    if (configuration.listen.starts_with("unix:")) return configuration.listen.substr(5);
+    return std::nullopt;
+}
+
+bool may_connect(const Process& process, const struct stat& socket) {
+    if (process.user == 0) return true;
+    if (process.user == socket.st_uid) return (socket.st_mode & S_IWUSR) != 0;
+    if (std::ranges::find(process.groups, socket.st_gid) != process.groups.end())
+        return (socket.st_mode & S_IWGRP) != 0;
+    return (socket.st_mode & S_IWOTH) != 0;
+}
+
+std::string group_name(gid_t gid) {
+    const group* const entry = ::getgrgid(gid);
+    return entry != nullptr ? entry->gr_name : std::to_string(gid);
+}
+
+void check_socket(CheckReport& report, const config::Configuration& configuration) {
+    const auto path = socket_of(configuration);
+    if (!path) return report.ok("socket", configuration.listen);
+    struct stat socket{};
+    if (::stat(path->c_str(), &socket) != 0 || !S_ISSOCK(socket.st_mode))
+        return report.warn("socket", "there is no " + path->string() +
+                                         "; systemctl enable --now ceymail-metrics.socket makes it, unless the web "
+                                         "server starts the responder");
+    if ((socket.st_mode & S_IWOTH) != 0)
+        return report.bad("socket", path->string() +
+                                        " is open to every user of this host, who can say that he is any "
+                                        "client: set SocketMode=0660 (systemctl edit "
+                                        "ceymail-metrics.socket)");
+    for (const auto& server : processes_named(configuration.proc, {"nginx", "apache2", "httpd"})) {
+        if (may_connect(server, socket)) continue;
+        return report.bad("socket", server.name + " runs in group " + group_name(server.groups.front()) +
+                                        " and may not connect to " + path->string() + ", which is for group " +
+                                        group_name(socket.st_gid) +
+                                        ": set SocketGroup=" + group_name(server.groups.front()) +
+                                        " (systemctl edit ceymail-metrics.socket), or listen_group where --listen is "
+                                        "used");
+    }
+    report.ok("socket", path->string() + ", for group " + group_name(socket.st_gid));
+}
+
+}  // namespace
+
+void check_service(CheckReport& report, const config::Configuration& configuration) {
+    check_capability(report, configuration);
+    check_socket(report, configuration);
+}
+
+}  // namespace ceymail::responder
