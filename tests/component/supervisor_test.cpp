@@ -330,7 +330,8 @@ BOOST_AUTO_TEST_CASE(answers_one_request_as_plain_cgi) {
     }
     const auto file = write_configuration(folder, database.settings({{"listen", ""}}));
     const auto ask_cgi = [&](const Scrape& scrape) {
-        ChildOptions options{.arguments = {built_program("ceymail-metrics"), "--config", file}};
+        ChildOptions options{.arguments = {built_program("ceymail-metrics")}};
+        options.environment.push_back("CEYMAIL_METRICS_CONFIG=" + file.string());
         for (const auto& [name, value] : scrape.parameters()) options.environment.push_back(name + "=" + value);
         const auto done = run(options);
         BOOST_TEST(done.status == 0, done.errors);
