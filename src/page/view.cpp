@@ -220,10 +220,11 @@ Html collectors_card() {
 
 Html history_row(const database::AuditEntry& entry, std::uint64_t now) {
     const bool generated = entry.action == "metrics_token.generate";
-    return html(R"(<tr><td class="when">{}</td><td class="what">{}</td><td class="name">{}</td><td class="name from">{}</td></tr>
+    return html(
+        R"(<tr><td class="when">{}</td><td class="what">{}</td><td class="name">{}</td><td class="name from">{}</td></tr>
 )",
-                time(entry.at, now), generated ? "Generated" : "Revoked", entry.detail,
-                entry.address.empty() ? "this server" : entry.address);
+        time(entry.at, now), generated ? "Generated" : "Revoked", entry.detail,
+        entry.address.empty() ? "this server" : entry.address);
 }
 
 Html history_card(const View& view) {

@@ -64,7 +64,9 @@ public:
     [[nodiscard]] std::uint64_t folders_read() const noexcept { return m_folders_read; }
 
     // CPU time that the last read() cost on threads other than the caller's.
-    [[nodiscard]] std::chrono::nanoseconds helpers_time() const noexcept { return std::chrono::nanoseconds(m_helpers_time); }
+    [[nodiscard]] std::chrono::nanoseconds helpers_time() const noexcept {
+        return std::chrono::nanoseconds(m_helpers_time);
+    }
 
 private:
     struct Round;

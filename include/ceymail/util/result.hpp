@@ -38,7 +38,6 @@ inline std::unexpected<Error> fail(ErrorKind kind, std::string message, int code
 [[nodiscard]] ErrorKind kind_of_errno(int errno_value) noexcept;
 
 // "what: strerror(errno_value)", with the remedy behind a semicolon where one is given.
-[[nodiscard]] std::unexpected<Error> fail_errno(int errno_value, std::string_view what,
-                                                std::string_view remedy = {});
+[[nodiscard]] std::unexpected<Error> fail_errno(int errno_value, std::string_view what, std::string_view remedy = {});
 
 }  // namespace ceymail::util
