@@ -104,7 +104,7 @@ $(TESTS):
 
 # Preloaded by tests into the programs; not part of a test program, since it stands in for malloc.
 FAILING_CALLS := $(OUT)/failing-calls.so
-tests: $(FAILING_CALLS)
+$(OUT)/tests-torture: | $(FAILING_CALLS)
 $(FAILING_CALLS): tests/interpose/failing_calls.cpp
 	$(say) LINK $@
 	@mkdir -p $(@D)

@@ -103,8 +103,7 @@ std::filesystem::path write_configuration(const TemporaryFolder& folder, const S
     return folder.write("ceymail-metrics.conf", text);
 }
 
-ResponderProcess::ResponderProcess(const Settings& settings, std::vector<std::string> environment)
-    : m_environment(std::move(environment)) {
+ResponderProcess::ResponderProcess(const Settings& settings) {
     write_configuration(m_folder, settings);
     std::filesystem::create_directory(m_folder / "run");
     hand_to_nobody(m_folder / "run");
@@ -113,7 +112,6 @@ ResponderProcess::ResponderProcess(const Settings& settings, std::vector<std::st
 
 void ResponderProcess::start() {
     m_process.emplace(ChildOptions{.arguments = {built_program("ceymail-metrics"), "--config", configuration()},
-                                   .environment = m_environment,
                                    .errors_file = m_folder / "log"});
     const bool answers = eventually([&] {
         try {

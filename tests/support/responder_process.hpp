@@ -52,7 +52,7 @@ using Settings = std::map<std::string, std::string>;
 class ResponderProcess {
 public:
     // Returns once it answers; std::runtime_error with its words where it does not.
-    explicit ResponderProcess(const Settings& settings = {}, std::vector<std::string> environment = {});
+    explicit ResponderProcess(const Settings& settings = {});
 
     [[nodiscard]] const TemporaryFolder& folder() const noexcept { return m_folder; }
     [[nodiscard]] std::string address() const { return "unix:" + (m_folder / "responder.sock").string(); }
@@ -72,7 +72,6 @@ private:
     [[nodiscard]] std::vector<pid_t> children(const std::string& name) const;
 
     TemporaryFolder m_folder;
-    std::vector<std::string> m_environment;
     std::optional<ChildProcess> m_process;
 };
 

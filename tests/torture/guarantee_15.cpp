@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Calls of the C library that fail: no crash, no leak, no wrong 200. tests/component/failing_calls_test.cpp does it.
-#include <sstream>
+// Failing calls: memory, descriptors, files, sockets, threads. A request may be lost to one, no other is; no answer is
+// wrong, nothing stays behind, and the supervisor lives. tests/interpose stands before the C library for that.
+#include <array>
+#include <string>
+#include <vector>
 
-#include "support/child_process.hpp"
+#include "support/failing_calls.hpp"
+#include "support/live_responder.hpp"
+#include "support/miniature.hpp"
 #include "torture/guarantees.hpp"
 
 namespace ceymail::testing {
@@ -10,30 +15,118 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// What it found wrong, or how it ended.
-std::string fault_in(const Finished& done) {
-    std::istringstream lines(done.output + done.errors);
-    for (std::string line; std::getline(lines, line);) {
-        if (line.find("error: ") != line.npos) return line.substr(line.find("error: "));
+constexpr std::array k_calls{Call::memory, Call::open,    Call::map,   Call::read, Call::write,
+                             Call::accept, Call::connect, Call::watch, Call::fork};
+constexpr std::uint32_t k_all_calls = (1U << k_calls.size()) - 1;
+static_assert(k_calls.size() == static_cast<std::size_t>(Call::count));
+
+constexpr auto k_longest = 7s;                  // 5 s for an answer, and a replaced worker before it
+constexpr std::size_t k_most_memory = 4 << 20;  // bytes that the supervisor may have gained
+
+class Sabotage {
+public:
+    explicit Sabotage(Proof& proof)
+        : m_proof(proof),
+          // Many workers, so that one which dies young need not be waited for; and each scrape reads everything.
+          m_live({.configuration =
+                      {{"workers", "16"}, {"rate_window", "1"}, {"cache_ttl", "0"}, {"work_budget_percent", "0"}},
+                  .environment = m_calls.environment()}),
+          m_token(m_live.generate()),
+          m_supervisor(m_live.supervisor()) {
+        m_proof.hold(has_recovered(), "it does not answer before anything fails");
+        m_descriptors = open_descriptors(m_supervisor);
+        m_memory = own_memory(m_supervisor);
     }
-    return "tests-component ended with " + std::to_string(done.status);
-}
+
+    // Each call that one scrape makes, one after the other: with the right token, then with a wrong one.
+    void each_in_turn(Call call, std::size_t one_by_one) {
+        std::size_t failed_before = m_failed;
+        for (std::size_t n = 1; n < 5000; n += n < one_by_one ? 1 : n / 2) {
+            ask_while_failing(call, n, Token::right);
+            if (m_calls.failed() == 0) break;  // there are no more
+            ask_while_failing(call, n, Token::wrong);
+        }
+        m_calls.stop();
+        m_proof.hold(has_recovered(), std::string("not all is well again after failing calls: ") + name_of(call));
+        m_proof.hold(call != Call::memory || m_failed > failed_before, "nothing failed: is the interposer loaded?");
+    }
+
+    void by_chance(std::size_t requests) {
+        for (std::size_t i = 0; i < requests; ++i) {
+            if (i % 20 == 0) m_calls.fail_one_in(k_all_calls, i % 40 == 0 ? 300 : 3000, i);
+            ask(i % 3 == 0 ? Token::wrong : Token::right);
+            if (i % 20 == 19) m_failed += m_calls.failed();
+        }
+        m_calls.stop();
+        m_proof.hold(has_recovered(), "not all is well again after calls that failed by chance");
+    }
+
+    void look_for_what_is_left() {
+        m_proof.hold(m_live.supervisor() == m_supervisor && open_descriptors(m_supervisor) == m_descriptors,
+                     "the supervisor died, or leaks descriptors");
+        m_proof.hold(own_memory(m_supervisor) < m_memory + k_most_memory, "the supervisor leaks memory");
+        m_proof.hold(eventually([&] { return m_live.workers().size() == 16; }, 20s), "workers are missing");
+        m_live.stop();
+        m_proof.tell(m_failed, "failed calls");
+        m_proof.tell(m_asked, "requests");
+        m_proof.tell(m_served, "served 200");
+        m_proof.tell(m_refused, "answered 500 or 503");
+        m_proof.tell(m_lost, "lost with their worker or connection");
+    }
+
+private:
+    enum class Token { right, wrong };
+
+    void ask_while_failing(Call call, std::size_t n, Token token) {
+        m_calls.fail_nth(call, static_cast<std::int64_t>(n));
+        ask(token);
+        m_failed += m_calls.failed();
+    }
+
+    void ask(Token token) {
+        const auto reply = m_live.ask(token == Token::right ? m_token : m_token + "x");
+        const int usual = token == Token::right ? 200 : 401;
+        const bool unable = reply.status == 500 || reply.status == 503;
+        m_proof.hold(reply.status == usual || unable || reply.status == 0,
+                     std::string(token == Token::right ? "the right" : "a wrong") + " token was answered " +
+                         std::to_string(reply.status) + ": " + reply.body);
+        m_proof.hold(reply.took < k_longest, "an answer took " + std::to_string(reply.took.count()) + " ms");
+        if (reply.status == 200)
+            m_proof.hold(reply.body.find("\nceymail_build_info{") != std::string::npos && reply.body.ends_with('\n'),
+                         "a 200 is not whole");
+        ++m_asked;
+        m_served += reply.status == 200 ? 1 : 0;
+        m_refused += unable ? 1 : 0;
+        m_lost += reply.status == 0 ? 1 : 0;
+    }
+
+    bool has_recovered() {
+        return eventually(
+            [&] {
+                const auto body = m_live.ask(m_token).body;
+                const auto has = [&](const char* name) { return body.find(name) != std::string::npos; };
+                return has("\nceymail_domains_total ") && has("\nceymail_queue_active ") &&
+                       has("\nceymail_cpu_idle_jiffies ") && has("\nceymail_service_up{");
+            },
+            10s);
+    }
+
+    Proof& m_proof;
+    FailingCalls m_calls;
+    LiveResponder m_live;
+    std::string m_token;
+    pid_t m_supervisor;
+    std::size_t m_descriptors = 0, m_memory = 0;
+    std::size_t m_failed = 0, m_asked = 0, m_served = 0, m_refused = 0, m_lost = 0;
+};
 
 }  // namespace
 
 void failing_calls_break_nothing(Proof& proof) {
-    const auto requests = proof.rounds(3000, 100);
-    const auto* const cases = proof.rounds(true, false) ? "failing_calls" : "failing_calls/calls_that_fail_by_chance*";
-    const auto done = run({.arguments = {built_program("tests-component"), std::string("--run_test=") + cases,
-                                         "--log_level=error", "--report_level=no", "--color_output=no"},
-                           .environment = {"CEYMAIL_STORM=" + std::to_string(requests)}},
-                          300s);
-    proof.hold(done.status == 0, fault_in(done));
-    constexpr std::string_view k_figures = "failing calls, ";
-    std::istringstream lines(done.output);
-    for (std::string line; std::getline(lines, line);) {
-        if (line.starts_with(k_figures)) proof.tell(line.substr(k_figures.size()));
-    }
+    Sabotage sabotage(proof);
+    for (const auto call : k_calls) sabotage.each_in_turn(call, proof.rounds(5000, 40));
+    sabotage.by_chance(proof.rounds(2000, 60));
+    sabotage.look_for_what_is_left();
 }
 
 }  // namespace ceymail::testing
