@@ -229,6 +229,48 @@ case_the_probe_cannot_revive_a_token() { refused revive_token; }
 case_the_probe_cannot_read_passwords() { refused read_mail_passwords; }
 case_the_probe_cannot_read_the_audit_log() { refused read_audit_log; }
 
+# --- cases: the settings page ------------------------------------------------------------------------------------
+
+# As its administrator. ARGUMENTS for curl.
+settings_page() {
+    inside curl -sS --max-time 20 --cacert /etc/ssl/ceymail/cert.pem -u admin:of-tests --interface "$(another_address)" \
+        --resolve mail.example.test:443:127.0.0.1 "$@"
+}
+
+case_the_settings_page_is_off_until_it_is_wanted() {
+    inside systemctl is-active ceymail-settings.socket ceymail-settings.service && complain "it runs" && return 1
+    inside systemctl is-enabled ceymail-settings.socket && complain "it is enabled" && return 1
+    return 0
+}
+
+case_the_settings_page_makes_the_token_that_scrapes() {
+    local url=https://mail.example.test/settings/security/prometheus-metrics seal page
+    script 'ceymail-token init --settings
+        printf "admin:%s\n" "$(openssl passwd -apr1 of-tests)" >/etc/nginx/ceymail-settings.htpasswd
+        sed -i "/server_name/a include snippets/ceymail-settings*.conf;" /etc/nginx/sites-enabled/ceymail
+        systemctl enable --now ceymail-settings.socket
+        systemctl reload nginx' || return
+    # A reload of nginx is over a little after systemctl says so.
+    for _ in $(seq 20); do
+        page=$(settings_page "$url?confirm=generate")
+        grep -q 'name="seal"' <<<"$page" && break
+        sleep 0.5
+    done
+    seal=$(grep -oP 'name="seal" value="\K[^"]+' <<<"$page") || complain "no form: $page" || return
+    settings_page -c /root/cookies -o /dev/null --data "action=generate&seal=$seal" "$url"
+    page=$(settings_page -b /root/cookies "$url")
+    grep -oP 'value="\Kceymail_[\w-]{43}' <<<"$page" | sed 's/^/Authorization: Bearer /' |
+        inside sh -c 'umask 077; cat >/root/header'
+    inside test -s /root/header || complain "no token: $page" || return
+    grep -q 'could not be told' <<<"$page" && complain "it cannot reach the metrics responder" && return 1
+    expect_code 200
+}
+
+case_the_exposure_of_the_settings_page_is_at_most_0_8() {
+    inside systemd-analyze security --no-pager --threshold=8 ceymail-settings.service | tail -n 2
+    [ "${PIPESTATUS[0]}" = 0 ]
+}
+
 # --- cases: in use -----------------------------------------------------------------------------------------------
 
 # Without a cache, what follows need not wait for it.
