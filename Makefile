@@ -215,17 +215,21 @@ torture: dependencies-check ## proves the 15 guarantees; 10 minutes, best with n
 	@$(MAKE) --no-print-directory -j$$(nproc) programs tests
 	@CEYMAIL_TORTURE=full TEST_ORDER=--random=0 tests/run $(OUT) torture
 
-# The picture in README.md is drawn from docs/growth.csv, which is the last bench.csv that was worth keeping.
-.PHONY: bench bench-programs bench-picture
+# README.md bears the table and the picture of a bench run that was worth keeping; docs/pictures/growth.csv is its CSV.
+.PHONY: bench bench-programs bench-picture bench-readme
 bench: dependencies-bench ## this and its peers side by side; 15 quiet minutes as root, QUICK=1 for a first look
 	@$(MAKE) --no-print-directory -j$$(nproc) programs bench-programs
-	@python3 tests/bench/run.py $(OUT) $(BUILD)
+	@python3 -B tests/bench/run.py $(OUT) $(BUILD)
 
 bench-programs: $(BENCH_PROGRAMS)
 
-bench-picture: ## draws docs/growth.svg, anew from build/bench.csv where `make bench` left one
-	@[ ! -e $(BUILD)/bench.csv ] || cp $(BUILD)/bench.csv docs/growth.csv
-	@python3 tests/bench/picture.py docs/growth.csv docs/growth.svg
+bench-picture: ## draws docs/pictures/growth.svg from the CSV beside it
+	@python3 -B tests/bench/picture.py docs/pictures/growth.csv docs/pictures/growth.svg
+
+bench-readme: ## puts what `make bench` has measured into README.md, table and picture
+	cp $(BUILD)/bench.csv docs/pictures/growth.csv
+	@$(MAKE) --no-print-directory bench-picture
+	sed -i -e '/<!-- bench: begin/,/<!-- bench: end/{//!d}' -e '/<!-- bench: begin/r $(BUILD)/bench.md' README.md
 
 check-console: dependencies-console ## opens the console in a headless Chromium and looks at what it draws
 	@$(MAKE) --no-print-directory -j$$(nproc) programs $(OUT)/tests-console

@@ -33,6 +33,7 @@ class Figures:
     def __init__(self, quick):
         self.rows = []
         self.points = []
+        self.measurement = ""  # whose figures come now
         self.machine = {"kernel": platform.release(), "cores": os.cpu_count(), "quick": quick,
                         "processor": processor(), "began_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                         "load_before": os.getloadavg()[0], "commit": commit()}
@@ -49,10 +50,23 @@ class Figures:
 
     def point(self, curve, size, series, value):
         """One point of a growth curve; seconds."""
-        self.points.append((curve, size, series, value))
+        same = (curve, size, series)
+        self.points = [point for point in self.points if point[:3] != same] + [same + (value,)]
+
+    def keep_others(self, folder, measured):
+        """What an earlier run left of other measurements."""
+        try:
+            earlier = json.loads((pathlib.Path(folder) / "bench.json").read_text())["figures"]
+            with open(pathlib.Path(folder) / "bench.csv", newline="") as file:
+                points = [(row["curve"], int(row["size"]), row["series"], float(row["seconds"]))
+                          for row in csv.DictReader(file)]
+        except FileNotFoundError:
+            return
+        self.rows = [row for row in earlier if row["measurement"] not in measured]
+        self.points = points
 
     def _add(self, name, unit, **row):
-        row = {"name": name, "unit": unit} | row
+        row = {"measurement": self.measurement, "name": name, "unit": unit, "load": os.getloadavg()[0]} | row
         if row["target"]:
             sign, limit = row["target"].split()
             row["met"] = COMPARE[sign](row.get("ratio", row["ours"]), float(limit))
@@ -76,8 +90,14 @@ class Figures:
         return "| " + " | ".join(cells) + " |"
 
     def table(self):
-        head = "| what | this responder | peer | peer's | ratio (range) | target |\n|---|---|---|---|---|---|\n"
-        return head + "\n".join(map(self.line, self.rows)) + "\n"
+        """For README: what has a peer or a target."""
+        machine = self.machine
+        rows = [row for row in self.rows if "peer" in row or row["target"]]
+        runs = max(len(row["runs"]) for row in rows) if rows else 0
+        return (f"Medians of up to {runs} runs on {machine['cores']} cores ({machine['processor']}), "
+                f"Linux {machine['kernel']}, {machine['began_at'][:10]}, load average {machine['load_before']:.1f} before:\n\n"
+                "| what | this responder | peer | peer's | ratio (range) | target |\n|---|---|---|---|---|---|\n"
+                + "\n".join(map(self.line, rows)) + "\n")
 
     def write(self, folder):
         folder = pathlib.Path(folder)

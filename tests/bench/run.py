@@ -2,7 +2,8 @@
 """make bench: this responder and its peers side by side, in one run.
 
 usage: run.py PROGRAMS BUILD [MEASUREMENT...]     root, as Postfix needs it; QUICK=1 for a look in two minutes
-Writes BUILD/bench.json, BUILD/bench.csv and BUILD/bench.md. Exit code 1 where a target is missed.
+Writes BUILD/bench.json, BUILD/bench.csv and BUILD/bench.md; named measurements replace theirs in what is there.
+Exit code 1 where a target is missed.
 """
 
 import http.client
@@ -10,6 +11,7 @@ import itertools
 import json
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
@@ -28,11 +30,11 @@ MILLION = 20_000 if QUICK else 1_000_000
 SIZES = (0, 1_000, 10_000) if QUICK else (0, 1_000, 10_000, 100_000, 1_000_000)
 REAL_MESSAGES = 10_000 if QUICK else 100_000  # at most: showq opens every one
 MEASURED_QUEUE = 20_000
-MEASUREMENTS = []
+MEASUREMENTS = {}
 
 
 def measurement(function):
-    MEASUREMENTS.append(function)
+    MEASUREMENTS[function.__name__] = function
     return function
 
 
@@ -186,8 +188,8 @@ def memory(stage, figures):
             stage.load("serving", 2, addresses=ADDRESSES, token=stage.token)
             stage.load("serving", 2, addresses=1)  # nearly all refused
 
-    stage.stop("refusing")  # a second one would share its pages with the one that is measured
-    stage.stop("serving")
+    for name in set(RESPONDERS) & set(stage.processes):
+        stage.stop(name)  # a second one would share its pages with the one that is measured
     stage.start_responder("serving", rate_window=1)
     asked = sum(stage.answers("serving").values())
     serve(asked + 10_000)
@@ -196,7 +198,7 @@ def memory(stage, figures):
     serve(asked + (100_000 if QUICK else 1_000_000))
     after_many = proportional_memory(stage.pids("serving"))
     figures.pair("memory after 1,000,000 requests", "after 10,000", "B", [(after_many, after_some)], "<= 1.05")
-    for _ in range(100):
+    for _ in range(20):
         scrape(stage.ports["node"])
         scrape(stage.ports["postfix"])
     exporters = sum(proportional_memory(stage.pids(name)) for name in ("node_exporter", "postfix_exporter"))
@@ -331,8 +333,8 @@ def a_minute(stage, figures):
 @measurement
 def limiter(stage, figures):
     file = stage.folder / "micro.json"
-    subprocess.run([stage.programs / "bench" / "micro", f"--benchmark_out={file}", "--benchmark_repetitions=" +
-                    ("1" if QUICK else "5"), f"--benchmark_min_time={0.02 if QUICK else 0.2}"],
+    subprocess.run([stage.programs / "bench" / "micro", f"--benchmark_out={file}", "--benchmark_repetitions=5",
+                    f"--benchmark_min_time={0.01 if QUICK else 0.05}"],
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     runs = {}
     for run in json.loads(file.read_text())["benchmarks"]:
@@ -357,21 +359,26 @@ def limiter(stage, figures):
 # ---------------------------------------------------------------------------------------------------------------------
 
 def main(programs, build, *wanted):
+    if unknown := set(wanted) - set(MEASUREMENTS):
+        raise Failed(f"there is no {', '.join(unknown)}; there are {', '.join(MEASUREMENTS)}")
     figures = Figures(QUICK)
+    figures.keep_others(build, wanted or MEASUREMENTS)
     with Stage(programs, pathlib.Path(build) / "bench") as stage:
         set_stage(stage)
         start_exporters(stage)
-        for measure in MEASUREMENTS:
-            if not wanted or measure.__name__ in wanted:
-                print(f"--- {measure.__name__}", flush=True)
-                measure(stage, figures)
-    figures.write(build)
+        for name in wanted or MEASUREMENTS:
+            print(f"--- {name}", flush=True)
+            figures.measurement = name
+            MEASUREMENTS[name](stage, figures)
+            figures.write(build)
     missed = [row["name"] for row in figures.rows if row.get("met") is False]
     print(f"{len(figures.rows)} figures in {build}/bench.json" + "".join(f"\nmissed: {name}" for name in missed))
     return 1 if missed else 0
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: told to stop"))  # and the stage stops what it started
+    signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
     try:
         sys.exit(main(*sys.argv[1:]))
     except Failed as failure:
