@@ -21,7 +21,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int k_look_up_ms = 20;  // how soon a thread sees that it is to end
-constexpr auto k_drip = 50ms;
+constexpr auto k_drip = 500ms;
 constexpr std::size_t k_header = 4;  // of a packet: 3 bytes of length, 1 of sequence
 
 sockaddr_un address_of(const std::filesystem::path& path) {
@@ -126,11 +126,12 @@ private:
     }
 
     bool drip(std::string_view packet) {
-        for (const char& byte : packet) {
-            if (m_generation != m_proxy.m_generation || !send_all(m_client.get(), {&byte, 1})) return false;
+        while (!packet.empty() && m_proxy.m_fault == DatabaseFault::drip) {
+            if (m_generation != m_proxy.m_generation || !send_all(m_client.get(), packet.substr(0, 1))) return false;
+            packet.remove_prefix(1);
             std::this_thread::sleep_for(k_drip);
         }
-        return true;
+        return send_all(m_client.get(), packet);
     }
 
     DatabaseProxy& m_proxy;

@@ -14,7 +14,7 @@ namespace ceymail::testing {
 
 enum class DatabaseFault {
     none,
-    drip,     // a byte of the server's every 50 ms
+    drip,     // a byte of the server's every half second
     silence,  // nothing of the server's any more
     hang_up,  // both connections end
     error,    // the server's answer ends with an error here: "table is marked as crashed"

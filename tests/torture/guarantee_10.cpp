@@ -38,9 +38,9 @@ public:
         // Each worker has a connection of its own that may have died.
         for (std::size_t i = 0; i < 2 * m_workers.size(); ++i) {
             const auto reply = m_live.ask(m_token);
-            m_proof.hold(
-                reply.status == 200 && value_of(reply.body, "ceymail_database_up") == 1,
-                std::string(chaos.label) + ": the first request after was answered " + std::to_string(reply.status));
+            m_proof.hold(reply.status == 200 && value_of(reply.body, "ceymail_database_up") == 1,
+                         std::string(chaos.label) + ": the first request after was not served as usual but " +
+                             std::to_string(reply.status));
         }
     }
 
