@@ -93,9 +93,10 @@ class Figures:
         """For README: what has a peer or a target."""
         machine = self.machine
         rows = [row for row in self.rows if "peer" in row or row["target"]]
-        runs = max(len(row["runs"]) for row in rows) if rows else 0
+        runs = max((len(row["runs"]) for row in rows), default=0)
+        loads = sorted(row["load"] for row in rows) or [0]
         return (f"Medians of up to {runs} runs on {machine['cores']} cores ({machine['processor']}), "
-                f"Linux {machine['kernel']}, {machine['began_at'][:10]}, load average {machine['load_before']:.1f} before:\n\n"
+                f"Linux {machine['kernel']}, {machine['began_at'][:10]}, load average {loads[0]:.0f} to {loads[-1]:.0f} meanwhile:\n\n"
                 "| what | this responder | peer | peer's | ratio (range) | target |\n|---|---|---|---|---|---|\n"
                 + "\n".join(map(self.line, rows)) + "\n")
 
