@@ -239,7 +239,11 @@ pictures: dependencies-console ## takes the README's pictures anew, from a demo;
 	@$(MAKE) --no-print-directory -j$$(nproc) programs >&2
 	@deploy/miniature/pictures $(OUT) $(BUILD)/demo docs/pictures
 
-.PHONY: fuzz
+.PHONY: fuzz sanitize
+sanitize: dependencies-check ## runs the unit tests under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) --no-print-directory -j$$(nproc) VARIANT=sanitize $(BUILD)/sanitize/tests-unit
+	@tests/run $(BUILD)/sanitize unit
+
 fuzz: dependencies-fuzz ## hands the parsers whatever libFuzzer thinks of; SECONDS_EACH=30, EXECUTIONS=0 for each
 	@$(MAKE) --no-print-directory -j$$(nproc) VARIANT=fuzz fuzzers
 	@tests/fuzz/run $(BUILD)/fuzz $(FUZZ)
