@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -26,7 +27,8 @@ void watch(int epoll, int fd, std::uint32_t events) {
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) throw_errno("cannot wait on the listening socket");
 }
 
-util::Fd open_spare() { return util::Fd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+// Of a kind that needs no path: a worker may open none.
+util::Fd open_spare() { return util::Fd(eventfd(0, EFD_CLOEXEC)); }
 
 bool out_of_descriptors(int error) { return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM; }
 

@@ -10,10 +10,8 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using ceymail::fuzz::require;
     const auto [value, body] = ceymail::fuzz::cut(ceymail::fuzz::text_of(data, size), '\0');
-    const ceymail::fastcgi::Response response{.status = 200,
-                                              .headers = {{"Retry-After", value}},
-                                              .body = std::string(body),
-                                              .head_only = size % 2 == 1};
+    const ceymail::fastcgi::Response response{
+        .status = 200, .headers = {{"Retry-After", value}}, .body = std::string(body), .head_only = size % 2 == 1};
     const std::string text = ceymail::fastcgi::to_cgi(response);
     const auto end = text.find("\r\n\r\n");
     require(end != text.npos, "the head ends");

@@ -26,6 +26,12 @@ util::BootTime in_a_minute() { return util::BootClock::now() + 1min; }
 // The file clock as a test sets it: an hour ahead, whatever was done to a folder is long past.
 FileTime long_after() noexcept { return file_clock_now() + 1h; }
 
+// What is done to a folder after this bears another time than what was done before, which the clock above would
+// otherwise not be right to claim: file systems stamp by the kernel's tick.
+void let_the_file_clock_tick() {
+    for (const auto before = file_clock_now(); file_clock_now() == before;) std::this_thread::sleep_for(1ms);
+}
+
 // A queue directory, and one reader of it.
 struct Queue {
     testing::TemporaryFolder folder;
@@ -44,6 +50,7 @@ struct Queue {
     QueueCounts counts(QueueReader& by) const {
         const auto counts = by.read(in_a_minute());
         if (!counts) BOOST_FAIL(counts.error().message);
+        let_the_file_clock_tick();
         return *counts;
     }
     QueueCounts counts() { return counts(reader); }
