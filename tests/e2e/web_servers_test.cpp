@@ -104,8 +104,13 @@ void remove_host() { s_host.reset(); }
 
 // --- starters --------------------------------------------------------------------------------------------------------
 
+// A copy: web servers run it as their own user, who may not be able to get to the checkout, in a home of 0700 say.
 const std::string& responder() {
-    static const std::string s_path = fs::absolute(built_program("ceymail-metrics"));
+    static const TemporaryFolder s_folder;
+    static const std::string s_path = [] {
+        fs::copy_file(built_program("ceymail-metrics"), s_folder / "ceymail-metrics");
+        return (s_folder / "ceymail-metrics").string();
+    }();
     return s_path;
 }
 

@@ -18,6 +18,10 @@ namespace ceymail::testing {
 // waits until this object goes, or is killed. Needs root and /dev/fuse.
 class HungMount {
 public:
+    [[nodiscard]] static bool possible() {
+        return static_cast<bool>(util::Fd(::open("/dev/fuse", O_RDWR | O_CLOEXEC)));
+    }
+
     explicit HungMount(std::filesystem::path path)
         : m_path(std::move(path)), m_device(::open("/dev/fuse", O_RDWR | O_CLOEXEC)) {
         const auto options =

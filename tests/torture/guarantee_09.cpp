@@ -52,6 +52,7 @@ struct Hang {
     const char* missing;  // the one collector that it may cost; empty: any
     std::function<void(Host&)> begin;
     std::function<void(Host&)> end;
+    bool on_a_mount = false;
 };
 
 class Hangs {
@@ -147,7 +148,7 @@ void a_hanging_source_costs_itself_alone(Proof& proof) {
         {"a D-Bus that is stopped", "services", [](Host& host) { host.systemd.bus().signal(SIGSTOP); },
          [](Host& host) { host.systemd.bus().signal(SIGCONT); }},
         {"a mount whose server is dead", "disk", [&](Host& host) { mount.emplace(host.disk); },
-         [&](Host&) { mount.reset(); }},
+         [&](Host&) { mount.reset(); }, true},
         {"a MariaDB that drips", "accounts", [](Host& host) { host.live->proxy().inject(DatabaseFault::drip); },
          [](Host& host) { host.live->proxy().inject(DatabaseFault::none); }},
         {"a MariaDB that is silent", "accounts", [](Host& host) { host.live->proxy().inject(DatabaseFault::silence); },
@@ -163,13 +164,21 @@ void a_hanging_source_costs_itself_alone(Proof& proof) {
          [&](Host& host) {
              ::kill(host.live->gatherer(), SIGKILL);
              mount.reset();
-         }},
+         },
+         true},
     };
     Hangs host(proof);
     const auto scrapes = proof.rounds(4, 1);
-    for (const auto& hang : hangs) host.hang(hang, scrapes);
-    proof.tell(std::size(hangs), "kinds of hanging");
-    proof.tell(std::size(hangs) * scrapes, "scrapes meanwhile");
+    std::size_t tried = 0;
+    for (const auto& hang : hangs) {
+        // Containers often lack the device.
+        if (hang.on_a_mount && !HungMount::possible()) continue;
+        host.hang(hang, scrapes);
+        ++tried;
+    }
+    proof.tell(tried, "kinds of hanging");
+    if (tried < std::size(hangs)) proof.tell(std::size(hangs) - tried, "not tried for want of /dev/fuse");
+    proof.tell(tried * scrapes, "scrapes meanwhile");
     host.settle();
 }
 
