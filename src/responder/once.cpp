@@ -11,6 +11,7 @@
 #include "ceymail/process/privileges.hpp"
 #include "ceymail/process/sources.hpp"
 #include "ceymail/snapshot/gathering.hpp"
+#include "ceymail/util/log.hpp"
 #include "modes.hpp"
 
 namespace ceymail::responder {
@@ -43,10 +44,12 @@ std::string exposition(const config::Configuration& configuration) {
 
 }  // namespace
 
-// As root it becomes the service's user, so that it shows what the service sees, MariaDB's view of us included.
+// As root it becomes the service's user, so that it shows what the service sees, MariaDB's view of us included. Where
+// that user is not made yet, what root sees is a beginning.
 int once(const config::Configuration& configuration) {
-    if (const auto done = process::become(configuration.user, process::Capability::dac_read_search); !done)
-        return process::give_up(done.error());
+    const auto done = process::become(configuration.user, process::Capability::dac_read_search);
+    if (!done && done.error().kind != util::ErrorKind::not_found) return process::give_up(done.error());
+    if (!done) util::log(util::LogLevel::warning, done.error().message + "; reading as root this time");
     const auto text = exposition(configuration);
     const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
     return std::fflush(stdout) == 0 && written ? EX_OK : EX_IOERR;
