@@ -20,20 +20,6 @@ std::string changed(std::string bytes, std::size_t at, unsigned value) {
     return bytes;
 }
 
-std::string many_pairs(std::size_t count) {
-    std::string out;
-    for (std::size_t i = 0; i < count; ++i) out += pair("N" + std::to_string(i), "");
-    return out;
-}
-
-// A whole request of exactly `size` bytes, all but its frame in STDIN.
-std::string request_of_size(std::size_t size) {
-    const std::string head = k_begin + k_params;
-    std::string input = record(5, 1, std::string(30000, 'x'));
-    const std::size_t rest = size - head.size() - input.size() - 16;
-    return head + input + record(5, 1, std::string(rest, 'y')) + k_input;
-}
-
 std::vector<LabelledBytes> make_malformed_requests() {
     const std::string get_values = record(9, 0, pair("FCGI_MAX_CONNS", ""));
     return {
@@ -147,6 +133,19 @@ std::vector<LabelledBytes> make_malformed_requests() {
 }
 
 }  // namespace
+
+std::string many_pairs(std::size_t count) {
+    std::string out;
+    for (std::size_t i = 0; i < count; ++i) out += pair("N" + std::to_string(i), "");
+    return out;
+}
+
+std::string request_of_size(std::size_t size) {
+    const std::string head = k_begin + k_params;
+    std::string input = record(5, 1, std::string(30000, 'x'));
+    const std::size_t rest = size - head.size() - input.size() - 16;
+    return head + input + record(5, 1, std::string(rest, 'y')) + k_input;
+}
 
 const std::vector<LabelledBytes>& malformed_requests() {
     static const std::vector<LabelledBytes> requests = make_malformed_requests();

@@ -44,20 +44,6 @@ const std::string k_good = k_begin + k_params + k_input;
 // A whole request around one name-value pair, or around any PARAMS content.
 std::string around(std::string_view content) { return k_begin + params(content) + k_input; }
 
-std::string many_pairs(std::size_t count) {
-    std::string out;
-    for (std::size_t i = 0; i < count; ++i) out += pair("N" + std::to_string(i), "");
-    return out;
-}
-
-// A whole request of exactly `size` bytes, all but its frame in STDIN.
-std::string request_of_size(std::size_t size) {
-    const std::string head = k_begin + k_params;
-    std::string input = record(5, 1, std::string(30000, 'x'));
-    const std::size_t rest = size - head.size() - input.size() - 16;
-    return head + input + record(5, 1, std::string(rest, 'y')) + k_input;
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(vetting)
