@@ -8,19 +8,15 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <condition_variable>
 #include <csignal>
 #include <cstdint>
-#include <exception>
 #include <mutex>
-#include <optional>
-#include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "ceymail/exposition/text_format.hpp"
+#include "ceymail/snapshot/station.hpp"
 #include "ceymail/util/fd.hpp"
-#include "ceymail/util/log.hpp"
 
 namespace ceymail::snapshot {
 
@@ -28,40 +24,10 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-// How long a round waits for a collector whose source did not answer the last time.
-constexpr nanoseconds k_patience = std::chrono::milliseconds(250);
-
 // Below 2 MiB, so that transparent huge pages do not back each stack with a whole one.
 constexpr std::size_t k_stack_bytes = 1U << 20;
 
 double seconds_of(nanoseconds duration) noexcept { return std::chrono::duration<double>(duration).count(); }
-
-// What one run came to.
-struct Run {
-    util::Result<std::string> families;  // already worded
-    nanoseconds cost{};
-};
-
-util::Result<std::string> words_of(util::Result<collect::Families> families) {
-    if (!families) return std::unexpected(std::move(families.error()));
-    std::string text;
-    for (const auto& family : *families) exposition::append_family(text, family);
-    return text;
-}
-
-util::Result<std::string> collect_guarded(collect::Collector& collector, util::BootTime deadline) noexcept try {
-    return words_of(collector.collect(deadline));
-} catch (const std::exception& error) {
-    return util::fail(util::ErrorKind::internal, error.what());
-} catch (...) {
-    return util::fail(util::ErrorKind::internal, "an exception of unknown type");
-}
-
-Run run_once(collect::Collector& collector, util::BootTime deadline) noexcept {
-    const auto before = util::thread_cpu_time();
-    auto families = collect_guarded(collector, deadline);
-    return {std::move(families), util::thread_cpu_time() - before + collector.work_elsewhere()};
-}
 
 // Signals are for the thread that serves.
 int start_thread(pthread_t& thread, void* (*body)(void*), void* argument) noexcept {
@@ -80,59 +46,7 @@ int start_thread(pthread_t& thread, void* (*body)(void*), void* argument) noexce
 
 }  // namespace
 
-// One collector and what is known of it. All but the collector itself is under State::mutex.
-struct Gathering::Station {
-    std::unique_ptr<collect::Collector> collector;
-    std::size_t index = 0;
-    std::optional<pthread_t> thread{};
-    std::condition_variable asked{};
-    bool busy = false;      // asked, and has not answered yet
-    bool in_round = false;  // busy with the question of this round
-    bool counts = false;    // result answers this round, or stands in for it
-    bool suspect = false;   // did not answer well in time when last asked
-    bool failing = false;   // and that has been logged
-    util::BootTime asked_at{};
-    util::BootTime deadline{};
-    util::Result<std::string> result{};  // of the last run that ended
-    nanoseconds duration{};              // of that run
-
-    [[nodiscard]] std::string label() const { return "collector " + std::string(collector->name()); }
-
-    [[nodiscard]] bool good(util::BootTime now, nanoseconds maximum_age) const {
-        return counts && result && now - asked_at <= maximum_age;
-    }
-
-    void fails(const std::string& why) {
-        if (!std::exchange(failing, true))
-            util::log(util::LogLevel::warning, label() + ": " + why + "; its metrics are absent until it succeeds");
-    }
-
-    void works() {
-        if (std::exchange(failing, false)) util::log(util::LogLevel::notice, label() + ": succeeds again");
-    }
-
-    void settle(util::Result<std::string> families, util::BootTime now) {
-        counts = std::exchange(in_round, false);
-        busy = false;
-        duration = now - asked_at;
-        result = std::move(families);
-        suspect = now > deadline || (!result && duration > k_patience);
-        if (result) {
-            works();
-        } else {
-            fails(result.error().message);
-        }
-    }
-
-    void is_late(util::BootTime now) {
-        in_round = false;
-        suspect = true;
-        fails("no answer for " + std::to_string(std::chrono::ceil<std::chrono::milliseconds>(now - asked_at).count()) +
-              " ms: what it asks hangs");
-    }
-};
-
-// Every member function requires the mutex, but for those of threads.
+// Stations, account and times are under the mutex. Every member function requires it, but for those of threads.
 struct Gathering::State {
     State(std::vector<std::unique_ptr<collect::Collector>> collectors, WorkBudget budget,
           util::ClockFunction given_clock)

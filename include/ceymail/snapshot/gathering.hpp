@@ -59,7 +59,6 @@ public:
     [[nodiscard]] SnapshotTimes times() const;
 
 private:
-    struct Station;
     struct State;
     std::shared_ptr<State> m_state;  // the threads' as well
 };
