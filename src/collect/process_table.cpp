@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "ceymail/util/file.hpp"
+#include "ceymail/util/folder.hpp"
 
 namespace ceymail::collect {
 
@@ -192,11 +193,13 @@ util::Result<bool> ProcessTable::postfix_runs() const {
 util::Result<void> ProcessTable::each_process(util::BootTime deadline,
                                               const std::function<void(const Process&)>& visit) const {
     std::size_t seen = 0;
-    std::error_code error;
-    for (std::filesystem::directory_iterator entry{m_proc, error}, end; !error && entry != end;
-         entry.increment(error)) {
-        const auto pid = entry->path().filename().string();
-        if (!is_number(pid)) continue;
+    auto folder = util::Folder::open(m_proc);
+    if (!folder) return std::unexpected(std::move(folder.error()));
+    for (;;) {
+        const auto pid = folder->next();
+        if (!pid) return std::unexpected(pid.error());
+        if (pid->empty()) return {};
+        if (!is_number(*pid)) continue;
         if (++seen > k_most_processes) {
             return util::fail(ErrorKind::exhausted, "cannot see which services run: more than " +
                                                         std::to_string(k_most_processes) + " processes");
@@ -205,10 +208,8 @@ util::Result<void> ProcessTable::each_process(util::BootTime deadline,
             return util::fail(ErrorKind::timed_out,
                               "cannot see which services run: " + m_proc.string() + " was not read through in time");
         }
-        if (const auto process = read(pid)) visit(*process);
+        if (const auto process = read(*pid)) visit(*process);
     }
-    if (error) return util::fail_errno(error.value(), "cannot read " + m_proc.string());
-    return {};
 }
 
 util::Result<ServiceStates> ProcessTable::states(const std::vector<Service>& services, util::BootTime deadline) {

@@ -10,6 +10,8 @@
 
 #include <systemd/sd-bus.h>
 
+#include "ceymail/util/folder.hpp"
+
 namespace ceymail::collect {
 
 namespace {
@@ -114,6 +116,17 @@ bool is_link(const std::filesystem::path& path) {
     return std::filesystem::is_symlink(std::filesystem::symlink_status(path, ignored));
 }
 
+// Whether one of the folder's *.wants and *.requires has a link of that name.
+bool is_wanted_in(const std::filesystem::path& folder, const std::string& unit) {
+    auto names = util::Folder::open(folder);
+    if (!names) return false;
+    for (auto name = names->next(); name && !name->empty(); name = names->next()) {
+        const bool wants = name->ends_with(".wants") || name->ends_with(".requires");
+        if (wants && is_link(folder / *name / unit)) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 ServiceState state_of_units(const std::vector<std::string>& names, const std::vector<UnitState>& units) {
@@ -142,15 +155,7 @@ bool systemd_runs(const std::filesystem::path& root) {
 }
 
 bool is_unit_enabled(const std::filesystem::path& root, const std::string& unit) {
-    std::error_code error;
-    for (const char* folder : {"etc/systemd/system", "run/systemd/system"}) {
-        for (std::filesystem::directory_iterator entry{root / folder, error}, end; !error && entry != end;
-             entry.increment(error)) {
-            const auto kind = entry->path().extension();
-            if ((kind == ".wants" || kind == ".requires") && is_link(entry->path() / unit)) return true;
-        }
-    }
-    return false;
+    return is_wanted_in(root / "etc/systemd/system", unit) || is_wanted_in(root / "run/systemd/system", unit);
 }
 
 void SystemdUnits::Closer::operator()(sd_bus* bus) const noexcept {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The pieces that every room stands on.
 #include <cerrno>
+#include <set>
+#include <string>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -10,11 +12,14 @@
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/fd.hpp"
 #include "ceymail/util/file.hpp"
+#include "ceymail/util/folder.hpp"
 #include "ceymail/util/log.hpp"
 #include "ceymail/util/result.hpp"
 #include "ceymail/util/secret.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace ceymail::util;
+using ceymail::testing::TemporaryFolder;
 using namespace std::chrono_literals;
 
 namespace {
@@ -100,6 +105,22 @@ BOOST_AUTO_TEST_CASE(a_file_longer_than_the_limit_is_refused) {
     const auto got = read_file("/proc/self/status", 10);
     BOOST_TEST_REQUIRE(!got.has_value());
     BOOST_TEST(got.error().message == "cannot read /proc/self/status: it is longer than 10 bytes");
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_tells_each_name_once) {
+    const TemporaryFolder there;
+    for (const char* name : {"a", ".hidden", "b"}) there.write(name, "");
+    auto folder = Folder::open(there.path());
+    BOOST_TEST_REQUIRE(folder.has_value());
+    std::set<std::string> names;
+    for (auto name = folder->next(); name && !name->empty(); name = folder->next())
+        BOOST_TEST(names.emplace(*name).second);
+    BOOST_TEST((names == std::set<std::string>{".hidden", "a", "b"}));
+    BOOST_TEST(folder->next().value().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_that_is_none_is_named) {
+    BOOST_TEST(Folder::open("/proc/self/status").error().message == "cannot read /proc/self/status: Not a directory");
 }
 
 BOOST_AUTO_TEST_CASE(sha256_is_that_of_fips_180_4) {
