@@ -7,6 +7,8 @@
 #include <sstream>
 #include <utility>
 
+#include <strings.h>
+
 #include <boost/program_options.hpp>
 
 #include "ceymail/util/file.hpp"
@@ -120,6 +122,16 @@ Key yes_or_no(const char* name, bool Configuration::* field) {
             }};
 }
 
+// The client library takes "localhost" for its own default Unix socket, whatever port stands beside it.
+Key host(const char* name, std::string Configuration::* field) {
+    return {name, "a host name or address (for this host 127.0.0.1, or nothing and database_socket, but not localhost)",
+            [field](Configuration& to, const std::string& value) {
+                to.*field = value;
+                return ::strcasecmp(value.c_str(), "localhost") != 0 &&
+                       value.find_first_of("/? \t") == std::string::npos;
+            }};
+}
+
 Key listen(const char* name, std::string Configuration::* field) {
     return {name, "unix:/path, tcp:127.0.0.1:PORT or tcp:[::1]:PORT, or nothing",
             [field](Configuration& to, const std::string& value) {
@@ -144,7 +156,7 @@ const std::vector<Key>& keys() {
         number("work_budget_percent", &C::work_budget_percent, 0U, 100U),
         seconds("maximum_age", &C::maximum_age, 1, 3600),
         path("database_socket", &C::database_socket),
-        text("database_host", &C::database_host),
+        host("database_host", &C::database_host),
         number("database_port", &C::database_port, std::uint16_t{1}, std::uint16_t{65535}),
         text("database_user", &C::database_user),
         path("database_option_file", &C::database_option_file, Empty::allowed),

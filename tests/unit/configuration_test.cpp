@@ -78,6 +78,12 @@ BOOST_AUTO_TEST_CASE(every_mistake_is_named_with_its_remedy) {
          "x.conf: maximum_age = 0: the value is not allowed; give a whole number of seconds from 1 to 3600"},
         {"database_port = 65536\n",
          "x.conf: database_port = 65536: the value is not allowed; give a whole number from 1 to 65535"},
+        {"database_host = LocalHost\n",
+         "x.conf: database_host = LocalHost: the value is not allowed; give a host name or address (for this host "
+         "127.0.0.1, or nothing and database_socket, but not localhost)"},
+        {"database_host = /run/mysqld/mysqld.sock\n",
+         "x.conf: database_host = /run/mysqld/mysqld.sock: the value is not allowed; give a host name or address (for "
+         "this host 127.0.0.1, or nothing and database_socket, but not localhost)"},
         {"plan = gold\n",
          "x.conf: plan = gold: the value is not allowed; give one of free, starter, professional, business, "
          "enterprise"},
