@@ -27,7 +27,6 @@ constexpr const char* k_keep_alive_hint =
     "(nginx), or take enablereuse away (Apache), as the shipped files do";
 constexpr std::size_t k_usual_answer = 8192;  // bytes
 constexpr auto k_last_used_every = 5s;
-constexpr auto k_touch_time = 1500ms;  // a lock wait of 1 s and the way there and back
 
 gate::ActiveTokenSource source_of(database::TokenReader& tokens) {
     return [&tokens](BootTime deadline) -> util::Result<std::optional<gate::ActiveToken>> {
@@ -165,7 +164,7 @@ void Endpoint::note(const gate::TokenVerdict& verdict) {
 void Endpoint::settle() noexcept {
     try {
         if (!m_token_used || !claim_last_used()) return;
-        if (const auto touched = m_tokens.touch(*m_token_used, m_clock() + k_touch_time); touched) {
+        if (const auto touched = m_tokens.touch(*m_token_used, m_clock() + k_longest_touch); touched) {
             m_touching.over();
         } else {
             m_touching.met(touched.error());

@@ -7,6 +7,7 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -18,7 +19,6 @@
 namespace ceymail::fastcgi {
 namespace {
 
-constexpr std::chrono::seconds k_patience{2};
 constexpr std::size_t k_libfcgi_buffer = 8192;  // what FCGX_Accept_r() reads at a time, and keeps
 
 // One request inside libfcgi, which here only parses: it neither accepts, nor writes, nor waits for anything, since
@@ -88,11 +88,12 @@ const Response k_malformed = {
 }  // namespace
 
 struct Responder::State {
-    State(int listener, int stop_fd) : acceptor(listener, stop_fd) {
+    State(int listener, int stop_fd, BusySince* busy_since) : acceptor(listener, stop_fd), busy(busy_since) {
         if (FCGX_Init() != 0) throw std::runtime_error("libfcgi cannot be initialised");
     }
 
     Acceptor acceptor;
+    BusySince* busy;
     Intake intake;
     util::Fd connection;
     Request request;  // this and the two texts are kept from request to request for their memory
@@ -123,13 +124,27 @@ struct Responder::State {
         return true;
     }
 
+    void tell(util::BootTime since) {
+        if (busy != nullptr) busy->store(since, std::memory_order_relaxed);
+    }
+
+    // When it came; none when asked to stop.
+    std::optional<util::BootTime> accept() {
+        tell({});
+        auto accepted = acceptor.next();
+        if (!accepted) return std::nullopt;
+        connection = std::move(*accepted);
+        const auto now = util::BootClock::now();
+        tell(now);
+        return now;
+    }
+
     // False when asked to stop.
     bool await_request(const std::function<void(int status)>& refused, Reading read) {
         connection.reset();
         request.clear();
-        while (auto accepted = acceptor.next()) {
-            connection = std::move(*accepted);
-            const auto received = intake.receive(connection.get(), util::BootClock::now() + k_patience);
+        while (const auto came = accept()) {
+            const auto received = intake.receive(connection.get(), *came + k_patience);
             if (!received) {
                 connection.reset();
                 continue;
@@ -165,7 +180,8 @@ struct Responder::State {
     }
 };
 
-Responder::Responder(int listener, int stop_fd) : m_state(std::make_unique<State>(listener, stop_fd)) {}
+Responder::Responder(int listener, int stop_fd, BusySince* busy)
+    : m_state(std::make_unique<State>(listener, stop_fd, busy)) {}
 Responder::~Responder() = default;
 
 Request* Responder::next(const std::function<void(int status)>& refused) {

@@ -13,14 +13,14 @@
 namespace ceymail::process {
 
 void work(const config::Configuration& configuration, int listener, gate::Segment& segment,
-          const snapshot::Board& board, int stop_fd) {
+          const snapshot::Board& board, fastcgi::BusySince& busy, int stop_fd) {
     snapshot::SnapshotClient snapshots(board, gatherer_socket_path(configuration));
     const auto fetch = [&](std::string& text, util::BootTime not_before, util::BootTime deadline,
                            snapshot::Occasion occasion) {
         return snapshots.fetch(text, not_before, deadline, occasion);
     };
     endpoint::Endpoint endpoint(configuration, segment, fetch, token_reader(configuration));
-    fastcgi::Responder responder(listener, stop_fd);
+    fastcgi::Responder responder(listener, stop_fd, &busy);
     const auto refused = [&](int status) { segment.count_answer(status); };
     while (const auto* request = responder.next(refused)) {
         responder.answer(endpoint.answer(*request));

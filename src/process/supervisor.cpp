@@ -2,11 +2,8 @@
 #include "ceymail/process/supervisor.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <map>
@@ -14,24 +11,20 @@
 #include <utility>
 #include <vector>
 
-#include <fcntl.h>
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "ceymail/database/connection.hpp"
-#include "ceymail/gate/segment.hpp"
+#include "ceymail/process/child.hpp"
+#include "ceymail/process/estate.hpp"
 #include "ceymail/process/exit_code.hpp"
-#include "ceymail/process/gatherer_socket.hpp"
 #include "ceymail/process/landlock.hpp"
-#include "ceymail/process/privileges.hpp"
 #include "ceymail/process/respawn_throttle.hpp"
 #include "ceymail/process/roles.hpp"
 #include "ceymail/process/signals.hpp"
-#include "ceymail/snapshot/board.hpp"
+#include "ceymail/process/watchdog.hpp"
 #include "ceymail/util/log.hpp"
 
 namespace ceymail::process {
@@ -43,12 +36,8 @@ using util::BootClock;
 using util::BootTime;
 using util::LogLevel;
 
-constexpr auto k_time_to_stop = 4s;
+constexpr auto k_time_to_stop = k_longest_request;
 constexpr auto k_fork_again_after = 1s;
-
-enum class Role { gatherer, worker };
-
-const char* name_of(Role role) noexcept { return role == Role::gatherer ? "gatherer" : "worker"; }
 
 std::string reason_of(int status) {
     if (WIFSIGNALED(status)) {
@@ -59,105 +48,21 @@ std::string reason_of(int status) {
     return "ended with code " + std::to_string(WEXITSTATUS(status));
 }
 
-// What all roles share; made before the first fork, so that each child finds it in its memory.
-struct Estate {
-    const config::Configuration& configuration;
-    util::Fd listener;
-    util::Fd gatherer_listener;
-    util::Fd signals;
-    gate::Segment segment;
-    snapshot::Board board;
-};
-
-// --- in the child ------------------------------------------------------------------------------------------------
-
-void name_process(Role role) noexcept {
-    util::set_log_identity("ceymail-metrics", name_of(role));
-    ::prctl(PR_SET_NAME, role == Role::gatherer ? "ceymail-gather" : "ceymail-worker");  // 15 characters at most
-}
-
-// After become(), because a change of credentials resets it, prctl(2). A supervisor that died before this line sends
-// no signal, but it is no longer our parent either.
-bool die_with(pid_t supervisor) noexcept {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    return ::getppid() == supervisor;
-}
-
-void let_go_of_others(Estate& estate, Role role) noexcept {
-    estate.signals.reset();
-    (role == Role::worker ? estate.gatherer_listener : estate.listener).reset();
-}
-
-// The last of it before the work, so that nothing which is opened once need be allowed.
-void give_up_files(const config::Configuration& configuration, Role role) {
-    const auto readable =
-        role == Role::gatherer ? readable_by_gatherer(configuration) : readable_by_worker(configuration);
-    const auto confined = allow_only(readable, configuration.database_host.empty() ? Tcp::forbidden : Tcp::allowed);
-    if (!confined && confined.error().kind != util::ErrorKind::unavailable)  // of that the supervisor tells once
-        util::log(LogLevel::warning, confined.error().message + "; goes on without it");
-}
-
-int play(Estate& estate, Role role, pid_t supervisor) {
-    name_process(role);
-    ignore_signals_of_others();
-    let_go_of_others(estate, role);
-    const auto kept = role == Role::gatherer ? Capability::dac_read_search : Capability::none;
-    if (const auto become_it = become(estate.configuration.user, kept); !become_it) return give_up(become_it.error());
-    forbid_dumps();
-    if (!die_with(supervisor)) return EX_OK;
-    const auto stop = signal_fd({SIGTERM});
-    if (!stop) return give_up(stop.error());
-    give_up_files(estate.configuration, role);
-    if (role == Role::gatherer) {
-        gather(estate.configuration, estate.gatherer_listener.get(), estate.board, stop->get());
-    } else {
-        estate.board.make_read_only();
-        work(estate.configuration, estate.listener.get(), estate.segment, estate.board, stop->get());
-    }
-    return EX_OK;
-}
-
-// Never returns into the supervisor's code, and runs no destructor of what is the supervisor's.
-[[noreturn]] void run_child(Estate& estate, Role role, pid_t supervisor) noexcept {
-    int code = EX_SOFTWARE;
-    try {
-        code = play(estate, role, supervisor);
-    } catch (const std::exception& problem) {
-        util::log(LogLevel::error, problem.what());
-    }
-    ::_exit(code);
-}
-
-// --- in the supervisor -------------------------------------------------------------------------------------------
-
 // One process that there shall be; pid 0 while there is none.
 struct Post {
     Role role;
+    fastcgi::BusySince* busy = nullptr;  // a worker's place in the roster
     pid_t pid = 0;
     BootTime started{};
-    BootTime due{};  // when to start it, while there is none
+    BootTime due{};          // when to start it, while there is none
+    bool stopped = false;    // by SIGSTOP
+    bool condemned = false;  // killed by us
 };
 
-// systemd's, where its unit sets WatchdogSec=: stroked twice as often as that, sd_watchdog_enabled(3). Without it
-// nothing wakes the supervisor but signals.
-class Watchdog {
-public:
-    Watchdog() {
-        std::uint64_t limit_us = 0;
-        if (::sd_watchdog_enabled(0, &limit_us) > 0) m_interval = std::chrono::microseconds(limit_us) / 2;
-    }
-    [[nodiscard]] BootTime due() const noexcept { return m_interval.count() == 0 ? BootTime::max() : m_due; }
-    void stroke() {
-        const auto now = BootClock::now();
-        if (now < due()) return;
-        ::sd_notify(0, "WATCHDOG=1");
-        m_due = now + m_interval;
-    }
-
-private:
-    std::chrono::nanoseconds m_interval{0};
-    BootTime m_due{};
-};
+bool is_stuck(const Post& post, BootTime now) noexcept {
+    if (post.pid == 0 || post.stopped) return post.stopped;
+    return post.busy != nullptr && is_overdue(post.busy->load(std::memory_order_relaxed), now);
+}
 
 // Words are all that the supervisor allocates once it runs; where there is no memory for them it goes on without.
 template <class Words>
@@ -173,7 +78,8 @@ class Supervisor {
 public:
     explicit Supervisor(Estate estate) : m_estate(std::move(estate)) {
         m_posts.push_back({Role::gatherer});
-        m_posts.resize(1 + m_estate.configuration.workers, {Role::worker});
+        for (unsigned i = 0; i < m_estate.configuration.workers; ++i)
+            m_posts.push_back({Role::worker, &m_estate.roster.place(i)});
     }
 
     int run() {
@@ -182,8 +88,9 @@ public:
         while (!m_stopping) {
             wait_until(std::min(next_due(), m_watchdog.due()));
             heed_signals();
-            m_watchdog.stroke();
-            if (!m_stopping) fill_posts();
+            if (m_stopping) break;
+            fill_posts();
+            if (BootClock::now() >= m_watchdog.due()) look_after_workers();
         }
         return stop();
     }
@@ -198,9 +105,11 @@ private:
 
     void fill(Post& post) {
         const pid_t supervisor = ::getpid();
-        const pid_t pid = ::fork();
-        if (pid == 0) run_child(m_estate, post.role, supervisor);
         post.started = BootClock::now();
+        post.stopped = post.condemned = false;
+        if (post.busy != nullptr) post.busy->store(post.started, std::memory_order_relaxed);  // until it waits
+        const pid_t pid = ::fork();
+        if (pid == 0) run_child(m_estate, post.role, post.busy, supervisor);
         if (pid > 0) {
             post.pid = pid;
             return;
@@ -212,6 +121,27 @@ private:
                 .error()
                 .message;
         });
+    }
+
+    // Strokes the watchdog as long as a worker waits for requests or gets done with them, and replaces those that do
+    // neither. Where none does, it is hardly the workers' own fault: then systemd starts all of us anew.
+    void look_after_workers() {
+        const auto now = BootClock::now();
+        const bool progress = std::ranges::any_of(m_posts, [now](const Post& post) {
+            return post.role == Role::worker && post.pid != 0 && !is_stuck(post, now);
+        });
+        if (!progress) {
+            if (!std::exchange(m_told_of_standstill, true))
+                util::log(LogLevel::error, "no worker makes progress; systemd is left to start the service anew");
+            return m_watchdog.withhold();
+        }
+        m_told_of_standstill = false;
+        for (auto& post : m_posts) {
+            if (!is_stuck(post, now)) continue;
+            post.condemned = true;
+            ::kill(post.pid, SIGKILL);
+        }
+        m_watchdog.stroke();
     }
 
     [[nodiscard]] BootTime next_due() const {
@@ -243,10 +173,12 @@ private:
     // Several deaths may have come as one signal. As the first process of a container we bury foreign ones too.
     void reap() {
         int status = 0;
-        while (const pid_t pid = ::waitpid(-1, &status, WNOHANG)) {
+        while (const pid_t pid = ::waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) {
             if (pid < 0) return;
             const auto post = std::ranges::find(m_posts, pid, &Post::pid);
-            if (post != m_posts.end()) lose(*post, status);
+            if (post == m_posts.end()) continue;
+            post->stopped = WIFSTOPPED(status);
+            if (!WIFSTOPPED(status) && !WIFCONTINUED(status)) lose(*post, status);
         }
     }
 
@@ -260,7 +192,7 @@ private:
         }
         post.due = m_throttles.at(post.role).due(post.started, now);
         say(LogLevel::error, [&] {
-            return who() + reason_of(status) +
+            return who() + (post.condemned ? "was stuck, and was killed" : reason_of(status)) +
                    (post.due <= now ? "; replaced" : "; it died young, so the next one waits");
         });
     }
@@ -309,43 +241,14 @@ private:
     std::vector<Post> m_posts;
     std::map<Role, RespawnThrottle> m_throttles{{Role::gatherer, {}}, {Role::worker, {}}};
     Watchdog m_watchdog;
+    bool m_told_of_standstill = false;
     bool m_stopping = false;
 };
-
-util::Result<Estate> prepare(const config::Configuration& configuration, util::Fd listener) {
-    if (auto done = become(configuration.user, Capability::dac_read_search); !done)
-        return std::unexpected(std::move(done.error()));
-    forbid_dumps();
-    ignore_broken_pipes();
-    database::prepare_client_library();
-    auto gatherer_listener = make_gatherer_socket(configuration);
-    if (!gatherer_listener) return std::unexpected(std::move(gatherer_listener.error()));
-    auto segment = gate::Segment::attach(configuration.runtime_directory);
-    if (!segment) return std::unexpected(std::move(segment.error()));
-    auto board = snapshot::Board::make();
-    if (!board) return std::unexpected(std::move(board.error()));
-    auto signals = signal_fd({SIGTERM, SIGINT, SIGHUP, SIGCHLD});
-    if (!signals) return std::unexpected(std::move(signals.error()));
-    return Estate{configuration,       std::move(listener), std::move(*gatherer_listener),
-                  std::move(*signals), std::move(*segment), std::move(*board)};
-}
-
-// A listener handed in as descriptor 0 moves away first: /dev/null takes its place.
-util::Result<util::Fd> free_standard_input(util::Fd listener) {
-    util::Fd moved(::fcntl(listener.get(), F_DUPFD_CLOEXEC, 3));
-    const util::Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    if (!moved || !null || ::dup2(null.get(), STDIN_FILENO) < 0)
-        return util::fail_errno(errno, "cannot put /dev/null in the place of standard input");
-    if (listener.get() == STDIN_FILENO) static_cast<void>(listener.release());
-    return moved;
-}
 
 }  // namespace
 
 int supervise(const config::Configuration& configuration, util::Fd listener) {
-    auto moved = free_standard_input(std::move(listener));
-    if (!moved) return give_up(moved.error());
-    auto estate = prepare(configuration, std::move(*moved));
+    auto estate = prepare_estate(configuration, std::move(listener));
     if (!estate) return give_up(estate.error());
     return Supervisor(std::move(*estate)).run();
 }

@@ -22,8 +22,15 @@ MappedMemory::~MappedMemory() {
 }
 
 Result<MappedMemory> MappedMemory::map(int fd, std::size_t size, Access access) {
-    const int protection = access == Access::read_write ? PROT_READ | PROT_WRITE : PROT_READ;
-    void* const address = ::mmap(nullptr, size, protection, MAP_SHARED, fd, 0);
+    return make(size, access == Access::read_write ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd);
+}
+
+Result<MappedMemory> MappedMemory::allocate(std::size_t size) {
+    return make(size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1);
+}
+
+Result<MappedMemory> MappedMemory::make(std::size_t size, int protection, int flags, int fd) {
+    void* const address = ::mmap(nullptr, size, protection, flags, fd, 0);
     if (address == MAP_FAILED)
         return fail_errno(errno, "cannot map " + std::to_string(size) + " bytes of shared memory");
     MappedMemory memory;

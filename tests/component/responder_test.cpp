@@ -42,6 +42,7 @@ struct Tally {
     std::atomic<int> last_refusal{0};
     std::atomic<int> entered{0};  // requests handed out
     std::atomic<int> canaries{0};
+    fastcgi::BusySince busy{};
 };
 
 // How often `word` stands in the writable memory of this process. It is handed in reversed, so as not to find itself.
@@ -73,7 +74,7 @@ fastcgi::Response respond(const fastcgi::Request& request) {
 }
 
 [[noreturn]] void run_worker(int listener, int stop_fd, Tally& tally, const std::string& reversed_canary) {
-    fastcgi::Responder responder(listener, stop_fd);
+    fastcgi::Responder responder(listener, stop_fd, &tally.busy);
     const auto refused = [&](int status) {
         tally.last_refusal = status;
         ++tally.refused;
@@ -409,6 +410,19 @@ BOOST_AUTO_TEST_CASE(finishes_the_request_at_hand_when_asked_to_stop_and_takes_n
     BOOST_TEST(worker.tally().entered == 1);
     const Worker successor(listener);  // what waited is still there for the next worker
     BOOST_TEST(read_answer(waiting.receive()).text.contains("from 192.0.2.7"));
+}
+
+BOOST_AUTO_TEST_CASE(tells_since_when_it_has_a_request_in_hand) {
+    const auto& busy = worker.tally().busy;
+    BOOST_TEST(serves());
+    BOOST_TEST(soon([&] { return busy.load() == util::BootTime{}; }));
+    const auto before = util::BootClock::now();
+    FastcgiClient client(address);
+    client.send(request({{"REQUEST_METHOD", "GET"}, {"REQUEST_URI", "/slow"}, {"REMOTE_ADDR", "192.0.2.7"}}));
+    BOOST_TEST(soon([&] { return busy.load() != util::BootTime{}; }));
+    BOOST_TEST((busy.load() >= before && busy.load() <= util::BootClock::now()));
+    client.receive();
+    BOOST_TEST(soon([&] { return busy.load() == util::BootTime{}; }));
 }
 
 BOOST_AUTO_TEST_CASE(shares_a_listener_with_other_workers) {

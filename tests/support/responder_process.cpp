@@ -103,7 +103,8 @@ std::filesystem::path write_configuration(const TemporaryFolder& folder, const S
     return folder.write("ceymail-metrics.conf", text);
 }
 
-ResponderProcess::ResponderProcess(const Settings& settings) {
+ResponderProcess::ResponderProcess(const Settings& settings, std::vector<std::string> environment)
+    : m_environment(std::move(environment)) {
     write_configuration(m_folder, settings);
     std::filesystem::create_directory(m_folder / "run");
     hand_to_nobody(m_folder / "run");
@@ -112,6 +113,7 @@ ResponderProcess::ResponderProcess(const Settings& settings) {
 
 void ResponderProcess::start() {
     m_process.emplace(ChildOptions{.arguments = {built_program("ceymail-metrics"), "--config", configuration()},
+                                   .environment = m_environment,
                                    .errors_file = m_folder / "log"});
     const bool answers = eventually([&] {
         try {
@@ -125,7 +127,7 @@ void ResponderProcess::start() {
 
 std::optional<int> ResponderProcess::stop() {
     m_process->signal(SIGTERM);
-    return m_process->wait(6s);
+    return m_process->wait(12s);
 }
 
 CgiAnswer ResponderProcess::ask(const Scrape& scrape) const {

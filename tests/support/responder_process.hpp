@@ -51,8 +51,8 @@ using Settings = std::map<std::string, std::string>;
 // Runs as "nobody" when the tests run as root. In a folder of its own: configuration, runtime folder, queue, socket.
 class ResponderProcess {
 public:
-    // Returns once it answers; std::runtime_error with its words where it does not.
-    explicit ResponderProcess(const Settings& settings = {});
+    // Returns once it answers; std::runtime_error with its words where it does not. `environment`: as of ChildOptions.
+    explicit ResponderProcess(const Settings& settings = {}, std::vector<std::string> environment = {});
 
     [[nodiscard]] const TemporaryFolder& folder() const noexcept { return m_folder; }
     [[nodiscard]] std::string address() const { return "unix:" + (m_folder / "responder.sock").string(); }
@@ -72,6 +72,7 @@ private:
     [[nodiscard]] std::vector<pid_t> children(const std::string& name) const;
 
     TemporaryFolder m_folder;
+    std::vector<std::string> m_environment;
     std::optional<ChildProcess> m_process;
 };
 

@@ -14,6 +14,8 @@ inline constexpr std::chrono::milliseconds k_shortest_answer{100};  // below it 
 inline constexpr std::chrono::milliseconds k_way_back{500};         // what the scraper's time-out is to leave us
 inline constexpr std::chrono::milliseconds k_longest_token_check{1200};
 inline constexpr std::chrono::milliseconds k_wording{100};
+inline constexpr std::chrono::milliseconds k_longest_touch{
+    1500};  // of last_used_at: a lock wait of 1 s, and there and back
 
 // The smaller of k_longest_answer and the scraper's time-out less k_way_back; never under k_shortest_answer.
 // `scrape_timeout`: X-Prometheus-Scrape-Timeout-Seconds, foreign; whatever is no positive decimal counts as missing.

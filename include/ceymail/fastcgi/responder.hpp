@@ -2,27 +2,37 @@
 // Responder: accepts FastCGI connections one at a time and hands out vetted requests. Wraps libfcgi.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 
 #include "ceymail/fastcgi/page_request.hpp"
 #include "ceymail/fastcgi/request.hpp"
 #include "ceymail/fastcgi/response.hpp"
+#include "ceymail/util/clock.hpp"
 
 namespace ceymail::fastcgi {
 
+// How long a peer may take to send its request, and again to take the answer.
+inline constexpr std::chrono::seconds k_patience{2};
+
+// Since when a connection has been in hand, for whoever watches from another process; BootTime{}: none is.
+using BusySince = std::atomic<util::BootTime>;
+
 // One per worker process, one thread. The only code that knows libfcgi, which reads the parameters; accepting,
 // waiting and writing are done here, because libfcgi has no time-outs.
-// A peer has 2 s in all to send its request and 2 s to take the answer; then it is dropped. A malformed request is
-// answered 400 by the responder itself where its id is known, and dropped else; `refused` is told of both, so that
-// they are counted. A peer that leaves or is too slow before its request is whole is dropped without a word.
+// A peer has k_patience in all to send its request, and again to take the answer; then it is dropped. A malformed
+// request is answered 400 by the responder itself where its id is known, and dropped else; `refused` is told of both,
+// so that they are counted. A peer that leaves or is too slow before its request is whole is dropped without a word.
 // Running out of descriptors slows down and goes on. One connection carries one request.
 class Responder {
 public:
     // `listener`: a listening stream socket, kept open by the caller; it is made non-blocking. `stop_fd` readable:
     // no further request is accepted. Throws std::system_error when the sockets cannot be waited on.
     // libfcgi handles SIGPIPE and SIGUSR1 from now on, unless they were handled or ignored before.
-    Responder(int listener, int stop_fd);
+    // `busy`, if any, outlives it and is kept up to date at the price of two relaxed stores a connection.
+    Responder(int listener, int stop_fd, BusySince* busy = nullptr);
     ~Responder();
     Responder(const Responder&) = delete;
     Responder& operator=(const Responder&) = delete;

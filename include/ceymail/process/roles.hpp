@@ -3,17 +3,24 @@
 #pragma once
 
 #include "ceymail/config/configuration.hpp"
+#include "ceymail/endpoint/time_budget.hpp"
+#include "ceymail/fastcgi/responder.hpp"
 #include "ceymail/gate/segment.hpp"
 #include "ceymail/snapshot/board.hpp"
 
 namespace ceymail::process {
 
+// The longest that a worker has one request in hand, and so what a stop waits for: the peer sends it, it is answered,
+// the peer takes the answer, and the use of the token is noted.
+inline constexpr std::chrono::milliseconds k_longest_request =
+    fastcgi::k_patience + endpoint::k_longest_answer + fastcgi::k_patience + endpoint::k_longest_touch;
+
 // Worker: parses what comes from outside, so it holds no capability. Answers one request after the other until
-// `stop_fd` is readable; the request in hand is answered first.
+// `stop_fd` is readable; the request in hand is answered first. Tells `busy` since when it has had one.
 // SECURITY: whoever takes it over can read the board, lock or damage the segment, and ask MariaDB what the
 // service's column grants allow: neither mint a token nor read mail.
 void work(const config::Configuration& configuration, int listener, gate::Segment& segment,
-          const snapshot::Board& board, int stop_fd);
+          const snapshot::Board& board, fastcgi::BusySince& busy, int stop_fd);
 
 // Gatherer: holds CAP_DAC_READ_SEARCH, so it sees nothing from outside but the workers' two numbers.
 void gather(const config::Configuration& configuration, int listener, snapshot::Board& board, int stop_fd);

@@ -10,12 +10,14 @@ namespace ceymail::process {
 // Runs until SIGTERM or SIGINT; returns the exit code (sysexits(3)). Never sees a request, and no byte of one.
 // A child that dies is replaced at once, but no role more often than once a second when it dies young.
 // On stop: workers end after the request in hand, then the gatherer, whom they may need until then; whoever is left
-// after 4 s is killed. systemd is told READY, STOPPING and a status line (sd_notify(3)); its unit needs
-// KillMode=mixed, so that the supervisor alone gets SIGTERM. SIGHUP only says that a restart reads the configuration
-// anew: with the socket held outside a restart loses no request. Children die with the supervisor
-// (PR_SET_PDEATHSIG). Started as root it becomes configuration.user and keeps CAP_DAC_READ_SEARCH alone, which the
-// gatherer needs and the workers drop.
-// Requires a single thread and prepare_runtime_directory(). The configuration outlives the call.
+// after k_longest_request is killed, and nobody who is still at work is. systemd is told READY, STOPPING and a status
+// line (sd_notify(3)); its unit needs KillMode=mixed, so that the supervisor alone gets SIGTERM, and a TimeoutStopSec=
+// beyond that time. Its watchdog, where the unit has one, is stroked while workers make progress; whoever is stopped,
+// or stuck in one request for twice k_longest_request, is then killed and replaced. Without it nobody looks. SIGHUP
+// only says that a restart reads the configuration anew: with the socket held outside a restart loses no request.
+// Children die with the supervisor (PR_SET_PDEATHSIG). Started as root it becomes configuration.user and keeps
+// CAP_DAC_READ_SEARCH alone, which the gatherer needs and the workers drop. Requires a single thread and
+// prepare_runtime_directory(). The configuration outlives the call.
 [[nodiscard]] int supervise(const config::Configuration& configuration, util::Fd listener);
 
 }  // namespace ceymail::process

@@ -25,11 +25,16 @@ public:
     // Requires that the file has them allocated: a hole on a full tmpfs is a SIGBUS at the first touch.
     [[nodiscard]] static Result<MappedMemory> map(int fd, std::size_t size, Access access);
 
+    // Zeros without a name, for this process and those it forks. exhausted: no memory.
+    [[nodiscard]] static Result<MappedMemory> allocate(std::size_t size);
+
     [[nodiscard]] std::byte* data() const noexcept { return m_data; }
     [[nodiscard]] std::size_t size() const noexcept { return m_size; }
     explicit operator bool() const noexcept { return m_data != nullptr; }
 
 private:
+    [[nodiscard]] static Result<MappedMemory> make(std::size_t size, int protection, int flags, int fd);
+
     std::byte* m_data = nullptr;
     std::size_t m_size = 0;
 };

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// DutyRoster: since when each worker has had a request in hand, told by itself and read by the supervisor.
+#pragma once
+
+#include <cstddef>
+
+#include "ceymail/fastcgi/responder.hpp"
+#include "ceymail/process/roles.hpp"
+#include "ceymail/util/clock.hpp"
+#include "ceymail/util/mapped_memory.hpp"
+#include "ceymail/util/result.hpp"
+
+namespace ceymail::process {
+
+// From then on a worker counts as stuck. Twice what any request takes: a host that swaps is slow, not stuck.
+inline constexpr std::chrono::milliseconds k_stuck_after = 2 * k_longest_request;
+
+// `since`: what a place of the roster holds.
+[[nodiscard]] constexpr bool is_overdue(util::BootTime since, util::BootTime now) noexcept {
+    return since != util::BootTime{} && now - since > k_stuck_after;
+}
+
+// Shared memory, made by the supervisor and inherited over fork(2). A place belongs to one worker at a time.
+// SECURITY: a worker that was taken over can write what it likes, and so have itself kept or its fellows replaced;
+// nobody draws anything else from it.
+class DutyRoster {
+public:
+    // exhausted: no memory.
+    [[nodiscard]] static util::Result<DutyRoster> make(std::size_t workers);
+
+    // Stays where it is when the roster is moved.
+    [[nodiscard]] fastcgi::BusySince& place(std::size_t worker) noexcept;
+
+private:
+    explicit DutyRoster(util::MappedMemory memory) noexcept;
+
+    util::MappedMemory m_memory;
+};
+
+}  // namespace ceymail::process

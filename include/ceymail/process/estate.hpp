@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// Estate: what all roles share. Made before the first fork, so that each child finds it in its memory.
+#pragma once
+
+#include "ceymail/config/configuration.hpp"
+#include "ceymail/gate/segment.hpp"
+#include "ceymail/process/duty_roster.hpp"
+#include "ceymail/snapshot/board.hpp"
+#include "ceymail/util/fd.hpp"
+#include "ceymail/util/result.hpp"
+
+namespace ceymail::process {
+
+struct Estate {
+    const config::Configuration& configuration;
+    util::Fd listener;
+    util::Fd gatherer_listener;
+    util::Fd signals;  // SIGTERM, SIGINT, SIGHUP, SIGCHLD: the supervisor's
+    gate::Segment segment;
+    snapshot::Board board;
+    DutyRoster roster;
+};
+
+// Becomes configuration.user on the way, where it is root. The listener moves away from descriptor 0, whose place
+// /dev/null takes. Fails as its parts do.
+[[nodiscard]] util::Result<Estate> prepare_estate(const config::Configuration& configuration, util::Fd listener);
+
+}  // namespace ceymail::process

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// Watchdog: systemd's, which starts the service anew when it has not been stroked for WatchdogSec=.
+#pragma once
+
+#include <chrono>
+
+#include "ceymail/util/clock.hpp"
+
+namespace ceymail::process {
+
+// The supervisor's. Where the unit sets no WatchdogSec= it is never due, and wakes nobody. sd_watchdog_enabled(3).
+class Watchdog {
+public:
+    Watchdog() noexcept;
+
+    // When to stroke it next: twice as often as it asks for.
+    [[nodiscard]] util::BootTime due() const noexcept { return m_due; }
+
+    void stroke() noexcept;
+    // Does not stroke it this time, and is due again a second later: once there is progress again, systemd hears of it.
+    void withhold() noexcept;
+
+private:
+    std::chrono::nanoseconds m_interval{0};
+    util::BootTime m_due = util::BootTime::max();
+};
+
+}  // namespace ceymail::process

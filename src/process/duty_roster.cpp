@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/process/duty_roster.hpp"
+
+#include <utility>
+
+namespace ceymail::process {
+
+namespace {
+
+static_assert(fastcgi::BusySince::is_always_lock_free, "a lock inside shared memory would outlive its holder");
+
+struct alignas(64) Place {  // a cache line: workers write theirs twice a request
+    fastcgi::BusySince since;
+};
+
+}  // namespace
+
+DutyRoster::DutyRoster(util::MappedMemory memory) noexcept : m_memory(std::move(memory)) {}
+
+util::Result<DutyRoster> DutyRoster::make(std::size_t workers) {
+    auto memory = util::MappedMemory::allocate(workers * sizeof(Place));
+    if (!memory) return std::unexpected(std::move(memory.error()));
+    return DutyRoster(std::move(*memory));
+}
+
+fastcgi::BusySince& DutyRoster::place(std::size_t worker) noexcept {
+    // Fresh pages are zeros, which are valid atomics that hold BootTime{}.
+    return reinterpret_cast<Place*>(m_memory.data())[worker].since;
+}
+
+}  // namespace ceymail::process

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/process/estate.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "ceymail/database/connection.hpp"
+#include "ceymail/process/gatherer_socket.hpp"
+#include "ceymail/process/privileges.hpp"
+#include "ceymail/process/signals.hpp"
+
+namespace ceymail::process {
+
+namespace {
+
+// A listener handed in as descriptor 0 moves away first: /dev/null takes its place.
+util::Result<util::Fd> free_standard_input(util::Fd listener) {
+    util::Fd moved(::fcntl(listener.get(), F_DUPFD_CLOEXEC, 3));
+    const util::Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (!moved || !null || ::dup2(null.get(), STDIN_FILENO) < 0)
+        return util::fail_errno(errno, "cannot put /dev/null in the place of standard input");
+    if (listener.get() == STDIN_FILENO) static_cast<void>(listener.release());
+    return moved;
+}
+
+}  // namespace
+
+util::Result<Estate> prepare_estate(const config::Configuration& configuration, util::Fd listener) {
+    auto moved = free_standard_input(std::move(listener));
+    if (!moved) return std::unexpected(std::move(moved.error()));
+    if (auto done = become(configuration.user, Capability::dac_read_search); !done)
+        return std::unexpected(std::move(done.error()));
+    forbid_dumps();
+    ignore_broken_pipes();
+    database::prepare_client_library();
+    auto gatherer_listener = make_gatherer_socket(configuration);
+    if (!gatherer_listener) return std::unexpected(std::move(gatherer_listener.error()));
+    auto segment = gate::Segment::attach(configuration.runtime_directory);
+    if (!segment) return std::unexpected(std::move(segment.error()));
+    auto board = snapshot::Board::make();
+    if (!board) return std::unexpected(std::move(board.error()));
+    auto roster = DutyRoster::make(configuration.workers);
+    if (!roster) return std::unexpected(std::move(roster.error()));
+    auto signals = signal_fd({SIGTERM, SIGINT, SIGHUP, SIGCHLD});
+    if (!signals) return std::unexpected(std::move(signals.error()));
+    return Estate{configuration,       std::move(*moved),   std::move(*gatherer_listener),
+                  std::move(*signals), std::move(*segment), std::move(*board),
+                  std::move(*roster)};
+}
+
+}  // namespace ceymail::process

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/process/watchdog.hpp"
+
+#include <cstdint>
+
+#include <systemd/sd-daemon.h>
+
+namespace ceymail::process {
+
+using util::BootClock;
+
+Watchdog::Watchdog() noexcept {
+    std::uint64_t limit_us = 0;
+    if (::sd_watchdog_enabled(0, &limit_us) <= 0) return;
+    m_interval = std::chrono::microseconds(limit_us) / 2;
+    m_due = BootClock::now();
+}
+
+void Watchdog::stroke() noexcept {
+    ::sd_notify(0, "WATCHDOG=1");
+    m_due = BootClock::now() + m_interval;
+}
+
+void Watchdog::withhold() noexcept { m_due = BootClock::now() + std::chrono::seconds(1); }
+
+}  // namespace ceymail::process
