@@ -5,9 +5,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <string_view>
 
 #include "ceymail/collect/queue_id.hpp"
@@ -27,12 +29,10 @@ std::expected<unsigned char, int> ask_type(int folder, const char* name) {
 
 void count_file(FolderListing& listing, const char* name, Arrivals arrivals) {
     ++listing.files;
-    if (arrivals == Arrivals::ignored) return;
-    if (const auto arrival = arrival_of(name)) {
-        listing.oldest = std::min(listing.oldest.value_or(*arrival), *arrival);
-    } else {
-        ++listing.undated;
-    }
+    if (arrivals == Arrivals::ignored || !listing.dated) return;  // one without a date spoils it for all
+    const auto arrival = arrival_of(name);
+    listing.dated = arrival.has_value();
+    if (arrival) listing.oldest = std::min(listing.oldest.value_or(*arrival), *arrival);
 }
 
 bool is_folder_itself_or_parent(std::string_view name) { return name == "." || name == ".."; }
@@ -54,10 +54,14 @@ int take_entry(FolderListing& listing, int folder, const dirent64& entry, const 
     return 0;
 }
 
+bool is_past(FolderPosition position, const FolderPart& part) { return part.end && position >= *part.end; }
+
 int take_entries(FolderListing& listing, int folder, std::span<const std::byte> entries, const ListingOrder& order) {
-    while (!entries.empty()) {
+    while (!entries.empty() && !is_past(listing.reached, order.part)) {
         const auto* entry = reinterpret_cast<const dirent64*>(entries.data());
         if (const int error = take_entry(listing, folder, *entry, order); error != 0) return error;
+        listing.ordered &= entry->d_off > listing.reached;
+        listing.reached = entry->d_off;  // where the next one is
         entries = entries.subspan(entry->d_reclen);
     }
     return 0;
@@ -65,18 +69,35 @@ int take_entries(FolderListing& listing, int folder, std::span<const std::byte> 
 
 }  // namespace
 
+// A part that begins where an entry has gone is led to the next one there is, which may be behind its end: what the
+// part before has reached tells.
+void FolderListing::append(FolderListing&& next, const FolderPart& part) {
+    ordered &= next.ordered;
+    if (is_past(reached, part)) return;
+    files += next.files;
+    dated &= next.dated;
+    if (next.oldest) oldest = std::min(oldest.value_or(*next.oldest), *next.oldest);
+    std::ranges::move(next.subfolders, std::back_inserter(subfolders));
+    if (part.begin != 0) landmarks.push_back(part.begin);
+    landmarks.insert(landmarks.end(), next.landmarks.begin(), next.landmarks.end());
+    reached = next.reached;
+}
+
 std::expected<FolderListing, int> list_folder(int fd, std::span<std::byte> buffer, const ListingOrder& order) {
-    FolderListing listing;
-    for (;;) {
+    FolderListing listing{.reached = order.part.begin};
+    if (order.part.begin != 0 && ::lseek(fd, order.part.begin, SEEK_SET) < 0) return std::unexpected(errno);
+    while (!is_past(listing.reached, order.part)) {
         if (util::BootClock::now() >= order.deadline) return std::unexpected(ETIMEDOUT);
         const ssize_t got = ::getdents64(fd, buffer.data(), buffer.size());
-        if (got == 0) return listing;
+        if (got == 0) break;
         if (got < 0 && errno == EINTR) continue;
         if (got < 0 && errno == ENOENT) return FolderListing{};  // removed, so it was empty at the end
         if (got < 0) return std::unexpected(errno);
+        if (listing.reached != order.part.begin) listing.landmarks.push_back(listing.reached);
         const int error = take_entries(listing, fd, buffer.first(static_cast<std::size_t>(got)), order);
         if (error != 0) return std::unexpected(error);
     }
+    return listing;
 }
 
 }  // namespace ceymail::collect

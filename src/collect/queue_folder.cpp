@@ -16,10 +16,22 @@ QueueFolder::QueueFolder(std::string its_name, Arrivals its_arrivals, const Queu
       parent(its_parent),
       depth(its_parent == nullptr ? 0 : its_parent->depth + 1) {}
 
+void QueueFolder::begin_reading(const struct stat& status, FileTime now) {
+    const FolderStamp new_stamp = stamp_of(status);
+    // Another folder of that name, and perhaps another file system's.
+    if (new_stamp.inode != stamp.inode || new_stamp.device != stamp.device) landmarks.clear();
+    stamp = new_stamp;
+    stamped_at = now;
+    settled = false;  // until it has been read to the end
+    size_hint = static_cast<std::uintmax_t>(status.st_size);
+}
+
 void QueueFolder::adopt(FolderListing&& listing) {
     files = listing.files;
-    undated = listing.undated;
+    dated = listing.dated;
     oldest = listing.oldest;
+    landmarks = listing.ordered ? std::move(listing.landmarks) : std::vector<FolderPosition>{};
+    settled = is_settled(stamp, stamped_at);
 
     auto before = std::exchange(subfolders, {});
     for (auto& subfolder : listing.subfolders) {
@@ -30,19 +42,32 @@ void QueueFolder::adopt(FolderListing&& listing) {
     }
 }
 
+std::vector<FolderPart> QueueFolder::parts(std::size_t pieces) const {
+    pieces = std::clamp<std::size_t>(pieces, 1, landmarks.size() + 1);
+    std::vector<FolderPart> parts(1);
+    for (std::size_t i = 1; i < pieces; ++i) {
+        const FolderPosition cut = landmarks[i * landmarks.size() / pieces];
+        parts.back().end = cut;
+        parts.push_back({.begin = cut});
+    }
+    return parts;
+}
+
 void QueueFolder::forget() noexcept {
     settled = false;
-    files = undated = 0;
+    files = 0;
+    dated = true;
     oldest.reset();
+    landmarks.clear();
     subfolders.clear();
 }
 
 QueueFolder::Sum QueueFolder::sum() const {
-    Sum sum{files, undated, oldest};
+    Sum sum{files, dated, oldest};
     for (const auto& subfolder : subfolders) {
         const Sum below = subfolder->sum();
         sum.files += below.files;
-        sum.undated += below.undated;
+        sum.dated &= below.dated;
         if (below.oldest) sum.oldest = std::min(sum.oldest.value_or(*below.oldest), *below.oldest);
     }
     return sum;

@@ -3,6 +3,8 @@
 //
 // A read goes in rounds. First every remembered folder is asked for its stamp; those that changed or are new are
 // set aside. They are read, side by side when that is worth it, which may bring up subfolders to ask, and so on.
+// Where fewer folders are to be read than threads could share evenly, they are cut into stretches, at positions that
+// the last read came by: a changed folder is then read from several places at once.
 #include "ceymail/collect/queue_reader.hpp"
 
 #include <fcntl.h>
@@ -19,8 +21,9 @@
 namespace ceymail::collect {
 namespace {
 
-constexpr std::size_t k_buffer_bytes = 256U << 10U;
+constexpr std::size_t k_buffer_bytes = 64U << 10U;
 constexpr unsigned k_most_threads = 8;
+constexpr std::size_t k_even_share = 4;  // stretches a thread, from which on all end at about the same time
 constexpr unsigned k_deepest = 16;
 constexpr std::size_t k_most_folders = 65536;
 
@@ -61,6 +64,13 @@ struct QueueReader::Round {
     std::vector<QueueFolder*> unread;  // examined, and to be read
 };
 
+// What one thread reads at a time: a folder or a part of one.
+struct QueueReader::Stretch {
+    QueueFolder* folder;
+    FolderPart part;
+    std::optional<std::expected<FolderListing, int>> listing{};  // none: not read
+};
+
 QueueReader::QueueReader(std::filesystem::path queue_directory, QueueReaderOptions options)
     : m_queue_directory(std::move(queue_directory)),
       m_options(options),
@@ -87,17 +97,19 @@ util::Result<QueueCounts> QueueReader::read(util::BootTime deadline) {
     const auto& [active, deferred, bounce, hold] = m_queues;
     const auto late = deferred.sum();
     return QueueCounts{active.sum().files, late.files, bounce.sum().files, hold.sum().files,
-                       late.undated == 0 ? late.oldest : std::nullopt};
+                       late.dated ? late.oldest : std::nullopt};
 }
 
 // Sets the folder aside for reading unless its stamp proves that nothing changed.
 util::Result<void> QueueReader::examine(Round& round, int parent, QueueFolder& folder) const {
+    // In this order: whatever changes after the stamp was taken is stamped with this time or a later one.
+    const FileTime now = m_options.now();
     struct stat status{};
     if (::fstatat(parent, folder.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return lost(folder, errno);
     if (!S_ISDIR(status.st_mode)) return lost(folder, ENOTDIR);
     if (++round.folders > k_most_folders || folder.depth > k_deepest) return failure(folder, EMLINK);
     if (!folder.settled || stamp_of(status) != folder.stamp) {
-        folder.size_hint = static_cast<std::uintmax_t>(status.st_size);
+        folder.begin_reading(status, now);
         round.unread.push_back(&folder);
         return {};
     }
@@ -128,38 +140,81 @@ util::Result<void> QueueReader::read_unread(Round& round) {
     return {};
 }
 
-// No thread is kept for the next time: they are rarely needed, and starting one takes less than reading a folder.
 util::Result<void> QueueReader::read_folders(const Round& round, std::vector<QueueFolder*> batch) {
     std::ranges::sort(batch, std::greater{}, &QueueFolder::size_hint);  // the largest first, so that all end together
+    const std::size_t threads = threads_for(batch);
+    const std::size_t pieces = batch.size() < k_even_share * threads ? threads : 1;
+    std::vector<Stretch> stretches;
+    for (QueueFolder* folder : batch) {
+        for (const FolderPart& part : folder->parts(pieces)) stretches.push_back({folder, part});
+    }
+    read_stretches(round, stretches, threads);
+
+    util::Result<void> outcome;
+    for (auto first = stretches.begin(); first != stretches.end();) {
+        const auto last = std::ranges::find_if(
+            first, stretches.end(), [&](const QueueFolder* folder) { return folder != first->folder; },
+            &Stretch::folder);
+        if (auto done = take_over(round, {first, last}); outcome && !done) outcome = std::move(done);
+        first = last;
+    }
+    return outcome;
+}
+
+// No thread is kept for the next time: they are rarely needed, and starting one takes less than reading a folder.
+void QueueReader::read_stretches(const Round& round, std::span<Stretch> stretches, std::size_t threads) {
     std::atomic<std::size_t> next = 0;
-    const auto work = [&]() -> util::Result<void> {
+    const auto work = [&] {
         const auto buffer = std::make_unique_for_overwrite<std::byte[]>(k_buffer_bytes);
-        for (std::size_t i = next++; i < batch.size(); i = next++) {
-            auto done = read_folder(round, *batch[i], {buffer.get(), k_buffer_bytes});
-            if (done) continue;
-            next = batch.size();  // the others need not go on
-            return done;
+        for (std::size_t i = next++; i < stretches.size(); i = next++) {
+            stretches[i].listing = read_stretch(round, stretches[i], {buffer.get(), k_buffer_bytes});
+            if (!*stretches[i].listing && stretches[i].listing->error() == ETIMEDOUT) next = stretches.size();
         }
-        return {};
     };
-
     const auto help = [&] {
-        auto done = work();
+        work();
         m_helpers_time += util::thread_cpu_time().count();  // the thread is this work's alone
-        return done;
     };
 
-    std::vector<std::future<util::Result<void>>> helpers;
+    std::vector<std::future<void>> helpers;
     try {
-        while (helpers.size() + 1 < threads_for(batch)) helpers.push_back(std::async(std::launch::async, help));
+        while (helpers.size() + 1 < std::min(threads, stretches.size()))
+            helpers.push_back(std::async(std::launch::async, help));
     } catch (const std::system_error&) {
         // No more threads to be had: those that there are do it all.
     }
-    auto outcome = work();
-    for (auto& helper : helpers) {
-        if (auto done = helper.get(); outcome && !done) outcome = std::move(done);
+    work();
+    for (auto& helper : helpers) helper.get();
+}
+
+std::expected<FolderListing, int> QueueReader::read_stretch(const Round& round, const Stretch& stretch,
+                                                            std::span<std::byte> buffer) const {
+    const auto fd = open_folder(round.queue_directory.get(), *stretch.folder, O_RDONLY);
+    if (!fd) return std::unexpected(fd.error());
+    return list_folder(fd->get(), buffer, {stretch.folder->arrivals, m_options.types, round.deadline, stretch.part});
+}
+
+// All stretches of one folder.
+util::Result<void> QueueReader::take_over(const Round& round, std::span<Stretch> stretches) {
+    QueueFolder& folder = *stretches.front().folder;
+    FolderListing whole;
+    for (auto& [its_folder, part, listing] : stretches) {
+        if (!listing) return {};  // another one's failure ended the reading
+        if (!*listing) {
+            folder.landmarks.clear();  // the file system may not know them any more
+            return lost(folder, listing->error());
+        }
+        whole.append(std::move(**listing), part);
     }
-    return outcome;
+    if (stretches.size() > 1 && !whole.ordered) {
+        folder.landmarks.clear();
+        Stretch again{&folder, {}};
+        read_stretches(round, {&again, 1}, 1);
+        return take_over(round, {&again, 1});
+    }
+    ++m_folders_read;
+    folder.adopt(std::move(whole));
+    return {};
 }
 
 std::size_t QueueReader::threads_for(const std::vector<QueueFolder*>& batch) const {
@@ -167,35 +222,16 @@ std::size_t QueueReader::threads_for(const std::vector<QueueFolder*>& batch) con
     for (const QueueFolder* folder : batch) bytes += folder->size_hint;
     if (bytes < m_options.parallel_from_bytes) return 1;
     const unsigned cores = std::min(std::max(std::thread::hardware_concurrency(), 1U), k_most_threads);
-    return std::min<std::size_t>(m_options.threads == 0 ? cores : m_options.threads, batch.size());
-}
-
-util::Result<void> QueueReader::read_folder(const Round& round, QueueFolder& folder, std::span<std::byte> buffer) {
-    folder.settled = false;  // until it has been read to the end
-    const auto fd = open_folder(round.queue_directory.get(), folder, O_RDONLY);
-    if (!fd) return lost(folder, fd.error());
-
-    // In this order: whatever changes after the stamp was taken is stamped with this time or a later one.
-    const FileTime before = m_options.now();
-    struct stat status{};
-    if (::fstat(fd->get(), &status) != 0) return failure(folder, errno);
-    auto listing = list_folder(fd->get(), buffer, {folder.arrivals, m_options.types, round.deadline});
-    if (!listing) return failure(folder, listing.error());
-
-    ++m_folders_read;
-    folder.adopt(std::move(*listing));
-    folder.stamp = stamp_of(status);
-    folder.settled = is_settled(folder.stamp, before);
-    return {};
+    return m_options.threads == 0 ? cores : m_options.threads;
 }
 
 // What comes of a folder that cannot be reached: gone, and so empty, or an error. In a queue's own place something
 // that is no folder is an error: a link to another disk would otherwise pass for an empty queue.
 util::Result<void> QueueReader::lost(QueueFolder& folder, int error) const {
-    folder.forget();
     const bool may_be_missing = error == ENOENT || (folder.parent != nullptr && (error == ENOTDIR || error == ELOOP));
-    if (may_be_missing) return {};
-    return failure(folder, error);
+    if (!may_be_missing) return failure(folder, error);
+    folder.forget();
+    return {};
 }
 
 std::unexpected<util::Error> QueueReader::failure(const QueueFolder& folder, int error) const {

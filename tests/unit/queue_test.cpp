@@ -135,6 +135,20 @@ BOOST_AUTO_TEST_CASE(counts_the_same_on_several_threads) {
     BOOST_TEST(parallel.folders_read() == 36U + 2U);
 }
 
+BOOST_AUTO_TEST_CASE(counts_a_large_folder_that_changed_from_several_places_at_once) {
+    messages("hold", 20'000);
+    QueueReader parallel{folder.path(), {.now = long_after, .threads = 3, .parallel_from_bytes = 0}};
+    BOOST_TEST(counts(parallel).hold == 20'000U);
+    message("hold/new");
+    BOOST_TEST(folders_read_again(parallel) == 1U);
+    BOOST_TEST(counts(parallel).hold == 20'001U);
+    for (int i = 3; i < 20'000; ++i) fs::remove(folder / "hold" / ("m" + std::to_string(i)));
+    BOOST_TEST(counts(parallel).hold == 4U);
+    fs::rename(folder / "hold", folder / "elsewhere");
+    messages("hold", 5'000);
+    BOOST_TEST(counts(parallel).hold == 5'000U);
+}
+
 BOOST_AUTO_TEST_CASE(tells_what_its_helpers_cost_in_the_last_read) {
     for (int i = 0; i < 16; ++i) messages(fs::path("deferred") / std::to_string(i), 10);
     QueueReader parallel{folder.path(), {.now = long_after, .threads = 4, .parallel_from_bytes = 0}};

@@ -15,11 +15,27 @@
 
 namespace ceymail::collect {
 
+// A place between two entries of a folder, d_off of getdents64(2). It stays what it is when entries around it come and
+// go, and in another descriptor of the folder: NFS servers live by that.
+using FolderPosition = std::int64_t;
+
+struct FolderPart {
+    FolderPosition begin = 0;
+    std::optional<FolderPosition> end{};  // none: to the end of the folder
+};
+
 struct FolderListing {
-    std::uint64_t files = 0;                          // regular ones, right in this folder
-    std::uint64_t undated = 0;                        // those whose name tells no arrival, where that was asked
-    std::optional<std::chrono::microseconds> oldest;  // the earliest arrival that a name tells, where asked
-    std::vector<std::string> subfolders;
+    std::uint64_t files = 0;  // regular ones, right in this folder
+    bool dated = true;        // whether each file's name tells its arrival, where that was asked
+    std::optional<std::chrono::microseconds> oldest{};  // the earliest arrival, where asked; without meaning if !dated
+    std::vector<std::string> subfolders{};
+
+    bool ordered = true;         // whether the positions grew from entry to entry: else the folder cannot be cut
+    FolderPosition reached = 0;  // of the first entry behind the part, or of the end
+    std::vector<FolderPosition> landmarks{};  // where each buffer of entries but the first began
+
+    // Adds the part of the same folder that comes next.
+    void append(FolderListing&& next, const FolderPart& part);
 };
 
 enum class Arrivals { ignored, wanted };
@@ -31,13 +47,14 @@ struct ListingOrder {
     Arrivals arrivals = Arrivals::ignored;
     EntryTypes types = EntryTypes::believed;
     util::BootTime deadline;
+    FolderPart part{};
 };
 
 // Postfix makes 16 subfolders, one a hexadecimal digit.
 inline constexpr std::size_t k_most_subfolders = 4096;
 
-// Reads the open folder `fd` from its position to its end, getdents64(2). `buffer` is for the entries: aligned as
-// operator new aligns, 256 KiB serve well, less than 4 KiB may not hold one. An entry is only asked for its type
+// Reads a part of the open folder `fd`, getdents64(2). `buffer` is for the entries: aligned as operator new aligns,
+// 64 KiB serve well, less than 4 KiB may not hold one. An entry is only asked for its type
 // with fstatat(2) where the file system does not tell it (DT_UNKNOWN), and never followed if it is a link.
 // Entries that go away meanwhile do not count; a folder that goes away is empty.
 // Fails with an errno: ETIMEDOUT past the deadline, EMLINK for more than k_most_subfolders, else the system's.

@@ -26,16 +26,24 @@ struct QueueFolder {
     const QueueFolder* const parent;  // null: the folder is right under the queue directory
     const unsigned depth;             // 0 there
 
-    FolderStamp stamp;             // of the read that the rest is from
+    FolderStamp stamp;             // taken before the read that the rest is from
+    FileTime stamped_at{};         // the file clock before that
     bool settled = false;          // whether `stamp` proves, as long as it is the same, that nothing changed
     std::uintmax_t size_hint = 0;  // bytes, as stat(2) told last: grows with the number of entries
     std::uint64_t files = 0;
-    std::uint64_t undated = 0;
+    bool dated = true;  // these three as in FolderListing
     std::optional<std::chrono::microseconds> oldest;
+    std::vector<FolderPosition> landmarks;
     std::vector<std::unique_ptr<QueueFolder>> subfolders;
+
+    // Notes what is to be read, under which stamp.
+    void begin_reading(const struct stat& status, FileTime now);
 
     // Takes over what was read; keeps the records of subfolders that are still there.
     void adopt(FolderListing&& listing);
+
+    // The whole of it, in as many pieces of about the same size as were asked for, or as many as it takes buffers.
+    [[nodiscard]] std::vector<FolderPart> parts(std::size_t pieces) const;
 
     // As if never read.
     void forget() noexcept;
@@ -43,7 +51,7 @@ struct QueueFolder {
     // This folder and all below.
     struct Sum {
         std::uint64_t files = 0;
-        std::uint64_t undated = 0;
+        bool dated = true;
         std::optional<std::chrono::microseconds> oldest;
     };
     [[nodiscard]] Sum sum() const;

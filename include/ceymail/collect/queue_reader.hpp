@@ -38,9 +38,9 @@ struct QueueReaderOptions {
     std::uintmax_t parallel_from_bytes = 512U << 10U;
 };
 
-// Remembers a record a folder, never a name of a file: some 200 bytes, at most 65536 folders (Postfix makes 17 a queue
-// at hash depth 1, 273 at depth 2). Holds no descriptor and no thread between two reads.
-// One thread at a time.
+// Remembers a record a folder, never a name of a file: some 250 bytes and eight for every 2,000 files, at most 65536
+// folders (Postfix makes 17 a queue at hash depth 1, 273 at depth 2). Holds no descriptor and no thread between two
+// reads. One thread at a time.
 class QueueReader {
 public:
     // queue_directory: what `postconf -h queue_directory` prints. It need not be there yet.
@@ -70,12 +70,16 @@ public:
 
 private:
     struct Round;
+    struct Stretch;
 
     util::Result<void> examine(Round& round, int parent, QueueFolder& folder) const;
     util::Result<void> examine_subfolders(Round& round, int fd, QueueFolder& folder) const;
     util::Result<void> read_unread(Round& round);
     util::Result<void> read_folders(const Round& round, std::vector<QueueFolder*> batch);
-    util::Result<void> read_folder(const Round& round, QueueFolder& folder, std::span<std::byte> buffer);
+    void read_stretches(const Round& round, std::span<Stretch> stretches, std::size_t threads);
+    [[nodiscard]] std::expected<FolderListing, int> read_stretch(const Round& round, const Stretch& stretch,
+                                                                 std::span<std::byte> buffer) const;
+    util::Result<void> take_over(const Round& round, std::span<Stretch> stretches);
     [[nodiscard]] std::size_t threads_for(const std::vector<QueueFolder*>& batch) const;
     util::Result<void> lost(QueueFolder& folder, int error) const;
     [[nodiscard]] std::unexpected<util::Error> failure(const QueueFolder& folder, int error) const;
@@ -83,7 +87,7 @@ private:
     std::filesystem::path m_queue_directory;
     QueueReaderOptions m_options;
     std::array<QueueFolder, 4> m_queues;  // active, deferred, bounce, hold
-    std::atomic<std::uint64_t> m_folders_read = 0;
+    std::uint64_t m_folders_read = 0;
     std::atomic<std::chrono::nanoseconds::rep> m_helpers_time = 0;
 };
 
