@@ -155,21 +155,19 @@ Gathering::Gathering(std::vector<std::unique_ptr<collect::Collector>> collectors
 }
 
 Gathering::~Gathering() {
-    std::vector<pthread_t> idle;
     {
         const std::lock_guard lock(m_state->mutex);
         m_state->stopping = true;
         for (const auto& station : m_state->stations) {
-            if (!station->thread) continue;
             station->asked.notify_one();
-            if (station->busy) {
-                pthread_detach(*station->thread);
-            } else {
-                idle.push_back(*station->thread);
-            }
+            if (!station->busy || !station->thread) continue;
+            pthread_detach(*station->thread);
+            station->thread.reset();
         }
     }
-    for (const pthread_t thread : idle) pthread_join(thread, nullptr);
+    for (const auto& station : m_state->stations) {
+        if (station->thread) pthread_join(*station->thread, nullptr);
+    }
 }
 
 std::string Gathering::gather(util::BootTime deadline) {

@@ -2,6 +2,7 @@
 #include "ceymail/snapshot/station.hpp"
 
 #include <exception>
+#include <new>
 #include <utility>
 
 #include "ceymail/exposition/text_format.hpp"
@@ -19,11 +20,15 @@ util::Result<std::string> words_of(util::Result<collect::Families> families) {
 }
 
 util::Result<std::string> collect_guarded(collect::Collector& collector, util::BootTime deadline) noexcept try {
-    return words_of(collector.collect(deadline));
-} catch (const std::exception& error) {
-    return util::fail(util::ErrorKind::internal, error.what());
-} catch (...) {
-    return util::fail(util::ErrorKind::internal, "an exception of unknown type");
+    try {
+        return words_of(collector.collect(deadline));
+    } catch (const std::exception& error) {
+        return util::fail(util::ErrorKind::internal, error.what());
+    } catch (...) {
+        return util::fail(util::ErrorKind::internal, "an exception of unknown type");
+    }
+} catch (const std::bad_alloc&) {
+    return util::fail(util::ErrorKind::internal, "out of memory");  // so short that it takes none
 }
 
 }  // namespace
@@ -58,15 +63,15 @@ void Station::is_late(util::BootTime now) {
           " ms: what it asks hangs");
 }
 
-void Station::fails(const std::string& why) {
-    if (!std::exchange(failing, true))
-        util::log(util::LogLevel::warning, label() + ": " + why + "; its metrics are absent until it succeeds");
+void Station::fails(std::string_view why) noexcept {
+    if (std::exchange(failing, true)) return;
+    util::log(util::LogLevel::warning,
+              {"collector ", collector->name(), ": ", why, "; its metrics are absent until it succeeds"});
 }
 
-void Station::works() {
-    if (std::exchange(failing, false)) util::log(util::LogLevel::notice, label() + ": succeeds again");
+void Station::works() noexcept {
+    if (!std::exchange(failing, false)) return;
+    util::log(util::LogLevel::notice, {"collector ", collector->name(), ": succeeds again"});
 }
-
-std::string Station::label() const { return "collector " + std::string(collector->name()); }
 
 }  // namespace ceymail::snapshot

@@ -45,7 +45,9 @@ void set_log_identity(std::string_view program, std::string_view role) {
     std::copy_n(whole.begin(), std::min(whole.size(), identity.size() - 1), identity.begin());
 }
 
-void log(LogLevel level, std::string_view message) noexcept {
+void log(LogLevel level, std::string_view message) noexcept { log(level, {message}); }
+
+void log(LogLevel level, std::initializer_list<std::string_view> pieces) noexcept {
     const int saved = errno;
     Line line;
     if (std::getenv("JOURNAL_STREAM") != nullptr) {
@@ -54,7 +56,7 @@ void log(LogLevel level, std::string_view message) noexcept {
     }
     line.add(identity.data());
     line.add(": ");
-    line.add(message);
+    for (const auto piece : pieces) line.add(piece);
     line.end();
     // Nowhere is left to say that standard error cannot be written.
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());

@@ -27,14 +27,14 @@ namespace {
 bool is_open(int fd) { return ::fcntl(fd, F_GETFD) != -1; }
 
 // What log() writes, caught by a pipe in the place of standard error.
-std::string logged(std::string_view message) {
+std::string logged(std::initializer_list<std::string_view> pieces) {
     int ends[2];
     BOOST_TEST_REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
     const Fd read_end{ends[0]};
     Fd write_end{ends[1]};
     const Fd saved{::dup(STDERR_FILENO)};
     ::dup2(write_end.get(), STDERR_FILENO);
-    log(LogLevel::warning, message);
+    log(LogLevel::warning, pieces);
     ::dup2(saved.get(), STDERR_FILENO);
     write_end.reset();
     std::string line(4096, '\0');
@@ -142,11 +142,12 @@ BOOST_AUTO_TEST_CASE(a_secret_leaves_nothing_behind_when_it_moves) {
 }
 
 BOOST_AUTO_TEST_CASE(a_log_line_is_one_line_whatever_is_in_it) {
-    BOOST_TEST(logged("a\nb\x1b[0m\x7f").ends_with(": a?b?[0m?\n"));
+    BOOST_TEST(logged({"a\nb\x1b[0m\x7f"}).ends_with(": a?b?[0m?\n"));
+    BOOST_TEST(logged({"a", ": ", "b"}).ends_with(": a: b\n"));
 }
 
 BOOST_AUTO_TEST_CASE(an_endless_log_line_is_cut) {
-    const std::string line = logged(std::string(5000, 'x'));
+    const std::string line = logged({std::string(5000, 'x')});
     BOOST_TEST(line.size() == 1024U);
     BOOST_TEST(line.back() == '\n');
 }

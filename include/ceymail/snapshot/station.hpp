@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "ceymail/collect/collector.hpp"
 #include "ceymail/util/clock.hpp"
@@ -53,11 +54,8 @@ struct Station {
     void is_late(util::BootTime now);
 
     // Logs the first failure after a success, and the first success after a failure.
-    void fails(const std::string& why);
-    void works();
-
-private:
-    [[nodiscard]] std::string label() const;
+    void fails(std::string_view why) noexcept;
+    void works() noexcept;
 };
 
 }  // namespace ceymail::snapshot
