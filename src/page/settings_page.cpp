@@ -25,6 +25,7 @@ using fastcgi::Response;
 constexpr auto k_time_to_look = 3s;
 constexpr auto k_time_to_change = 6s;
 constexpr auto k_time_to_tell = 2s;
+constexpr auto k_time_to_report = 1500ms;  // the gatherer takes 1 s at most
 
 // Short and without '-', so that nginx can pass this cookie alone ($cookie_ceymail_once).
 constexpr std::string_view k_cookie = "ceymail_once";
@@ -126,13 +127,14 @@ TellMetrics ask_metrics_responder(const config::Configuration& configuration) {
 }
 
 SettingsPage::SettingsPage(const config::Configuration& configuration, gate::RateStorage& rates, FormSeals seals,
-                           TellMetrics tell_metrics, util::ClockFunction clock)
+                           TellMetrics tell_metrics, AskCollectors ask_collectors, util::ClockFunction clock)
     : m_configuration(configuration),
       m_site(site_of(configuration)),
       m_rates(rates, configuration.rate_window, clock),
       m_seals(std::move(seals)),
       m_outcomes(clock),
       m_tell_metrics(std::move(tell_metrics)),
+      m_ask_collectors(std::move(ask_collectors)),
       m_clock(clock) {}
 
 Response SettingsPage::answer(const PageRequest& request) noexcept {
@@ -167,6 +169,7 @@ Response SettingsPage::show(const PageRequest& request, const Visitor& visitor) 
     const auto fields = parse_fields(query_of(request.uri));
     if (fields) view.confirm = action_named(field(*fields, "confirm"));
     look(view);
+    view.collectors = m_ask_collectors(m_clock() + k_time_to_report);
     if (!view.token) view.confirm.reset();  // nothing to lose: nothing to ask
     if (view.confirm == Action::generate && !gate::may_export_metrics(m_site.plan)) view.confirm.reset();
     seal_forms(view);

@@ -3,6 +3,7 @@
 #include "ceymail/page/view.hpp"
 
 #include "ceymail/gate/plan_gate.hpp"
+#include "ceymail/page/collectors_view.hpp"
 #include "ceymail/page/time_words.hpp"
 
 namespace ceymail::page {
@@ -209,15 +210,6 @@ Html dashboards_card(const View& view) {
                 words);
 }
 
-Html collectors_card() {
-    return html(R"(<section class="card" aria-labelledby="collectors-title">
-<h2 id="collectors-title">Collectors</h2>
-<p>Prometheus knows how each source of metrics fares: <code>ceymail_collector_success == 0</code> names those that fail. What to do about one, this says on the server:</p>
-<pre class="code" tabindex="0" aria-label="Command that checks the collectors"><code>sudo ceymail-metrics --check</code></pre>
-</section>
-)");
-}
-
 Html history_row(const database::AuditEntry& entry, std::uint64_t now) {
     const bool generated = entry.action == "metrics_token.generate";
     return html(
@@ -284,9 +276,8 @@ Html render(const View& view) {
     if (view.confirm) body += confirmation(view);
     body += token_card(view);
     body += prometheus_card(view);
-    body += html(R"(<div class="pair">{}{}</div>
-)",
-                 dashboards_card(view), collectors_card());
+    body += collectors_card(view.collectors, view.now);
+    body += dashboards_card(view);
     body += history_card(view);
     return document(view.site, title_of(view),
                     html(R"(<header class="top">

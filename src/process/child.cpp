@@ -35,7 +35,9 @@ bool die_with(pid_t supervisor) noexcept {
 
 void let_go_of_others(Estate& estate, Role role) noexcept {
     estate.signals.reset();
-    (role == Role::worker ? estate.gatherer_listener : estate.listener).reset();
+    if (role == Role::gatherer) return estate.listener.reset();
+    estate.gatherer_listener.reset();
+    estate.report_listener.reset();
 }
 
 // The last of it before the work, so that nothing which is opened once need be allowed.
@@ -59,7 +61,8 @@ int play(Estate& estate, Role role, fastcgi::BusySince* busy, pid_t supervisor) 
     if (!stop) return give_up(stop.error());
     give_up_files(estate.configuration, role);
     if (role == Role::gatherer) {
-        gather(estate.configuration, estate.gatherer_listener.get(), estate.board, stop->get());
+        gather(estate.configuration, {estate.gatherer_listener.get(), estate.report_listener.get()}, estate.board,
+               stop->get());
     } else {
         estate.board.make_read_only();
         work(estate.configuration, estate.listener.get(), estate.segment, estate.board, *busy, stop->get());

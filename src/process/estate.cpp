@@ -12,6 +12,7 @@
 #include "ceymail/process/gatherer_socket.hpp"
 #include "ceymail/process/privileges.hpp"
 #include "ceymail/process/signals.hpp"
+#include "ceymail/util/log.hpp"
 
 namespace ceymail::process {
 
@@ -25,6 +26,14 @@ util::Result<util::Fd> free_standard_input(util::Fd listener) {
         return util::fail_errno(errno, "cannot put /dev/null in the place of standard input");
     if (listener.get() == STDIN_FILENO) static_cast<void>(listener.release());
     return moved;
+}
+
+// The settings page can do without, and so can we.
+util::Fd listen_for_reports(const config::Configuration& configuration) {
+    auto listener = make_report_socket(configuration);
+    if (listener) return std::move(*listener);
+    util::log(util::LogLevel::warning, {listener.error().message, "; the settings page will not show the collectors"});
+    return {};
 }
 
 }  // namespace
@@ -47,8 +56,13 @@ util::Result<Estate> prepare_estate(const config::Configuration& configuration, 
     if (!roster) return std::unexpected(std::move(roster.error()));
     auto signals = signal_fd({SIGTERM, SIGINT, SIGHUP, SIGCHLD});
     if (!signals) return std::unexpected(std::move(signals.error()));
-    return Estate{configuration,       std::move(*moved),   std::move(*gatherer_listener),
-                  std::move(*signals), std::move(*segment), std::move(*board),
+    return Estate{configuration,
+                  std::move(*moved),
+                  std::move(*gatherer_listener),
+                  listen_for_reports(configuration),
+                  std::move(*signals),
+                  std::move(*segment),
+                  std::move(*board),
                   std::move(*roster)};
 }
 

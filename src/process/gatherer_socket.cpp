@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/process/gatherer_socket.hpp"
 
+#include "ceymail/report/inquiry.hpp"
+
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -41,11 +43,21 @@ bool answered(const sockaddr_un& address) noexcept {
     return ::connect(probe.get(), generic(address), sizeof address) == 0 || errno == EAGAIN;
 }
 
-int bind_privately(int fd, const sockaddr_un& address) noexcept {
-    const mode_t before = ::umask(0177);
+int bind_with_mode(int fd, const sockaddr_un& address, mode_t mode) noexcept {
+    const mode_t before = ::umask(~mode & 0777);
     const int result = ::bind(fd, generic(address), sizeof address);
     ::umask(before);
     return result;
+}
+
+Result<util::Fd> listen_on(const std::string& path, const sockaddr_un& address, mode_t mode) {
+    ::unlink(path.c_str());
+    auto fd = make_socket();
+    if (!fd || bind_with_mode(fd.get(), address, mode) != 0 || ::listen(fd.get(), SOMAXCONN) != 0) {
+        return util::fail_errno(errno, "cannot listen on " + path,
+                                "the folder must belong to the user that ceymail-metrics runs as");
+    }
+    return fd;
 }
 
 }  // namespace
@@ -63,13 +75,16 @@ Result<util::Fd> make_gatherer_socket(const config::Configuration& configuration
                                                    configuration.runtime_directory.string() +
                                                    "; stop it, or name another folder by runtime_directory =");
     }
-    ::unlink(path.c_str());
-    auto fd = make_socket();
-    if (!fd || bind_privately(fd.get(), *address) != 0 || ::listen(fd.get(), SOMAXCONN) != 0) {
-        return util::fail_errno(errno, "cannot listen on " + path,
-                                "the folder must belong to the user that ceymail-metrics runs as");
-    }
-    return fd;
+    return listen_on(path, *address, 0600);
+}
+
+Result<util::Fd> make_report_socket(const config::Configuration& configuration) {
+    const std::string path = report::socket_path(configuration).string();
+    struct stat folder{};
+    if (::stat(report::socket_folder(configuration).c_str(), &folder) != 0) return util::Fd();
+    const auto address = address_of(path);
+    if (!address) return std::unexpected(address.error());
+    return listen_on(path, *address, 0660);
 }
 
 }  // namespace ceymail::process

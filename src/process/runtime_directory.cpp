@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/process/runtime_directory.hpp"
 
+#include "ceymail/report/inquiry.hpp"
+#include "ceymail/util/fd.hpp"
+#include "ceymail/util/log.hpp"
+
 #include <cerrno>
+#include <cstring>
 #include <string>
 
+#include <fcntl.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,6 +58,21 @@ Result<void> prepare_runtime_directory(const config::Configuration& configuratio
                       "there is no folder " + path + "; make it (install -d -o " + own_user() + " " + path +
                           "), or name another by runtime_directory =",
                       ENOENT);
+}
+
+void prepare_report_folder(const config::Configuration& configuration) {
+    const passwd* entry = ::geteuid() == 0 ? ::getpwnam(configuration.settings_user.c_str()) : nullptr;
+    if (entry == nullptr) return;
+    const gid_t group = entry->pw_gid;
+    entry = ::getpwnam(configuration.user.c_str());
+    const auto folder = report::socket_folder(configuration);
+    // Only one that is new: what its owner put in the place of ours is not root's to give away.
+    if (entry == nullptr || ::mkdir(folder.c_str(), 0700) != 0) return;
+    const util::Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd || ::fchown(fd.get(), entry->pw_uid, group) != 0 || ::fchmod(fd.get(), 02750) != 0)
+        util::log(util::LogLevel::warning,
+                  "cannot give " + folder.string() +
+                      " to the settings page, which will not show the collectors: " + std::strerror(errno));
 }
 
 }  // namespace ceymail::process

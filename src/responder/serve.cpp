@@ -31,6 +31,7 @@ int serve(const config::Configuration& configuration) {
     // First, since the socket may be meant to lie in there; and while we may still be root.
     if (const auto prepared = process::prepare_runtime_directory(configuration); !prepared)
         return process::give_up(prepared.error());
+    process::prepare_report_folder(configuration);
     if (fastcgi::started_as_cgi()) return serve_cgi(configuration);
     if (!configuration.listen.empty())
         return supervise_on(configuration, fastcgi::make_listener(configuration.listen, configuration.listen_group));

@@ -15,6 +15,7 @@
 #include "ceymail/process/privileges.hpp"
 #include "ceymail/process/runtime_directory.hpp"
 #include "ceymail/process/signals.hpp"
+#include "ceymail/report/inquiry.hpp"
 #include "ceymail/util/log.hpp"
 
 namespace ceymail::settings {
@@ -38,7 +39,10 @@ int answer(const config::Configuration& configuration, const util::Fd& listener,
     auto seals = page::FormSeals::make();
     if (!seals) return process::give_up(seals.error());
     page::SettingsPage page(configuration, segment->layout().rate, std::move(*seals),
-                            page::ask_metrics_responder(configuration));
+                            page::ask_metrics_responder(configuration),
+                            [socket = report::socket_path(configuration)](util::BootTime deadline) {
+                                return report::ask_collectors(socket, deadline);
+                            });
     fastcgi::Responder responder(listener.get(), stop.get());
     ::sd_notify(0, "READY=1");
     util::log(util::LogLevel::info, "answering " + configuration.settings_path);

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "ceymail/report/inquiry.hpp"
 #include "ceymail/util/fd.hpp"
 #include "ceymail/util/log.hpp"
 
@@ -24,11 +25,15 @@ constexpr auto k_silence = std::chrono::seconds(1);              // how long a c
 constexpr auto k_partial_from = std::chrono::milliseconds(250);  // how old a gathering is before it is shown unfinished
 constexpr auto k_rest_after_failed_accept = std::chrono::milliseconds(100);
 constexpr auto k_never = BootTime::max();
+constexpr std::size_t k_readers = 4;  // of reports at a time, so that they never take the workers' places
 
 BootTime time_of(std::int64_t ns) noexcept { return BootTime(std::chrono::nanoseconds(ns)); }
 
 // poll(2)'s time-out for an instant; -1 for k_never.
 int timeout_ms(BootTime until, BootTime now) noexcept { return until == k_never ? -1 : util::remaining_ms(until, now); }
+
+// What a connection is answered: that there is a snapshot, or a report of the collectors.
+enum class Wants { snapshot, report };
 
 // One connection. It lives until `until`, at which it is answered if it has asked.
 struct Caller {
@@ -36,7 +41,17 @@ struct Caller {
     BootTime until;
     std::optional<BootTime> not_before;  // once it has asked
     Occasion occasion = Occasion::scrape;
+    Wants wants = Wants::snapshot;
 };
+
+// Who wants a report has asked by connecting.
+Caller make_caller(util::Fd fd, Wants wants, BootTime now) {
+    if (wants == Wants::snapshot) return {.fd = std::move(fd), .until = now + k_silence, .not_before = {}};
+    return {.fd = std::move(fd),
+            .until = now + report::k_time_to_answer,
+            .not_before = now - report::k_freshness,
+            .wants = wants};
+}
 
 enum class Heard { nothing, request, nonsense };
 
@@ -49,15 +64,20 @@ Heard hear(int fd, GatherRequest& request) noexcept {
 
 class Service {
 public:
-    Service(int listener, int stop_fd, Board& board, Gathering& gathering)
-        : m_listener(listener), m_stop_fd(stop_fd), m_board(board), m_gathering(gathering) {}
+    Service(int listener, int stop_fd, Board& board, Gathering& gathering, int report_listener)
+        : m_listener(listener),
+          m_report_listener(report_listener),
+          m_stop_fd(stop_fd),
+          m_board(board),
+          m_gathering(gathering) {}
 
     void run() {
         while (wait()) {
             for (std::size_t i = 0; i < m_polled.size() - k_own; ++i) {
                 if (m_polled[k_own + i].revents != 0) listen_to(m_callers[i]);
             }
-            if (m_polled[k_listener].revents != 0) accept_all();
+            if (m_polled[k_listener].revents != 0) accept_all(m_listener, Wants::snapshot);
+            if (m_polled[k_report_listener].revents != 0) accept_all(m_report_listener, Wants::report);
             if (m_polled[k_bell].revents != 0) m_gathering.hush();
             advance(util::BootClock::now());
             std::erase_if(m_callers, [](const Caller& caller) { return !caller.fd; });
@@ -66,7 +86,7 @@ public:
     }
 
 private:
-    enum Polled : std::size_t { k_stop, k_bell, k_listener, k_own };
+    enum Polled : std::size_t { k_stop, k_bell, k_listener, k_report_listener, k_own };
 
     // False when it is time to stop.
     bool wait() {
@@ -74,7 +94,8 @@ private:
         m_polled.assign(k_own, {});
         m_polled[k_stop] = {m_stop_fd, POLLIN, 0};
         m_polled[k_bell] = {m_gathering.bell(), POLLIN, 0};
-        m_polled[k_listener] = {accepts(now) ? m_listener : -1, POLLIN, 0};
+        m_polled[k_listener] = {accepts(now, Wants::snapshot) ? m_listener : -1, POLLIN, 0};
+        m_polled[k_report_listener] = {accepts(now, Wants::report) ? m_report_listener : -1, POLLIN, 0};
         for (const Caller& caller : m_callers) m_polled.push_back({caller.fd.get(), POLLIN, 0});
         const int ready = poll(m_polled.data(), m_polled.size(), timeout_ms(next_event(now), now));
         if (ready < 0)
@@ -82,8 +103,10 @@ private:
         return m_polled[k_stop].revents == 0;
     }
 
-    [[nodiscard]] bool accepts(BootTime now) const noexcept {
-        return m_callers.size() < k_callers && now >= m_accept_from;
+    [[nodiscard]] bool accepts(BootTime now, Wants wants) const noexcept {
+        const auto taken = std::ranges::count(m_callers, wants, &Caller::wants);
+        return static_cast<std::size_t>(taken) < (wants == Wants::report ? k_readers : k_callers) &&
+               now >= m_accept_from;
     }
 
     [[nodiscard]] BootTime next_event(BootTime now) const {
@@ -93,17 +116,17 @@ private:
         return next;
     }
 
-    void accept_all() {
+    void accept_all(int listener, Wants wants) {
         const auto now = util::BootClock::now();
-        while (m_callers.size() < k_callers) {
-            util::Fd fd(accept4(m_listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        while (accepts(now, wants)) {
+            util::Fd fd(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
             if (!fd) {
                 // Out of descriptors or memory: the caller stays in the backlog, and must not keep us awake.
                 if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
                     m_accept_from = now + k_rest_after_failed_accept;
                 return;
             }
-            m_callers.push_back({.fd = std::move(fd), .until = now + k_silence, .not_before = {}});
+            m_callers.push_back(make_caller(std::move(fd), wants, now));
             listen_to(m_callers.back());  // most have asked already
         }
     }
@@ -171,9 +194,13 @@ private:
             return;
         }
         if (!late && !has_for(caller, now)) return;
-        if (!has_for(caller, now)) publish_what_there_is(now);
+        // Not for a report: what has not answered yet would go from the scrapes after it too.
+        if (caller.wants == Wants::snapshot && !has_for(caller, now)) publish_what_there_is(now);
+        const std::string answer =
+            caller.wants == Wants::report ? report::to_text(m_gathering.report()) : std::string(1, '\0');
         // A caller that is gone, or does not read, is none of our business.
-        [[maybe_unused]] const auto sent = send(caller.fd.get(), "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        [[maybe_unused]] const auto sent =
+            send(caller.fd.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
         caller.fd.reset();
     }
 
@@ -185,6 +212,7 @@ private:
     }
 
     const int m_listener;
+    const int m_report_listener;  // -1: nobody asks for reports
     const int m_stop_fd;
     Board& m_board;
     Gathering& m_gathering;
@@ -199,10 +227,10 @@ private:
 
 }  // namespace
 
-void serve_gatherer(int listener, int stop_fd, Board& board, Gathering& gathering) {
+void serve_gatherer(int listener, int stop_fd, Board& board, Gathering& gathering, int report_listener) {
     // Collectors' threads allocate little and seldom: one heap for all keeps the process small.
     mallopt(M_ARENA_MAX, 1);
-    Service(listener, stop_fd, board, gathering).run();
+    Service(listener, stop_fd, board, gathering, report_listener).run();
 }
 
 }  // namespace ceymail::snapshot

@@ -244,6 +244,14 @@ std::string Gathering::text() const {
     return text;
 }
 
+std::vector<report::CollectorState> Gathering::report() const {
+    std::vector<report::CollectorState> states;
+    const std::lock_guard lock(m_state->mutex);
+    const auto now = m_state->clock();
+    for (const auto& station : m_state->stations) states.push_back(station->state(now, m_state->maximum_age));
+    return states;
+}
+
 SnapshotTimes Gathering::times() const {
     const std::lock_guard lock(m_state->mutex);
     const auto now = m_state->clock();

@@ -31,6 +31,11 @@ util::Result<std::string> collect_guarded(collect::Collector& collector, util::B
     return util::fail(util::ErrorKind::internal, "out of memory");  // so short that it takes none
 }
 
+std::string words_of_silence(std::chrono::nanoseconds silence) {
+    return "no answer for " + std::to_string(std::chrono::ceil<std::chrono::milliseconds>(silence).count()) +
+           " ms: what it asks hangs";
+}
+
 }  // namespace
 
 Run run_once(collect::Collector& collector, util::BootTime deadline) noexcept {
@@ -59,12 +64,12 @@ void Station::settle(util::Result<std::string> families, util::BootTime now) {
 void Station::is_late(util::BootTime now) {
     in_round = false;
     suspect = true;
-    fails("no answer for " + std::to_string(std::chrono::ceil<std::chrono::milliseconds>(now - asked_at).count()) +
-          " ms: what it asks hangs");
+    fails(words_of_silence(now - asked_at));
 }
 
 void Station::fails(std::string_view why) noexcept {
     if (std::exchange(failing, true)) return;
+    failing_since = asked_at;
     util::log(util::LogLevel::warning,
               {"collector ", collector->name(), ": ", why, "; its metrics are absent until it succeeds"});
 }
@@ -72,6 +77,18 @@ void Station::fails(std::string_view why) noexcept {
 void Station::works() noexcept {
     if (!std::exchange(failing, false)) return;
     util::log(util::LogLevel::notice, {"collector ", collector->name(), ": succeeds again"});
+}
+
+report::CollectorState Station::state(util::BootTime now, std::chrono::nanoseconds maximum_age) const {
+    const auto seconds_since = [now](util::BootTime time) {
+        return static_cast<std::uint64_t>(std::chrono::floor<std::chrono::seconds>(now - time).count());
+    };
+    const std::string name(collector->name());
+    if (failing)
+        return {name, report::Health::fails, seconds_since(failing_since),
+                result ? words_of_silence(now - asked_at) : result.error().message};
+    if (good(now, maximum_age)) return {name, report::Health::works, seconds_since(asked_at), {}};
+    return {name, report::Health::waits, 0, {}};
 }
 
 }  // namespace ceymail::snapshot

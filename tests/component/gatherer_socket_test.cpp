@@ -9,6 +9,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "ceymail/process/runtime_directory.hpp"
+#include "ceymail/report/inquiry.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace {
@@ -16,6 +17,8 @@ namespace {
 using namespace ceymail;
 using process::gatherer_socket_path;
 using process::make_gatherer_socket;
+using process::make_report_socket;
+using process::prepare_report_folder;
 using process::prepare_runtime_directory;
 using util::ErrorKind;
 
@@ -119,6 +122,51 @@ BOOST_AUTO_TEST_CASE(a_user_that_is_not_there_is_named_and_nothing_made) {
     BOOST_TEST_REQUIRE(!prepared.has_value());
     BOOST_TEST(prepared.error().message.find("nobody-of-this-name") != std::string::npos);
     BOOST_TEST(!std::filesystem::exists(folder / "run"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(report_socket)
+
+// What systemd-tmpfiles(8) does on an installed system.
+BOOST_AUTO_TEST_CASE(root_makes_its_folder_for_the_group_of_the_settings_page) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+    const testing::TemporaryFolder folder;
+    auto configuration = in_folder(folder.path());
+    configuration.settings_user = "www-data";
+    prepare_report_folder(configuration);
+    const auto made = status_of(report::socket_folder(configuration));
+    BOOST_TEST((made.st_mode & 07777) == 02750U);
+    BOOST_TEST(made.st_uid == ::getpwnam("nobody")->pw_uid);
+    BOOST_TEST(made.st_gid == ::getpwnam("www-data")->pw_gid);
+    BOOST_TEST(static_cast<bool>(make_report_socket(configuration).value()));
+    const auto socket = status_of(report::socket_path(configuration));
+    BOOST_TEST((socket.st_mode & 07777) == 0660U);
+    BOOST_TEST(socket.st_gid == ::getpwnam("www-data")->pw_gid);
+}
+
+BOOST_AUTO_TEST_CASE(there_is_none_without_a_settings_page) {
+    const testing::TemporaryFolder folder;
+    auto configuration = in_folder(folder.path());
+    configuration.settings_user = "nobody-of-this-name";
+    prepare_report_folder(configuration);
+    BOOST_TEST(!std::filesystem::exists(report::socket_folder(configuration)));
+    const auto socket = make_report_socket(configuration);
+    BOOST_TEST_REQUIRE(socket.has_value());
+    BOOST_TEST(!static_cast<bool>(*socket));
+}
+
+BOOST_AUTO_TEST_CASE(root_gives_away_nothing_that_was_there_before) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+    const testing::TemporaryFolder folder;
+    const testing::TemporaryFolder precious;
+    const auto before = status_of(precious.path());
+    auto configuration = in_folder(folder.path());
+    configuration.settings_user = "www-data";
+    std::filesystem::create_directory_symlink(precious.path(), report::socket_folder(configuration));
+    prepare_report_folder(configuration);
+    BOOST_TEST(status_of(precious.path()).st_uid == before.st_uid);
+    BOOST_TEST(status_of(precious.path()).st_mode == before.st_mode);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

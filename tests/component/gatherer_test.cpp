@@ -29,6 +29,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "ceymail/process/gatherer_socket.hpp"
+#include "ceymail/report/inquiry.hpp"
 #include "ceymail/snapshot/client.hpp"
 #include "ceymail/snapshot/gatherer.hpp"
 #include "ceymail/util/fd.hpp"
@@ -154,6 +155,12 @@ struct Host {
         BOOST_TEST_REQUIRE(made.has_value(), (made ? "" : made.error().message));
         return std::move(*made);
     }();
+    Fd reports = [this] {
+        std::filesystem::create_directory(ceymail::report::socket_folder(configuration));
+        auto made = ceymail::process::make_report_socket(configuration);
+        BOOST_TEST_REQUIRE((made && *made), (made ? "" : made.error().message));
+        return std::move(*made);
+    }();
     Fd stop{eventfd(0, EFD_CLOEXEC)};
     SnapshotClient client{board, socket};
 
@@ -162,8 +169,12 @@ struct Host {
             const Fd silence(open("/dev/null", O_WRONLY | O_CLOEXEC));
             dup2(silence.get(), STDERR_FILENO);
             Gathering gathering(collectors(*controls), {.share = 0});
-            serve_gatherer(listener.get(), stop.get(), board, gathering);
+            serve_gatherer(listener.get(), stop.get(), board, gathering, reports.get());
         };
+    }
+
+    [[nodiscard]] auto report() const {
+        return ceymail::report::ask_collectors(ceymail::report::socket_path(configuration), BootClock::now() + 10s);
     }
 
     // A fetch of something new, by the deadline.
@@ -174,10 +185,12 @@ struct Host {
         return text;
     }
 
-    [[nodiscard]] Fd connect() const {
+    [[nodiscard]] Fd connect() const { return connect_to(socket); }
+    [[nodiscard]] Fd connect_for_report() const { return connect_to(ceymail::report::socket_path(configuration)); }
+    [[nodiscard]] static Fd connect_to(const std::filesystem::path& path) {
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
-        std::strcpy(address.sun_path, socket.c_str());
+        std::strcpy(address.sun_path, path.c_str());
         Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
         BOOST_TEST_REQUIRE(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
         return fd;
@@ -437,6 +450,64 @@ BOOST_AUTO_TEST_CASE(ends_when_told_to_also_while_a_source_hangs) {
         BOOST_TEST_REQUIRE(write(host.stop.get(), &one, sizeof one) == sizeof one);
         BOOST_TEST(gatherer.ends());
     }
+}
+
+BOOST_AUTO_TEST_CASE(reports_without_a_scrape_and_gathers_for_it_only_where_nobody_has_lately) {
+    using ceymail::report::Health;
+    Host host;
+    Forked gatherer(host.gatherer());
+    gatherer.start();
+    for (int i = 0; i < 5; ++i) {
+        const auto states = host.report();
+        BOOST_TEST_REQUIRE(states.has_value(), (states ? "" : states.error().message));
+        BOOST_TEST_REQUIRE(states->size() == 2U);
+        BOOST_TEST(states->at(0).name == "slow");
+        BOOST_TEST((states->at(0).health == Health::works));
+        BOOST_TEST((states->at(1).health == Health::works));
+    }
+    BOOST_TEST(host.controls->runs <= 2);  // two where this machine took more than 5 s
+}
+
+BOOST_AUTO_TEST_CASE(reports_in_time_though_a_source_hangs_and_takes_nothing_from_the_scrapes) {
+    using ceymail::report::Health;
+    Host host;
+    Forked gatherer(host.gatherer());
+    gatherer.start();
+    BOOST_TEST(has(host.fetch(5s), "slow 1\n"));
+    host.controls->hangs = true;
+    std::string text;
+    const auto before = host.board.taken_at();
+    BOOST_TEST_REQUIRE(becomes_true([&] { return host.report().value().at(0).health == Health::waits; }));
+    BOOST_TEST((host.board.taken_at() == before));  // the half of a snapshot is not shown to scrapes
+    (void)host.board.read(text);
+    BOOST_TEST(has(text, "slow 1\n"));
+    BOOST_TEST_REQUIRE(becomes_true([&] { return host.report().value().at(0).health == Health::fails; }));
+    BOOST_TEST((host.report().value().at(1).health == Health::works));
+    host.controls->hangs = false;
+    BOOST_TEST(becomes_true([&] { return host.report().value().at(0).health == Health::works; }));
+}
+
+BOOST_AUTO_TEST_CASE(whoever_wants_reports_can_neither_say_anything_nor_keep_the_workers_waiting) {
+    Host host;
+    Forked gatherer(host.gatherer());
+    gatherer.start();
+    host.controls->hangs = true;
+    const Fd talker = host.connect_for_report();
+    BOOST_TEST(send(talker.get(), "x", 1, MSG_NOSIGNAL) == 1);
+    BOOST_TEST((ending(talker, 5s) == Ending::cut_off));
+
+    const auto before = descriptors_of(gatherer.pid());
+    std::vector<Fd> readers;
+    for (int i = 0; i < 100; ++i) readers.push_back(host.connect_for_report());
+    auto most = before;
+    for (const auto end = BootClock::now() + 300ms; BootClock::now() < end; std::this_thread::sleep_for(5ms))
+        most = std::max(most, descriptors_of(gatherer.pid()));
+    BOOST_TEST(most <= before + 8);  // four of them, and who else just came and goes
+    BOOST_TEST(has(host.fetch(500ms), "quick 1\n"));
+    readers.clear();
+    host.controls->hangs = false;
+    BOOST_TEST(becomes_true([&] { return host.report().has_value(); }));
+    BOOST_TEST(has(host.fetch(5s), "slow "));
 }
 
 // The text says by itself whether it is whole: as many letters of one kind as its time says.

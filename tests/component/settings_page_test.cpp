@@ -353,6 +353,31 @@ BOOST_AUTO_TEST_CASE(shows_every_stored_text_as_text) {
     for (const char* markup : {"<script>", "<img", "<b>"}) BOOST_TEST(!shown.mentions(markup), markup);
 }
 
+BOOST_AUTO_TEST_CASE(tells_what_to_do_about_a_collector_that_fails_though_nobody_has_scraped) {
+    const auto queue = shared().folder / "no <b>queue</b>";
+    shared().write({{"queue_directory", queue}});
+    ChildProcess metrics({.arguments = {built_program("ceymail-metrics"), "--config", shared().configuration()},
+                          .errors_file = shared().folder / "metrics.log"});
+    CgiAnswer shown;
+    BOOST_TEST_REQUIRE(eventually([&] { return (shown = ask({})).mentions("1 of 6 failing"); }), shown.body);
+    BOOST_TEST(shown.status == 200);
+    BOOST_TEST(shown.mentions("<strong>Mail queue</strong><span class=\"badge bad\">Failing</span>"));
+    BOOST_TEST(shown.mentions("no &lt;b&gt;queue&lt;/b&gt;"), shown.body);
+    BOOST_TEST(!shown.mentions("<b>"));
+    BOOST_TEST(shown.mentions("<strong>What to do:</strong>"));
+
+    std::filesystem::create_directories(queue / "active");
+    // As old as a report may be before collectors are asked anew.
+    BOOST_TEST(eventually([&] { return (shown = ask({})).mentions("All working"); }), shown.body);
+    BOOST_TEST_REQUIRE(metrics.running());
+    metrics.terminate();
+    shown = ask({});
+    BOOST_TEST(shown.status == 200);
+    BOOST_TEST(shown.mentions("does not say how they fare"));
+    BOOST_TEST(shown.mentions("systemctl status ceymail-metrics"), shown.body);
+    BOOST_TEST(!shown.mentions("All working"));
+}
+
 BOOST_AUTO_TEST_CASE(every_answer_bears_the_headers_of_a_page_that_holds_a_secret) {
     for (const auto& sent : {Sent{}, Sent{.user = ""}, Sent{.method = "POST"}, Sent{.query = "/none"}}) {
         const auto answer = ask(sent);

@@ -266,6 +266,12 @@ case_the_settings_page_makes_the_token_that_scrapes() {
     expect_code 200
 }
 
+case_the_settings_page_tells_how_the_collectors_fare() {
+    local page
+    page=$(settings_page https://mail.example.test/settings/security/prometheus-metrics)
+    grep -q '<strong>Mail queue</strong><span class="badge on">Working' <<<"$page" || complain "$page"
+}
+
 case_the_exposure_of_the_settings_page_is_at_most_0_8() {
     inside systemd-analyze security --no-pager --threshold=8 ceymail-settings.service | tail -n 2
     [ "${PIPESTATUS[0]}" = 0 ]

@@ -156,6 +156,46 @@ BOOST_AUTO_TEST_CASE(logs_when_a_failure_begins_and_when_it_ends) {
     BOOST_TEST(errors.count("collector queue: succeeds again") == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(reports_for_how_long_a_collector_fails_and_what_it_says_last) {
+    using ceymail::report::CollectorState;
+    using ceymail::report::Health;
+    std::string trouble = "cannot read it; give the right";
+    turn_to(0s);
+    Gathering gathering(list(scripted("queue",
+                                      [&](BootTime) -> ceymail::util::Result<ceymail::collect::Families> {
+                                          if (!trouble.empty()) return fail(ErrorKind::denied, trouble);
+                                          return gauge("x", 1);
+                                      })),
+                        k_unlimited, turned_clock);
+    const CapturedErrors errors;
+    const auto report_at = [&](std::chrono::seconds time) {
+        turn_to(time);
+        (void)gathering.gather(turned_clock() + 10s);
+        return gathering.report().at(0);
+    };
+    BOOST_TEST((gathering.report().at(0) == CollectorState{"queue", Health::waits, 0, {}}));
+    BOOST_TEST((report_at(10s) == CollectorState{"queue", Health::fails, 0, trouble}));
+    trouble = "now it is gone; make it";
+    BOOST_TEST((report_at(70s) == CollectorState{"queue", Health::fails, 60, trouble}));
+    trouble.clear();
+    BOOST_TEST((report_at(80s) == CollectorState{"queue", Health::works, 0, {}}));
+    turn_to(85s);
+    BOOST_TEST((gathering.report().at(0) == CollectorState{"queue", Health::works, 5, {}}));
+    turn_to(80s + 301s);  // as old as nothing is served
+    BOOST_TEST((gathering.report().at(0) == CollectorState{"queue", Health::waits, 0, {}}));
+}
+
+BOOST_AUTO_TEST_CASE(reports_that_a_source_hangs) {
+    Hanging source;
+    const CapturedErrors errors;
+    Gathering gathering(list(source.collector("disk")), k_unlimited);
+    (void)gathering.gather(BootClock::now() + 20ms);
+    const auto state = gathering.report().at(0);
+    BOOST_TEST((state.health == ceymail::report::Health::fails));
+    BOOST_TEST(state.trouble.find("what it asks hangs") != std::string::npos, state.trouble);
+    source.released.set_value();
+}
+
 BOOST_AUTO_TEST_CASE(a_hanging_collector_is_waited_for_once_and_asked_anew_when_it_returns) {
     Hanging source;
     const CapturedErrors errors;

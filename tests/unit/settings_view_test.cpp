@@ -99,6 +99,37 @@ BOOST_AUTO_TEST_CASE(says_nothing_of_a_token_it_does_not_know_of) {
     BOOST_TEST(has(shown, "prometheus.yml"));
 }
 
+BOOST_AUTO_TEST_CASE(tells_what_to_do_about_a_collector_that_fails) {
+    auto shown = view();
+    shown.collectors = {
+        {"cpu", report::Health::works, 75, {}},
+        {"queue", report::Health::fails, 7200, "cannot list <it>: no; give `the` right; `then` restart`"},
+        {"tea", report::Health::waits, 0, {}}};
+    BOOST_TEST(has(shown, "1 of 3 failing"));
+    BOOST_TEST(has(shown, "<strong>Mail queue</strong><span class=\"badge bad\">Failing"));
+    BOOST_TEST(has(shown, "<p>Cannot list &lt;it&gt;: no</p>"));
+    BOOST_TEST(has(shown, "to do:</strong> give <code>the</code> right; <code>then</code> restart`</p>"));
+    BOOST_TEST(has(shown, "22 November 2026, 12:00 UTC (<time datetime=\"2026-11-22T12:00:00Z\">"));
+    BOOST_TEST(has(shown, "<strong>Processor</strong><span class=\"badge on\">Working"));
+    BOOST_TEST(has(shown, "1 minute ago"));
+    BOOST_TEST(has(shown, "<strong>tea</strong><span class=\"badge off\">No answer yet"));
+    const auto text = render(shown).text();
+    BOOST_TEST(text.find("Mail queue") < text.find("Processor"));
+}
+
+BOOST_AUTO_TEST_CASE(says_that_all_collectors_work_only_where_all_do) {
+    auto shown = view();
+    shown.collectors = {{"cpu", report::Health::works, 1, {}}};
+    BOOST_TEST(has(shown, "All working"));
+    shown.collectors->push_back({"disk", report::Health::waits, 0, {}});
+    BOOST_TEST(!has(shown, "All working"));
+    BOOST_TEST(!has(shown, "failing</span>"));
+    shown.collectors = util::fail(util::ErrorKind::unavailable, "cannot ask; start it");
+    BOOST_TEST(has(shown, "does not say how they fare"));
+    BOOST_TEST(has(shown, "<strong>What to do:</strong> start it</p>"));
+    BOOST_TEST(!has(shown, "All working"));
+}
+
 BOOST_AUTO_TEST_CASE(is_no_place_for_a_script_in_any_stored_text) {
     const std::string attack = "\"'><script>alert(1)</script>&{}";
     const Site site{.path = "/s", .metrics_path = "/" + attack, .dashboards = "https://" + attack, .plan = k_site.plan};
@@ -109,6 +140,7 @@ BOOST_AUTO_TEST_CASE(is_no_place_for_a_script_in_any_stored_text) {
     shown.generate_seal = shown.revoke_seal = attack;
     shown.token = database::TokenStatus{7, k_now, attack, {}};
     shown.history = {{k_now, attack, attack, attack, attack}};
+    shown.collectors = {{attack, report::Health::fails, 1, attack + "; " + attack}};
     for (const auto confirm :
          {std::optional<Action>(), std::optional(Action::generate), std::optional(Action::revoke)}) {
         shown.confirm = confirm;
@@ -118,6 +150,7 @@ BOOST_AUTO_TEST_CASE(is_no_place_for_a_script_in_any_stored_text) {
         BOOST_TEST(text.find("\"'>") == std::string::npos);
     }
     shown.database_trouble = attack;
+    shown.collectors = util::fail(util::ErrorKind::unavailable, attack + "; " + attack);
     BOOST_TEST(!has(shown, "<script>"));
     BOOST_TEST(render(k_site, Message{attack, attack, attack}).text().find("<script>") == std::string::npos);
 }

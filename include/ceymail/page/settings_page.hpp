@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ceymail/config/configuration.hpp"
 #include "ceymail/database/connection.hpp"
@@ -15,6 +16,7 @@
 #include "ceymail/page/outcomes.hpp"
 #include "ceymail/page/view.hpp"
 #include "ceymail/page/visitor.hpp"
+#include "ceymail/report/collector_state.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/result.hpp"
 
@@ -22,6 +24,9 @@ namespace ceymail::page {
 
 // Makes the metrics responder ask MariaDB which token is active, so that it forgets one that is not any more.
 using TellMetrics = std::function<util::Result<void>(util::BootTime deadline)>;
+
+// report::ask_collectors() of the metrics responder's gatherer.
+using AskCollectors = std::function<util::Result<std::vector<report::CollectorState>>(util::BootTime deadline)>;
 
 // The way of a FastCGI request, which needs no right but that of the web server's peers: one with a token that cannot
 // be right. Whatever token a worker is asked about, the answer it gets makes it forget a revoked one.
@@ -35,7 +40,8 @@ using TellMetrics = std::function<util::Result<void>(util::BootTime deadline)>;
 class SettingsPage {
 public:
     SettingsPage(const config::Configuration& configuration, gate::RateStorage& rates, FormSeals seals,
-                 TellMetrics tell_metrics, util::ClockFunction clock = util::BootClock::now);
+                 TellMetrics tell_metrics, AskCollectors ask_collectors,
+                 util::ClockFunction clock = util::BootClock::now);
 
     // Never throws: whatever goes wrong is a 500 with a line in the log. The headers point into the page's own texts,
     // good until the next call.
@@ -63,6 +69,7 @@ private:
     FormSeals m_seals;
     Outcomes m_outcomes;
     TellMetrics m_tell_metrics;
+    AskCollectors m_ask_collectors;
     util::ClockFunction m_clock;
     std::string m_cookie;
     std::string m_retry_after;

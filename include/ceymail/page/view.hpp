@@ -13,6 +13,8 @@
 #include "ceymail/database/token_registry.hpp"
 #include "ceymail/page/form_seals.hpp"
 #include "ceymail/page/html.hpp"
+#include "ceymail/report/collector_state.hpp"
+#include "ceymail/util/result.hpp"
 
 namespace ceymail::page {
 
@@ -36,6 +38,8 @@ struct View {
     std::string database_trouble{};  // empty: the two below are true
     std::optional<database::TokenStatus> token{};
     std::optional<std::vector<database::AuditEntry>> history{};  // none: it could not be read
+
+    util::Result<std::vector<report::CollectorState>> collectors{};  // or why nobody knows
 
     std::optional<Action> confirm{};  // what is asked back
     std::string generate_seal{};      // of the forms; empty: no such form

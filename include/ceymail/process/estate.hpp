@@ -15,7 +15,8 @@ struct Estate {
     const config::Configuration& configuration;
     util::Fd listener;
     util::Fd gatherer_listener;
-    util::Fd signals;  // SIGTERM, SIGINT, SIGHUP, SIGCHLD: the supervisor's
+    util::Fd report_listener;  // may be none
+    util::Fd signals;          // SIGTERM, SIGINT, SIGHUP, SIGCHLD: the supervisor's
     gate::Segment segment;
     snapshot::Board board;
     DutyRoster roster;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The socket on which workers ask the gatherer.
+// The sockets on which workers and the settings page ask the gatherer.
 #pragma once
 
 #include <filesystem>
@@ -15,5 +15,9 @@ namespace ceymail::process {
 // A listening SOCK_SEQPACKET socket there, 0600. One that nobody answers on any more is replaced; one that is
 // answered fails with conflict: two supervisors would take each other's questions. Single-threaded (umask(2)).
 [[nodiscard]] util::Result<util::Fd> make_gatherer_socket(const config::Configuration& configuration);
+
+// Another at report::socket_path(), for the group of its folder; no descriptor where that folder is not there. After
+// make_gatherer_socket(), which sees to it that nobody else listens.
+[[nodiscard]] util::Result<util::Fd> make_report_socket(const config::Configuration& configuration);
 
 }  // namespace ceymail::process

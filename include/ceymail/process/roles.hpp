@@ -22,7 +22,14 @@ inline constexpr std::chrono::milliseconds k_longest_request =
 void work(const config::Configuration& configuration, int listener, gate::Segment& segment,
           const snapshot::Board& board, fastcgi::BusySince& busy, int stop_fd);
 
-// Gatherer: holds CAP_DAC_READ_SEARCH, so it sees nothing from outside but the workers' two numbers.
-void gather(const config::Configuration& configuration, int listener, snapshot::Board& board, int stop_fd);
+struct GathererListeners {
+    int workers;
+    int reports;  // -1: nobody asks for them
+};
+
+// Gatherer: holds CAP_DAC_READ_SEARCH, so it sees nothing from outside but the workers' two numbers. From the settings
+// page, which asks for reports, it reads not a byte.
+void gather(const config::Configuration& configuration, GathererListeners listeners, snapshot::Board& board,
+            int stop_fd);
 
 }  // namespace ceymail::process

@@ -12,4 +12,9 @@ namespace ceymail::process {
 // not_found: not there, or no such user; invalid: not a folder; else as mkdir(2) and chown(2) say.
 [[nodiscard]] util::Result<void> prepare_runtime_directory(const config::Configuration& configuration);
 
+// As root: the folder in it through which the settings page asks the gatherer (report/inquiry.hpp), where it is missing
+// and there are both users. As anybody else: nothing; tmpfiles.d(5) makes it. Without it the service works all the
+// same.
+void prepare_report_folder(const config::Configuration& configuration);
+
 }  // namespace ceymail::process

@@ -32,6 +32,8 @@ inline constexpr std::size_t k_callers = 256;                                 //
 // Asleep without a time-out while nobody asks. SECURITY: callers may be taken-over workers. Requests of a wrong size
 // and second requests end the connection, a silent one ends after 1 s; k_callers are served at a time, the others wait
 // in the listener's backlog; the work budget bounds what they can make the collectors do.
-void serve_gatherer(int listener, int stop_fd, Board& board, Gathering& gathering);
+// `report_listener`: a second such socket, or -1. Who connects to it gets a report (report/inquiry.hpp) and has nothing
+// to say: not a byte is read from there. Four are served at a time.
+void serve_gatherer(int listener, int stop_fd, Board& board, Gathering& gathering, int report_listener = -1);
 
 }  // namespace ceymail::snapshot

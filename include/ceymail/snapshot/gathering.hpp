@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ceymail/collect/collector.hpp"
+#include "ceymail/report/collector_state.hpp"
 #include "ceymail/snapshot/board.hpp"
 #include "ceymail/snapshot/work_budget.hpp"
 #include "ceymail/util/clock.hpp"
@@ -55,6 +56,8 @@ public:
     // ceymail_collector_duration_seconds (of the last run; of one that hangs: since it was asked) and, where there
     // is a value, ceymail_collector_age_seconds.
     [[nodiscard]] std::string text() const;
+    // The same for people: how each collector fares, in their order.
+    [[nodiscard]] std::vector<report::CollectorState> report() const;
     // Of the last begun round and what text() says of it.
     [[nodiscard]] SnapshotTimes times() const;
 

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "ceymail/collect/collector.hpp"
+#include "ceymail/report/collector_state.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/result.hpp"
 
@@ -41,6 +42,7 @@ struct Station {
     bool counts = false;    // result answers this round, or stands in for it
     bool suspect = false;   // did not answer well in time when last asked
     bool failing = false;   // and that has been logged
+    util::BootTime failing_since{};
     util::BootTime asked_at{};
     util::BootTime deadline{};
     util::Result<std::string> result{};   // of the last run that ended
@@ -48,6 +50,8 @@ struct Station {
 
     // Whether its metrics are to be served.
     [[nodiscard]] bool good(util::BootTime now, std::chrono::nanoseconds maximum_age) const;
+
+    [[nodiscard]] report::CollectorState state(util::BootTime now, std::chrono::nanoseconds maximum_age) const;
 
     // Its source has answered, or the round has ended without.
     void settle(util::Result<std::string> families, util::BootTime now);

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// Asking the gatherer how its collectors fare, from another process that may reach its second socket.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "ceymail/config/configuration.hpp"
+#include "ceymail/report/collector_state.hpp"
+#include "ceymail/util/clock.hpp"
+#include "ceymail/util/result.hpp"
+
+namespace ceymail::report {
+
+// A folder for this socket alone, because a folder can have a group that its maker is not in: tmpfiles.d(5) gives it
+// the settings page's, and by its setgid bit what is made in it has that too.
+[[nodiscard]] std::filesystem::path socket_folder(const config::Configuration& configuration);
+[[nodiscard]] std::filesystem::path socket_path(const config::Configuration& configuration);
+
+// Connecting is the question, one SOCK_SEQPACKET message as of to_text() the answer, in which nothing is older than
+// `k_freshness`: where nobody has scraped lately, it is gathered for this.
+// unavailable, denied, timed_out: no gatherer there, none for this user, none that answers; invalid: see from_text().
+[[nodiscard]] util::Result<std::vector<CollectorState>> ask_collectors(const std::filesystem::path& socket,
+                                                                       util::BootTime deadline);
+
+inline constexpr std::chrono::nanoseconds k_freshness = std::chrono::seconds(5);
+inline constexpr std::chrono::nanoseconds k_time_to_answer = std::chrono::seconds(1);
+
+}  // namespace ceymail::report

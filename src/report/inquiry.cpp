@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/report/inquiry.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "ceymail/util/fd.hpp"
+
+namespace ceymail::report {
+
+namespace {
+
+using util::ErrorKind;
+using util::Result;
+
+std::string words(const std::filesystem::path& socket) { return "cannot ask the collectors at " + socket.string(); }
+
+Result<util::Fd> connect_to(const std::filesystem::path& socket) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (socket.native().size() >= sizeof address.sun_path)
+        return util::fail(ErrorKind::invalid, words(socket) +
+                                                  ": the path is too long for the name of a socket; name a "
+                                                  "shorter folder by runtime_directory =");
+    std::memcpy(address.sun_path, socket.c_str(), socket.native().size());
+    util::Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (fd && ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
+    if (errno == EACCES)
+        return util::fail_errno(errno, words(socket),
+                                "its folder must belong to the group of ceymail-settings: restart ceymail-metrics "
+                                "after systemd-tmpfiles --create");
+    return util::fail_errno(errno, words(socket), "is ceymail-metrics running? systemctl status ceymail-metrics");
+}
+
+}  // namespace
+
+std::filesystem::path socket_folder(const config::Configuration& configuration) {
+    return configuration.runtime_directory / "page";
+}
+
+std::filesystem::path socket_path(const config::Configuration& configuration) {
+    return socket_folder(configuration) / "collectors.sock";
+}
+
+Result<std::vector<CollectorState>> ask_collectors(const std::filesystem::path& socket, util::BootTime deadline) {
+    const auto fd = connect_to(socket);
+    if (!fd) return std::unexpected(fd.error());
+    pollfd answer{.fd = fd->get(), .events = POLLIN, .revents = 0};
+    while (::poll(&answer, 1, util::remaining_ms(deadline)) < 0 && errno == EINTR) continue;
+    std::string text(k_longest_text, '\0');
+    // With MSG_TRUNC a longer message says how long it was.
+    const ssize_t size = ::recv(fd->get(), text.data(), text.size(), MSG_DONTWAIT | MSG_TRUNC);
+    if (size <= 0)
+        return util::fail(ErrorKind::timed_out, words(socket) +
+                                                    ": no answer came; restart ceymail-metrics if that "
+                                                    "goes on");
+    if (static_cast<std::size_t>(size) > text.size())
+        return util::fail(ErrorKind::invalid, words(socket) + ": the answer is too long; restart ceymail-metrics");
+    return from_text(std::string_view(text).substr(0, static_cast<std::size_t>(size)));
+}
+
+}  // namespace ceymail::report
