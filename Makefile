@@ -266,9 +266,13 @@ examplesdir = $(datadir)/doc/ceymail-metrics/examples
 sharedir = $(datadir)/ceymail-metrics
 # The root that the services see, see their units: empty, and all that is bound into it has its place there.
 sandboxdir = $(prefix)/lib/ceymail-metrics/root
-SANDBOX_FOLDERS := boot dev efi etc/ceymail-metrics etc/systemd/system home lib lib64 proc root run sys tmp usr/lib \
-  var/spool/postfix var/tmp
-SANDBOX_FILES = etc/ld.so.cache $(addprefix $(patsubst /%,%,$(libexecdir))/,ceymail-metrics ceymail-settings)
+SANDBOX_FOLDERS = boot dev efi etc/ceymail-metrics etc/systemd/system home proc root run sys tmp usr/lib/ssl \
+  $(patsubst /%,%,$(libraries)) var/spool/postfix var/tmp
+SANDBOX_FILES = etc/ld.so.cache $(patsubst /%,%,$(loader)) \
+  $(addprefix $(patsubst /%,%,$(libexecdir))/,ceymail-metrics ceymail-settings)
+# What of the host is executed besides: its libraries, where the compiler says that a Debian has them, and their loader.
+libraries = /usr/lib$(addprefix /,$(shell $(CXX) -print-multiarch))
+loader = $(shell readelf -l $(OUT)/ceymail-metrics | sed -n 's/.*interpreter: \(.*\)]/\1/p')
 
 # MODE, FOLDER, FILES: what there is of them.
 put = $(if $(wildcard $3),$(Q)$(INSTALL) -d $(DESTDIR)$2 && $(INSTALL) -m $1 $(wildcard $3) $(DESTDIR)$2/)
@@ -280,9 +284,11 @@ install: programs ## the programs and all that belongs to them, under DESTDIR an
 	$(if $(wildcard $(DESTDIR)$(sysconfdir)/ceymail-metrics/ceymail-metrics.conf),,\
 	  $(call put,644,$(sysconfdir)/ceymail-metrics,deploy/config/ceymail-metrics.conf))
 	$(call put,644,$(unitdir),deploy/systemd/*.service deploy/systemd/*.socket)
-	$(Q)sed -i 's#/usr/libexec/#$(libexecdir)/#g; s#/usr/lib/ceymail-metrics#$(prefix)/lib/ceymail-metrics#' \
+	$(Q)sed -i -e 's#/usr/libexec/#$(libexecdir)/#g; s#/usr/lib/ceymail-metrics#$(prefix)/lib/ceymail-metrics#' \
+	  -e 's#/usr/lib/x86_64-linux-gnu#$(libraries)#g; s#/lib64/ld-linux-x86-64.so.2#$(loader)#g' \
 	  $(DESTDIR)$(unitdir)/ceymail-metrics.service $(DESTDIR)$(unitdir)/ceymail-settings.service
 	$(Q)$(INSTALL) -d $(addprefix $(DESTDIR)$(sandboxdir)/,$(SANDBOX_FOLDERS))
+	$(Q)ln -sfn usr/lib $(DESTDIR)$(sandboxdir)/lib
 	$(Q)for file in $(SANDBOX_FILES); do $(INSTALL) -D -m 644 /dev/null $(DESTDIR)$(sandboxdir)/$$file; done
 	$(call put,644,$(sysusersdir),deploy/systemd/sysusers.d/*.conf)
 	$(call put,644,$(tmpfilesdir),deploy/systemd/tmpfiles.d/*.conf)

@@ -149,7 +149,8 @@ void attempt_files() {
 
 void attempt_programs() {
     tell("exec", executes("/bin/sh") || executes("/usr/bin/env") || executes("/usr/sbin/ceymail-token") ||
-                     executes("/var/spool/postfix/bin/sh"));
+                     executes("/var/spool/postfix/bin/sh") || executes("/usr/lib/systemd/systemd") ||
+                     executes("/usr/lib/postfix/sbin/master") || executes("/usr/lib/apt/apt-helper"));
     tell("exec_own_copy", executes_own_copy());
     tell("exec_from_memory", executes_from_memory());
     tell("ptrace", traces());
