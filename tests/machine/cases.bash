@@ -37,20 +37,20 @@ expect_code() {
 
 # LINE...: all of them in one scrape, within 10 s.
 expect() {
-    local text line missing
-    for _ in $(seq 20); do
-        text=$(scrape) missing=
-        for line in "$@"; do grep -qxF "$line" <<<"$text" || missing=$line; done
-        [ -z "$missing" ] && return 0
-        sleep 0.5
-    done
+    local text missing
+    until_true 10 has_lines "$@" && return 0
     grep -F "${missing% *}" <<<"$text" || head -n 3 <<<"$text"
     complain "no line: $missing"
+}
+has_lines() {
+    local line
+    text=$(scrape)
+    for line in "$@"; do grep -qxF "$line" <<<"$text" || { missing=$line; return 1; }; done
 }
 
 up() { printf 'ceymail_service_up{name="%s"} %s' "$1" "$2"; }
 
-settled() { inside systemctl is-active --quiet "$service" || { sleep 1; inside systemctl is-active "$service"; }; }
+settled() { until_true 10 inside systemctl is-active --quiet "$service"; }
 
 # COMMAND while NUMBER scrapes come from as many addresses of 127.OCTET.0.0/16; all must be answered 200.
 under_load() {
@@ -160,9 +160,14 @@ case_manual_pages_and_completions_are_there() {
 
 # --- cases: confined ---------------------------------------------------------------------------------------------
 
+# As it runs, and as the file has it.
+exposure_is_at_most_0_8() {
+    inside systemd-analyze security --no-pager --threshold=8 "$1" &&
+        inside systemd-analyze security --no-pager --threshold=8 --offline=true "/lib/systemd/system/$1"
+}
+
 case_the_exposure_is_at_most_0_8() {
-    inside systemd-analyze security --no-pager --threshold=8 "$service" | tail -n 2
-    [ "${PIPESTATUS[0]}" = 0 ]
+    exposure_is_at_most_0_8 "$service"
 }
 
 case_only_the_gatherer_holds_a_capability() {
@@ -243,6 +248,8 @@ case_the_settings_page_is_off_until_it_is_wanted() {
     return 0
 }
 
+has_form() { page=$(settings_page "$1") && grep -q 'name="seal"' <<<"$page"; }
+
 case_the_settings_page_makes_the_token_that_scrapes() {
     local url=https://mail.example.test/settings/security/prometheus-metrics seal page
     script 'ceymail-token init --settings
@@ -251,12 +258,8 @@ case_the_settings_page_makes_the_token_that_scrapes() {
         systemctl enable --now ceymail-settings.socket
         systemctl reload nginx' || return
     # A reload of nginx is over a little after systemctl says so.
-    for _ in $(seq 20); do
-        page=$(settings_page "$url?confirm=generate")
-        grep -q 'name="seal"' <<<"$page" && break
-        sleep 0.5
-    done
-    seal=$(grep -oP 'name="seal" value="\K[^"]+' <<<"$page") || complain "no form: $page" || return
+    until_true 10 has_form "$url?confirm=generate" || complain "no form: $page" || return
+    seal=$(grep -oP 'name="seal" value="\K[^"]+' <<<"$page")
     settings_page -c /root/cookies -o /dev/null --data "action=generate&seal=$seal" "$url"
     page=$(settings_page -b /root/cookies "$url")
     grep -oP 'value="\Kceymail_[\w-]{43}' <<<"$page" | sed 's/^/Authorization: Bearer /' |
@@ -273,8 +276,7 @@ case_the_settings_page_tells_how_the_collectors_fare() {
 }
 
 case_the_exposure_of_the_settings_page_is_at_most_0_8() {
-    inside systemd-analyze security --no-pager --threshold=8 ceymail-settings.service | tail -n 2
-    [ "${PIPESTATUS[0]}" = 0 ]
+    exposure_is_at_most_0_8 ceymail-settings.service
 }
 
 # --- cases: in use -----------------------------------------------------------------------------------------------
@@ -342,6 +344,61 @@ case_a_killed_supervisor_under_load_is_replaced() {
     settled && expect "$(up postfix 1)"
 }
 
+# --- cases: watched ----------------------------------------------------------------------------------------------
+
+# Once a worker is stuck it is found within half of WatchdogSec=, and where all are, systemd waits for the whole of it.
+short_watchdog() {
+    script "mkdir -p /run/systemd/system/$service.d
+            printf '[Service]\nWatchdogSec=4\n' >/run/systemd/system/$service.d/watchdog.conf
+            systemctl daemon-reload; systemctl restart $service"
+}
+workers() { inside pgrep -x ceymail-worker; }
+main_pid() { inside systemctl show -P MainPID "$service"; }
+gone() { ! inside test -e "/proc/$1"; }
+starts_anew() { local now; now=$(main_pid); [ "$now" != "$1" ] && [ "$now" != 0 ]; }
+
+case_a_worker_that_is_stuck_is_replaced_alone() {
+    short_watchdog || return
+    local main stuck other
+    main=$(main_pid)
+    { read -r stuck; read -r other; } < <(workers)
+    inside kill -STOP "$stuck"
+    until_true 10 gone "$stuck" || complain "it is still there" || return
+    [ "$(main_pid)" = "$main" ] || complain "the whole service was started anew" || return
+    inside test -e "/proc/$other" || complain "the other one went too" || return
+    inside journalctl --no-pager -u "$service" | grep -q "worker $stuck was stuck" || complain "the log does not tell" || return
+    expect "$(up postfix 1)"
+}
+
+case_systemd_starts_it_anew_when_all_workers_are_stuck() {
+    local main
+    main=$(main_pid)
+    workers | inside xargs kill -STOP
+    until_true 20 starts_anew "$main" || complain "it was not started anew" || return
+    inside journalctl --no-pager -u "$service" | grep -q 'Watchdog timeout' || complain "but not by the watchdog" || return
+    expect "$(up postfix 1)"
+    local result=$?
+    script "rm -r /run/systemd/system/$service.d; systemctl daemon-reload; systemctl restart $service"
+    return $result
+}
+
+# MariaDB and the gatherer hang: the answer takes its full 5 s, and systemd waits for it.
+case_the_longest_request_is_answered_before_the_end() {
+    local got client database gatherer
+    database=$(inside systemctl show -P MainPID mariadb)
+    gatherer=$(inside pgrep -x ceymail-gather)
+    expect_code 200 && inside kill -STOP "$database" "$gatherer" || return
+    code >"$work/code" &
+    client=$!
+    sleep 0.5
+    inside systemctl --no-block restart "$service"
+    wait $client
+    inside sh -c "kill -CONT $database; kill -CONT $gatherer"
+    got=$(cat "$work/code")
+    [ "$got" = 200 ] || complain "it was answered $got" || return
+    settled && expect 'ceymail_database_up 1'
+}
+
 case_a_postfix_that_comes_later_is_seen() {
     local before after
     before=$(inside systemctl show -P MainPID "$service")
@@ -373,17 +430,21 @@ case_mariadb_over_tcp_by_the_documented_drop_in() {
 
 # WORDS MISTAKE REPAIR: after the mistake --check says WORDS and fails; after the repair it does not.
 found_by_check() {
-    local words=$1 said result
+    local said result found=no
     script "$2" || return
+    until_true 5 check_says "$1" && found=yes
+    script "$3" || return
+    [ $found = yes ] || complain "--check ended with $result and said: $said"
+}
+check_says() {
     said=$(inside ceymail-metrics --check --url "https://mail.example.test:${PORT:-443}/api/stats/metrics")
     result=$?
-    script "$3" || return
-    [ $result = 78 ] && grep -qF "$words" <<<"$said" || complain "--check ended with $result and said: $said"
+    [ $result = 78 ] && grep -qF "$1" <<<"$said"
 }
 
 drop_in() { # UNIT LINE: a script that sets it
     printf 'mkdir -p /run/systemd/system/%s.d; printf "%s" >/run/systemd/system/%s.d/mistake.conf; systemctl daemon-reload
-            systemctl stop ceymail-metrics.socket; systemctl start ceymail-metrics.socket ceymail-metrics.service; sleep 1' \
+            systemctl stop ceymail-metrics.socket; systemctl start ceymail-metrics.socket ceymail-metrics.service' \
         "$1" "$2" "$1"
 }
 no_drop_in='rm -r /run/systemd/system/ceymail-metrics.*.d; systemctl daemon-reload

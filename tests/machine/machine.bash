@@ -4,83 +4,125 @@
 # shellcheck disable=SC2154,SC2015
 leader_file=$work/leader
 nspawn_file=$work/nspawn
-root=$(mktemp -d "$work/root.XXXXXX")
+own_suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+memory=$(mktemp -d "$work/memory.XXXXXX")
+root=$memory/root
 
-say() { printf 'machine: %s\n' "$*" >&2; }
+say() { printf 'machine: %3d s: %s\n' "$SECONDS" "$*" >&2; }
+
+# COMMAND, until it succeeds, for up to SECONDS.
+until_true() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 0.05
+    done
+}
 
 # A command in the machine, or a script for its shell.
 inside() { nsenter -t "$(cat "$leader_file")" -m -u -i -n -p --root --wdns=/ -- "$@"; }
 script() { inside bash -euo pipefail -c "$1"; }
 
-# The package as it is, and as it will be next time.
+# --- made --------------------------------------------------------------------------------------------------------
+
+# NAME PACKAGE...: a folder with a Debian of that suite, made where there is none yet of just these packages; its path
+# is printed. Nobody misses what a power cut would take, so nothing waits for the disk; nor documentation.
+fresh_root() {
+    local name=$1 folder package
+    shift
+    folder=$work/$name-$(printf '%s\n' "$@" | md5sum | cut -c1-8)
+    if [ ! -d "$folder" ]; then
+        say "installing $suite in $folder, once"
+        rm -rf --one-file-system "$folder.part"
+        mmdebstrap --quiet --format=directory --variant=minbase \
+            --hook-dir=/usr/share/mmdebstrap/hooks/eatmydata \
+            --dpkgopt='path-exclude=/usr/share/doc/*' \
+            --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-include=/usr/share/doc/ceymail*' \
+            "${@/#/--include=}" "$suite" "$folder.part" >"$folder.log" 2>&1 &&
+            mv "$folder.part" "$folder" || { say "no root; look at $folder.log"; return 1; }
+    fi
+    echo "$folder"
+}
+
+packages_in() { sed 's/#.*//; s/ | .*//; /^ *$/d' "$@"; }
+
+prepare_root() {
+    local packages
+    mapfile -t packages < <(packages_in "$here/packages")
+    fresh_root "$suite" "${packages[@]}" >"$work/fresh"
+}
+
+# The package as it is, and as it will be next time; and the probe. Built for the suite, in a root of its own where
+# that is another one than ours.
 prepare_packages() {
-    local version
+    local version in_suite=() tree=$build packages build_root
+    if [ "$suite" != "$own_suite" ]; then
+        mapfile -t packages < <(packages_in "$here"/../../deploy/dependencies/{build,package}.packages)
+        build_root=$(fresh_root "$suite-build" "${packages[@]}") || return
+        tree=$work/$suite
+        mkdir -p "$tree"
+        in_suite=(systemd-nspawn --quiet --register=no --keep-unit --private-network --pipe
+            --directory="$build_root" --bind="$work" --bind-ro="$here" --)
+    fi
     for version in "$@"; do
         say "building the package, version $version"
-        "$here/../../deploy/package" "$version" "$build" "$work" >"$work/package.log" 2>&1 ||
+        WITHIN="${in_suite[*]}" "$here/../../deploy/package" "$version" "$tree" "$work" >"$work/package.log" 2>&1 ||
             { say "no package; look at $work/package.log"; return 1; }
     done
-    g++ -std=c++20 -O1 -Wall -Wextra -o "$work/probe" "$here/probe.cpp" \
+    "${in_suite[@]}" g++ -std=c++20 -O1 -Wall -Wextra -o "$work/probe" "$here/probe.cpp" \
         -I/usr/include/mariadb -lmariadb
 }
 
-prepare_root() {
-    local packages archive
-    packages=$(grep -v '^#' "$here/packages" | paste -sd,)
-    archive=$work/$suite-$(printf '%s' "$packages" | md5sum | cut -c1-8).tar
-    if [ ! -s "$archive" ]; then
-        say "installing $suite, once; kept as $archive"
-        mmdebstrap --quiet --variant=minbase --include="$packages" "$suite" "$archive.part" >"$work/mmdebstrap.log" 2>&1 &&
-            mv "$archive.part" "$archive" || { say "no root; look at $work/mmdebstrap.log"; return 1; }
-    fi
-    tar -C "$root" -xf "$archive"
+# --- booted ------------------------------------------------------------------------------------------------------
+
+# What the machine writes stays in memory: nothing of it outlives the run, and fsync(2) costs nothing.
+furnish_disk() {
+    mount -t tmpfs -o mode=755 ceymail-machine "$memory" &&
+        mkdir "$memory/upper" "$memory/work" "$root" &&
+        mount -t overlay -o "lowerdir=$(cat "$work/fresh"),upperdir=$memory/upper,workdir=$memory/work" \
+            ceymail-machine "$root" || say "cannot mount the machine's disk; this takes root and overlayfs"
 }
 
-# Landlock is younger than what nspawn lets through by itself.
+take_disk_away() {
+    mountpoint -q "$root" && umount -R "$root"
+    mountpoint -q "$memory" && umount "$memory"
+    rmdir "$memory"
+}
+
+# Landlock is younger than what nspawn lets through by itself. Version 2 of cgroups is what a Debian has by itself, and
+# the only one that systemd 257 knows, whatever there is around it.
 boot_machine() {
-    setsid systemd-nspawn --quiet --boot --register=no --keep-unit --private-network --machine=ceymail-machine \
+    SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 \
+        setsid systemd-nspawn --quiet --boot --register=no --keep-unit --private-network --machine=ceymail-machine \
         --system-call-filter="landlock_create_ruleset landlock_add_rule landlock_restrict_self" \
         --console=pipe --directory="$root" </dev/null >>"$work/console.log" 2>&1 &
     echo $! >"$nspawn_file"
-    wait_for_boot
-}
-
-wait_for_boot() {
-    local leader state
-    for _ in $(seq 240); do
-        sleep 0.5
-        leader=$(pgrep -P "$(cat "$nspawn_file")" | head -n 1) || continue
-        echo "$leader" >"$leader_file"
-        state=$(inside systemctl is-system-running 2>/dev/null)
-        case $state in running | degraded) return 0 ;; esac
-    done
+    until_true 120 has_booted && return 0
     say "the machine does not boot; look at $work/console.log"
     return 1
 }
 
+has_booted() {
+    pgrep -P "$(cat "$nspawn_file")" | head -n 1 >"$leader_file"
+    [ -s "$leader_file" ] || return
+    case $(inside systemctl is-system-running --wait 2>/dev/null) in running | degraded) return 0 ;; esac
+    return 1
+}
+
+has_ended() { ! kill -0 "$(cat "$nspawn_file")" 2>/dev/null; }
+
 stop_machine() {
     [ -s "$nspawn_file" ] || return 0
-    local pid
-    pid=$(cat "$nspawn_file")
-    inside systemctl poweroff --force >/dev/null 2>&1
-    for _ in $(seq 40); do
-        kill -0 "$pid" 2>/dev/null || break
-        sleep 0.5
-    done
-    kill -9 "$pid" 2>/dev/null
+    inside systemctl poweroff --force --force >/dev/null 2>&1
+    until_true 20 has_ended || kill -9 "$(cat "$nspawn_file")" 2>/dev/null
     rm -f "$nspawn_file" "$leader_file"
 }
 
 # With --keep-unit nspawn ends when it is told to reboot: whoever started it starts it again.
 reboot_machine() {
-    local pid
-    pid=$(cat "$nspawn_file")
     inside systemctl reboot
-    for _ in $(seq 120); do
-        kill -0 "$pid" 2>/dev/null || break
-        sleep 0.5
-    done
-    boot_machine
+    until_true 60 has_ended && boot_machine
 }
 
 # What CeyMail and its administrator have done before: databases, a site with https on nginx, Apache on other ports.
