@@ -64,8 +64,9 @@ compile_flags = -std=c++23 $(CXXFLAGS) $(WARNINGS) $(HARDENING) -Iinclude -pthre
   $(shell $(PKG_CONFIG) --cflags $(LIBRARIES)) $(CPPFLAGS) -MMD -MP
 link_flags = $(CXXFLAGS) $(LINK_HARDENING) -pthread $(LDFLAGS)
 link_libraries = $(shell $(PKG_CONFIG) --libs $(LIBRARIES)) -lboost_program_options $(LDLIBS)
-# Tests are compiled once and run once: optimizing them takes longer than they gain.
-test_flags = -O0 -U_FORTIFY_SOURCE -Itests -DBOOST_TEST_DYN_LINK $(shell $(PKG_CONFIG) --cflags $(TEST_LIBRARIES))
+# Tests are compiled once and run once: optimizing them takes longer than they gain. Fuzz targets run millions of times.
+test_flags = $(if $(filter-out fuzz,$(VARIANT)),-O0) -U_FORTIFY_SOURCE -Itests -DBOOST_TEST_DYN_LINK \
+  $(shell $(PKG_CONFIG) --cflags $(TEST_LIBRARIES))
 test_libraries = -lboost_unit_test_framework $(shell $(PKG_CONFIG) --libs $(TEST_LIBRARIES))
 
 # Every folder of src is a room of the library, but for those that hold a main().

@@ -187,9 +187,12 @@ const Key* find_key(const std::string& name) {
     return nullptr;
 }
 
-po::options_description description() {
-    po::options_description all;
-    for (const Key& key : keys()) all.add_options()(key.name, po::value<std::string>());
+const po::options_description& description() {
+    static const po::options_description all = [] {
+        po::options_description made;
+        for (const Key& key : keys()) made.add_options()(key.name, po::value<std::string>());
+        return made;
+    }();
     return all;
 }
 
@@ -200,8 +203,7 @@ util::Result<Configuration> parse_configuration(const std::string& text, const s
     Configuration configuration;
     try {
         std::istringstream stream{text};
-        const auto options = description();
-        const auto parsed = po::parse_config_file(stream, options);
+        const auto parsed = po::parse_config_file(stream, description());
         po::variables_map values;  // finds keys that were given twice
         po::store(parsed, values);
         for (const auto& option : parsed.options) {

@@ -100,8 +100,10 @@ std::string cause(unsigned code, std::string_view words) {
     if (words.empty() || may_quote_values(code)) return number;
     if (const auto at = words.rfind('('); never_reached(code) && at != words.npos) {
         int errno_value = 0;
-        const auto parsed = std::from_chars(words.data() + at + 1, words.data() + words.size(), errno_value);
-        if (parsed.ec == std::errc{} && *parsed.ptr == ')' && errno_value > 0) return std::strerror(errno_value);
+        const auto* const end = words.data() + words.size();
+        const auto parsed = std::from_chars(words.data() + at + 1, end, errno_value);
+        const bool closed = parsed.ptr != end && *parsed.ptr == ')';
+        if (parsed.ec == std::errc{} && closed && errno_value > 0) return std::strerror(errno_value);
     }
     return std::string(words) + " (" + number + ")";
 }

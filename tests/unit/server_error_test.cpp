@@ -58,6 +58,14 @@ BOOST_AUTO_TEST_CASE(knows_which_errors_end_a_session) {
         BOOST_TEST(!database::ends_session(code), code);
 }
 
+// A view of a text that goes on: what stands behind it is not looked at.
+BOOST_AUTO_TEST_CASE(reads_no_further_than_the_words_that_it_is_given) {
+    const std::string_view words("Can't connect (13)");
+    const auto error = database::server_error("/socket", "connecting", 2002, words.substr(0, words.size() - 1));
+    BOOST_TEST(!error.message.contains("Permission denied"), error.message);
+    BOOST_TEST(database::server_error("/socket", "connecting", 2002, words).message.contains("Permission denied"));
+}
+
 BOOST_AUTO_TEST_CASE(quotes_names_and_texts_so_that_none_ends_early) {
     BOOST_TEST(database::quote_name("plain") == "`plain`");
     BOOST_TEST(database::quote_name("a`b\\c'd") == "`a``b\\c'd`");

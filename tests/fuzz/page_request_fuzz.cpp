@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// read_page_parameters() on an environment of any strings, one a line of the input; and who is let in by what it read.
+// fuzz: -max_len=1024
+#include "ceymail/fastcgi/page_request.hpp"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "ceymail/page/utf8.hpp"
+#include "ceymail/page/visitor.hpp"
+#include "fuzz/fuzz.hpp"
+
+using ceymail::fastcgi::PageRequest;
+using ceymail::fuzz::require;
+
+namespace {
+
+struct Field {
+    std::string_view name;
+    std::string PageRequest::* field;
+};
+
+constexpr Field k_fields[] = {{"REQUEST_METHOD", &PageRequest::method},
+                              {"REQUEST_URI", &PageRequest::uri},
+                              {"REMOTE_ADDR", &PageRequest::remote_addr},
+                              {"REMOTE_USER", &PageRequest::remote_user},
+                              {"HTTPS", &PageRequest::https},
+                              {"HTTP_HOST", &PageRequest::host},
+                              {"HTTP_ORIGIN", &PageRequest::origin},
+                              {"HTTP_SEC_FETCH_SITE", &PageRequest::fetch_site},
+                              {"HTTP_COOKIE", &PageRequest::cookie},
+                              {"CONTENT_TYPE", &PageRequest::content_type}};
+
+// One entry a line, as a C string ends it.
+std::vector<std::string> entries_of(std::string_view text) {
+    std::vector<std::string> entries;
+    while (!text.empty()) {
+        const auto [entry, others] = ceymail::fuzz::cut(text, '\n');
+        entries.emplace_back(entry.substr(0, entry.find('\0')));
+        text = others;
+    }
+    return entries;
+}
+
+PageRequest read(std::vector<std::string> entries) {
+    std::vector<char*> environment;
+    for (auto& entry : entries) environment.push_back(entry.data());
+    environment.push_back(nullptr);
+    return ceymail::fastcgi::read_page_parameters(environment.data());
+}
+
+void check_fields(const std::vector<std::string>& entries, const PageRequest& got) {
+    bool twice = false;
+    for (const auto& [name, field] : k_fields) {
+        std::size_t times = 0;
+        std::string last;
+        for (const auto& entry : entries) {
+            if (entry.size() <= name.size() || !entry.starts_with(name) || entry[name.size()] != '=') continue;
+            ++times;
+            last = entry.substr(name.size() + 1);
+        }
+        twice = twice || times > 1;
+        require(got.*field == last, "each field has the value that was given");
+    }
+    require(got.malformed == twice, "malformed is what is given twice, and nothing else");
+}
+
+std::string lower(std::string text) {
+    std::ranges::transform(text, text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+    return text;
+}
+
+void check_visitor(const PageRequest& request) {
+    using ceymail::page::PlainHttp;
+    const bool tls = request.https == "on" || request.https == "1";
+    const auto visitor = ceymail::page::identify(request, PlainHttp::refused);
+    if (visitor) {
+        require(tls && !request.malformed, "nobody comes in over plain HTTP, or by a malformed request");
+        require(visitor->user == request.remote_user && !visitor->user.empty() && visitor->user.size() <= 200,
+                "a user has a name");
+        require(ceymail::page::is_printable(visitor->user), "that can be shown and logged");
+        constexpr std::string_view k_harmless = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]";
+        require(!request.host.empty() && request.host.find_first_not_of(k_harmless) == request.host.npos,
+                "a host's name holds nothing else");
+    }
+    const auto plain = ceymail::page::identify(request, PlainHttp::served);
+    require(!visitor || plain, "who may come over TLS may where plain HTTP is served");
+}
+
+void check_origin(const PageRequest& request) {
+    if (!ceymail::page::comes_from_here(request)) return;
+    const bool tls = request.https == "on" || request.https == "1";
+    require(request.fetch_site.empty() || request.fetch_site == "same-origin", "the browser says so");
+    require(request.origin.empty() || lower(request.origin) == lower((tls ? "https://" : "http://") + request.host),
+            "the origin is this host");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const auto entries = entries_of(ceymail::fuzz::text_of(data, size));
+    const auto request = read(entries);
+    check_fields(entries, request);
+    check_visitor(request);
+    check_origin(request);
+    return 0;
+}
