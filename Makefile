@@ -72,15 +72,14 @@ test_libraries = -lboost_unit_test_framework $(shell $(PKG_CONFIG) --libs $(TEST
 # Every folder of src is a room of the library, but for those that hold a main().
 PROGRAM_ROOMS := responder token settings
 PROGRAMS := $(OUT)/ceymail-metrics $(OUT)/ceymail-token $(OUT)/ceymail-settings
-TEST_KINDS := unit component e2e torture
-EXTRA_TEST_KINDS := console
+TEST_KINDS := unit component e2e torture console
 
 objects = $(patsubst %.cpp,$(OUT)/%.o,$(wildcard $(1)/*.cpp))
 ROOMS := $(filter-out $(PROGRAM_ROOMS),$(notdir $(patsubst %/,%,$(wildcard src/*/))))
 LIBRARY := $(OUT)/libceymail.a
 LIBRARY_OBJECTS := $(foreach room,$(ROOMS),$(call objects,src/$(room)))
 SUPPORT := $(OUT)/libsupport.a
-TESTS := $(foreach kind,$(TEST_KINDS) $(EXTRA_TEST_KINDS),$(if $(wildcard tests/$(kind)/*.cpp),$(OUT)/tests-$(kind)))
+TESTS := $(foreach kind,$(TEST_KINDS),$(if $(wildcard tests/$(kind)/*.cpp),$(OUT)/tests-$(kind)))
 
 .PHONY: all programs tests help
 .DEFAULT_GOAL := all
@@ -98,7 +97,7 @@ $(PROGRAMS):
 	$(say) LINK $@
 	$(Q)$(CXX) $(link_flags) -o $@ $^ $(link_libraries)
 
-$(foreach kind,$(TEST_KINDS) $(EXTRA_TEST_KINDS),$(eval $(OUT)/tests-$(kind): $(call objects,tests/$(kind)) $(SUPPORT) $(LIBRARY)))
+$(foreach kind,$(TEST_KINDS),$(eval $(OUT)/tests-$(kind): $(call objects,tests/$(kind)) $(SUPPORT) $(LIBRARY)))
 $(TESTS):
 	$(say) LINK $@
 	$(Q)$(CXX) $(link_flags) -o $@ $^ $(test_libraries) $(link_libraries)
@@ -185,16 +184,17 @@ $(FUZZ_TARGETS) $(OUT)/fuzz/write-seeds:
 
 dependencies_of = $(or $(dependencies_of_$1),$1)
 dependencies_of_run := build run
-dependencies_of_check := build run check
+dependencies_of_check := build run check browser node
+dependencies_of_tests := build run check
 dependencies_of_demo := build run demo
-dependencies_of_console := build run check demo console
+dependencies_of_console := build run check demo browser
 dependencies_of_bench := build run bench
 dependencies_of_fuzz := build fuzz
-dependencies_of_check-settings := build run check browser
+dependencies_of_check-settings := build run check browser node
 dependencies_of_deb := build package
 dependencies_of_check-machine := build package machine
 
-DEPENDENCIES := $(addprefix dependencies-,build run demo check console check-settings lint bench fuzz deb check-machine)
+DEPENDENCIES := $(addprefix dependencies-,build run demo check tests console check-settings lint bench fuzz deb check-machine)
 .PHONY: $(DEPENDENCIES)
 $(DEPENDENCIES): dependencies-%:
 	@deploy/dependencies/install $(call dependencies_of,$*)
@@ -210,9 +210,9 @@ demo: dependencies-demo ## the same with a Prometheus, its console, and a mail l
 
 check: dependencies-check ## builds, runs all tests, ends with `N passed, N failed`
 	@$(MAKE) --no-print-directory -j$$(nproc) programs tests
-	@tests/run $(OUT) $(TEST_KINDS)
+	@tests/run $(OUT) $(TEST_KINDS) settings
 
-torture: dependencies-check ## proves the 15 guarantees; 10 minutes, best with nothing else to do
+torture: dependencies-tests ## proves the 15 guarantees; 10 minutes, best with nothing else to do
 	@$(MAKE) --no-print-directory -j$$(nproc) programs tests
 	@CEYMAIL_TORTURE=full TEST_ORDER=--random=0 tests/run $(OUT) torture
 
@@ -241,7 +241,7 @@ pictures: dependencies-console ## takes the README's pictures anew, from a demo;
 	@deploy/miniature/pictures $(OUT) $(BUILD)/demo docs/pictures
 
 .PHONY: fuzz sanitize
-sanitize: dependencies-check ## runs the unit tests under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
+sanitize: dependencies-tests ## runs the unit tests under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory -j$$(nproc) VARIANT=sanitize $(BUILD)/sanitize/tests-unit
 	@tests/run $(BUILD)/sanitize unit
 
@@ -251,7 +251,7 @@ fuzz: dependencies-fuzz ## hands the parsers whatever libFuzzer thinks of; SECON
 
 check-settings: dependencies-check-settings ## the settings page in a browser, through nginx and Apache; screenshots in build/check-settings
 	@$(MAKE) --no-print-directory -j$$(nproc) programs
-	@tests/settings/run $(OUT) $(BUILD)/check-settings
+	@tests/run $(OUT) settings
 
 .PHONY: lint format
 lint: dependencies-lint ## which room includes which, the layout of the code, scripts, manual pages
