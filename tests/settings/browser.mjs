@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { setDefaultResultOrder } from 'node:dns';
 import { HtmlValidate } from 'html-validate';
 import { chromium } from 'playwright-core';
 
@@ -16,6 +17,8 @@ const validator = new HtmlValidate({
 });
 const amal = { username: 'amal', password: 'amals-password' };
 const bimali = { username: 'bimali', password: 'bimalis-password' };
+
+setDefaultResultOrder('ipv4first');  // localhost: the servers listen on 127.0.0.1 alone
 
 let passed = 0;
 let failed = 0;
