@@ -3,10 +3,16 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
+#include <climits>
+#include <span>
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "ceymail/util/fd.hpp"
 #include "ceymail/util/file.hpp"
 #include "ceymail/util/folder.hpp"
 
@@ -22,7 +28,7 @@ constexpr std::array<std::string_view, 7> k_program_folders{
 constexpr std::string_view k_postfix = "postfix";  // the one whose process is told by its pid
 constexpr std::size_t k_most_processes = 100'000;
 constexpr std::size_t k_longest_stat = 4096;
-constexpr std::size_t k_longest_arguments = 64 * 1024;
+constexpr std::size_t k_longest_words = 4096;       // of the arguments only the first count
 constexpr std::size_t k_longest_command = 15;       // TASK_COMM_LEN less its NUL
 constexpr unsigned long k_of_kernel = 0x0020'0000;  // PF_KTHREAD of the kernel's sched.h
 constexpr uid_t k_first_person = 1000;              // FIRST_UID of Debian's adduser.conf(5)
@@ -74,8 +80,61 @@ std::string_view without_deleted(std::string_view path) {
     return path;
 }
 
+// The errno where there is none to be had.
+std::expected<std::string, int> target_of(int folder, const std::string& link) {
+    std::array<char, PATH_MAX> target;
+    const ssize_t length = ::readlinkat(folder, link.c_str(), target.data(), target.size());
+    if (length < 0) return std::unexpected(errno);
+    return std::string(target.data(), static_cast<std::size_t>(length));
+}
+
 bool is_any_of(const Process& process, const std::vector<std::string>& names) {
     return std::any_of(names.begin(), names.end(), [&](const auto& name) { return is_program(process, name); });
+}
+
+// What one read(2) gives, which is the whole of a file of /proc that is shorter than the buffer. Empty where it fails.
+std::string_view read_once(int folder, const std::string& path, std::span<char> buffer) {
+    const util::Fd file(::openat(folder, path.c_str(), O_RDONLY | O_CLOEXEC));
+    const ssize_t length = file ? ::read(file.get(), buffer.data(), buffer.size()) : 0;
+    return {buffer.data(), length < 0 ? 0 : static_cast<std::size_t>(length)};
+}
+
+bool speaks_for_itself(const Process& process) {
+    return process.executable && !is_interpreter(name_of(*process.executable));
+}
+
+// What a process is known by: its executable, or else its own words, which are not yet to be believed.
+std::optional<Process> glance_at(int proc, const std::string& pid) {
+    Process process;
+    auto executable = target_of(proc, pid + "/exe");
+    if (executable) process.executable = std::move(*executable);
+    if (!executable && executable.error() == ENOENT) return {};  // a kernel thread, a zombie, or it has ended
+    if (speaks_for_itself(process)) return process;
+    std::array<char, k_longest_words> buffer;
+    process.command = read_once(proc, pid + "/comm", buffer);
+    if (process.command.ends_with('\n')) process.command.pop_back();
+    process.arguments = read_once(proc, pid + "/cmdline", buffer);
+    return process;
+}
+
+// Whether the process is one of `names`. What its own words are worth is asked only where they bear such a name: the
+// kernel works several times as long for a stat as for the rest.
+bool is_confirmed(int proc, const std::string& pid, const Process& process, const std::vector<std::string>& names) {
+    if (!is_any_of(process, names)) return false;
+    if (speaks_for_itself(process)) return true;
+    std::array<char, k_longest_stat> buffer;
+    auto confirmed = parse_stat(read_once(proc, pid + "/stat", buffer));
+    struct stat status{};
+    if (!confirmed || ::fstatat(proc, pid.c_str(), &status, 0) != 0) return false;  // it has ended
+    confirmed->owner = status.st_uid;
+    confirmed->executable = process.executable;
+    confirmed->arguments = process.arguments;
+    return is_any_of(*confirmed, names);
+}
+
+bool is_executable_file(const std::filesystem::path& path) {
+    struct stat status{};
+    return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IXUSR) != 0;
 }
 
 // With hidepid a table without services would look like a machine on which all are down.
@@ -119,9 +178,9 @@ bool is_program(const Process& process, std::string_view name) {
     if (name.empty() || process.of_kernel || process.state == 'Z' || process.state == 'X') return false;
     if (!process.executable) return is_system_user(process.owner) && calls_itself(process, name);
     const auto path = without_deleted(*process.executable);
-    if (!is_program_folder(folder_of(path))) return false;
-    if (name_of(path) == name) return true;
-    return is_interpreter(name_of(path)) && is_system_user(process.owner) && calls_itself(process, name);
+    const bool bears_name = name_of(path) == name || (is_interpreter(name_of(path)) && is_system_user(process.owner) &&
+                                                      calls_itself(process, name));
+    return bears_name && is_program_folder(folder_of(path));
 }
 
 std::optional<pid_t> parse_master_pid(std::string_view text) {
@@ -139,42 +198,17 @@ ProcessTable::ProcessTable(std::filesystem::path root, std::filesystem::path pro
                            std::filesystem::path queue_directory)
     : m_root(std::move(root)), m_proc(std::move(proc)), m_queue_directory(std::move(queue_directory)) {}
 
-std::optional<Process> ProcessTable::read(std::string_view pid) const {
-    const auto folder = m_proc / pid;
-    const auto text = util::read_file(folder / "stat", k_longest_stat);
-    if (!text) return {};  // it has ended
-    auto process = parse_stat(*text);
-    if (!process || process->of_kernel) return process;
-    std::error_code error;
-    auto executable = std::filesystem::read_symlink(folder / "exe", error);
-    if (!error) process->executable = executable.string();
-    if (process->executable && !is_interpreter(name_of(*process->executable))) return process;
-
-    struct stat status{};
-    if (::stat(folder.c_str(), &status) != 0) return {};
-    process->owner = status.st_uid;
-    process->arguments = util::read_file(folder / "cmdline", k_longest_arguments).value_or("");
-    return process;
-}
-
 bool ProcessTable::installed(const Service& service) const {
-    constexpr auto k_executable = std::filesystem::perms::owner_exec;
-    for (const auto& name : service.executables) {
-        for (const auto folder : k_program_folders) {
-            std::error_code error;
-            const auto status = std::filesystem::status(m_root / folder.substr(1) / name, error);
-            if (std::filesystem::is_regular_file(status) &&
-                (status.permissions() & k_executable) != std::filesystem::perms::none) {
-                return true;
-            }
-        }
-    }
-    return false;
+    return std::any_of(service.executables.begin(), service.executables.end(), [&](const std::string& name) {
+        return std::any_of(k_program_folders.begin(), k_program_folders.end(), [&](std::string_view folder) {
+            return is_executable_file(m_root / folder.substr(1) / name);
+        });
+    });
 }
 
 // Postfix's master holds a lock on the file while it lives, but asking for the lock could make one that just starts
 // believe that it is not alone. So the process is looked at instead.
-util::Result<bool> ProcessTable::postfix_runs() const {
+util::Result<bool> ProcessTable::postfix_runs(int proc) const {
     const auto path = m_queue_directory / "pid/master.pid";
     const auto text = util::read_file(path, k_longest_stat);
     if (!text && text.error().kind == ErrorKind::not_found) return false;
@@ -186,17 +220,15 @@ util::Result<bool> ProcessTable::postfix_runs() const {
     }
     const auto pid = parse_master_pid(*text);
     if (!pid) return false;  // a master that starts has emptied it
-    const auto process = read(std::to_string(*pid));
-    return process && is_program(*process, "master");
+    const auto process = glance_at(proc, std::to_string(*pid));
+    return process && is_confirmed(proc, std::to_string(*pid), *process, {"master"});
 }
 
-util::Result<void> ProcessTable::each_process(util::BootTime deadline,
-                                              const std::function<void(const Process&)>& visit) const {
+util::Result<void> ProcessTable::each_process(util::Folder& proc, util::BootTime deadline,
+                                              const std::function<void(const std::string& pid)>& visit) const {
     std::size_t seen = 0;
-    auto folder = util::Folder::open(m_proc);
-    if (!folder) return std::unexpected(std::move(folder.error()));
     for (;;) {
-        const auto pid = folder->next();
+        const auto pid = proc.next();
         if (!pid) return std::unexpected(pid.error());
         if (pid->empty()) return {};
         if (!is_number(*pid)) continue;
@@ -208,27 +240,29 @@ util::Result<void> ProcessTable::each_process(util::BootTime deadline,
             return util::fail(ErrorKind::timed_out,
                               "cannot see which services run: " + m_proc.string() + " was not read through in time");
         }
-        if (const auto process = read(*pid)) visit(*process);
+        visit(std::string(*pid));
     }
 }
 
 util::Result<ServiceStates> ProcessTable::states(const std::vector<Service>& services, util::BootTime deadline) {
     if (auto whole = require_whole_table(m_proc); !whole) return std::unexpected(std::move(whole.error()));
-    ServiceStates states;
-    for (const auto& service : services) {
-        states.push_back(installed(service) ? ServiceState::down : ServiceState::absent);
-    }
-    auto read = each_process(deadline, [&](const Process& process) {
-        for (std::size_t i = 0; i < services.size(); ++i) {
-            if (services[i].name != k_postfix && is_any_of(process, services[i].executables)) {
-                states[i] = ServiceState::up;
-            }
+    auto folder = util::Folder::open(m_proc);
+    if (!folder) return std::unexpected(std::move(folder.error()));
+    const int proc = folder->fd();
+    ServiceStates states(services.size(), ServiceState::absent);
+    auto read = each_process(*folder, deadline, [&](const std::string& pid) {
+        const auto process = glance_at(proc, pid);
+        for (std::size_t i = 0; process && i < services.size(); ++i) {
+            if (services[i].name == k_postfix || states[i] == ServiceState::up) continue;
+            if (is_confirmed(proc, pid, *process, services[i].executables)) states[i] = ServiceState::up;
         }
     });
     if (!read) return std::unexpected(std::move(read.error()));
     for (std::size_t i = 0; i < services.size(); ++i) {
-        if (services[i].name != k_postfix || states[i] == ServiceState::absent) continue;
-        const auto runs = postfix_runs();
+        if (states[i] == ServiceState::up || !installed(services[i])) continue;
+        states[i] = ServiceState::down;
+        if (services[i].name != k_postfix) continue;
+        const auto runs = postfix_runs(proc);
         if (!runs) return std::unexpected(runs.error());
         if (*runs) states[i] = ServiceState::up;
     }

@@ -3,6 +3,8 @@
 #include <csignal>
 #include <thread>
 
+#include <unistd.h>
+
 #include <boost/test/unit_test.hpp>
 
 #include "ceymail/collect/process_table.hpp"
@@ -69,6 +71,23 @@ BOOST_AUTO_TEST_CASE(a_script_that_names_itself_as_spamd_does_is_up) {
                     "$| = 1; print \"up\\n\"; sleep 60;\n");
     const auto child = machine.start("named-in-perl");
     BOOST_TEST((machine.state_of("named-in-perl") == ServiceState::up));
+}
+
+BOOST_AUTO_TEST_CASE(another_users_process_is_known_by_its_own_words_and_down_as_a_zombie) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0U, "this case takes root, to become somebody else");
+    const Machine machine;
+    machine.install("kept-in-perl", "#!/usr/bin/perl\n$| = 1; print \"up\\n\"; sleep 60;\n");
+    const auto child = machine.start("kept-in-perl");
+    const auto state_to_nobody = [&] {
+        BOOST_TEST_REQUIRE(::seteuid(65534) == 0);
+        const auto state = machine.state_of("kept-in-perl");
+        BOOST_TEST_REQUIRE(::seteuid(0) == 0);
+        return state;
+    };
+    BOOST_TEST((state_to_nobody() == ServiceState::up));
+    child.signal(SIGKILL);
+    for (int i = 0; i < 500 && !is_zombie(child.pid()); ++i) std::this_thread::sleep_for(10ms);
+    BOOST_TEST((state_to_nobody() == ServiceState::down));
 }
 
 BOOST_AUTO_TEST_CASE(a_program_outside_the_folders_of_programs_is_not_the_service) {

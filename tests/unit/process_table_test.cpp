@@ -37,7 +37,8 @@ public:
         const auto folder = "proc/" + std::to_string(pid);
         m_root.write(folder + "/stat", stat_line(pid, command, state, flags));
         m_root.write(folder + "/cmdline", arguments);
-        if (!executable.empty()) std::filesystem::create_symlink(executable, m_root / folder / "exe");
+        // Of a zombie no memory is left, and no executable.
+        if (!executable.empty() && state != 'Z') std::filesystem::create_symlink(executable, m_root / folder / "exe");
     }
 
     void master_pid(std::string_view text) const { m_root.write("queue/pid/master.pid", text); }

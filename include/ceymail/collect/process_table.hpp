@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "ceymail/collect/service.hpp"
+#include "ceymail/util/folder.hpp"
 
 namespace ceymail::collect {
 
@@ -53,11 +54,10 @@ public:
                                                      util::BootTime deadline) override;
 
 private:
-    [[nodiscard]] util::Result<void> each_process(util::BootTime deadline,
-                                                  const std::function<void(const Process&)>& visit) const;
-    [[nodiscard]] std::optional<Process> read(std::string_view pid) const;
+    [[nodiscard]] util::Result<void> each_process(util::Folder& proc, util::BootTime deadline,
+                                                  const std::function<void(const std::string& pid)>& visit) const;
     [[nodiscard]] bool installed(const Service& service) const;
-    [[nodiscard]] util::Result<bool> postfix_runs() const;
+    [[nodiscard]] util::Result<bool> postfix_runs(int proc) const;
 
     std::filesystem::path m_root;
     std::filesystem::path m_proc;
