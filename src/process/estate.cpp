@@ -13,6 +13,7 @@
 #include "ceymail/process/privileges.hpp"
 #include "ceymail/process/signals.hpp"
 #include "ceymail/util/log.hpp"
+#include "ceymail/util/secret.hpp"
 
 namespace ceymail::process {
 
@@ -46,6 +47,7 @@ util::Result<Estate> prepare_estate(const config::Configuration& configuration, 
     forbid_dumps();
     ignore_broken_pipes();
     database::prepare_client_library();
+    util::prepare_sha256();
     auto gatherer_listener = make_gatherer_socket(configuration);
     if (!gatherer_listener) return std::unexpected(std::move(gatherer_listener.error()));
     auto segment = gate::Segment::attach(configuration.runtime_directory);

@@ -65,6 +65,8 @@ Digest sha256(std::string_view bytes) {
     return digest;
 }
 
+void prepare_sha256() { static_cast<void>(find_sha256()); }
+
 bool equal_in_constant_time(const Digest& a, const Digest& b) noexcept {
     return CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }

@@ -38,6 +38,10 @@ using Digest = std::array<std::uint8_t, 32>;
 
 [[nodiscard]] Digest sha256(std::string_view bytes);
 
+// Finds the algorithm, which takes OpenSSL as long as all else that a worker's first request takes. To be called before
+// fork(2), so that the children need not. The first sha256() does it otherwise.
+void prepare_sha256();
+
 // In time that depends on neither, CRYPTO_memcmp(3).
 [[nodiscard]] bool equal_in_constant_time(const Digest& a, const Digest& b) noexcept;
 
