@@ -218,9 +218,9 @@ torture: dependencies-tests ## proves the 15 guarantees; 10 minutes, best with n
 
 # README.md bears the table and the picture of a bench run that was worth keeping; docs/pictures/growth.csv is its CSV.
 .PHONY: bench bench-programs bench-picture bench-readme
-bench: dependencies-bench ## this and its peers side by side; 15 quiet minutes as root, QUICK=1 for a first look
+bench: dependencies-bench ## this and its peers side by side; 15 quiet minutes as root; QUICK=1, ONLY="queue memory"
 	@$(MAKE) --no-print-directory -j$$(nproc) programs bench-programs
-	@python3 -B tests/bench/run.py $(OUT) $(BUILD)
+	@python3 -B tests/bench/run.py $(OUT) $(BUILD) $(ONLY)
 
 bench-programs: $(BENCH_PROGRAMS)
 

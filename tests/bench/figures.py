@@ -30,7 +30,9 @@ def shown(value, unit):
 class Figures:
     """Collected by the measurements, in their order."""
 
-    def __init__(self, quick):
+    def __init__(self, quick, goals):
+        """`goals`: name -> (target, words)."""
+        self.goals = goals
         self.rows = []
         self.points = []
         self.measurement = ""  # whose figures come now
@@ -38,15 +40,15 @@ class Figures:
                         "processor": processor(), "began_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                         "load_before": os.getloadavg()[0], "commit": commit()}
 
-    def pair(self, name, peer, unit, runs, target=None):
-        """`runs`: (ours, the peer's) of runs one right after the other; the target is of the ratio's median."""
+    def pair(self, name, peer, unit, runs, goal=None):
+        """`runs`: (ours, the peer's) of runs one right after the other; the goal is of the ratio's median."""
         ratios = [ours / theirs for ours, theirs in runs]
         self._add(name, unit, peer=peer, ours=statistics.median(run[0] for run in runs),
                   theirs=statistics.median(run[1] for run in runs), ratio=statistics.median(ratios),
-                  lowest=min(ratios), highest=max(ratios), runs=runs, target=target)
+                  lowest=min(ratios), highest=max(ratios), runs=runs, goal=goal)
 
-    def single(self, name, unit, values, target=None):
-        self._add(name, unit, ours=statistics.median(values), runs=values, target=target)
+    def single(self, name, unit, values, goal=None):
+        self._add(name, unit, ours=statistics.median(values), runs=values, goal=goal)
 
     def point(self, curve, size, series, value):
         """One point of a growth curve; seconds."""
@@ -65,9 +67,15 @@ class Figures:
         self.rows = [row for row in earlier if row["measurement"] not in measured]
         self.points = points
 
-    def _add(self, name, unit, **row):
-        row = {"measurement": self.measurement, "name": name, "unit": unit, "load": os.getloadavg()[0]} | row
-        if row["target"]:
+    def outcomes(self):
+        """Of each goal."""
+        told = {row["goal"]: "held" if row["met"] else "MISSED" for row in self.rows if row.get("goal")}
+        return {goal: told.get(goal, "not measured") for goal in self.goals}
+
+    def _add(self, name, unit, goal, **row):
+        row = {"measurement": self.measurement, "name": name, "unit": unit, "load": os.getloadavg()[0], "goal": goal,
+               "target": self.goals[goal][0] if goal else None} | row
+        if goal:
             sign, limit = row["target"].split()
             row["met"] = COMPARE[sign](row.get("ratio", row["ours"]), float(limit))
         self.rows.append(row)
@@ -103,7 +111,7 @@ class Figures:
     def write(self, folder):
         folder = pathlib.Path(folder)
         self.machine["load_after"] = os.getloadavg()[0]
-        (folder / "bench.json").write_text(json.dumps({"machine": self.machine, "figures": self.rows}, indent=1) + "\n")
+        (folder / "bench.json").write_text(json.dumps({"machine": self.machine, "goals": self.outcomes(), "figures": self.rows}, indent=1) + "\n")
         (folder / "bench.md").write_text(self.table())
         with open(folder / "bench.csv", "w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")

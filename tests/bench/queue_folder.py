@@ -38,6 +38,13 @@ def fill(queue, first, last, template=None):
         os.close(file)
 
 
+def empty(queue, first, last):
+    """Takes messages `first` to `last` - 1 away again."""
+    for number in range(first, last):
+        name = name_of(number)
+        pathlib.Path(f"{queue}/deferred/{name[0]}/{name}").unlink(missing_ok=True)  # Postfix may have delivered it
+
+
 def make(queue):
     """A queue directory without a Postfix."""
     queue = pathlib.Path(queue)
