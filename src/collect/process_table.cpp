@@ -103,6 +103,11 @@ bool speaks_for_itself(const Process& process) {
     return process.executable && !is_interpreter(name_of(*process.executable));
 }
 
+// Then its arguments tell more than its command, which is the interpreter, or a path cut short: Perl's $0.
+bool may_be_script(const Process& process) {
+    return process.executable || is_interpreter(process.command) || process.command.starts_with('/');
+}
+
 // What a process is known by: its executable, or else its own words, which are not yet to be believed.
 std::optional<Process> glance_at(int proc, const std::string& pid) {
     Process process;
@@ -113,7 +118,7 @@ std::optional<Process> glance_at(int proc, const std::string& pid) {
     std::array<char, k_longest_words> buffer;
     process.command = read_once(proc, pid + "/comm", buffer);
     if (process.command.ends_with('\n')) process.command.pop_back();
-    process.arguments = read_once(proc, pid + "/cmdline", buffer);
+    if (may_be_script(process)) process.arguments = read_once(proc, pid + "/cmdline", buffer);
     return process;
 }
 

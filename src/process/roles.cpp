@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/process/roles.hpp"
 
+#include <chrono>
+
 #include "ceymail/endpoint/endpoint.hpp"
 #include "ceymail/fastcgi/responder.hpp"
 #include "ceymail/process/gatherer_socket.hpp"
@@ -12,6 +14,20 @@
 
 namespace ceymail::process {
 
+namespace {
+
+// How long a worker that starts waits for MariaDB.
+constexpr auto k_head_start = std::chrono::milliseconds(100);
+
+// Connected and prepared, so that no request pays for it. Whether that worked out is for the requests to find.
+database::TokenReader ready_token_reader(const config::Configuration& configuration) {
+    auto tokens = token_reader(configuration);
+    static_cast<void>(tokens.active(util::BootClock::now() + k_head_start));
+    return tokens;
+}
+
+}  // namespace
+
 void work(const config::Configuration& configuration, int listener, gate::Segment& segment,
           const snapshot::Board& board, fastcgi::BusySince& busy, int stop_fd) {
     snapshot::SnapshotClient snapshots(board, gatherer_socket_path(configuration));
@@ -19,7 +35,7 @@ void work(const config::Configuration& configuration, int listener, gate::Segmen
                            snapshot::Occasion occasion) {
         return snapshots.fetch(text, not_before, deadline, occasion);
     };
-    endpoint::Endpoint endpoint(configuration, segment, fetch, token_reader(configuration));
+    endpoint::Endpoint endpoint(configuration, segment, fetch, ready_token_reader(configuration));
     fastcgi::Responder responder(listener, stop_fd, &busy);
     const auto refused = [&](int status) { segment.count_answer(status); };
     while (const auto* request = responder.next(refused)) {

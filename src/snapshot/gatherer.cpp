@@ -230,6 +230,7 @@ private:
 void serve_gatherer(int listener, int stop_fd, Board& board, Gathering& gathering, int report_listener) {
     // Collectors' threads allocate little and seldom: one heap for all keeps the process small.
     mallopt(M_ARENA_MAX, 1);
+    gathering.start();
     Service(listener, stop_fd, board, gathering, report_listener).run();
 }
 

@@ -125,23 +125,29 @@ struct Gathering::State {
         [[maybe_unused]] const auto written = write(bell.get(), &one, sizeof one);  // full: it rings already
     }
 
+    static int start(const std::shared_ptr<State>& state, Station& station);
     static void ask(const std::shared_ptr<State>& state, Station& station);
 };
+
+// The station's thread, if it is not there yet. 0 or an errno.
+int Gathering::State::start(const std::shared_ptr<State>& state, Station& station) {
+    if (station.thread) return 0;
+    auto errand = std::make_unique<Errand>(state, &station);
+    pthread_t thread{};
+    if (const int error = start_thread(thread, run_thread, errand.get()); error != 0) return error;
+    [[maybe_unused]] auto* const handed_over = errand.release();
+    station.thread = thread;
+    return 0;
+}
 
 void Gathering::State::ask(const std::shared_ptr<State>& state, Station& station) {
     station.asked_at = state->began_at;
     station.deadline = state->deadline;
-    if (!station.thread) {
-        auto errand = std::make_unique<Errand>(state, &station);
-        pthread_t thread{};
-        if (const int error = start_thread(thread, run_thread, errand.get()); error != 0) {
-            station.counts = true;
-            station.result = util::fail_errno(error, "cannot start a thread", "raise the service's TasksMax");
-            station.fails(station.result.error().message);
-            return;
-        }
-        [[maybe_unused]] auto* const handed_over = errand.release();
-        station.thread = thread;
+    if (const int error = start(state, station); error != 0) {
+        station.counts = true;
+        station.result = util::fail_errno(error, "cannot start a thread", "raise the service's TasksMax");
+        station.fails(station.result.error().message);
+        return;
     }
     station.counts = false;
     station.busy = station.in_round = true;
@@ -168,6 +174,11 @@ Gathering::~Gathering() {
     for (const auto& station : m_state->stations) {
         if (station->thread) pthread_join(*station->thread, nullptr);
     }
+}
+
+void Gathering::start() {
+    const std::lock_guard lock(m_state->mutex);
+    for (const auto& station : m_state->stations) static_cast<void>(State::start(m_state, *station));
 }
 
 std::string Gathering::gather(util::BootTime deadline) {

@@ -41,6 +41,9 @@ public:
     Gathering(const Gathering&) = delete;
     Gathering& operator=(const Gathering&) = delete;
 
+    // Starts the threads ahead of the first round, which starts those that could not be had.
+    void start();
+
     // A whole round: the exposition of what is there when all have answered or the deadline has passed.
     [[nodiscard]] std::string gather(util::BootTime deadline);
 
