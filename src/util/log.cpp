@@ -5,7 +5,6 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <string>
 
 #include <unistd.h>
 
@@ -38,11 +37,18 @@ private:
 
 }  // namespace
 
-void set_log_identity(std::string_view program, std::string_view role) {
-    std::string whole{program};
-    if (!role.empty()) whole.append("/").append(role);
+void set_log_identity(std::string_view program, std::string_view role) noexcept {
     identity.fill('\0');
-    std::copy_n(whole.begin(), std::min(whole.size(), identity.size() - 1), identity.begin());
+    std::size_t used = 0;
+    const auto add = [&](std::string_view text) {
+        text = text.substr(0, identity.size() - 1 - used);
+        std::ranges::copy(text, identity.begin() + used);
+        used += text.size();
+    };
+    add(program);
+    if (role.empty()) return;
+    add("/");
+    add(role);
 }
 
 void log(LogLevel level, std::string_view message) noexcept { log(level, {message}); }

@@ -46,7 +46,11 @@ struct FreeContext {
 
 // Found once: OpenSSL 3 looks an algorithm up by its name, which takes longer than to hash a token.
 const EVP_MD* find_sha256() {
-    static const EVP_MD* const s_found = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    static const EVP_MD* const s_found = [] {
+        const EVP_MD* const found = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+        if (found == nullptr) throw std::bad_alloc();  // and the next call looks again
+        return found;
+    }();
     return s_found;
 }
 
@@ -58,7 +62,7 @@ Digest sha256(std::string_view bytes) {
     Digest digest{};
     // OpenSSL 3 allocates for this. Without the check what lay on the stack would be taken for the digest, and that
     // may be another's. The last step wipes what the context held of the bytes.
-    if (find_sha256() == nullptr || !t_context || EVP_DigestInit_ex2(t_context.get(), find_sha256(), nullptr) != 1 ||
+    if (!t_context || EVP_DigestInit_ex2(t_context.get(), find_sha256(), nullptr) != 1 ||
         EVP_DigestUpdate(t_context.get(), bytes.data(), bytes.size()) != 1 ||
         EVP_DigestFinal_ex(t_context.get(), digest.data(), nullptr) != 1)
         throw std::bad_alloc();

@@ -86,7 +86,7 @@ private:
     }
 
     void ask(Token token) {
-        const auto reply = m_live.ask(token == Token::right ? m_token : m_token + "x");
+        const auto reply = m_live.ask(token == Token::right ? m_token : "x" + m_token);
         const int usual = token == Token::right ? 200 : 401;
         const bool unable = reply.status == 500 || reply.status == 503;
         m_proof.hold(reply.status == usual || unable || reply.status == 0,

@@ -11,7 +11,7 @@ enum class LogLevel { error = 3, warning = 4, notice = 5, info = 6, debug = 7 };
 
 // The word before each line, "ceymail-metrics" unless set; the role behind it, such as "worker".
 // Not thread safe: set once at the start of a process or after a fork.
-void set_log_identity(std::string_view program, std::string_view role = {});
+void set_log_identity(std::string_view program, std::string_view role = {}) noexcept;
 
 // One write(2) a line, so that lines of several processes do not mix. Control characters of the message
 // become '?', since part of it may come from outside. Never hand in a secret. Any thread. Allocates nothing.

@@ -39,7 +39,7 @@ using Digest = std::array<std::uint8_t, 32>;
 [[nodiscard]] Digest sha256(std::string_view bytes);
 
 // Finds the algorithm, which takes OpenSSL as long as all else that a worker's first request takes. To be called before
-// fork(2), so that the children need not. The first sha256() does it otherwise.
+// fork(2), so that the children need not. The first sha256() does it otherwise. Throws std::bad_alloc.
 void prepare_sha256();
 
 // In time that depends on neither, CRYPTO_memcmp(3).
