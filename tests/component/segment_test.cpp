@@ -325,36 +325,6 @@ BOOST_AUTO_TEST_CASE(what_a_death_left_half_made_is_no_hindrance) {
     BOOST_TEST(spend(segment));
 }
 
-BOOST_AUTO_TEST_CASE(all_who_start_at_once_end_with_the_same_file) {
-    constexpr std::size_t k_rounds = 20;
-    constexpr std::size_t k_crowd = 8;
-    const util::Fd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
-    for (std::size_t round = 0; round < k_rounds; ++round) {
-        if (round % 2 == 0) std::filesystem::remove(file);
-        if (round % 2 == 1) overwrite(3, 0xff);
-        std::vector<ForkedChild> crowd;
-        std::array<int, 2> gate{};  // all wait until it is closed
-        BOOST_TEST_REQUIRE(::pipe2(gate.data(), O_CLOEXEC) == 0);
-        for (std::size_t i = 0; i < k_crowd; ++i) {
-            crowd.emplace_back([&] {
-                char byte = 0;
-                ::dup2(null.get(), STDERR_FILENO);
-                ::close(gate[1]);
-                if (::read(gate[0], &byte, 1) != 0) return 1;
-                auto segment = Segment::attach(folder.path());
-                if (!segment) return 2;
-                segment->count_answer(200);
-                return 0;
-            });
-        }
-        ::close(gate[0]);
-        ::close(gate[1]);
-        for (auto& child : crowd) BOOST_TEST(child.wait() == 0, "round " << round);
-        BOOST_TEST(attached().layout().answers[0] == k_crowd, "round " << round);
-        BOOST_TEST(!std::filesystem::exists(draft));
-    }
-}
-
 BOOST_AUTO_TEST_CASE(a_stopped_process_with_the_lock_costs_two_seconds_and_is_named) {
     (void)attached();
     ForkedChild holder([this] {
