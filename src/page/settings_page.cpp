@@ -4,6 +4,7 @@
 #include <chrono>
 #include <exception>
 #include <filesystem>
+#include <new>
 #include <utility>
 
 #include "ceymail/database/audit_reader.hpp"
@@ -142,6 +143,9 @@ Response SettingsPage::answer(const PageRequest& request) noexcept {
         auto response = decide(request);
         response.head_only = request.method == "HEAD";
         return response;
+    } catch (const std::bad_alloc& problem) {
+        util::log(util::LogLevel::error, problem.what());
+        return {};  // a 500 without a word: there is no memory for one
     } catch (const std::exception& problem) {
         util::log(util::LogLevel::error, problem.what());
         return message(500, k_broken);
