@@ -188,6 +188,7 @@ case_the_roles_are_confined_by_landlock() {
 
 # The others read what it wrote.
 case_a_probe_in_the_same_unit_can_do_what_the_service_does() {
+    rm -f "$work/probe.out"
     inside sh -c 'cat >/usr/libexec/ceymail-probe; chmod 755 /usr/libexec/ceymail-probe' <"$work/probe"
     script '
         mkdir -p /run/systemd/system/ceymail-metrics.service.d
@@ -286,10 +287,13 @@ case_a_changed_configuration_counts_after_a_restart() {
     script "printf 'cache_ttl = 0\nwork_budget_percent = 0\n' >>$conf; systemctl restart $service" && expect "$(up postfix 1)"
 }
 
-case_a_killed_postfix_is_down_though_systemctl_says_active() {
+# Debian 12's postfix.service is an empty shell that stays active; from Debian 13 on it is Postfix itself.
+case_a_killed_postfix_is_down_though_systemctl_may_say_active() {
     script 'kill -9 $(cat /var/spool/postfix/pid/master.pid)'
     expect "$(up postfix 0)" || return
-    [ "$(inside systemctl is-active postfix)" = active ] || complain "systemctl knows it too" || return
+    if [ "$(inside systemctl show -P Type postfix)" = oneshot ]; then
+        [ "$(inside systemctl is-active postfix)" = active ] || complain "systemctl knows it too" || return
+    fi
     inside systemctl restart postfix && expect "$(up postfix 1)"
 }
 

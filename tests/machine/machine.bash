@@ -152,8 +152,9 @@ END
     SSLCertificateKeyFile /etc/ssl/ceymail/key.pem
 </VirtualHost>
 END
-        systemctl reload nginx
-        systemctl restart apache2' &&
+        systemctl stop apache2   # it may have been the first to take the port
+        systemctl restart nginx
+        systemctl start apache2' &&
         sample dashboard
 }
 

@@ -138,7 +138,7 @@ void do_what_the_service_does(Database& database) {
 void attempt_files() {
     tell("shadow", reads("/etc/shadow") || reads("/proc/1/root/etc/shadow") || reads("/var/spool/postfix/etc/shadow"));
     tell("root_keys", reads("/root/.ssh/id_ed25519") || reads("/etc/ssl/ceymail/key.pem") || reads("/etc/passwd"));
-    for (const char* folder : {"/", "/etc/ceymail-metrics", "/run", "/tmp", "/var/tmp", "/dev/shm", "/dev",
+    for (const char* folder : {"/", "/etc/ceymail-metrics", "/run", "/run/host", "/tmp", "/var/tmp", "/dev/shm", "/dev",
                                "/var/spool/postfix", "/var/spool/postfix/maildrop", "/usr/lib", "/proc/sys/kernel"}) {
         if (!writes(folder)) continue;
         std::printf("in %s\n", folder);
