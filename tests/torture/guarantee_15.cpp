@@ -33,7 +33,7 @@ public:
                   .environment = m_calls.environment()}),
           m_token(m_live.generate()),
           m_supervisor(m_live.supervisor()) {
-        m_proof.hold(has_recovered(), "it does not answer before anything fails");
+        m_proof.hold(recovers(), "it does not answer before anything fails" + m_missing);
         m_descriptors = open_descriptors(m_supervisor);
         m_memory = own_memory(m_supervisor);
     }
@@ -47,7 +47,8 @@ public:
             ask_while_failing(call, n, Token::wrong);
         }
         m_calls.stop();
-        m_proof.hold(has_recovered(), std::string("not all is well again after failing calls: ") + name_of(call));
+        m_proof.hold(recovers(),
+                     std::string("not all is well again after failing calls: ") + name_of(call) + m_missing);
         m_proof.hold(call != Call::memory || m_failed > failed_before, "nothing failed: is the interposer loaded?");
     }
 
@@ -58,7 +59,7 @@ public:
             if (i % 20 == 19) m_failed += m_calls.failed();
         }
         m_calls.stop();
-        m_proof.hold(has_recovered(), "not all is well again after calls that failed by chance");
+        m_proof.hold(recovers(), "not all is well again after calls that failed by chance" + m_missing);
     }
 
     void look_for_what_is_left() {
@@ -102,21 +103,27 @@ private:
         m_lost += reply.status == 0 ? 1 : 0;
     }
 
-    bool has_recovered() {
-        return eventually(
-            [&] {
-                const auto body = m_live.ask(m_token).body;
-                const auto has = [&](const char* name) { return body.find(name) != std::string::npos; };
-                return has("\nceymail_domains_total ") && has("\nceymail_queue_active ") &&
-                       has("\nceymail_cpu_idle_jiffies ") && has("\nceymail_service_up{");
-            },
-            10s);
+    // Leaves what a scrape was without in m_missing.
+    bool is_well() {
+        const auto reply = m_live.ask(m_token);
+        m_missing = "; " + std::to_string(reply.status) + " without";
+        bool whole = true;
+        for (const std::string name : {"domains_total ", "queue_active ", "cpu_idle_jiffies ", "service_up{"}) {
+            if (reply.body.find("\nceymail_" + name) != std::string::npos) continue;
+            whole = false;
+            m_missing += " " + name;
+        }
+        return whole;
+    }
+    bool recovers() {
+        return eventually([this] { return is_well(); }, 20s);
     }
 
     Proof& m_proof;
     FailingCalls m_calls;
     LiveResponder m_live;
     std::string m_token;
+    std::string m_missing;
     pid_t m_supervisor;
     std::size_t m_descriptors = 0, m_memory = 0;
     std::size_t m_failed = 0, m_asked = 0, m_served = 0, m_refused = 0, m_lost = 0;
