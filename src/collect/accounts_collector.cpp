@@ -3,10 +3,21 @@
 
 namespace ceymail::collect {
 
+namespace {
+
+bool has_worked(const util::Result<AccountCounts>& counts) {
+    using enum util::ErrorKind;
+    if (counts) return true;
+    const auto kind = counts.error().kind;
+    return kind != timed_out && kind != unavailable && kind != conflict;
+}
+
+}  // namespace
+
 util::Result<Families> AccountsCollector::collect(util::BootTime deadline) {
     const auto began = util::BootClock::now();
     const auto counts = m_count(deadline);
-    m_work_elsewhere = counts ? util::BootClock::now() - began : std::chrono::nanoseconds{};
+    m_work_elsewhere = has_worked(counts) ? util::BootClock::now() - began : std::chrono::nanoseconds{};
     if (!counts) return std::unexpected(counts.error());
     using exposition::MetricType;
     using exposition::single;

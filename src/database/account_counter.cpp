@@ -14,8 +14,11 @@ std::string count_of(const std::string& schema, std::string_view table) {
     return "(SELECT COUNT(*) FROM " + quote_name(schema) + "." + quote_name(table) + ")";
 }
 
-std::string counting_sql(const std::string& schema) {
-    return "SELECT " + count_of(schema, "virtual_domains") + ", " + count_of(schema, "virtual_users") + ", " +
+// A wait for a lock is no work: it has an error of its own.
+std::string counting_sql(const std::string& schema, std::chrono::milliseconds longest) {
+    const auto seconds = std::to_string(std::chrono::duration<double>(longest).count());
+    return "SET STATEMENT lock_wait_timeout = 1, max_statement_time = " + seconds + " FOR SELECT " +
+           count_of(schema, "virtual_domains") + ", " + count_of(schema, "virtual_users") + ", " +
            count_of(schema, "virtual_aliases");
 }
 
@@ -33,17 +36,19 @@ util::Result<AccountCounts> to_counts(const std::vector<Row>& rows) {
 }  // namespace
 
 struct AccountCounter::State {
-    State(Address address, const std::string& schema)
-        : connection(std::move(address)), select(connection, counting_sql(schema), k_counting) {}
+    State(Address address, const std::string& schema, std::chrono::milliseconds longest)
+        : connection(std::move(address)), select(connection, counting_sql(schema, longest), k_counting) {}
 
     Connection connection;  // before the statement, which refers to it
     Statement select;
 };
 
-AccountCounter::AccountCounter(Address address, const std::string& mail_schema)
-    : m_state(std::make_unique<State>(std::move(address), mail_schema)) {}
+AccountCounter::AccountCounter(Address address, const std::string& mail_schema, std::chrono::milliseconds longest)
+    : m_state(std::make_unique<State>(std::move(address), mail_schema, longest)) {}
 AccountCounter::AccountCounter(AccountCounter&&) noexcept = default;
 AccountCounter::~AccountCounter() = default;
+
+void AccountCounter::prepare(util::BootTime deadline) { static_cast<void>(m_state->select.prepare(deadline)); }
 
 util::Result<AccountCounts> AccountCounter::count(util::BootTime deadline) {
     const auto outcome = with_one_reconnect(m_state->connection, [&] { return m_state->select.run(deadline); });

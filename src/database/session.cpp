@@ -155,6 +155,8 @@ util::Result<void> Session::in_time(std::string_view doing, util::BootTime deadl
 
 std::unexpected<util::Error> Session::failure(std::string_view doing, MYSQL_STMT* statement) {
     if (m_overdue) return std::unexpected(no_answer_in_time(m_where, doing));
+    // An error in the place of a row stays with the session: the library does not hand it on to the statement.
+    if (statement != nullptr && mysql_stmt_errno(statement) == 0) statement = nullptr;
     const unsigned code = statement != nullptr ? mysql_stmt_errno(statement) : mysql_errno(m_mysql);
     if (ends_session(code)) m_usable = false;
     const char* const words = statement != nullptr ? mysql_stmt_error(statement) : mysql_error(m_mysql);

@@ -73,6 +73,8 @@ struct Statement::State {
 };
 
 util::Result<void> Statement::State::prepare(util::BootTime deadline) {
+    if (auto ready = connection->ensure(deadline); !ready) return ready;
+    if (auto timely = session().in_time(doing, deadline); !timely) return timely;
     if (handle && prepared_in == owner().sessions_opened) return {};
     handle.reset(mysql_stmt_init(session().handle()));
     if (!handle) return session().failure(doing);
@@ -119,8 +121,6 @@ util::Result<void> Statement::State::fetch(std::vector<Row>& rows, util::BootTim
 
 util::Result<Outcome> Statement::State::run(std::span<const Parameter> parameters, util::BootTime deadline) {
     const auto forward = [](auto& result) { return std::unexpected(std::move(result.error())); };
-    if (auto ready = connection->ensure(deadline); !ready) return forward(ready);
-    if (auto timely = session().in_time(doing, deadline); !timely) return forward(timely);
     if (auto prepared = prepare(deadline); !prepared) return forward(prepared);
     if (auto executed = execute(parameters, deadline); !executed) return forward(executed);
     Outcome outcome;
@@ -136,6 +136,12 @@ Statement::Statement(Connection& connection, std::string sql, std::string doing)
 Statement::Statement(Statement&&) noexcept = default;
 Statement& Statement::operator=(Statement&&) noexcept = default;
 Statement::~Statement() = default;
+
+util::Result<void> Statement::prepare(util::BootTime deadline) {
+    auto prepared = m_state->prepare(deadline);
+    if (!prepared) m_state->owner().drop_if_ended();
+    return prepared;
+}
 
 util::Result<Outcome> Statement::run(std::span<const Parameter> parameters, util::BootTime deadline) {
     auto outcome = m_state->run(parameters, deadline);

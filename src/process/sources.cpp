@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/process/sources.hpp"
 
+#include <chrono>
 #include <utility>
 
 #include "ceymail/collect/accounts_collector.hpp"
@@ -17,15 +18,20 @@ namespace {
 
 using config::Configuration;
 
+// How long a gatherer that starts waits for MariaDB.
+constexpr auto k_head_start = std::chrono::milliseconds(100);
+
 // The rooms of collectors and database do not know each other: here they meet.
-collect::CountAccounts account_counting(const Configuration& configuration) {
+std::unique_ptr<collect::Collector> accounts_collector(const Configuration& configuration) {
     auto counter =
         std::make_shared<database::AccountCounter>(database_address(configuration), configuration.database_mail);
-    return [counter](util::BootTime deadline) -> util::Result<collect::AccountCounts> {
+    const auto count = [counter](util::BootTime deadline) -> util::Result<collect::AccountCounts> {
         const auto counted = counter->count(deadline);
         if (!counted) return std::unexpected(counted.error());
         return collect::AccountCounts{counted->domains, counted->mailboxes, counted->aliases};
     };
+    const auto prepare = [counter] { counter->prepare(util::BootClock::now() + k_head_start); };
+    return std::make_unique<collect::AccountsCollector>(count, prepare);
 }
 
 collect::ServicesOptions services_options(const Configuration& configuration) {
@@ -60,7 +66,7 @@ std::vector<std::unique_ptr<collect::Collector>> make_collectors(const Configura
     collectors.push_back(std::make_unique<collect::DiskCollector>(configuration.disk));
     collectors.push_back(std::make_unique<collect::QueueCollector>(configuration.queue_directory));
     collectors.push_back(std::make_unique<collect::ServicesCollector>(services_options(configuration)));
-    collectors.push_back(std::make_unique<collect::AccountsCollector>(account_counting(configuration)));
+    collectors.push_back(accounts_collector(configuration));
     return collectors;
 }
 

@@ -103,6 +103,7 @@ struct Gathering::State {
     }
 
     void serve(Station& station) {
+        prepare_guarded(*station.collector);
         std::unique_lock lock(mutex);
         for (;;) {
             station.asked.wait(lock, [&] { return stopping || station.busy; });

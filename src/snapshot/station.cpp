@@ -38,6 +38,10 @@ std::string words_of_silence(std::chrono::nanoseconds silence) {
 
 }  // namespace
 
+void prepare_guarded(collect::Collector& collector) noexcept try { collector.prepare(); } catch (...) {
+    // Its first run will say so.
+}
+
 Run run_once(collect::Collector& collector, util::BootTime deadline) noexcept {
     const auto before = util::thread_cpu_time();
     auto families = collect_guarded(collector, deadline);

@@ -2,8 +2,11 @@
 // AccountCounter against a real MariaDB, with a grant on the id columns only.
 #include "ceymail/database/account_counter.hpp"
 
+#include <thread>
+
 #include <boost/test/unit_test.hpp>
 
+#include "support/child_process.hpp"
 #include "support/mariadb_server.hpp"
 
 using namespace ceymail;
@@ -46,6 +49,43 @@ BOOST_AUTO_TEST_CASE(does_not_notice_a_restart) {
     stop();
     start();
     BOOST_TEST(counts() == "3 12 7");
+}
+
+BOOST_AUTO_TEST_CASE(a_count_that_takes_too_long_ends_in_the_server_too) {
+    query(
+        "RENAME TABLE ceymail.virtual_users TO ceymail.hidden;"
+        "CREATE VIEW ceymail.virtual_users AS SELECT id FROM ceymail.hidden WHERE SLEEP(60) = 0;"
+        "GRANT SELECT (id) ON ceymail.virtual_users TO counter@localhost");
+    database::AccountCounter impatient(address("counter", folder() / "counter.cnf"), "ceymail", 200ms);
+    const auto counted = impatient.count(in(30s));
+    BOOST_TEST_REQUIRE(!counted.has_value());
+    BOOST_TEST(counted.error().code == 1969, counted.error().message);
+    BOOST_TEST(
+        query("SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'counter' AND command != 'Sleep'") ==
+        "0\n");
+}
+
+BOOST_AUTO_TEST_CASE(waits_a_second_for_a_locked_table) {
+    const ChildProcess holder{{.arguments = {"mariadb", "--no-defaults", "--socket=" + socket().string(), "--execute",
+                                             "LOCK TABLES ceymail.virtual_users WRITE; SELECT SLEEP(60)"}}};
+    const auto locked = [&] {
+        return query("SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'") == "1\n";
+    };
+    for (int i = 0; i < 500 && !locked(); ++i) std::this_thread::sleep_for(10ms);
+    const auto counted = counter.count(in(30s));
+    BOOST_TEST_REQUIRE(!counted.has_value());
+    BOOST_TEST((counted.error().kind == ErrorKind::conflict), counted.error().message);
+}
+
+BOOST_AUTO_TEST_CASE(connects_ahead_where_it_can) {
+    counter.prepare(in(5s));
+    BOOST_TEST(query("SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'counter'") == "1\n");
+    BOOST_TEST(counts() == "3 12 7");
+    kill();
+    database::AccountCounter early(address("counter", folder() / "counter.cnf"), "ceymail");
+    early.prepare(in(5s));
+    start();
+    BOOST_TEST(early.count(in(5s)).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(says_what_is_missing) {

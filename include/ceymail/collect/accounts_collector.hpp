@@ -21,18 +21,23 @@ using CountAccounts = std::function<util::Result<AccountCounts>(util::BootTime d
 // The database is a room that this one does not know: whoever makes the collector hands the counting in.
 class AccountsCollector final : public Collector {
 public:
-    explicit AccountsCollector(CountAccounts count) : m_count(std::move(count)) {}
+    explicit AccountsCollector(CountAccounts count, std::function<void()> prepare = {})
+        : m_count(std::move(count)), m_prepare(std::move(prepare)) {}
 
     [[nodiscard]] std::string_view name() const noexcept override { return "accounts"; }
     [[nodiscard]] bool tells_of_database() const noexcept override { return true; }
+    void prepare() override {
+        if (m_prepare) m_prepare();
+    }
     [[nodiscard]] util::Result<Families> collect(util::BootTime deadline) override;
 
-    // The database server's: as long as a successful count took. A server that did not answer is not known to have
-    // worked, and must be asked again soon.
+    // The database server's: as long as it took to count, or to give the counting up. A server that did not answer, or
+    // only waited for a lock, is not known to have worked, and must be asked again soon.
     [[nodiscard]] std::chrono::nanoseconds work_elsewhere() const noexcept override { return m_work_elsewhere; }
 
 private:
     CountAccounts m_count;
+    std::function<void()> m_prepare;
     std::chrono::nanoseconds m_work_elsewhere{};
 };
 

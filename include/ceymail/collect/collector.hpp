@@ -22,6 +22,10 @@ public:
     // The label of ceymail_collector_success; a literal.
     [[nodiscard]] virtual std::string_view name() const noexcept = 0;
 
+    // Opens ahead of the first collect() what is kept open from one to the next, such as a connection, within an
+    // instant. Whether that works out is for collect() to tell.
+    virtual void prepare() {}
+
     // Reads the source once. All of the families, or an error that names the source, the cause and the remedy;
     // never a made-up number. It keeps to the deadline where its source can be asked to; where the kernel may
     // hang it (a dead mount), whoever calls must be able to do without the answer.

@@ -2,6 +2,7 @@
 // AccountCounter: exact row counts of CeyMail's mail tables.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -21,11 +22,18 @@ struct AccountCounts {
 // One thread; keeps its connection between calls.
 class AccountCounter {
 public:
-    AccountCounter(Address address, const std::string& mail_schema);
+    // longest: after which the server gives a count up, so that none goes on where nobody waits for it any more. Less
+    // than a gathering may take.
+    AccountCounter(Address address, const std::string& mail_schema,
+                   std::chrono::milliseconds longest = std::chrono::seconds(3));
     AccountCounter(AccountCounter&&) noexcept;
     ~AccountCounter();
 
-    // All three, from one consistent read, or an error. Opens an ended session anew once, like TokenReader.
+    // Connects and prepares ahead of the first count, if the server lets it; that will say what is wrong.
+    void prepare(util::BootTime deadline);
+
+    // All three, from one consistent read, or an error: conflict where a table is locked for 1 s, internal (1969) past
+    // `longest`. Opens an ended session anew once, like TokenReader.
     [[nodiscard]] util::Result<AccountCounts> count(util::BootTime deadline);
 
 private:

@@ -44,6 +44,9 @@ public:
     [[nodiscard]] util::Result<Outcome> run(std::span<const Parameter> parameters, util::BootTime deadline);
     [[nodiscard]] util::Result<Outcome> run(util::BootTime deadline) { return run({}, deadline); }
 
+    // Connects and prepares ahead of run(), which does it otherwise.
+    [[nodiscard]] util::Result<void> prepare(util::BootTime deadline);
+
     static constexpr std::size_t k_most_rows = 1000;
 
 private:

@@ -28,6 +28,9 @@ struct Run {
     std::chrono::nanoseconds cost{};
 };
 
+// What the collector throws here is lost.
+void prepare_guarded(collect::Collector& collector) noexcept;
+
 // What the collector throws is a failure of the run.
 [[nodiscard]] Run run_once(collect::Collector& collector, util::BootTime deadline) noexcept;
 
