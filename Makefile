@@ -102,10 +102,13 @@ $(TESTS):
 	$(say) LINK $@
 	$(Q)$(CXX) $(link_flags) -o $@ $^ $(test_libraries) $(link_libraries)
 
-# Preloaded by tests into the programs; not part of a test program, since it stands in for malloc.
-FAILING_CALLS := $(OUT)/failing-calls.so
-$(OUT)/tests-torture: | $(FAILING_CALLS)
-$(FAILING_CALLS): tests/interpose/failing_calls.cpp
+# Preloaded by tests into the programs; not part of a test program, since they stand in for malloc and the clock.
+INTERPOSERS := $(OUT)/failing-calls.so $(OUT)/turned-clock.so
+tests: $(INTERPOSERS)
+$(OUT)/tests-torture: | $(OUT)/failing-calls.so
+$(OUT)/failing-calls.so: tests/interpose/failing_calls.cpp
+$(OUT)/turned-clock.so: tests/interpose/turned_clock.cpp
+$(INTERPOSERS):
 	$(say) LINK $@
 	@mkdir -p $(@D)
 	$(Q)$(CXX) -std=c++23 -O2 -g $(WARNINGS) -Iinclude -Itests -fPIC -shared -MMD -MP -o $@ $<
@@ -250,7 +253,7 @@ fuzz: dependencies-fuzz ## hands the parsers whatever libFuzzer thinks of; SECON
 	@tests/fuzz/run $(BUILD)/fuzz $(FUZZ)
 
 check-settings: dependencies-check-settings ## the settings page in a browser, through nginx and Apache; screenshots in build/check-settings
-	@$(MAKE) --no-print-directory -j$$(nproc) programs
+	@$(MAKE) --no-print-directory -j$$(nproc) programs $(OUT)/turned-clock.so
 	@tests/run $(OUT) settings
 
 .PHONY: lint format

@@ -299,10 +299,10 @@ Html render(const Site& site, const Message& message) {
 )",
                                  site.path, message.link_words);
     return document(site, message.title,
-                    html(R"(<main class="message">
+                    html(R"(<main class="message"><div class="card">
 <h1>{}</h1>
 <p>{}</p>
-{}</main>)",
+{}</div></main>)",
                          message.title, message.words, back));
 }
 

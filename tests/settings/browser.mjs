@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The settings page as administrators and attackers use it: through nginx and Apache, with and without JavaScript.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -8,7 +8,7 @@ import { setDefaultResultOrder } from 'node:dns';
 import { HtmlValidate } from 'html-validate';
 import { chromium } from 'playwright-core';
 
-const { FOLDER, NGINX, APACHE, PLAIN, LOW, PROMETHEUS, MARIADB, CHROMIUM } = process.env;
+const { FOLDER, NGINX, APACHE, PLAIN, LOW, NOBODY, PROMETHEUS, MARIADB, METRICS, CHROMIUM } = process.env;
 const PATH = '/settings/security/prometheus-metrics';
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const validator = new HtmlValidate({
@@ -34,14 +34,19 @@ const eventually = async (condition, ms = 15000) => {
 };
 
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
-const open = async (base, { user = amal, ...more } = {}) => {
+// Without script: as where JavaScript is off, but for those who inspect the page, whose own needs it.
+const open = async (base, { user = amal, script = true, ...more } = {}) => {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, httpCredentials: user, ...more });
   const page = await context.newPage();
+  page.script = script;
+  if (!script) await page.route('**/script.js', (route) => route.abort());
   page.troubles = [];
   page.on('console', (message) => { if (message.type() === 'error') page.troubles.push(message.text()); });
   // As it was sent: what the browser has made of it is the browser's.
   page.on('response', (answer) => {
-    if (answer.request().resourceType() === 'document' && answer.status() !== 303) page.source = answer.text().catch(() => '');
+    if (answer.request().resourceType() !== 'document' || answer.status() === 303) return;
+    page.source = answer.text().catch(() => '');
+    page.status = answer.status();
   });
   page.on('pageerror', (error) => page.troubles.push(String(error)));
   if (base) await page.goto(base + PATH);
@@ -57,22 +62,29 @@ const looks = [
   ['phone', { colorScheme: 'light', viewport: { width: 360, height: 780 } }],
 ];
 const inspect = async (page, state) => {
+  const name = page.script ? state : `${state}, without script`;
   const report = await validator.validateString(await page.source);
   const problems = report.results.flatMap((result) => result.messages.map((m) => `${m.ruleId} ${m.message} (${m.line}:${m.column})`));
-  check(`${state}: HTML validates`, report.valid, problems.join('; '));
+  check(`${name}: HTML validates`, report.valid, problems.join('; '));
   for (const [look, { colorScheme, viewport }] of looks) {
     await page.emulateMedia({ colorScheme });
     await page.setViewportSize(viewport);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    check(`${state}, ${look}: nothing sticks out`, wide <= 0, `${wide} px`);
+    check(`${name}, ${look}: nothing sticks out`, wide <= 0, `${wide} px`);
     const violations = await page.evaluate(async (code) => {
       // By the inspector's way in: the page's own policy allows no script but its own.
       if (!globalThis.axe) (0, eval)(code);
       return (await globalThis.axe.run()).violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target).join(', ')}`);
     }, axe).catch((error) => [String(error)]);
-    check(`${state}, ${look}: axe finds nothing`, violations.length === 0, violations.join('; '));
-    await page.screenshot({ path: `${FOLDER}/screenshots/${state}-${look}.png`, fullPage: true });
+    check(`${name}, ${look}: axe finds nothing`, violations.length === 0, violations.join('; '));
+    await page.screenshot({ path: `${FOLDER}/screenshots/${name.replace(', ', '-').replace(' ', '-')}-${look}.png`, fullPage: true });
   }
+};
+// A page that says what it should, under the status it should, and is inspected.
+const shows = async (page, state, status, words) => {
+  check(`${state}: is a ${status}`, page.status === status, String(page.status));
+  check(`${state}: says so`, (await text(page)).includes(words), await text(page));
+  await inspect(page, state);
 };
 
 // --- what an administrator does -------------------------------------------------------------------------------------
@@ -180,48 +192,126 @@ for (const [server, base] of [['nginx', NGINX], ['Apache', APACHE]])
 
 // --- every state ----------------------------------------------------------------------------------------------------
 
-{
-  const page = await open(NGINX);
-  await inspect(page, 'none');
+const raw = (base, path, { method = 'GET', headers = {}, body = '', user = amal } = {}) => new Promise((done) => {
+  const secure = base.startsWith('https');
+  const auth = user ? { Authorization: `Basic ${Buffer.from(`${user.username}:${user.password}`).toString('base64')}` } : {};
+  import(secure ? 'node:https' : 'node:http').then(({ request: ask }) => {
+    const sent = ask(base + path, { method, rejectUnauthorized: false, headers: { ...auth, ...headers } }, (answer) => {
+      let received = '';
+      answer.on('data', (part) => { received += part; });
+      answer.on('end', () => done({ status: answer.statusCode, headers: answer.headers, body: received }));
+      answer.on('error', () => done({ status: 0, headers: {}, body: '' }));
+    });
+    sent.on('error', () => done({ status: 0, headers: {}, body: '' }));
+    sent.end(body);
+  });
+});
+
+// As a page of ours would send them, and as none would.
+const submit = async (page, fields, enctype = 'application/x-www-form-urlencoded') => {
+  await Promise.all([page.waitForEvent('domcontentloaded'), page.evaluate(([values, type]) => {
+    const form = document.createElement('form');
+    Object.assign(form, { method: 'post', action: location.pathname, enctype: type });
+    for (const [name, value] of Object.entries(values)) form.append(Object.assign(document.createElement('textarea'), { name, value }));
+    document.body.append(form);
+    form.submit();
+  }, [fields, enctype])]);
+};
+const sealOn = (page) => page.locator('input[name=seal]').first().inputValue();
+
+const everyStateOfThePage = async (script) => {
+  const page = await open(NGINX, { script });
+  await shows(page, 'none', 200, 'No token is active');
   await press(page, 'Generate token');
-  await inspect(page, 'fresh');
+  await shows(page, 'fresh', 200, 'Your new token');
   await page.goto(NGINX + PATH);
-  await inspect(page, 'unused');
+  await shows(page, 'unused', 200, 'has not used this token yet');
   sql('UPDATE ceymail_dashboard.metrics_tokens SET last_used_at = UTC_TIMESTAMP() - INTERVAL 12 MINUTE WHERE active');
   await page.reload();
-  check('a scrape long ago is warned of', (await text(page)).includes('No successful scrape for more than 5 minutes'));
-  await inspect(page, 'stale');
+  await shows(page, 'stale', 200, 'No successful scrape for more than 5 minutes');
   sql('UPDATE ceymail_dashboard.metrics_tokens SET last_used_at = UTC_TIMESTAMP() WHERE active');
+  mkdirSync(`${FOLDER}/queue/active`);
+  await eventually(async () => { await page.reload(); return (await text(page)).includes('All working'); });
+  await shows(page, 'scraped', 200, 'All working');
+  rmdirSync(`${FOLDER}/queue/active`);
+  await eventually(async () => { await page.reload(); return (await text(page)).includes('1 of 6 failing'); });
+  await shows(page, 'collector-failing', 200, 'What to do:');
+  process.kill(Number(METRICS), 'SIGSTOP');
+  const gatherer = readFileSync(`/proc/${METRICS}/task/${METRICS}/children`, 'utf8').split(' ').find((pid) => pid && readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('ceymail-gather'));
+  process.kill(Number(gatherer), 'SIGSTOP');
   await page.reload();
-  await inspect(page, 'scraped');
+  await shows(page, 'collectors-unknown', 200, 'does not say how they fare');
+  process.kill(Number(gatherer), 'SIGCONT');
+  process.kill(Number(METRICS), 'SIGCONT');
   await page.goto(`${NGINX}${PATH}?confirm=generate`);
-  await inspect(page, 'confirm-generate');
+  await shows(page, 'confirm-generate', 200, 'Generate a new token?');
   await page.goto(`${NGINX}${PATH}?confirm=revoke`);
-  await inspect(page, 'confirm-revoke');
-  await sleep(1000);
-  await page.goto(NGINX + PATH);
+  await shows(page, 'confirm-revoke', 200, 'Revoke the token?');
   process.kill(Number(MARIADB), 'SIGSTOP');
-  await page.reload();
-  check('MariaDB down: says so', (await text(page)).includes('MariaDB does not answer'));
-  await inspect(page, 'mariadb-down');
+  await press(page, 'Revoke token');
+  await shows(page, 'change-failed', 503, 'The change could not be made');
+  await page.goto(NGINX + PATH);
+  await shows(page, 'mariadb-down', 503, 'MariaDB does not answer');
   process.kill(Number(MARIADB), 'SIGCONT');
   await page.goto(`${NGINX}${PATH}?confirm=revoke`);
+  const seal = await sealOn(page);
   await press(page, 'Revoke token');
-  await inspect(page, 'revoked');
+  await shows(page, 'revoked', 200, 'The token is revoked');
+  await submit(page, { action: 'revoke', seal });
+  await shows(page, 'done-already', 409, 'This has been done already');
   await page.goto(LOW + PATH);
-  check('plan: says which is needed', (await text(page)).includes('Metrics export needs the Business plan or above'));
+  await shows(page, 'plan', 200, 'Metrics export needs the Business plan or above');
   check('plan: offers nothing', (await page.locator('form').count()) === 0);
-  await inspect(page, 'plan');
+  await page.context().close();
+};
+
+const everyRefusal = async (script) => {
+  const page = await open(NGINX, { script });
+  const seal = await sealOn(page);
+  await submit(page, { action: 'generate', seal: 'a'.repeat(seal.length) });
+  await shows(page, 'forged', 403, 'This form cannot be accepted');
+  await submit(page, { seal });
+  await shows(page, 'malformed', 400, 'This form is malformed');
+  await submit(page, { action: 'generate', seal }, 'text/plain');
+  await shows(page, 'no-form', 415, 'This is no form');
+  await page.goto(APACHE + PATH);
+  await submit(page, { action: 'generate', seal, more: 'x'.repeat(9000) });
+  await shows(page, 'too-long', 413, 'This form is too long');
+  await page.goto(`${LOW}/form`);
+  await press(page, 'Send');
+  await shows(page, 'foreign', 403, 'This form was not sent from this page');
+  await page.goto(`${NGINX}${PATH}/none`);
+  await shows(page, 'not-found', 404, 'There is nothing here');
+  await page.route(`${NGINX}${PATH}`, (route) => route.continue({ method: 'PUT' }));
+  await page.goto(NGINX + PATH);
+  await shows(page, 'other-method', 405, 'This cannot be done here');
+  await page.unroute(`${NGINX}${PATH}`);
   await page.goto(PLAIN + PATH);
-  await inspect(page, 'plain-http');
+  await shows(page, 'plain-http', 403, 'This page is only served over HTTPS');
+  await page.goto(NOBODY + PATH);
+  await shows(page, 'nobody', 403, 'Nobody is signed in');
+  // The limit is 12 a second here.
+  check('too many: come to it', await eventually(async () => {
+    await Promise.all(Array.from({ length: 12 }, () => raw(NGINX, PATH)));
+    await page.goto(NGINX + PATH);
+    return page.status === 429;
+  }));
+  await shows(page, 'too-many', 429, 'Too many requests');
+  await sleep(1000);
+
+  await page.goto(NGINX + PATH);
+  const aged = await sealOn(page);
+  writeFileSync(`${FOLDER}/clock`, String(Number(readFileSync(`${FOLDER}/clock`, 'utf8')) + 31 * 60));
+  await submit(page, { action: 'generate', seal: aged });
+  await shows(page, 'expired', 403, 'This page was open for too long');
+  await press(page, 'Open the page');
+  check('expired: leads back to where it can be done', (await text(page)).includes('No token is active'));
   await page.context().close();
-}
-{
-  const page = await open(NGINX);
-  await page.locator('input[name=seal]').first().evaluate((input) => { input.value = 'forged'; });
-  await press(page, 'Generate token');
-  await inspect(page, 'forged');
-  await page.context().close();
+};
+
+for (const script of [true, false]) {
+  await everyStateOfThePage(script);
+  await everyRefusal(script);
 }
 {
   const attack = '"\'><script>document.title = "taken"</script><img src=x onerror="document.title=1">';
@@ -248,21 +338,6 @@ for (const [server, base] of [['nginx', NGINX], ['Apache', APACHE]])
 }
 
 // --- attacks ---------------------------------------------------------------------------------------------------------
-
-const raw = (base, path, { method = 'GET', headers = {}, body = '', user = amal } = {}) => new Promise((done) => {
-  const secure = base.startsWith('https');
-  const auth = user ? { Authorization: `Basic ${Buffer.from(`${user.username}:${user.password}`).toString('base64')}` } : {};
-  import(secure ? 'node:https' : 'node:http').then(({ request: ask }) => {
-    const sent = ask(base + path, { method, rejectUnauthorized: false, headers: { ...auth, ...headers } }, (answer) => {
-      let received = '';
-      answer.on('data', (part) => { received += part; });
-      answer.on('end', () => done({ status: answer.statusCode, headers: answer.headers, body: received }));
-      answer.on('error', () => done({ status: 0, headers: {}, body: '' }));
-    });
-    sent.on('error', () => done({ status: 0, headers: {}, body: '' }));
-    sent.end(body);
-  });
-});
 
 await sleep(1000);
 for (const [server, base] of [['nginx', NGINX], ['Apache', APACHE]]) {
