@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include <boost/program_options.hpp>
+#include "ceymail/config/command_line.hpp"
 
 namespace ceymail::responder {
 
@@ -29,24 +29,15 @@ Exit codes are those of sysexits(3): 0 well, 64 wrong use, 69 taken or unreachab
 
 namespace {
 
-namespace po = boost::program_options;
 using util::ErrorKind;
 using util::Result;
 
-po::options_description description() {
-    po::options_description options;
-    auto add = options.add_options();
-    for (const char* name : {"config", "listen", "user", "url"}) add(name, po::value<std::string>());
-    for (const char* name : {"once", "check", "version", "help"}) add(name, po::bool_switch());
-    return options;
-}
-
-Result<Mode> mode_of(const po::variables_map& given) {
+Result<Mode> mode_of(const config::CommandLine& line) {
     constexpr std::array<std::pair<const char*, Mode>, 4> modes{
         {{"help", Mode::help}, {"version", Mode::version}, {"once", Mode::once}, {"check", Mode::check}}};
     auto mode = Mode::serve;
     for (const auto& [name, its_mode] : modes) {
-        if (!given[name].as<bool>()) continue;
+        if (!line.has(name)) continue;
         if (mode == Mode::help || mode == Mode::version) break;
         if (mode != Mode::serve)
             return util::fail(ErrorKind::invalid, "--once and --check exclude each other; give one of them");
@@ -55,34 +46,17 @@ Result<Mode> mode_of(const po::variables_map& given) {
     return mode;
 }
 
-template <class T>
-std::optional<T> value_of(const po::variables_map& given, const char* name) {
-    if (given.count(name) == 0) return std::nullopt;
-    return T(given[name].as<std::string>());
-}
-
 }  // namespace
 
 Result<Options> parse_options(int argc, const char* const* argv) {
-    try {
-        namespace style = po::command_line_style;
-        const auto options = description();
-        po::variables_map given;
-        po::store(po::command_line_parser(argc, argv)
-                      .options(options)
-                      .positional({})  // without it an operand would be taken silently
-                      .style(style::unix_style & ~style::allow_guessing)
-                      .run(),
-                  given);
-        const auto mode = mode_of(given);
-        if (!mode) return std::unexpected(mode.error());
-        if (given.count("url") != 0 && *mode != Mode::check)
-            return util::fail(ErrorKind::invalid, "--url belongs to --check; give both");
-        return Options{*mode, value_of<std::filesystem::path>(given, "config"), value_of<std::string>(given, "listen"),
-                       value_of<std::string>(given, "user"), value_of<std::string>(given, "url")};
-    } catch (const po::error& problem) {
-        return util::fail(ErrorKind::invalid, std::string(problem.what()) + "; see ceymail-metrics --help");
-    }
+    const auto line = config::CommandLine::parse(
+        {"ceymail-metrics", {"config", "listen", "user", "url"}, {"once", "check", "version", "help"}}, argc, argv);
+    if (!line) return std::unexpected(line.error());
+    const auto mode = mode_of(*line);
+    if (!mode) return std::unexpected(mode.error());
+    if (line->has("url") && *mode != Mode::check)
+        return util::fail(ErrorKind::invalid, "--url belongs to --check; give both");
+    return Options{*mode, line->value("config"), line->value("listen"), line->value("user"), line->value("url")};
 }
 
 }  // namespace ceymail::responder

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "options.hpp"
 
-#include <boost/program_options.hpp>
+#include "ceymail/config/command_line.hpp"
 
 namespace ceymail::settings {
 
@@ -24,45 +24,18 @@ Exit codes are those of sysexits(3): 0 well, 64 wrong use, 69 taken or unreachab
 
 namespace {
 
-namespace po = boost::program_options;
-
-po::options_description description() {
-    po::options_description options;
-    auto add = options.add_options();
-    for (const char* name : {"config", "listen", "user"}) add(name, po::value<std::string>());
-    for (const char* name : {"version", "help"}) add(name, po::bool_switch());
-    return options;
-}
-
-template <class T>
-std::optional<T> value_of(const po::variables_map& given, const char* name) {
-    if (given.count(name) == 0) return std::nullopt;
-    return T(given[name].as<std::string>());
-}
-
-Mode mode_of(const po::variables_map& given) {
-    if (given["help"].as<bool>()) return Mode::help;
-    return given["version"].as<bool>() ? Mode::version : Mode::serve;
+Mode mode_of(const config::CommandLine& line) {
+    if (line.has("help")) return Mode::help;
+    return line.has("version") ? Mode::version : Mode::serve;
 }
 
 }  // namespace
 
 util::Result<Options> parse_options(int argc, const char* const* argv) {
-    try {
-        namespace style = po::command_line_style;
-        const auto options = description();
-        po::variables_map given;
-        po::store(po::command_line_parser(argc, argv)
-                      .options(options)
-                      .positional({})  // without it an operand would be taken silently
-                      .style(style::unix_style & ~style::allow_guessing)
-                      .run(),
-                  given);
-        return Options{mode_of(given), value_of<std::filesystem::path>(given, "config"),
-                       value_of<std::string>(given, "listen"), value_of<std::string>(given, "user")};
-    } catch (const po::error& problem) {
-        return util::fail(util::ErrorKind::invalid, std::string(problem.what()) + "; see ceymail-settings --help");
-    }
+    const auto line =
+        config::CommandLine::parse({"ceymail-settings", {"config", "listen", "user"}, {"version", "help"}}, argc, argv);
+    if (!line) return std::unexpected(line.error());
+    return Options{mode_of(*line), line->value("config"), line->value("listen"), line->value("user")};
 }
 
 }  // namespace ceymail::settings
