@@ -78,6 +78,14 @@ BOOST_AUTO_TEST_CASE(makes_the_token_that_scrapes_and_shows_it_once) {
     BOOST_TEST(found(fetch(request()).body, "(made by admin, replaces token)") != "");
 }
 
+BOOST_AUTO_TEST_CASE(tells_how_each_collector_fares) {
+    const auto shown = fetch(request());
+    BOOST_TEST(shown.status == 200);
+    for (const std::string name : {"Processor", "Memory", "Disk", "Mail queue", "Services", "Accounts"})
+        BOOST_TEST(shown.body.find("<strong>" + name + "</strong><span class=\"badge on\">Working") != shown.body.npos,
+                   name << " in: " << shown.body);
+}
+
 BOOST_AUTO_TEST_CASE(lets_nobody_in_who_has_no_password) {
     auto asked = request();
     asked.headers = {};
