@@ -202,27 +202,31 @@ DEPENDENCIES := $(addprefix dependencies-,build run demo check tests console che
 $(DEPENDENCIES): dependencies-%:
 	@deploy/dependencies/install $(call dependencies_of,$*)
 
+# What root has compiled is handed to whoever called sudo, so that the next make can do without.
+build_now = @+{ $(MAKE) --no-print-directory -j$$(nproc) $1 $(if $(SUDO_UID),&& \
+  chown -R $(SUDO_UID):$(SUDO_GID) $(OUT)); }
+
 .PHONY: run demo check check-console check-settings pictures torture clean
 run: dependencies-run ## a miniature mail server with the responder in front; ONCE=1 prints one scrape and ends
-	@$(MAKE) --no-print-directory -j$$(nproc) programs >&2
+	$(call build_now,programs) >&2
 	@exec deploy/miniature/run $(OUT) $(BUILD)/run
 
 demo: dependencies-demo ## the same with a Prometheus, its console, and a mail load; prints where to look
-	@$(MAKE) --no-print-directory -j$$(nproc) programs >&2
+	$(call build_now,programs) >&2
 	@exec deploy/miniature/demo $(OUT) $(BUILD)/demo
 
 check: dependencies-check ## builds, runs all tests, ends with `N passed, N failed`
-	@$(MAKE) --no-print-directory -j$$(nproc) programs tests
+	$(call build_now,programs tests)
 	@tests/run $(OUT) $(TEST_KINDS) settings
 
 torture: dependencies-tests ## proves the 15 guarantees; 10 minutes, best with nothing else to do
-	@$(MAKE) --no-print-directory -j$$(nproc) programs tests
+	$(call build_now,programs tests)
 	@CEYMAIL_TORTURE=full TEST_ORDER=--random=0 tests/run $(OUT) torture
 
 # README.md bears the table and the picture of a bench run that was worth keeping; docs/pictures/growth.csv is its CSV.
 .PHONY: bench bench-programs bench-picture bench-readme
 bench: dependencies-bench ## this and its peers side by side; 15 quiet minutes as root; QUICK=1, ONLY="queue memory"
-	@$(MAKE) --no-print-directory -j$$(nproc) programs bench-programs
+	$(call build_now,programs bench-programs)
 	@python3 -B tests/bench/run.py $(OUT) $(BUILD) $(ONLY)
 
 bench-programs: $(BENCH_PROGRAMS)
@@ -236,11 +240,11 @@ bench-readme: ## puts what `make bench` has measured into README.md, table and p
 	sed -i -e '/<!-- bench: begin/,/<!-- bench: end/{//!d}' -e '/<!-- bench: begin/r $(BUILD)/bench.md' README.md
 
 check-console: dependencies-console ## opens the console in a headless Chromium and looks at what it draws
-	@$(MAKE) --no-print-directory -j$$(nproc) programs $(OUT)/tests-console
+	$(call build_now,programs $(OUT)/tests-console)
 	@tests/run $(OUT) console
 
 pictures: dependencies-console ## takes the README's pictures anew, from a demo; 6 minutes
-	@$(MAKE) --no-print-directory -j$$(nproc) programs >&2
+	$(call build_now,programs) >&2
 	@deploy/miniature/pictures $(OUT) $(BUILD)/demo docs/pictures
 
 .PHONY: fuzz sanitize
