@@ -26,6 +26,9 @@ struct CpuJiffies {
 
 // ceymail_cpu_idle_jiffies, ceymail_cpu_total_jiffies. Neither steps back while the collector lives: the kernel's
 // iowait may, proc(5), and a counter that does looks like a reboot to Prometheus.
+// BUGS: the highest values are forgotten with the gatherer's process. Where that dies while the kernel's iowait is
+// stepping back, Prometheus sees a reboot that was none: one wrong stretch in the CPU's graph, as long as the rate's
+// window. To keep them in shared memory for that is not worth their place there.
 class CpuCollector : public Collector {
 public:
     explicit CpuCollector(std::filesystem::path proc);
