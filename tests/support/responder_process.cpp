@@ -134,6 +134,11 @@ CgiAnswer ResponderProcess::ask(const Scrape& scrape) const {
     return read_cgi(testing::ask(address(), scrape.parameters()).text);
 }
 
+pid_t ResponderProcess::gatherer() const {
+    for (int i = 0; i < 500 && children("ceymail-gather").empty(); ++i) std::this_thread::sleep_for(10ms);
+    return children("ceymail-gather").at(0);
+}
+
 std::vector<pid_t> ResponderProcess::children(const std::string& name) const {
     const auto supervisor = std::to_string(m_process->pid());
     std::ifstream list("/proc/" + supervisor + "/task/" + supervisor + "/children");

@@ -59,7 +59,7 @@ public:
     [[nodiscard]] std::filesystem::path configuration() const { return m_folder / "ceymail-metrics.conf"; }
     [[nodiscard]] std::string log() const { return slurp(m_folder / "log"); }
     [[nodiscard]] ChildProcess& supervisor() { return *m_process; }
-    [[nodiscard]] pid_t gatherer() const { return children("ceymail-gather").at(0); }
+    [[nodiscard]] pid_t gatherer() const;  // waits for it where it is being replaced
     [[nodiscard]] std::vector<pid_t> workers() const { return children("ceymail-worker"); }
 
     CgiAnswer ask(const Scrape& scrape) const;
