@@ -26,6 +26,7 @@ using BusySince = std::atomic<util::BootTime>;
 // request is answered 400 by the responder itself where its id is known, and dropped else; `refused` is told of both,
 // so that they are counted. A peer that leaves or is too slow before its request is whole is dropped without a word.
 // Running out of descriptors slows down and goes on. One connection carries one request.
+// BUGS: libfcgi asserts that it gets the memory it asks for, and ends the process where it does not.
 class Responder {
 public:
     // `listener`: a listening stream socket, kept open by the caller; it is made non-blocking. `stop_fd` readable:
