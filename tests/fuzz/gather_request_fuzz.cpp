@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// The gatherer's socket, to which a taken-over worker may write what it likes: a message of the right size is answered
+// by one byte, whatever it asks for, and any other ends the connection. The input: one message.
+// fuzz: -max_len=64
+#include <cstring>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "ceymail/snapshot/gatherer.hpp"
+#include "ceymail/util/fd.hpp"
+#include "fuzz/fuzz.hpp"
+
+using namespace ceymail;
+using fuzz::require;
+
+namespace {
+
+struct AtOnce : collect::Collector {
+    [[nodiscard]] std::string_view name() const noexcept override { return "quick"; }
+    [[nodiscard]] util::Result<collect::Families> collect(util::BootTime) override { return collect::Families{}; }
+};
+
+// Serves on a name that the kernel chooses, until the program ends.
+class Gatherer {
+public:
+    Gatherer() : m_listener(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+        sockaddr_un none{};
+        none.sun_family = AF_UNIX;
+        require(::bind(m_listener.get(), reinterpret_cast<sockaddr*>(&none), sizeof none.sun_family) == 0, "bind");
+        require(::listen(m_listener.get(), 16) == 0, "listen");
+        require(::getsockname(m_listener.get(), reinterpret_cast<sockaddr*>(&m_address), &m_size) == 0, "getsockname");
+        std::thread([this] {
+            auto board = snapshot::Board::make().value();
+            std::vector<std::unique_ptr<collect::Collector>> collectors;
+            collectors.push_back(std::make_unique<AtOnce>());
+            snapshot::Gathering gathering(std::move(collectors), {.share = 0});
+            snapshot::serve_gatherer(m_listener.get(), m_stop.get(), board, gathering);
+        }).detach();
+    }
+
+    [[nodiscard]] util::Fd connect() const {
+        util::Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+        require(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&m_address), m_size) == 0, "connect");
+        return fd;
+    }
+
+private:
+    util::Fd m_listener;
+    util::Fd m_stop{::eventfd(0, EFD_CLOEXEC)};
+    sockaddr_un m_address{};
+    socklen_t m_size = sizeof m_address;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    static const auto* const gatherer = new Gatherer;
+    const auto fd = gatherer->connect();
+    // It may have heard enough before it reads.
+    static_cast<void>(::send(fd.get(), data, size, MSG_NOSIGNAL));
+    char bytes[2];
+    const bool answered = ::recv(fd.get(), bytes, sizeof bytes, 0) == 1;
+    require(answered == (size == sizeof(snapshot::GatherRequest)), "what has the right size is answered, and no more");
+    require(::recv(fd.get(), bytes, sizeof bytes, 0) == 0, "and the connection ends");
+    return 0;
+}
