@@ -44,12 +44,13 @@ struct Caller {
     Wants wants = Wants::snapshot;
 };
 
-// Who wants a report has asked by connecting.
+// Who wants a report has asked by connecting. He may want it because MariaDB is down, so nobody rests who tells of it.
 Caller make_caller(util::Fd fd, Wants wants, BootTime now) {
     if (wants == Wants::snapshot) return {.fd = std::move(fd), .until = now + k_silence, .not_before = {}};
     return {.fd = std::move(fd),
             .until = now + report::k_time_to_answer,
             .not_before = now - report::k_freshness,
+            .occasion = Occasion::outage,
             .wants = wants};
 }
 

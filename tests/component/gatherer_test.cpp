@@ -85,13 +85,14 @@ Board make_board() {
 
 std::vector<std::unique_ptr<ceymail::collect::Collector>> collectors(Controls& controls) {
     std::vector<std::unique_ptr<ceymail::collect::Collector>> all;
-    all.push_back(scripted("slow", [&controls](BootTime) {
+    const auto slow = [&controls](BootTime) {
         const int number = ++controls.runs;
         const auto latest = BootClock::now() + 20s;
         std::this_thread::sleep_for(std::chrono::milliseconds(controls.takes_ms));
         while (controls.hangs && BootClock::now() < latest) std::this_thread::sleep_for(1ms);
         return gauge("slow", static_cast<std::uint64_t>(number));
-    }));
+    };
+    all.push_back(std::make_unique<ceymail::testing::ScriptedCollector>("slow", slow, 100ms, true));
     all.push_back(scripted("quick", [](BootTime) { return gauge("quick", 1); }));
     return all;
 }
@@ -164,11 +165,11 @@ struct Host {
     Fd stop{eventfd(0, EFD_CLOEXEC)};
     SnapshotClient client{board, socket};
 
-    auto gatherer() {
-        return [this] {
+    auto gatherer(ceymail::snapshot::WorkBudget budget = {.share = 0}) {
+        return [this, budget] {
             const Fd silence(open("/dev/null", O_WRONLY | O_CLOEXEC));
             dup2(silence.get(), STDERR_FILENO);
-            Gathering gathering(collectors(*controls), {.share = 0});
+            Gathering gathering(collectors(*controls), budget);
             serve_gatherer(listener.get(), stop.get(), board, gathering, reports.get());
         };
     }
@@ -466,6 +467,16 @@ BOOST_AUTO_TEST_CASE(reports_without_a_scrape_and_gathers_for_it_only_where_nobo
         BOOST_TEST((states->at(1).health == Health::works));
     }
     BOOST_TEST(host.controls->runs <= 2);  // two where this machine took more than 5 s
+}
+
+BOOST_AUTO_TEST_CASE(who_tells_of_the_database_does_not_rest_on_its_last_value_for_a_report) {
+    Host host;
+    Forked gatherer(host.gatherer({.share = 1e-6}));
+    gatherer.start();
+    BOOST_TEST(has(host.fetch(5s), "slow 1\n"));
+    BOOST_TEST(has(host.fetch(5s), "slow 1\n"));
+    BOOST_TEST(host.report().has_value());
+    BOOST_TEST(host.controls->runs == 2);
 }
 
 BOOST_AUTO_TEST_CASE(reports_in_time_though_a_source_hangs_and_takes_nothing_from_the_scrapes) {

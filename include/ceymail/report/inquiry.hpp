@@ -18,7 +18,8 @@ namespace ceymail::report {
 [[nodiscard]] std::filesystem::path socket_path(const config::Configuration& configuration);
 
 // Connecting is the question, one SOCK_SEQPACKET message as of to_text() the answer, in which nothing is older than
-// `k_freshness`: where nobody has scraped lately, it is gathered for this.
+// `k_freshness` but what rests within the work budget, and of that nothing which tells of MariaDB: it is gathered for
+// this where that has not been done lately.
 // unavailable, denied, timed_out: no gatherer there, none for this user, none that answers; invalid: see from_text().
 [[nodiscard]] util::Result<std::vector<CollectorState>> ask_collectors(const std::filesystem::path& socket,
                                                                        util::BootTime deadline);
