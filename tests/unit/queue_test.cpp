@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <boost/test/unit_test.hpp>
 #include <fstream>
 #include <string>
@@ -27,9 +28,11 @@ util::BootTime in_a_minute() { return util::BootClock::now() + 1min; }
 FileTime long_after() noexcept { return file_clock_now() + 1h; }
 
 // What is done to a folder after this bears another time than what was done before, which the clock above would
-// otherwise not be right to claim: file systems stamp by the kernel's tick.
+// otherwise not be right to claim. The file clock lags by up to two ticks, and since Linux 6.13 some stamps are finer
+// than it, so that one tick may not be enough.
 void let_the_file_clock_tick() {
-    for (const auto before = file_clock_now(); file_clock_now() == before;) std::this_thread::sleep_for(1ms);
+    const auto before = std::chrono::system_clock::now().time_since_epoch();
+    while (file_clock_now() <= before) std::this_thread::sleep_for(1ms);
 }
 
 // A queue directory, and one reader of it.
