@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <chrono>
 #include <boost/test/unit_test.hpp>
+#include <chrono>
 #include <fstream>
 #include <string>
 #include <thread>
