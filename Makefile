@@ -38,8 +38,10 @@ else ifeq ($(VARIANT),debug)
   CXXFLAGS := -O0 -g3
 else ifeq ($(VARIANT),sanitize)
   CXXFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+  WARNINGS += -Wno-maybe-uninitialized  # what g++ says of its own headers once sanitizers have been put into them
 else ifeq ($(VARIANT),tsan)
   CXXFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+  WARNINGS += -Wno-tsan  # the fences of std::shared_ptr and its kin, which this sanitizer does not see
 else ifeq ($(VARIANT),fuzz)
   # libFuzzer is clang's. The standard library stays g++ 12's, of which clang 19 is the first to see std::expected:
   # older ones do not claim the __cpp_concepts that it asks for.
@@ -90,14 +92,22 @@ all: dependencies-build ## builds the programs (the default)
 programs: $(PROGRAMS)
 tests: $(foreach kind,$(TEST_KINDS),$(OUT)/tests-$(kind))
 
+# Tells the sanitizers where to report.
+ifneq ($(filter sanitize tsan,$(VARIANT)),)
+  REPORTS := $(OUT)/tests/sanitize/reports.o
+  $(REPORTS): CPPFLAGS += -DCEYMAIL_REPORTS='"$(abspath $(OUT))/reports"'
+endif
+
 $(OUT)/ceymail-metrics: $(call objects,src/responder) $(LIBRARY)
 $(OUT)/ceymail-token: $(call objects,src/token) $(LIBRARY)
 $(OUT)/ceymail-settings: $(call objects,src/settings) $(LIBRARY)
+$(PROGRAMS): $(REPORTS)
 $(PROGRAMS):
 	$(say) LINK $@
 	$(Q)$(CXX) $(link_flags) -o $@ $^ $(link_libraries)
 
 $(foreach kind,$(TEST_KINDS),$(eval $(OUT)/tests-$(kind): $(call objects,tests/$(kind)) $(SUPPORT) $(LIBRARY)))
+$(TESTS): $(REPORTS)
 $(TESTS):
 	$(say) LINK $@
 	$(Q)$(CXX) $(link_flags) -o $@ $^ $(test_libraries) $(link_libraries)
@@ -248,9 +258,11 @@ pictures: dependencies-console ## takes the README's pictures anew, from a demo;
 	@deploy/miniature/pictures $(OUT) $(BUILD)/demo docs/pictures
 
 .PHONY: fuzz sanitize
-sanitize: dependencies-tests ## runs the unit tests under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
-	@$(MAKE) --no-print-directory -j$$(nproc) VARIANT=sanitize $(BUILD)/sanitize/tests-unit
-	@tests/run $(BUILD)/sanitize unit
+sanitize: dependencies-tests ## runs the tests on programs that watch their memory, what is undefined, and their threads
+	@$(MAKE) --no-print-directory -j$$(nproc) VARIANT=sanitize programs \
+	  $(addprefix $(BUILD)/sanitize/tests-,unit component e2e)
+	@$(MAKE) --no-print-directory -j$$(nproc) VARIANT=tsan programs $(addprefix $(BUILD)/tsan/tests-,unit component)
+	@tests/sanitize/run $(BUILD)
 
 fuzz: dependencies-fuzz ## hands the parsers whatever libFuzzer thinks of; SECONDS_EACH=30, EXECUTIONS=0 for each
 	@$(MAKE) --no-print-directory -j$$(nproc) VARIANT=fuzz fuzzers

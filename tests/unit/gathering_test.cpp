@@ -8,6 +8,7 @@
 #include <chrono>
 #include <future>
 #include <latch>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -88,15 +89,16 @@ struct Hanging {
     std::atomic<bool> hangs = true;
     std::promise<void> released;
     std::shared_future<void> release = released.get_future().share();
-
-    auto collector(std::string name) {
-        return scripted(std::move(name), [this](BootTime) -> ceymail::util::Result<ceymail::collect::Families> {
-            const int number = ++asked;
-            if (hangs) release.wait_for(20s);
-            return gauge("slow", static_cast<std::uint64_t>(number));
-        });
-    }
 };
+
+// Shares the source: a Gathering does not wait for a thread that hangs.
+auto hanging(std::string name, std::shared_ptr<Hanging> source) {
+    return scripted(std::move(name), [source](BootTime) -> ceymail::util::Result<ceymail::collect::Families> {
+        const int number = ++source->asked;
+        if (source->hangs) source->release.wait_for(20s);
+        return gauge("slow", static_cast<std::uint64_t>(number));
+    });
+}
 
 }  // namespace
 
@@ -186,20 +188,20 @@ BOOST_AUTO_TEST_CASE(reports_for_how_long_a_collector_fails_and_what_it_says_las
 }
 
 BOOST_AUTO_TEST_CASE(reports_that_a_source_hangs) {
-    Hanging source;
+    const auto source = std::make_shared<Hanging>();
     const CapturedErrors errors;
-    Gathering gathering(list(source.collector("disk")), k_unlimited);
+    Gathering gathering(list(hanging("disk", source)), k_unlimited);
     (void)gathering.gather(BootClock::now() + 20ms);
     const auto state = gathering.report().at(0);
     BOOST_TEST((state.health == ceymail::report::Health::fails));
     BOOST_TEST(state.trouble.find("what it asks hangs") != std::string::npos, state.trouble);
-    source.released.set_value();
+    source->released.set_value();
 }
 
 BOOST_AUTO_TEST_CASE(a_hanging_collector_is_waited_for_once_and_asked_anew_when_it_returns) {
-    Hanging source;
+    const auto source = std::make_shared<Hanging>();
     const CapturedErrors errors;
-    Gathering gathering(list(source.collector("disk"), scripted("good", [](BootTime) { return gauge("good", 1); })),
+    Gathering gathering(list(hanging("disk", source), scripted("good", [](BootTime) { return gauge("good", 1); })),
                         k_unlimited);
     for (int round = 0; round < 3; ++round) {
         const auto began = BootClock::now();
@@ -210,9 +212,9 @@ BOOST_AUTO_TEST_CASE(a_hanging_collector_is_waited_for_once_and_asked_anew_when_
         BOOST_TEST(has(text, "ceymail_collector_success{collector=\"disk\"} 0\n"));
         BOOST_TEST(!has(text, "ceymail_collector_duration_seconds{collector=\"disk\"} 0\n"));
     }
-    BOOST_TEST(source.asked == 1);
-    source.hangs = false;
-    source.released.set_value();
+    BOOST_TEST(source->asked == 1);
+    source->hangs = false;
+    source->released.set_value();
     const auto text = gather_until(gathering, "slow ");
     BOOST_TEST(has(text, "slow 2\n"));  // what the first question brought in the end is of no use
     BOOST_TEST(has(text, "ceymail_collector_success{collector=\"disk\"} 1\n"));
@@ -247,13 +249,13 @@ BOOST_AUTO_TEST_CASE(a_source_that_times_out_makes_later_rounds_wait_no_longer_t
 }
 
 BOOST_AUTO_TEST_CASE(shows_a_part_before_the_round_is_over) {
-    Hanging source;
+    const auto source = std::make_shared<Hanging>();
     std::promise<void> quick;
-    Gathering gathering(list(source.collector("slow"), scripted("good",
-                                                                [&](BootTime) {
-                                                                    quick.set_value();
-                                                                    return gauge("good", 1);
-                                                                })),
+    Gathering gathering(list(hanging("slow", source), scripted("good",
+                                                               [&](BootTime) {
+                                                                   quick.set_value();
+                                                                   return gauge("good", 1);
+                                                               })),
                         k_unlimited);
     const auto deadline = soon();
     gathering.begin(deadline);
@@ -261,7 +263,7 @@ BOOST_AUTO_TEST_CASE(shows_a_part_before_the_round_is_over) {
     while (!has(gathering.text(), "good 1\n")) std::this_thread::yield();
     BOOST_TEST((gathering.over_at() == deadline));
     BOOST_TEST(has(gathering.text(), "ceymail_collector_success{collector=\"slow\"} 0\n"));
-    source.released.set_value();
+    source->released.set_value();
     while (gathering.over_at() == deadline) std::this_thread::yield();
     gathering.end();
     BOOST_TEST(has(gathering.text(), "slow 1\n"));
@@ -355,12 +357,12 @@ BOOST_AUTO_TEST_CASE(nothing_is_said_beyond_the_maximum_age) {
 }
 
 BOOST_AUTO_TEST_CASE(ends_its_threads_and_does_not_wait_for_a_hung_one) {
-    Hanging source;
+    const auto source = std::make_shared<Hanging>();
     std::latch returned(1);
     {
         Gathering gathering(list(scripted("hung",
                                           [&](BootTime) {
-                                              source.release.wait();
+                                              source->release.wait();
                                               returned.count_down();
                                               return gauge("x", 1);
                                           }),
@@ -369,7 +371,7 @@ BOOST_AUTO_TEST_CASE(ends_its_threads_and_does_not_wait_for_a_hung_one) {
         const CapturedErrors errors;
         (void)gathering.gather(BootClock::now() + 20ms);
     }
-    source.released.set_value();
+    source->released.set_value();
     returned.wait();
 }
 
