@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pwd.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -333,10 +335,14 @@ struct Watched {
     NotifySocket systemd{folder / "notify"};
     ResponderProcess responder{{}, {systemd.variable(), "WATCHDOG_USEC=600000"}};
 
-    // Nothing is heard for so long that systemd would lose patience.
-    bool silent() {
+    // To be called now and then: whoever speaks to a socket that nobody reads waits when its queue is full.
+    void listen() {
         while (!systemd.next_word(0ms).empty()) {
         }
+    }
+    // Nothing is heard for so long that systemd would lose patience.
+    bool silent() {
+        listen();
         return systemd.next_word(2s).empty();
     }
     bool stroked() {
@@ -360,6 +366,31 @@ BOOST_FIXTURE_TEST_CASE(replaces_the_one_worker_that_is_stuck, Watched) {
                responder.log());
     const auto after = responder.workers();
     BOOST_TEST((std::ranges::find(after, before.at(1)) != after.end()), "the other one had done nothing wrong");
+    BOOST_TEST(stroked());
+}
+
+// Held fast by ptrace(2), of which the kernel tells no parent: it is known by its time in the roster alone.
+BOOST_FIXTURE_TEST_CASE(replaces_a_worker_that_is_stuck_in_a_request, Watched) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+    const auto before = responder.workers();
+    const std::vector idle{open_files(before.at(0)), open_files(before.at(1))};
+    FastcgiClient client(responder.address());
+    client.send(begin_request());
+    std::size_t which = 0;
+    BOOST_TEST_REQUIRE(
+        eventually([&] { return open_files(before.at(which)) > idle.at(which) || (which = 1 - which, false); }));
+    const pid_t busy = before.at(which);
+    BOOST_TEST_REQUIRE(::ptrace(PTRACE_SEIZE, busy, nullptr, nullptr) == 0);
+    BOOST_TEST_REQUIRE(::ptrace(PTRACE_INTERRUPT, busy, nullptr, nullptr) == 0);
+    int status = 0;
+    const auto killed = [&] {
+        listen();
+        return ::waitpid(busy, &status, WNOHANG | __WALL) == busy && WIFSIGNALED(status);
+    };
+    BOOST_TEST(!eventually(killed, std::chrono::milliseconds(ceymail::process::k_longest_request)), "it may be slow");
+    BOOST_TEST(eventually(killed, 30s));
+    BOOST_TEST(eventually([&] { return logged(responder, "worker " + std::to_string(busy) + " was stuck"); }));
+    BOOST_TEST(eventually([&] { return responder.workers().size() == before.size(); }));
     BOOST_TEST(stroked());
 }
 
