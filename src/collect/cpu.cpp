@@ -50,7 +50,7 @@ util::Result<CpuJiffies> parse_cpu(std::string_view proc_stat) {
     return jiffies;
 }
 
-CpuCollector::CpuCollector(std::filesystem::path proc) : m_stat(std::move(proc) / "stat") {}
+CpuCollector::CpuCollector(const std::filesystem::path& proc) : m_stat(proc / "stat") {}
 
 util::Result<Families> CpuCollector::collect(util::BootTime) {
     const auto text = util::read_file(m_stat);

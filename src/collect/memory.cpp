@@ -36,7 +36,7 @@ util::Result<MemoryUsage> parse_memory(std::string_view proc_meminfo) {
     return MemoryUsage{*total - *available, *total};
 }
 
-MemoryCollector::MemoryCollector(std::filesystem::path proc) : m_meminfo(std::move(proc) / "meminfo") {}
+MemoryCollector::MemoryCollector(const std::filesystem::path& proc) : m_meminfo(proc / "meminfo") {}
 
 util::Result<Families> MemoryCollector::collect(util::BootTime) {
     const auto text = util::read_file(m_meminfo);

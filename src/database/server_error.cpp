@@ -96,7 +96,7 @@ bool may_quote_values(unsigned code) noexcept {
 
 // The library says "Can't connect to local server through socket '...' (2)": the number is the errno.
 std::string cause(unsigned code, std::string_view words) {
-    const auto number = "error " + std::to_string(code);
+    auto number = "error " + std::to_string(code);
     if (words.empty() || may_quote_values(code)) return number;
     if (const auto at = words.rfind('('); never_reached(code) && at != words.npos) {
         int errno_value = 0;

@@ -53,15 +53,15 @@ std::string_view field(const Fields& fields, std::string_view name) {
 }
 
 std::string_view cookie_value(std::string_view header, std::string_view name) {
-    std::string_view found;  // a second one was planted by somebody
+    std::optional<std::string_view> found;
     while (!header.empty()) {
         auto pair = take_until(header, ';');
         while (pair.starts_with(' ')) pair.remove_prefix(1);
         if (take_until(pair, '=') != name) continue;
-        if (!found.empty()) return {};
+        if (found) return {};  // somebody has planted one of them
         found = pair;
     }
-    return found;
+    return found.value_or(std::string_view());
 }
 
 }  // namespace ceymail::page

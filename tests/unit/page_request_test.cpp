@@ -63,6 +63,7 @@ BOOST_AUTO_TEST_CASE(finds_its_cookie) {
     BOOST_TEST(cookie_value("a=1; ceymail_once=abc; b=2", "ceymail_once") == "abc");
     BOOST_TEST(cookie_value("xceymail_once=abc", "ceymail_once") == "");
     BOOST_TEST(cookie_value("ceymail_once=abc; ceymail_once=def", "ceymail_once") == "");
+    BOOST_TEST(cookie_value("ceymail_once=; ceymail_once=def", "ceymail_once") == "");
     BOOST_TEST(cookie_value("", "ceymail_once") == "");
 }
 

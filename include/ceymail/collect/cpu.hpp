@@ -31,7 +31,7 @@ struct CpuJiffies {
 // window. To keep them in shared memory for that is not worth their place there.
 class CpuCollector : public Collector {
 public:
-    explicit CpuCollector(std::filesystem::path proc);
+    explicit CpuCollector(const std::filesystem::path& proc);
 
     [[nodiscard]] std::string_view name() const noexcept override { return "cpu"; }
     [[nodiscard]] util::Result<Families> collect(util::BootTime deadline) override;

@@ -24,7 +24,7 @@ struct MemoryUsage {
 // ceymail_memory_used_bytes, ceymail_memory_total_bytes.
 class MemoryCollector : public Collector {
 public:
-    explicit MemoryCollector(std::filesystem::path proc);
+    explicit MemoryCollector(const std::filesystem::path& proc);
 
     [[nodiscard]] std::string_view name() const noexcept override { return "memory"; }
     [[nodiscard]] util::Result<Families> collect(util::BootTime deadline) override;
