@@ -203,11 +203,12 @@ dependencies_of_demo := build run demo
 dependencies_of_console := build run check demo browser
 dependencies_of_bench := build run bench
 dependencies_of_fuzz := build fuzz
+dependencies_of_tidy := build tidy
 dependencies_of_check-settings := build run check browser node
 dependencies_of_deb := build package
 dependencies_of_check-machine := build package machine
 
-DEPENDENCIES := $(addprefix dependencies-,build run demo check tests console check-settings lint bench fuzz deb check-machine)
+DEPENDENCIES := $(addprefix dependencies-,build run demo check tests console check-settings lint tidy bench fuzz deb check-machine)
 .PHONY: $(DEPENDENCIES)
 $(DEPENDENCIES): dependencies-%:
 	@deploy/dependencies/install $(call dependencies_of,$*)
@@ -272,9 +273,15 @@ check-settings: dependencies-check-settings ## the settings page in a browser, t
 	@$(MAKE) --no-print-directory -j$$(nproc) programs $(OUT)/turned-clock.so
 	@tests/run $(OUT) settings
 
-.PHONY: lint format
+.PHONY: lint format tidy
 lint: dependencies-lint ## which room includes which, the layout of the code, scripts, manual pages
 	@tests/lint
+
+tidy: dependencies-tidy ## has clang-tidy look for bugs; some minutes
+	@$(MAKE) --no-print-directory $(SCHEMA) $(PAGE_FILES)
+	@printf '%s\n' $(wildcard src/*/*.cpp) | xargs -P "$$(nproc)" -n 4 sh -c 'clang-tidy-19 --quiet "$$@" -- \
+	  -std=c++23 -Iinclude $(addprefix -I$(OUT)/src/,database page) -DCEYMAIL_VERSION='\''"$(VERSION)"'\'' \
+	  $(shell $(PKG_CONFIG) --cflags $(LIBRARIES)) 2>/dev/null' tidy && echo 'tidy: nothing found'
 
 format: dependencies-lint ## lays out the code
 	clang-format-19 -i $$(git ls-files '*.cpp' '*.hpp')
