@@ -358,6 +358,8 @@ short_watchdog() {
 }
 workers() { inside pgrep -x ceymail-worker; }
 main_pid() { inside systemctl show -P MainPID "$service"; }
+# Not `grep -q`, which ends before journalctl has written all, and that would then count as failed.
+log_has() { inside journalctl --no-pager -u "$service" | grep -F "$1" >/dev/null; }
 gone() { ! inside test -e "/proc/$1"; }
 starts_anew() { local now; now=$(main_pid); [ "$now" != "$1" ] && [ "$now" != 0 ]; }
 
@@ -370,7 +372,7 @@ case_a_worker_that_is_stuck_is_replaced_alone() {
     until_true 10 gone "$stuck" || complain "it is still there" || return
     [ "$(main_pid)" = "$main" ] || complain "the whole service was started anew" || return
     inside test -e "/proc/$other" || complain "the other one went too" || return
-    inside journalctl --no-pager -u "$service" | grep -q "worker $stuck was stuck" || complain "the log does not tell" || return
+    until_true 5 log_has "worker $stuck was stuck" || complain "the log does not tell" || return
     expect "$(up postfix 1)"
 }
 
@@ -379,7 +381,7 @@ case_systemd_starts_it_anew_when_all_workers_are_stuck() {
     main=$(main_pid)
     workers | inside xargs kill -STOP
     until_true 20 starts_anew "$main" || complain "it was not started anew" || return
-    inside journalctl --no-pager -u "$service" | grep -q 'Watchdog timeout' || complain "but not by the watchdog" || return
+    until_true 5 log_has 'Watchdog timeout' || complain "but not by the watchdog" || return
     expect "$(up postfix 1)"
     local result=$?
     script "rm -r /run/systemd/system/$service.d; systemctl daemon-reload; systemctl restart $service"
