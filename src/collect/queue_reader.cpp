@@ -18,6 +18,8 @@
 #include <thread>
 #include <utility>
 
+#include "ceymail/util/processors.hpp"
+
 namespace ceymail::collect {
 namespace {
 
@@ -45,6 +47,11 @@ std::string_view remedy_of(int error) {
             return {};
     }
 }
+
+struct Helper {
+    std::future<void> outcome;
+    std::jthread thread;
+};
 
 util::Result<util::Fd> open_queue_directory(const std::filesystem::path& path) {
     util::Fd fd{::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
@@ -176,15 +183,20 @@ void QueueReader::read_stretches(const Round& round, std::span<Stretch> stretche
         m_helpers_time += util::thread_cpu_time().count();  // the thread is this work's alone
     };
 
-    std::vector<std::future<void>> helpers;
+    std::vector<Helper> helpers;
+    helpers.reserve(threads);
     try {
-        while (helpers.size() + 1 < std::min(threads, stretches.size()))
-            helpers.push_back(std::async(std::launch::async, help));
+        while (helpers.size() + 1 < std::min(threads, stretches.size())) {
+            std::packaged_task<void()> task(help);
+            auto outcome = task.get_future();
+            helpers.push_back({std::move(outcome), std::jthread(std::move(task))});
+            util::start_elsewhere(helpers.back().thread.native_handle(), static_cast<unsigned>(helpers.size()));
+        }
     } catch (const std::system_error&) {
         // No more threads to be had: those that there are do it all.
     }
     work();
-    for (auto& helper : helpers) helper.get();
+    for (auto& helper : helpers) helper.outcome.get();
 }
 
 std::expected<FolderListing, int> QueueReader::read_stretch(const Round& round, const Stretch& stretch,
