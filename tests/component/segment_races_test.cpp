@@ -84,6 +84,12 @@ struct Fixture {
         const util::Fd fd(::open(file.c_str(), O_RDWR | O_CLOEXEC));
         BOOST_TEST(::pwrite(fd.get(), "x", 1, 0) == 1);
     }
+    // While a lock on `fd` is let go of: what was locked is damaged, and the other replaces and spends it.
+    void another_comes_in_between(int fd) {
+        ::flock(fd, LOCK_UN);
+        damage();
+        another_spends();
+    }
     void make_damaged() {
         static_cast<void>(attach());
         damage();
@@ -162,22 +168,12 @@ BOOST_AUTO_TEST_CASE(another_appears_before_we_give_ours_its_name) {
 // flock(2) converts a lock by letting go of it first.
 BOOST_AUTO_TEST_CASE(another_comes_in_between_as_we_turn_from_alone_to_sharing) {
     static_cast<void>(attach());
-    before_lock = {[&](int fd) {
-                       ::flock(fd, LOCK_UN);
-                       damage();
-                       another_spends();
-                   },
-                   2};
+    before_lock = {[&](int fd) { another_comes_in_between(fd); }, 2};
     check_that_we_end_where_the_other_is();
 }
 
 BOOST_AUTO_TEST_CASE(another_comes_in_between_as_we_share_the_one_we_have_just_made) {
-    before_lock = {[&](int fd) {
-                       ::flock(fd, LOCK_UN);
-                       damage();
-                       another_spends();
-                   },
-                   2};
+    before_lock = {[&](int fd) { another_comes_in_between(fd); }, 2};
     check_that_we_end_where_the_other_is();
 }
 
