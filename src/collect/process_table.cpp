@@ -200,8 +200,8 @@ std::optional<pid_t> parse_master_pid(std::string_view text) {
 }
 
 ProcessTable::ProcessTable(std::filesystem::path root, std::filesystem::path proc,
-                           std::filesystem::path queue_directory)
-    : m_root(std::move(root)), m_proc(std::move(proc)), m_queue_directory(std::move(queue_directory)) {}
+                           std::vector<std::filesystem::path> queue_directories)
+    : m_root(std::move(root)), m_proc(std::move(proc)), m_queue_directories(std::move(queue_directories)) {}
 
 bool ProcessTable::installed(const Service& service) const {
     return std::any_of(service.executables.begin(), service.executables.end(), [&](const std::string& name) {
@@ -211,10 +211,18 @@ bool ProcessTable::installed(const Service& service) const {
     });
 }
 
+util::Result<bool> ProcessTable::postfix_runs(int proc) const {
+    for (const auto& queue_directory : m_queue_directories) {
+        const auto runs = instance_runs(proc, queue_directory);
+        if (!runs || !*runs) return runs;
+    }
+    return true;
+}
+
 // Postfix's master holds a lock on the file while it lives, but asking for the lock could make one that just starts
 // believe that it is not alone. So the process is looked at instead.
-util::Result<bool> ProcessTable::postfix_runs(int proc) const {
-    const auto path = m_queue_directory / "pid/master.pid";
+util::Result<bool> ProcessTable::instance_runs(int proc, const std::filesystem::path& queue_directory) const {
+    const auto path = queue_directory / "pid/master.pid";
     const auto text = util::read_file(path, k_longest_stat);
     if (!text && text.error().kind == ErrorKind::not_found) return false;
     if (!text) {

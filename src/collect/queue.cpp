@@ -2,6 +2,9 @@
 // QueueCollector: how many messages wait in Postfix's queues, and since when.
 #include "ceymail/collect/queue.hpp"
 
+#include <algorithm>
+#include <numeric>
+
 namespace ceymail::collect {
 namespace {
 
@@ -16,23 +19,63 @@ exposition::MetricFamily oldest_deferred(std::chrono::microseconds arrival) {
         gauge, std::chrono::duration<double>(arrival).count());
 }
 
+// Adds what one more directory holds. The oldest of all is only known where that of each is known.
+void add(QueueCounts& sum, const QueueCounts& counts) {
+    const bool is_known =
+        (sum.deferred == 0 || sum.oldest_deferred) && (counts.deferred == 0 || counts.oldest_deferred);
+    if (!is_known) sum.oldest_deferred.reset();
+    if (is_known && counts.oldest_deferred) {
+        sum.oldest_deferred = std::min(*counts.oldest_deferred, sum.oldest_deferred.value_or(*counts.oldest_deferred));
+    }
+    sum.active += counts.active;
+    sum.deferred += counts.deferred;
+    sum.bounce += counts.bounce;
+    sum.hold += counts.hold;
+}
+
+// Two names of one directory: by a symbolic link, or by a bind mount.
+util::Result<void> require_different(const std::vector<std::filesystem::path>& directories) {
+    std::error_code ignored;
+    for (auto one = directories.begin(); one != directories.end(); ++one) {
+        for (auto other = directories.begin(); other != one; ++other) {
+            if (!std::filesystem::equivalent(*one, *other, ignored)) continue;
+            return util::fail(util::ErrorKind::invalid, "the queue directories " + other->string() + " and " +
+                                                            one->string() +
+                                                            " are the same one; keep one `queue_directory` line");
+        }
+    }
+    return {};
+}
+
 }  // namespace
 
-QueueCollector::QueueCollector(std::filesystem::path queue_directory, QueueReaderOptions options)
-    : m_reader(std::move(queue_directory), options) {}
+QueueCollector::QueueCollector(std::vector<std::filesystem::path> queue_directories, QueueReaderOptions options)
+    : m_queue_directories(std::move(queue_directories)) {
+    for (const auto& directory : m_queue_directories) m_readers.emplace_back(directory, options);
+}
+
+std::chrono::nanoseconds QueueCollector::work_elsewhere() const noexcept {
+    return std::accumulate(m_readers.begin(), m_readers.end(), std::chrono::nanoseconds{},
+                           [](auto sum, const QueueReader& reader) { return sum + reader.helpers_time(); });
+}
 
 util::Result<Families> QueueCollector::collect(util::BootTime deadline) {
-    const auto counts = m_reader.read(deadline);
-    if (!counts) return std::unexpected(counts.error());
+    if (auto different = require_different(m_queue_directories); !different) return std::unexpected(different.error());
+    QueueCounts sum;
+    for (auto& reader : m_readers) {
+        const auto counts = reader.read(deadline);
+        if (!counts) return std::unexpected(counts.error());
+        add(sum, *counts);
+    }
 
     Families families{
-        single("ceymail_queue_active", "Messages that Postfix is delivering.", gauge, counts->active),
-        single("ceymail_queue_deferred", "Messages that Postfix will try again later.", gauge, counts->deferred),
+        single("ceymail_queue_active", "Messages that Postfix is delivering.", gauge, sum.active),
+        single("ceymail_queue_deferred", "Messages that Postfix will try again later.", gauge, sum.deferred),
         single("ceymail_queue_bounce", "Messages with delivery failures that their senders are not yet told.", gauge,
-               counts->bounce),
-        single("ceymail_queue_hold", "Messages that wait until an administrator releases them.", gauge, counts->hold),
+               sum.bounce),
+        single("ceymail_queue_hold", "Messages that wait until an administrator releases them.", gauge, sum.hold),
     };
-    if (counts->oldest_deferred) families.push_back(oldest_deferred(*counts->oldest_deferred));
+    if (sum.oldest_deferred) families.push_back(oldest_deferred(*sum.oldest_deferred));
     return families;
 }
 

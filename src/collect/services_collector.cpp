@@ -12,7 +12,7 @@ ServicesCollector::ServicesCollector(ServicesOptions options)
     : m_options(std::move(options)),
       m_services(known_services(m_options.ai_filter_unit, m_options.ai_filter_process)),
       m_systemd(std::make_unique<SystemdUnits>(m_options.bus_address)),
-      m_processes(std::make_unique<ProcessTable>(m_options.root, m_options.proc, m_options.queue_directory)) {}
+      m_processes(std::make_unique<ProcessTable>(m_options.root, m_options.proc, m_options.queue_directories)) {}
 
 util::Result<Families> ServicesCollector::collect(util::BootTime deadline) {
     const bool by_systemd = asks_systemd();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/config/configuration.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <functional>
@@ -27,6 +28,7 @@ struct Key {
     const char* name;
     std::string allowed;
     std::function<bool(Configuration&, const std::string&)> take;  // false: the value is not allowed
+    std::function<void(Configuration&)> drop_default{};            // for a key that may be given more than once
 };
 
 Key text(const char* name, std::string Configuration::* field) {
@@ -44,6 +46,18 @@ Key path(const char* name, std::filesystem::path Configuration::* field, Empty e
                 to.*field = value;
                 return value.empty() ? empty == Empty::allowed : (to.*field).is_absolute();
             }};
+}
+
+// May be given more than once: each value is added. The same path twice would be counted twice.
+Key paths(const char* name, std::vector<std::filesystem::path> Configuration::* field) {
+    const auto add = [field](Configuration& to, const std::string& value) {
+        auto path = (std::filesystem::path(value) / "").lexically_normal().parent_path();
+        if (!path.is_absolute() || std::ranges::find(to.*field, path) != (to.*field).end()) return false;
+        (to.*field).push_back(std::move(path));
+        return true;
+    };
+    return {name, "an absolute path that no other line gives", add,
+            [field](Configuration& to) { (to.*field).clear(); }};
 }
 
 template <class Number>
@@ -172,7 +186,7 @@ const std::vector<Key>& keys() {
         web_address("settings_dashboards", &C::settings_dashboards),
         path("proc", &C::proc),
         path("disk", &C::disk),
-        path("queue_directory", &C::queue_directory),
+        paths("queue_directory", &C::queue_directories),
         choice("service_manager", &C::service_manager, k_service_managers),
         text("ai_filter_unit", &C::ai_filter_unit),
         text("ai_filter_process", &C::ai_filter_process),
@@ -190,7 +204,13 @@ const Key* find_key(const std::string& name) {
 const po::options_description& description() {
     static const po::options_description all = [] {
         po::options_description made;
-        for (const Key& key : keys()) made.add_options()(key.name, po::value<std::string>());
+        for (const Key& key : keys()) {
+            if (key.drop_default) {
+                made.add_options()(key.name, po::value<std::vector<std::string>>()->composing());
+            } else {
+                made.add_options()(key.name, po::value<std::string>());
+            }
+        }
         return made;
     }();
     return all;
@@ -206,6 +226,9 @@ util::Result<Configuration> parse_configuration(const std::string& text, const s
         const auto parsed = po::parse_config_file(stream, description());
         po::variables_map values;  // finds keys that were given twice
         po::store(parsed, values);
+        for (const Key& key : keys()) {
+            if (key.drop_default && values.count(key.name) != 0) key.drop_default(configuration);
+        }
         for (const auto& option : parsed.options) {
             const Key* const key = find_key(option.string_key);
             const std::string& value = option.value.at(0);

@@ -37,7 +37,7 @@ std::unique_ptr<collect::Collector> accounts_collector(const Configuration& conf
 collect::ServicesOptions services_options(const Configuration& configuration) {
     collect::ServicesOptions options;
     options.proc = configuration.proc;
-    options.queue_directory = configuration.queue_directory;
+    options.queue_directories = configuration.queue_directories;
     options.service_manager = configuration.service_manager;
     options.ai_filter_unit = configuration.ai_filter_unit;
     options.ai_filter_process = configuration.ai_filter_process;
@@ -64,7 +64,7 @@ std::vector<std::unique_ptr<collect::Collector>> make_collectors(const Configura
     collectors.push_back(std::make_unique<collect::CpuCollector>(configuration.proc));
     collectors.push_back(std::make_unique<collect::MemoryCollector>(configuration.proc));
     collectors.push_back(std::make_unique<collect::DiskCollector>(configuration.disk));
-    collectors.push_back(std::make_unique<collect::QueueCollector>(configuration.queue_directory));
+    collectors.push_back(std::make_unique<collect::QueueCollector>(configuration.queue_directories));
     collectors.push_back(std::make_unique<collect::ServicesCollector>(services_options(configuration)));
     collectors.push_back(accounts_collector(configuration));
     return collectors;

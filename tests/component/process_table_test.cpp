@@ -33,7 +33,7 @@ public:
     }
 
     [[nodiscard]] ServiceState state_of(const std::string& name) const {
-        ProcessTable table{m_root.path(), "/proc", m_root / "queue"};
+        ProcessTable table{m_root.path(), "/proc", {m_root / "queue"}};
         const auto states = table.states({{name, {}, {name}}}, BootClock::now() + 10s);
         BOOST_TEST_REQUIRE(states.has_value());
         return states->at(0);

@@ -21,8 +21,10 @@ void check_bounds(const Configuration& got) {
     require(got.database_port >= 1, "database_port");
     for (const auto& name : {got.database_mail, got.database_dashboard})
         require(!name.empty() && name.size() <= 64 && name.find('`') == name.npos, "names that go into SQL");
-    for (const auto& path : {got.runtime_directory, got.proc, got.disk, got.queue_directory, got.database_socket})
+    for (const auto& path : {got.runtime_directory, got.proc, got.disk, got.database_socket})
         require(path.is_absolute(), "paths");
+    require(!got.queue_directories.empty(), "queue directories");
+    for (const auto& path : got.queue_directories) require(path.is_absolute(), "queue directories");
     require(!ceymail::config::to_string(got.plan).empty(), "plan");
 }
 

@@ -15,6 +15,8 @@ using ceymail::util::ErrorKind;
 
 namespace {
 
+using Paths = std::vector<std::filesystem::path>;
+
 std::string refusal(const std::string& text) {
     const auto got = parse_configuration(text, "x.conf");
     BOOST_TEST_REQUIRE(!got.has_value(), text << " was accepted");
@@ -54,7 +56,18 @@ BOOST_AUTO_TEST_CASE(takes_every_kind_of_value) {
     BOOST_TEST(got->workers == 7U);
     BOOST_TEST((got->cache_ttl == std::chrono::seconds{0}));
     BOOST_TEST((got->service_manager == ServiceManager::processes));
-    BOOST_TEST(got->queue_directory == "/srv/queue");
+    BOOST_TEST((got->queue_directories == Paths{"/srv/queue"}));
+}
+
+BOOST_AUTO_TEST_CASE(takes_a_queue_directory_a_postfix_instance) {
+    BOOST_TEST((parse_configuration("", "x.conf")->queue_directories == Paths{"/var/spool/postfix"}));
+    const auto got = parse_configuration(
+        "queue_directory = /var/spool/postfix\n"
+        "workers = 1\n"
+        "queue_directory = /var/spool/postfix-out/\n",
+        "x.conf");
+    BOOST_TEST_REQUIRE(got.has_value(), (got ? "" : got.error().message));
+    BOOST_TEST((got->queue_directories == Paths{"/var/spool/postfix", "/var/spool/postfix-out"}));
 }
 
 BOOST_AUTO_TEST_CASE(every_mistake_is_named_with_its_remedy) {
@@ -90,6 +103,11 @@ BOOST_AUTO_TEST_CASE(every_mistake_is_named_with_its_remedy) {
         {"path = metrics\n",
          "x.conf: path = metrics: the value is not allowed; give a path that begins with '/' and holds no '?', '#' or "
          "blank"},
+        {"queue_directory = /q\nqueue_directory = /x/../q/\n",
+         "x.conf: queue_directory = /x/../q/: the value is not allowed; give an absolute path that no other line "
+         "gives"},
+        {"queue_directory =\n",
+         "x.conf: queue_directory = : the value is not allowed; give an absolute path that no other line gives"},
         {"proc = proc\n", "x.conf: proc = proc: the value is not allowed; give an absolute path"},
         {"database_mail = a`b\n",
          "x.conf: database_mail = a`b: the value is not allowed; give 1 to 64 letters, digits, '_', '-' or '$'"},

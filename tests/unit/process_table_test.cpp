@@ -47,7 +47,7 @@ public:
     [[nodiscard]] std::string services() const {
         ServicesOptions options;
         options.proc = m_root / "proc";
-        options.queue_directory = m_root / "queue";
+        options.queue_directories = {m_root / "queue"};
         options.root = m_root.path();
         ServicesCollector collector{options};
         const auto families = collector.collect(BootClock::now() + 10s);
@@ -233,6 +233,25 @@ BOOST_AUTO_TEST_CASE(postfix_is_the_master_that_holds_this_queue) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(postfix_is_up_when_the_masters_of_all_instances_run) {
+    const Machine machine;
+    machine.install("/usr/lib/postfix/sbin/master");
+    machine.process(30, "master", "/usr/lib/postfix/sbin/master");
+    machine.process(31, "master", "/usr/lib/postfix/sbin/master");
+    machine.root().write("queue/pid/master.pid", "30\n");
+    machine.root().write("queue-out/pid/master.pid", "31\n");
+    const auto state = [&] {
+        ProcessTable table{
+            machine.root().path(), machine.root() / "proc", {machine.root() / "queue", machine.root() / "queue-out"}};
+        return table.states({{"postfix", {}, {"master"}}}, BootClock::now() + 10s).value().at(0);
+    };
+    BOOST_TEST((state() == ServiceState::up));
+    machine.root().write("queue-out/pid/master.pid", "32\n");
+    BOOST_TEST((state() == ServiceState::down));
+    std::filesystem::remove(machine.root() / "queue-out/pid/master.pid");
+    BOOST_TEST((state() == ServiceState::down));
+}
+
 BOOST_AUTO_TEST_CASE(a_master_of_another_queue_is_not_this_postfix) {
     const Machine machine;
     machine.install("/usr/lib/postfix/sbin/master");
@@ -259,7 +278,7 @@ BOOST_AUTO_TEST_CASE(the_filter_goes_by_its_process_where_no_systemd_can_enable_
 BOOST_AUTO_TEST_CASE(a_passed_deadline_ends_the_reading) {
     const Machine machine;
     for (int pid = 100; pid < 200; ++pid) machine.process(pid, "sleep", "/usr/bin/sleep");
-    ProcessTable table{machine.root().path(), machine.root() / "proc", machine.root() / "queue"};
+    ProcessTable table{machine.root().path(), machine.root() / "proc", {machine.root() / "queue"}};
     const auto states = table.states(known_services("", ""), BootClock::now() - 1s);
     BOOST_TEST_REQUIRE(!states.has_value());
     BOOST_TEST((states.error().kind == ErrorKind::timed_out));
@@ -268,7 +287,7 @@ BOOST_AUTO_TEST_CASE(a_passed_deadline_ends_the_reading) {
 BOOST_AUTO_TEST_CASE(services_of_no_name_are_neither_installed_nor_up) {
     const Machine machine;
     machine.process(40, "", "/usr/bin/");
-    ProcessTable table{machine.root().path(), machine.root() / "proc", machine.root() / "queue"};
+    ProcessTable table{machine.root().path(), machine.root() / "proc", {machine.root() / "queue"}};
     const auto states = table.states(known_services("", ""), BootClock::now() + 10s);
     BOOST_TEST_REQUIRE(states.has_value());
     BOOST_TEST((states->back() == ServiceState::absent));

@@ -408,7 +408,7 @@ std::string exposed(const Families& families) {
 }
 
 BOOST_AUTO_TEST_CASE(collects_four_gauges_and_the_oldest_where_it_is_known) {
-    QueueCollector collector(folder.path());
+    QueueCollector collector({folder.path()});
     messages("hold", 2);
     const std::string four =
         "ceymail_queue_active 0\nceymail_queue_deferred 0\nceymail_queue_bounce 0\nceymail_queue_hold 2\n";
@@ -419,7 +419,44 @@ BOOST_AUTO_TEST_CASE(collects_four_gauges_and_the_oldest_where_it_is_known) {
 }
 
 BOOST_AUTO_TEST_CASE(collects_nothing_when_a_queue_cannot_be_read) {
-    BOOST_TEST(!QueueCollector("/nowhere").collect(in_a_minute()).has_value());
+    BOOST_TEST(!QueueCollector({"/nowhere"}).collect(in_a_minute()).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(sums_the_queues_of_several_instances) {
+    const Queue other;
+    messages("hold", 2);
+    other.messages("hold", 3);
+    other.messages("active", 1);
+    message("deferred/0000050000z1");
+    other.message("deferred/0000040002z2");
+    QueueCollector collector({folder.path(), other.folder.path()});
+    const auto sums = exposed(collector.collect(in_a_minute()).value());
+    BOOST_TEST(sums ==
+               "ceymail_queue_active 1\nceymail_queue_deferred 2\nceymail_queue_bounce 0\nceymail_queue_hold 5\n"
+               "ceymail_queue_oldest_deferred_timestamp_seconds 4.000002\n");
+}
+
+BOOST_AUTO_TEST_CASE(collects_no_partial_sum_and_names_the_instance_that_fails) {
+    const Queue other;
+    messages("hold", 2);
+    QueueCollector collector({folder.path(), other.folder.path()});
+    fs::rename(other.folder / "hold", other.folder / "kept");
+    fs::create_directory_symlink("kept", other.folder / "hold");
+    const auto got = collector.collect(in_a_minute());
+    BOOST_TEST_REQUIRE(!got.has_value());
+    BOOST_TEST(contains(got.error(), (other.folder / "hold").string()));
+    fs::remove(other.folder / "hold");
+    fs::rename(other.folder / "kept", other.folder / "hold");
+    BOOST_TEST(collector.collect(in_a_minute()).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(counts_no_directory_twice_under_two_names) {
+    const testing::TemporaryFolder names;
+    fs::create_directory_symlink(folder.path(), names / "link");
+    const auto got = QueueCollector({folder.path(), names / "link"}).collect(in_a_minute());
+    BOOST_TEST_REQUIRE(!got.has_value());
+    BOOST_TEST((got.error().kind == util::ErrorKind::invalid));
+    BOOST_TEST(contains(got.error(), (names / "link").string() + " are the same"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

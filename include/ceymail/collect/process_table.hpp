@@ -41,12 +41,14 @@ struct Process {
 
 // One thread at a time; keeps nothing between calls. A service is installed if one of its executables stands in
 // /usr/{local/,}{sbin,bin}, /usr/libexec or /usr/lib/postfix/sbin, and up if a process is one of them. Postfix is up
-// if the process in QUEUE/pid/master.pid is a `master`: other programs bear that name, and one machine may have
-// several Postfix. Limits: containers on the machine show their processes in the table and are not told apart.
+// if in each of the queue directories the process of pid/master.pid is a `master`: other programs bear that name, and
+// one machine may have several Postfix. Limits: containers on the machine show their processes in the table and are not
+// told apart.
 class ProcessTable final : public ServiceSource {
 public:
-    // `root`: before the folders of programs; `proc` and `queue_directory` are taken as they are.
-    ProcessTable(std::filesystem::path root, std::filesystem::path proc, std::filesystem::path queue_directory);
+    // `root`: before the folders of programs; `proc` and the queue directories are taken as they are.
+    ProcessTable(std::filesystem::path root, std::filesystem::path proc,
+                 std::vector<std::filesystem::path> queue_directories);
 
     // Errors: denied where other users' processes are hidden (hidepid of proc(5)) or master.pid may not be read;
     // exhausted above 100,000 processes; timed_out. Processes that end meanwhile are no error.
@@ -58,10 +60,11 @@ private:
                                                   const std::function<void(const std::string& pid)>& visit) const;
     [[nodiscard]] bool installed(const Service& service) const;
     [[nodiscard]] util::Result<bool> postfix_runs(int proc) const;
+    [[nodiscard]] util::Result<bool> instance_runs(int proc, const std::filesystem::path& queue_directory) const;
 
     std::filesystem::path m_root;
     std::filesystem::path m_proc;
-    std::filesystem::path m_queue_directory;
+    std::vector<std::filesystem::path> m_queue_directories;
 };
 
 }  // namespace ceymail::collect

@@ -2,28 +2,34 @@
 // QueueCollector: how many messages wait in Postfix's queues, and since when.
 #pragma once
 
+#include <deque>
 #include <filesystem>
+#include <vector>
 
 #include "ceymail/collect/collector.hpp"
 #include "ceymail/collect/queue_reader.hpp"
 
 namespace ceymail::collect {
 
-// ceymail_queue_active, _deferred, _bounce, _hold, and ceymail_queue_oldest_deferred_timestamp_seconds where the
-// names of all deferred messages tell it: opening or asking every file would cost what showq costs.
+// The sums over all queue directories: ceymail_queue_active, _deferred, _bounce, _hold, and
+// ceymail_queue_oldest_deferred_timestamp_seconds where the names of all deferred messages tell it: opening or asking
+// every file would cost what showq costs.
 class QueueCollector : public Collector {
 public:
-    explicit QueueCollector(std::filesystem::path queue_directory, QueueReaderOptions options = {});
+    // One directory for each Postfix instance, postmulti(1).
+    explicit QueueCollector(std::vector<std::filesystem::path> queue_directories, QueueReaderOptions options = {});
 
     [[nodiscard]] std::string_view name() const noexcept override { return "queue"; }
 
-    // Errors as QueueReader::read().
+    // Errors as QueueReader::read(), for the first directory that cannot be read: a sum of the others would be wrong.
+    // invalid, too, where two of them are the same directory, which would be counted twice.
     [[nodiscard]] util::Result<Families> collect(util::BootTime deadline) override;
 
-    [[nodiscard]] std::chrono::nanoseconds work_elsewhere() const noexcept override { return m_reader.helpers_time(); }
+    [[nodiscard]] std::chrono::nanoseconds work_elsewhere() const noexcept override;
 
 private:
-    QueueReader m_reader;
+    std::vector<std::filesystem::path> m_queue_directories;
+    std::deque<QueueReader> m_readers;  // one for each
 };
 
 }  // namespace ceymail::collect

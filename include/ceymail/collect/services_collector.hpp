@@ -15,7 +15,7 @@ namespace ceymail::collect {
 
 struct ServicesOptions {
     std::filesystem::path proc = "/proc";
-    std::filesystem::path queue_directory = "/var/spool/postfix";
+    std::vector<std::filesystem::path> queue_directories{"/var/spool/postfix"};
     config::ServiceManager service_manager = config::ServiceManager::automatic;
     std::string ai_filter_unit = "ceymail-ai-filter.service";
     std::string ai_filter_process = "ceymail-ai-filter";

@@ -63,7 +63,7 @@ struct Configuration {
     // Sources
     std::filesystem::path proc = "/proc";
     std::filesystem::path disk = "/";
-    std::filesystem::path queue_directory = "/var/spool/postfix";
+    std::vector<std::filesystem::path> queue_directories{"/var/spool/postfix"};  // one a Postfix instance, at least one
     ServiceManager service_manager = ServiceManager::automatic;
     std::string ai_filter_unit = "ceymail-ai-filter.service";
     std::string ai_filter_process = "ceymail-ai-filter";
@@ -73,8 +73,9 @@ struct Configuration {
 
 inline constexpr const char* k_default_path = "/etc/ceymail-metrics/ceymail-metrics.conf";
 
-// Parses `key = value` lines; `#` starts a comment. Unknown keys, keys given twice, ill-typed or out-of-range
-// values fail with ErrorKind::invalid and a message with the file, the key, the value and what is allowed.
+// Parses `key = value` lines; `#` starts a comment. queue_directory may be given more than once, no other key. Unknown
+// keys, keys given twice, ill-typed or out-of-range values fail with ErrorKind::invalid and a message with the file,
+// the key, the value and what is allowed.
 [[nodiscard]] util::Result<Configuration> parse_configuration(const std::string& text, const std::string& file_name);
 
 // The file, or the defaults where `file` is not given and k_default_path does not exist.
