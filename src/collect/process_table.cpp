@@ -28,6 +28,7 @@ constexpr std::array<std::string_view, 7> k_program_folders{
 constexpr std::string_view k_postfix = "postfix";  // the one whose process is told by its pid
 constexpr std::size_t k_most_processes = 100'000;
 constexpr std::size_t k_longest_stat = 4096;
+constexpr std::size_t k_longest_status = 16384;     // most of it the supplementary groups
 constexpr std::size_t k_longest_words = 4096;       // of the arguments only the first count
 constexpr std::size_t k_longest_command = 15;       // TASK_COMM_LEN less its NUL
 constexpr unsigned long k_of_kernel = 0x0020'0000;  // PF_KTHREAD of the kernel's sched.h
@@ -122,10 +123,15 @@ std::optional<Process> glance_at(int proc, const std::string& pid) {
     return process;
 }
 
-// Whether the process is one of `names`. What its own words are worth is asked only where they bear such a name: the
-// kernel works several times as long for a stat as for the rest.
+bool runs_in_container(int proc, const std::string& pid) {
+    std::array<char, k_longest_status> buffer;
+    return is_in_container(read_once(proc, pid + "/status", buffer));
+}
+
+// Whether the process is one of `names`, and the machine's own. What its own words are worth is asked only where they
+// bear such a name: the kernel works several times as long for a stat as for the rest.
 bool is_confirmed(int proc, const std::string& pid, const Process& process, const std::vector<std::string>& names) {
-    if (!is_any_of(process, names)) return false;
+    if (!is_any_of(process, names) || runs_in_container(proc, pid)) return false;
     if (speaks_for_itself(process)) return true;
     std::array<char, k_longest_stat> buffer;
     auto confirmed = parse_stat(read_once(proc, pid + "/stat", buffer));
@@ -177,6 +183,14 @@ std::optional<Process> parse_stat(std::string_view text) {
         rest.remove_prefix(word.size());
     }
     return process;
+}
+
+bool is_in_container(std::string_view status) {
+    constexpr std::string_view k_line = "\nNSpid:\t";  // no name of a process holds a line's end here, proc(5)
+    const auto begin = status.find(k_line);
+    if (begin == std::string_view::npos) return false;
+    const auto pids = status.substr(begin + k_line.size());
+    return pids.substr(0, pids.find('\n')).find('\t') != std::string_view::npos;
 }
 
 bool is_program(const Process& process, std::string_view name) {

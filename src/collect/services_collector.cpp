@@ -11,12 +11,13 @@ namespace ceymail::collect {
 ServicesCollector::ServicesCollector(ServicesOptions options)
     : m_options(std::move(options)),
       m_services(known_services(m_options.ai_filter_unit, m_options.ai_filter_process)),
-      m_systemd(std::make_unique<SystemdUnits>(m_options.bus_address)),
+      m_systemd(std::make_unique<SystemdUnits>(m_options.bus_address, m_options.now)),
       m_processes(std::make_unique<ProcessTable>(m_options.root, m_options.proc, m_options.queue_directories)) {}
 
 util::Result<Families> ServicesCollector::collect(util::BootTime deadline) {
     const bool by_systemd = asks_systemd();
     const auto& source = by_systemd ? m_systemd : m_processes;
+    if (by_systemd) m_services.front().enabled = enabled_postfix_units(m_options.root);  // Postfix comes first
     auto states = source->states(m_services, deadline);
     if (!states) return std::unexpected(std::move(states.error()));
     const auto listed = only_listed(m_services, std::move(*states),

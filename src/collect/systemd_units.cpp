@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <set>
 
 #include <systemd/sd-bus.h>
 
@@ -23,6 +24,7 @@ using util::ErrorKind;
 constexpr std::chrono::seconds k_longest_call{1};
 constexpr const char* k_system_bus = "unix:path=/run/dbus/system_bus_socket";
 constexpr std::size_t k_longest_unit_name = 255;
+constexpr std::string_view k_postfix = "postfix.service";
 constexpr int k_most_unasked = 256;  // messages
 
 struct MessageUnref {
@@ -109,22 +111,42 @@ bool is_loaded(const UnitState& unit) {
     return unit.load == "loaded" || unit.load == "bad-setting" || unit.load == "error";
 }
 
-bool is_running(const UnitState& unit) { return unit.active == "active" && unit.sub == "running"; }
+bool is_reloading(const UnitState& unit) { return unit.active == "reloading" || unit.active == "refreshing"; }
+
+// "reload", and by newer versions "reload-signal", "reload-notify", "refresh-extensions" and the like.
+bool is_running(const UnitState& unit) {
+    return (unit.active == "active" && unit.sub == "running") ||
+           (is_reloading(unit) && (unit.sub.starts_with("reload") || unit.sub.starts_with("refresh")));
+}
+
+bool is_instance(const std::string& name) { return name.find('@') != std::string::npos; }
 
 bool is_link(const std::filesystem::path& path) {
     std::error_code ignored;
     return std::filesystem::is_symlink(std::filesystem::symlink_status(path, ignored));
 }
 
-// Whether one of the folder's *.wants and *.requires has a link of that name.
-bool is_wanted_in(const std::filesystem::path& folder, const std::string& unit) {
-    auto names = util::Folder::open(folder);
-    if (!names) return false;
-    for (auto name = names->next(); name && !name->empty(); name = names->next()) {
-        const bool wants = name->ends_with(".wants") || name->ends_with(".requires");
-        if (wants && is_link(folder / *name / unit)) return true;
+// Where links of enabled units are. generator.late has those of scripts in /etc/init.d, systemd-sysv-generator(8).
+constexpr std::array<const char*, 5> k_unit_folders{"etc/systemd/system", "run/systemd/system", "run/systemd/generator",
+                                                    "run/systemd/generator.early", "run/systemd/generator.late"};
+
+// Every *.wants and *.requires folder below `root`, until `visit` says true.
+template <class Visit>
+bool any_folder_of_wants(const std::filesystem::path& root, Visit visit) {
+    for (const char* where : k_unit_folders) {
+        const auto folder = root / where;
+        auto names = util::Folder::open(folder);
+        if (!names) continue;
+        for (auto name = names->next(); name && !name->empty(); name = names->next()) {
+            const bool wants = name->ends_with(".wants") || name->ends_with(".requires");
+            if (wants && visit(folder / *name)) return true;
+        }
     }
     return false;
+}
+
+bool is_of_postfix(std::string_view name) {
+    return name == k_postfix || (name.starts_with("postfix@") && is_service_unit_name(std::string(name)));
 }
 
 }  // namespace
@@ -132,12 +154,39 @@ bool is_wanted_in(const std::filesystem::path& folder, const std::string& unit) 
 ServiceState state_of_units(const std::vector<std::string>& names, const std::vector<UnitState>& units) {
     ServiceState state = ServiceState::absent;
     for (std::size_t i = 0; i < units.size(); ++i) {
-        if (!is_loaded(units[i])) continue;
         if (is_running(units[i])) return ServiceState::up;
+        if (!is_loaded(units[i])) continue;
         state = ServiceState::down;
-        if (names[i].find('@') == std::string::npos) break;
+        if (!is_instance(names[i])) break;
     }
     return state;
+}
+
+std::optional<ServiceState> state_of_enabled(const std::vector<std::string>& names,
+                                             const std::vector<UnitState>& units) {
+    std::optional<ServiceState> state;
+    bool all_up = true;
+    for (std::size_t i = 0; i < units.size(); ++i) {
+        if (is_instance(names[i])) {
+            if (!is_loaded(units[i]) && !is_running(units[i])) continue;
+            all_up &= is_running(units[i]);
+            state = ServiceState::down;
+        } else if (is_loaded(units[i])) {
+            all_up &= units[i].active == "active" || is_running(units[i]);
+        }
+    }
+    if (state && all_up) state = ServiceState::up;
+    return state;
+}
+
+void ReloadWatch::look_at(const std::string& name, UnitState& unit, BootTime now) {
+    Seen& seen = m_seen[name];
+    if (!is_reloading(unit)) {
+        seen = {.had_process = is_running(unit)};
+        return;
+    }
+    if (!seen.reloading_since) seen.reloading_since = now;
+    if (!seen.had_process || now - *seen.reloading_since > k_longest) unit.sub = "dead";
 }
 
 bool is_service_unit_name(const std::string& name) {
@@ -155,14 +204,27 @@ bool systemd_runs(const std::filesystem::path& root) {
 }
 
 bool is_unit_enabled(const std::filesystem::path& root, const std::string& unit) {
-    return is_wanted_in(root / "etc/systemd/system", unit) || is_wanted_in(root / "run/systemd/system", unit);
+    return any_folder_of_wants(root, [&](const auto& folder) { return is_link(folder / unit); });
+}
+
+std::vector<std::string> enabled_postfix_units(const std::filesystem::path& root) {
+    std::set<std::string> units;
+    any_folder_of_wants(root, [&](const auto& folder) {
+        auto names = util::Folder::open(folder);
+        if (!names) return false;
+        for (auto name = names->next(); name && !name->empty(); name = names->next()) {
+            if (is_of_postfix(*name) && is_link(folder / *name)) units.emplace(*name);
+        }
+        return false;
+    });
+    return {units.begin(), units.end()};
 }
 
 void SystemdUnits::Closer::operator()(sd_bus* bus) const noexcept {
     sd_bus_close_unref(bus);  // not the flushing one, which waits for a stuck peer
 }
 
-SystemdUnits::SystemdUnits(std::string address) : m_address(std::move(address)) {
+SystemdUnits::SystemdUnits(std::string address, util::ClockFunction now) : m_address(std::move(address)), m_now(now) {
     if (!m_address.empty()) return;
     const char* set = secure_getenv("DBUS_SYSTEM_BUS_ADDRESS");
     m_address = set != nullptr ? set : k_system_bus;
@@ -221,24 +283,34 @@ util::Result<std::vector<UnitState>> SystemdUnits::list(const std::vector<std::s
 
 util::Result<ServiceStates> SystemdUnits::states(const std::vector<Service>& services, BootTime deadline) {
     std::vector<std::string> names;
+    const auto add = [&](const std::vector<std::string>& more) {
+        std::copy_if(more.begin(), more.end(), std::back_inserter(names), is_service_unit_name);
+    };
     for (const auto& service : services) {
-        std::copy_if(service.units.begin(), service.units.end(), std::back_inserter(names), is_service_unit_name);
+        add(service.units);
+        add(service.enabled);
     }
-    const auto units = list(names, deadline);
+    auto units = list(names, deadline);
     if (!units) return std::unexpected(units.error());
+    const auto now = m_now();
+    for (std::size_t i = 0; i < names.size(); ++i) m_watch.look_at(names[i], (*units)[i], now);
 
     // Taken by place and not by name: systemd answers in our order, but names an alias by what it stands for.
     ServiceStates states;
     std::size_t next = 0;
-    for (const auto& service : services) {
+    const auto take = [&](const std::vector<std::string>& wanted, auto state_of) {
         std::vector<std::string> own_names;
         std::vector<UnitState> own_units;
-        for (const auto& name : service.units) {
+        for (const auto& name : wanted) {
             if (!is_service_unit_name(name)) continue;
             own_names.push_back(name);
             own_units.push_back((*units)[next++]);
         }
-        states.push_back(state_of_units(own_names, own_units));
+        return state_of(own_names, own_units);
+    };
+    for (const auto& service : services) {
+        const auto state = take(service.units, state_of_units);
+        states.push_back(take(service.enabled, state_of_enabled).value_or(state));
     }
     return states;
 }

@@ -105,7 +105,7 @@ std::vector<std::filesystem::path> readable_by_worker(const config::Configuratio
 
 std::vector<std::filesystem::path> readable_by_gatherer(const config::Configuration& configuration) {
     auto readable = readable_by_worker(configuration);
-    readable.insert(readable.end(), {configuration.proc, "/etc/systemd/system", "/run/systemd/system"});
+    readable.insert(readable.end(), {configuration.proc, "/etc/systemd/system", "/run/systemd"});
     readable.insert(readable.end(), configuration.queue_directories.begin(), configuration.queue_directories.end());
     return readable;
 }

@@ -26,8 +26,9 @@ public:
         m_root.write("usr/sbin/" + name, script, std::filesystem::perms{0755});
     }
 
-    [[nodiscard]] ChildProcess start(const std::string& name) const {
-        ChildProcess child{{.arguments = {m_root / "usr/sbin" / name}}};
+    [[nodiscard]] ChildProcess start(const std::string& name, std::vector<std::string> command = {}) const {
+        command.push_back(m_root / "usr/sbin" / name);
+        ChildProcess child{{.arguments = command}};
         for (int i = 0; i < 500 && child.output().empty(); ++i) std::this_thread::sleep_for(10ms);
         return child;
     }
@@ -88,6 +89,25 @@ BOOST_AUTO_TEST_CASE(another_users_process_is_known_by_its_own_words_and_down_as
     child.signal(SIGKILL);
     for (int i = 0; i < 500 && !is_zombie(child.pid()); ++i) std::this_thread::sleep_for(10ms);
     BOOST_TEST((state_to_nobody() == ServiceState::down));
+}
+
+// Its own mount namespace too, as Docker's and systemd-nspawn's have, and by what the service itself may read.
+BOOST_AUTO_TEST_CASE(a_process_in_a_container_is_not_the_machines) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0U, "this case takes root, to make namespaces");
+    const Machine machine;
+    machine.install("kept-in-perl", "#!/usr/bin/perl\n$| = 1; print \"up\\n\"; sleep 60;\n");
+    const auto to_nobody = [&] {
+        BOOST_TEST_REQUIRE(::seteuid(65534) == 0);
+        const auto state = machine.state_of("kept-in-perl");
+        BOOST_TEST_REQUIRE(::seteuid(0) == 0);
+        return state;
+    };
+    const auto contained = machine.start("kept-in-perl", {"unshare", "--pid", "--mount", "--fork", "--kill-child"});
+    BOOST_TEST((machine.state_of("kept-in-perl") == ServiceState::down));
+    BOOST_TEST((to_nobody() == ServiceState::down));
+    const auto mounts_alone = machine.start("kept-in-perl", {"unshare", "--mount"});  // as a service of PrivateTmp=
+    BOOST_TEST((machine.state_of("kept-in-perl") == ServiceState::up));
+    BOOST_TEST((to_nobody() == ServiceState::up));
 }
 
 BOOST_AUTO_TEST_CASE(a_program_outside_the_folders_of_programs_is_not_the_service) {

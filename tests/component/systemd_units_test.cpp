@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Services asked of systemd over a real message bus, in its good and bad days.
+#include <atomic>
 #include <csignal>
 
 #include <sys/socket.h>
@@ -126,6 +127,51 @@ BOOST_AUTO_TEST_CASE(the_filter_and_one_of_two_web_servers_go_by_the_links_of_en
     std::filesystem::create_symlink("/nowhere", wants / "ceymail-ai-filter.service");
     BOOST_TEST(ask(collector).told == "apache=1 ceymail-ai-filter=1");
     BOOST_TEST(systemd.others() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_reload_is_up_until_it_has_lasted_two_minutes) {
+    static std::atomic<std::chrono::nanoseconds> clock;
+    clock = 1h;
+    const TemporaryFolder folder;
+    FakeSystemd systemd{folder.path()};
+    ServicesOptions options;
+    options.service_manager = ceymail::config::ServiceManager::systemd;
+    options.root = folder.path();
+    options.bus_address = systemd.address();
+    options.now = []() noexcept { return ceymail::util::BootTime{clock.load()}; };
+    ServicesCollector collector{options};
+    systemd.set("fail2ban.service", {"", "loaded", "reloading", "reload"});
+    BOOST_TEST(ask(collector).told == "fail2ban=1");
+    clock = 1h + 2min;
+    BOOST_TEST(ask(collector).told == "fail2ban=1");
+    clock = 1h + 2min + 1s;
+    BOOST_TEST(ask(collector).told == "fail2ban=0");
+    systemd.set("fail2ban.service", k_running);
+    BOOST_TEST(ask(collector).told == "fail2ban=1");
+    BOOST_TEST(systemd.others() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(every_instance_of_postfix_that_is_enabled_is_asked_for_in_the_same_call) {
+    const TemporaryFolder folder;
+    FakeSystemd systemd{folder.path()};
+    for (const auto* unit : {"postfix@-.service", "postfix@out.service", "nginx.service"}) {
+        systemd.set(unit, k_running);
+    }
+    systemd.set("postfix.service", k_exited);
+    auto collector = collector_on(systemd.address(), folder / "root");
+    const auto wants = folder / "root/run/systemd/generator/postfix.service.wants";
+    std::filesystem::create_directories(wants);
+    const auto enable = [&](const std::string& unit) {
+        std::filesystem::create_symlink("/lib/systemd/system/postfix@.service", wants / unit);
+    };
+    enable("postfix@-.service");
+    enable("postfix@out.service");
+    BOOST_TEST(ask(collector).told == "postfix=1 nginx=1");
+    systemd.set("postfix@out.service", k_dead);
+    BOOST_TEST(ask(collector).told == "postfix=0 nginx=1");
+    std::filesystem::remove(wants / "postfix@out.service");
+    BOOST_TEST(ask(collector).told == "postfix=1 nginx=1");
+    BOOST_TEST(systemd.calls() == 3);
 }
 
 BOOST_AUTO_TEST_CASE(an_ill_name_of_the_filter_costs_no_other_service) {

@@ -21,10 +21,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const auto [active, sub] = cut(behind_load, ' ');
         names.emplace_back(name);
         units.push_back({std::string(load), std::string(active), std::string(sub)});
-        any_running = any_running || (active == "active" && sub == "running");
+        any_running =
+            any_running || (active == "active" && sub == "running") || active == "reloading" || active == "refreshing";
         rest = others;
     }
     const auto state = ceymail::collect::state_of_units(names, units);
-    ceymail::fuzz::require(state != ServiceState::up || any_running, "up is active and running");
+    ceymail::fuzz::require(state != ServiceState::up || any_running, "up is active and running, or reloading");
+    const auto enabled = ceymail::collect::state_of_enabled(names, units);
+    ceymail::fuzz::require(enabled != ServiceState::up || any_running, "and so are instances");
     return 0;
 }

@@ -233,6 +233,38 @@ BOOST_AUTO_TEST_CASE(postfix_is_the_master_that_holds_this_queue) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_process_of_a_container_has_a_pid_in_each_namespace) {
+    struct Case {
+        const char* label;
+        const char* status;
+        bool want;
+    };
+    for (const auto& [label, status, want] : std::vector<Case>{
+             {"the machine's own", "Name:\tnginx\nNStgid:\t7\nNSpid:\t7\nNSpgid:\t7\n", false},
+             {"of a container", "Name:\tnginx\nNSpid:\t907\t7\nNSpgid:\t7\n", true},
+             {"of a container in one", "Name:\tnginx\nNSpid:\t907\t57\t1\n", true},
+             {"cut short", "Name:\tnginx\nNSpid:\t907", false},
+             {"of a kernel that does not tell", "Name:\tnginx\nPid:\t7\n", false},
+             {"a name like the line", "Name:\tNSpid:\t1\t2\nNSpid:\t7\n", false},
+             {"ended meanwhile", "", false},
+         }) {
+        BOOST_TEST_CONTEXT(label) { BOOST_TEST(is_in_container(status) == want); }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_service_of_a_container_is_not_the_machines) {
+    const Machine machine;
+    machine.install("/usr/sbin/nginx");
+    machine.process(30, "nginx", "/usr/sbin/nginx");
+    machine.root().write("proc/30/status", "Name:\tnginx\nNSpid:\t30\t7\n");
+    machine.process(31, "unbound", "/usr/sbin/unbound");
+    machine.root().write("proc/31/status", "Name:\tunbound\nNSpid:\t31\t8\n");
+    BOOST_TEST(machine.services() == "nginx=0");
+    machine.process(32, "nginx", "/usr/sbin/nginx");
+    machine.root().write("proc/32/status", "Name:\tnginx\nNSpid:\t32\n");
+    BOOST_TEST(machine.services() == "nginx=1");
+}
+
 BOOST_AUTO_TEST_CASE(postfix_is_up_when_the_masters_of_all_instances_run) {
     const Machine machine;
     machine.install("/usr/lib/postfix/sbin/master");

@@ -7,6 +7,7 @@
 #include "support/temporary_folder.hpp"
 
 using namespace ceymail::collect;
+using namespace std::chrono_literals;
 using ceymail::testing::TemporaryFolder;
 
 namespace ceymail::collect {
@@ -57,7 +58,7 @@ std::pair<ServiceState, ServiceState> web_servers(ServiceState nginx, ServiceSta
 
 BOOST_AUTO_TEST_SUITE(services)
 
-BOOST_AUTO_TEST_CASE(a_unit_is_up_when_it_is_active_and_running) {
+BOOST_AUTO_TEST_CASE(a_unit_is_up_when_it_is_active_or_reloading_and_runs) {
     struct Case {
         const char* label;
         UnitState unit;
@@ -70,11 +71,19 @@ BOOST_AUTO_TEST_CASE(a_unit_is_up_when_it_is_active_and_running) {
              {"failed", k_failed, down},
              {"starting", {"loaded", "activating", "start"}, down},
              {"waiting for its restart", {"loaded", "activating", "auto-restart"}, down},
-             {"reloading", {"loaded", "reloading", "reload"}, down},
+             {"reloading", {"loaded", "reloading", "reload"}, up},
+             {"reloading by a signal", {"loaded", "reloading", "reload-signal"}, up},
+             {"reloading, to be told of", {"loaded", "reloading", "reload-notify"}, up},
+             {"taking up extensions", {"loaded", "refreshing", "refresh-extensions"}, up},
+             {"reloading without a process", {"loaded", "reloading", "dead"}, down},
              {"stopping", {"loaded", "deactivating", "stop-sigterm"}, down},
              {"running of another kind of state", {"loaded", "inactive", "running"}, down},
              {"not installed", k_missing, absent},
              {"masked", k_masked, absent},
+             {"masked while it ran", {"masked", "active", "running"}, up},
+             {"masked, reloading", {"masked", "reloading", "reload"}, up},
+             {"masked while it failed", {"masked", "failed", "failed"}, absent},
+             {"unit file removed while it ran", {"not-found", "active", "running"}, up},
              {"unit file broken while it ran", {"bad-setting", "active", "running"}, up},
              {"unit file broken", {"error", "inactive", "dead"}, down},
              {"nothing known", {"", "", ""}, absent},
@@ -112,6 +121,77 @@ BOOST_AUTO_TEST_CASE(postfix_is_its_instance_and_never_the_oneshot_that_stands_f
          }) {
         BOOST_TEST_CONTEXT(label) { BOOST_TEST(state_of_units(names, {instance, whole}) == want); }
     }
+}
+
+BOOST_AUTO_TEST_CASE(every_enabled_instance_of_postfix_must_run) {
+    struct Case {
+        const char* label;
+        UnitState first, second, whole;
+        std::optional<ServiceState> want;
+    };
+    const std::vector<std::string> names{"postfix@-.service", "postfix@out.service", "postfix.service"};
+    for (const auto& [label, first, second, whole, want] : std::vector<Case>{
+             {"Debian 12, both run", k_running, k_running, k_exited, up},
+             {"Debian 12, the first is dead", k_dead, k_running, k_exited, down},
+             {"Debian 12, the second is dead", k_running, k_dead, k_exited, down},
+             {"the second reloads", k_running, {"loaded", "reloading", "reload"}, k_exited, up},
+             {"the one that stands for all reloads", k_running, k_running, {"loaded", "reloading", "reload"}, up},
+             {"Debian 13, both run", k_missing, k_running, k_running, up},
+             {"Debian 13, its own is dead", k_missing, k_running, k_dead, down},
+             {"Debian 13, its own failed", k_missing, k_running, k_failed, down},
+             {"the second is masked", k_running, k_masked, k_exited, up},
+             {"links are left of what is removed", k_missing, k_missing, k_missing, std::nullopt},
+             {"no instance, only the whole", k_missing, k_masked, k_running, std::nullopt},
+         }) {
+        BOOST_TEST_CONTEXT(label) { BOOST_TEST((state_of_enabled(names, {first, second, whole}) == want)); }
+    }
+    BOOST_TEST((state_of_enabled({}, {}) == std::nullopt));
+}
+
+BOOST_AUTO_TEST_CASE(a_unit_that_reloads_for_more_than_two_minutes_is_down) {
+    ReloadWatch watch;
+    const ceymail::util::BootTime start{1h};
+    const auto seen = [&](const UnitState& unit, std::chrono::seconds after) {
+        UnitState looked_at = unit;
+        watch.look_at("x.service", looked_at, start + after);
+        return state_of_units({"x.service"}, {looked_at});
+    };
+    const UnitState reloading{"loaded", "reloading", "reload"};
+    BOOST_TEST(seen(reloading, 0s) == up);
+    BOOST_TEST(seen(reloading, 120s) == up);
+    BOOST_TEST(seen(reloading, 121s) == down);
+    BOOST_TEST(seen({"loaded", "reloading", "reload-notify"}, 122s) == down);  // the same reload, a step further
+    BOOST_TEST(seen(k_running, 130s) == up);
+    BOOST_TEST(seen(reloading, 140s) == up);  // another one
+    BOOST_TEST(seen(reloading, 260s) == up);
+    BOOST_TEST(seen(reloading, 261s) == down);
+    BOOST_TEST(seen({"loaded", "activating", "start"}, 262s) == down);
+}
+
+BOOST_AUTO_TEST_CASE(a_unit_that_reloads_without_a_process_is_down) {
+    ReloadWatch watch;
+    for (UnitState unit : {k_exited, UnitState{"loaded", "reloading", "reload"}, k_exited}) {
+        watch.look_at("postfix.service", unit, ceymail::util::BootTime{1h});
+        BOOST_TEST(state_of_units({"postfix.service"}, {unit}) == down);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(enabled_units_of_postfix_are_found_in_every_folder_of_links) {
+    const TemporaryFolder root;
+    BOOST_TEST(enabled_postfix_units(root.path()).empty());
+    enable(root, "run/systemd/generator/postfix.service.wants", "postfix@-.service");
+    enable(root, "run/systemd/generator/postfix.service.wants", "postfix@out.service");
+    enable(root, "etc/systemd/system/multi-user.target.wants", "postfix.service");
+    enable(root, "etc/systemd/system/multi-user.target.wants", "postfix@out.service");
+    enable(root, "etc/systemd/system/mail.target.requires", "postfix@in.service");
+    enable(root, "etc/systemd/system/mail.target.requires", "postfix@.service");
+    enable(root, "etc/systemd/system/mail.target.requires", "postfix@x y.service");
+    enable(root, "etc/systemd/system/mail.target.requires", "postfix-exporter.service");
+    enable(root, "etc/systemd/system", "postfix@unused.service");
+    BOOST_TEST(
+        enabled_postfix_units(root.path()) == (std::vector<std::string>{"postfix.service", "postfix@-.service",
+                                                                        "postfix@in.service", "postfix@out.service"}),
+        boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(a_name_that_systemd_would_refuse_is_not_asked_for) {
@@ -161,10 +241,12 @@ BOOST_AUTO_TEST_CASE(a_unit_is_enabled_by_a_link_in_a_folder_of_wants) {
     enable(root, "etc/systemd/system/multi-user.target.wants", "a.service");
     enable(root, "etc/systemd/system/b.target.requires", "b.service");
     enable(root, "run/systemd/system/multi-user.target.wants", "c.service");
-    enable(root, "etc/systemd/system", "d.service");  // an alias alone starts nothing
+    enable(root, "run/systemd/generator.late/multi-user.target.wants", "h.service");  // of a script in /etc/init.d
+    enable(root, "etc/systemd/system", "d.service");                                  // an alias alone starts nothing
     enable(root, "etc/systemd/system/x.service.d", "e.service");
     root.write("etc/systemd/system/multi-user.target.wants/f.service", "");  // no link
-    for (const auto* unit : {"a.service", "b.service", "c.service"}) BOOST_TEST(is_unit_enabled(root.path(), unit));
+    for (const auto* unit : {"a.service", "b.service", "c.service", "h.service"})
+        BOOST_TEST(is_unit_enabled(root.path(), unit));
     for (const auto* unit : {"d.service", "e.service", "f.service", "g.service", ""}) {
         BOOST_TEST(!is_unit_enabled(root.path(), unit), unit);
     }

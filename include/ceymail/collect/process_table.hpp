@@ -29,6 +29,11 @@ struct Process {
 // The fields of PROC/<pid>/stat that count: command, state, of_kernel. The command may hold spaces and brackets.
 [[nodiscard]] std::optional<Process> parse_stat(std::string_view text);
 
+// Whether PROC/<pid>/status is that of a process in a PID namespace below the one that PROC shows, as those of
+// containers are: its NSpid line has a pid for each. Every user may read that line; comparing PROC/<pid>/ns takes
+// CAP_SYS_PTRACE. Kernels without the line (before 4.1) tell of none.
+[[nodiscard]] bool is_in_container(std::string_view status);
+
 // Whether the process is the program `name` of one of the system's folders for programs. Pure.
 //  - What the kernel says of its executable is believed, also when the file has since been replaced or removed.
 //  - A script is its interpreter to the kernel, and another user's executable may not be known (that takes
@@ -42,8 +47,8 @@ struct Process {
 // One thread at a time; keeps nothing between calls. A service is installed if one of its executables stands in
 // /usr/{local/,}{sbin,bin}, /usr/libexec or /usr/lib/postfix/sbin, and up if a process is one of them. Postfix is up
 // if in each of the queue directories the process of pid/master.pid is a `master`: other programs bear that name, and
-// one machine may have several Postfix. Limits: containers on the machine show their processes in the table and are not
-// told apart.
+// one machine may have several Postfix. The processes of containers do not count, unless the container shares the
+// machine's PID namespace: a mount namespace of its own is no sign, since services have that too (PrivateTmp=).
 class ProcessTable final : public ServiceSource {
 public:
     // `root`: before the folders of programs; `proc` and the queue directories are taken as they are.

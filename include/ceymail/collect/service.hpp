@@ -24,6 +24,7 @@ struct Service {
     std::vector<std::string> units;        // the first loaded one counts
     std::vector<std::string> executables;  // without systemd: any of them
     Listed listed = Listed::always;
+    std::vector<std::string> enabled{};  // by systemd: of Postfix the enabled units, see state_of_enabled()
 };
 
 enum class ServiceState { absent, down, up };  // absent: not installed

@@ -21,6 +21,7 @@ struct ServicesOptions {
     std::string ai_filter_process = "ceymail-ai-filter";
     std::filesystem::path root = "/";  // before /usr/sbin, /etc/systemd and the like
     std::string bus_address{};         // empty: the system bus
+    util::ClockFunction now = util::BootClock::now;
 };
 
 // Asks systemd where it runs (/run/systemd/system, sd_booted(3)) or is said to, else the process table. A stuck bus
