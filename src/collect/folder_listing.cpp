@@ -27,7 +27,7 @@ std::expected<unsigned char, int> ask_type(int folder, const char* name) {
     return std::unexpected(errno);
 }
 
-void count_file(FolderListing& listing, const char* name, Arrivals arrivals) {
+void count_file(FolderListing& listing, std::string_view name, Arrivals arrivals) {
     ++listing.files;
     if (arrivals == Arrivals::ignored || !listing.dated) return;  // one without a date spoils it for all
     const auto arrival = arrival_of(name);
@@ -35,22 +35,21 @@ void count_file(FolderListing& listing, const char* name, Arrivals arrivals) {
     if (arrival) listing.oldest = std::min(listing.oldest.value_or(*arrival), *arrival);
 }
 
-bool is_folder_itself_or_parent(std::string_view name) { return name == "." || name == ".."; }
+bool is_subfolder_name(std::string_view name) { return name.size() == 1 && name != "."; }
 
 // 0 or an errno.
 int take_entry(FolderListing& listing, int folder, const dirent64& entry, const ListingOrder& order) {
+    const std::string_view name = entry.d_name;
+    const bool is_subfolder = is_subfolder_name(name);
+    if (!is_subfolder && !is_message_name(name)) return 0;
     unsigned char type = order.types == EntryTypes::believed ? entry.d_type : static_cast<unsigned char>(DT_UNKNOWN);
     if (type == DT_UNKNOWN) {
         const auto answer = ask_type(folder, entry.d_name);
         if (!answer) return answer.error();
         type = *answer;
     }
-    if (type == DT_REG) {
-        count_file(listing, entry.d_name, order.arrivals);
-    } else if (type == DT_DIR && !is_folder_itself_or_parent(entry.d_name)) {
-        if (listing.subfolders.size() == k_most_subfolders) return EMLINK;
-        listing.subfolders.emplace_back(entry.d_name);
-    }
+    if (is_subfolder && type == DT_DIR) listing.subfolders.emplace_back(name);
+    if (!is_subfolder && type == DT_REG) count_file(listing, name, order.arrivals);
     return 0;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The arrival time that a long Postfix queue id bears.
+// Names of files in Postfix's queues, and the arrival time that a long queue id bears.
 #include "ceymail/collect/queue_id.hpp"
 
 #include <array>
@@ -25,6 +25,14 @@ constexpr auto k_value_of = [] {
     return values;
 }();
 
+constexpr auto k_is_in_name = [] {
+    std::array<bool, 256> is{};
+    for (unsigned char letter = 0; letter < 26; ++letter) is['a' + letter] = is['A' + letter] = true;
+    for (unsigned char digit = 0; digit < 10; ++digit) is['0' + digit] = true;
+    is['_'] = true;
+    return is;
+}();
+
 std::optional<std::int64_t> decode(std::string_view digits) noexcept {
     std::int64_t number = 0;
     for (const char digit : digits) {
@@ -43,6 +51,13 @@ bool is_inode(std::string_view digits) noexcept {
 }
 
 }  // namespace
+
+bool is_message_name(std::string_view name) noexcept {
+    for (const char letter : name) {
+        if (!k_is_in_name[static_cast<unsigned char>(letter)]) return false;
+    }
+    return name.size() > 1;
+}
 
 std::optional<std::chrono::microseconds> arrival_of(std::string_view queue_id) noexcept {
     const std::size_t separator = queue_id.rfind(k_separator);  // the last: the time may have that digit too

@@ -23,6 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto name = ceymail::fuzz::text_of(data, size);
     const auto arrival = ceymail::collect::arrival_of(name);
     if (!arrival) return 0;
+    require(ceymail::collect::is_message_name(name), "a long id is a name of a message");
     require(arrival->count() >= 0, "nothing arrived before 1970");
     const auto microseconds = static_cast<std::uint64_t>(arrival->count());
     const std::size_t separator = name.rfind('z');

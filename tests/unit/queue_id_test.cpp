@@ -8,6 +8,7 @@
 namespace {
 
 using ceymail::collect::arrival_of;
+using ceymail::collect::is_message_name;
 
 BOOST_AUTO_TEST_SUITE(queue_id)
 
@@ -37,6 +38,17 @@ BOOST_AUTO_TEST_CASE(knows_the_example_of_the_manual) {
     const auto got = arrival_of("3Pt2mN2VXxznjll");
     BOOST_TEST_REQUIRE(got.has_value());
     BOOST_TEST(got->count() == 1'300'631'508'353'025);  // 20 March 2011, when long ids were being written
+}
+
+BOOST_AUTO_TEST_CASE(a_message_has_a_name_of_letters_digits_and_underscores) {
+    for (const std::string name : {"C3CD21F3E90", "3Pt2mN2VXxznjll", "example_com", "00", "__"}) {
+        BOOST_TEST(is_message_name(name), name);
+    }
+    for (const std::string& name : {std::string{}, std::string{"A"}, std::string{".nfs0012"}, std::string{"#12345"},
+                                    std::string{"lost+found"}, std::string{"1234.567"}, std::string{"A-B"},
+                                    std::string{"A B"}, std::string{"\xc4\xb0"}, std::string("A\0B", 3)}) {
+        BOOST_TEST(!is_message_name(name), name);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(tells_nothing_of_another_name) {

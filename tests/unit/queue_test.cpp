@@ -10,6 +10,7 @@
 #include <boost/test/unit_test.hpp>
 #include <chrono>
 #include <fstream>
+#include <map>
 #include <string>
 #include <thread>
 
@@ -21,6 +22,8 @@ using namespace ceymail;
 using namespace ceymail::collect;
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
+
+const std::string k_digits = "0123456789ABCDEF";  // Postfix's subfolders
 
 util::BootTime in_a_minute() { return util::BootClock::now() + 1min; }
 
@@ -112,6 +115,30 @@ BOOST_AUTO_TEST_CASE(counts_regular_files_and_follows_no_link) {
     BOOST_TEST(counts().active == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(counts_what_postfix_takes_for_a_message_and_enters_what_postfix_enters) {
+    QueueReader checking{folder.path(), {.types = EntryTypes::checked}};
+    for (const fs::path queue : {"active", "deferred", "bounce", "hold"}) {
+        messages(queue, 1);
+        message(queue / "A" / "C3CD21F3E90");
+        message(queue / "A" / "example_com");  // as the fast flush service names its files
+        message(queue / ".nfs000000000012d687");
+        message(queue / "A" / ".nfs000000000012d68700000001");
+        message(queue / "A" / "C3CD21F3E91.tmp");
+        message(queue / "A" / "4711.1234");  // Postfix's name for a file that it begins to write
+        message(queue / "A" / "B");          // Postfix takes it for a folder
+        message(queue / "A" / "caf\xc3\xa9");
+        message(queue / "lost+found" / "#12345");
+        message(queue / "lost+found" / "C3CD21F3E90");
+        message(queue / "saved" / "C3CD21F3E90");
+        for (QueueReader* each : {&reader, &checking}) {
+            const auto got = counts(*each);
+            const std::map<std::string, std::uint64_t> of{
+                {"active", got.active}, {"deferred", got.deferred}, {"bounce", got.bounce}, {"hold", got.hold}};
+            BOOST_TEST(of.at(queue) == 3U, queue);
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(asks_each_entry_where_the_file_system_tells_no_type) {
     messages("deferred", 2);
     messages("deferred/A", 3);
@@ -128,7 +155,7 @@ BOOST_AUTO_TEST_CASE(counts_more_files_than_one_buffer_holds) {
 }
 
 BOOST_AUTO_TEST_CASE(counts_the_same_on_several_threads) {
-    for (int i = 0; i < 16; ++i) messages(fs::path("deferred") / std::to_string(i) / "A", 10 + i);
+    for (int i = 0; i < 16; ++i) messages(fs::path("deferred") / k_digits.substr(i, 1) / "A", 10 + i);
     QueueReader parallel{folder.path(), {.now = long_after, .threads = 4, .parallel_from_bytes = 0}};
     BOOST_TEST(counts(parallel).deferred == 16U * 10U + 120U);
     BOOST_TEST(parallel.folders_read() == 4U + 16U + 16U);
@@ -153,7 +180,7 @@ BOOST_AUTO_TEST_CASE(counts_a_large_folder_that_changed_from_several_places_at_o
 }
 
 BOOST_AUTO_TEST_CASE(tells_what_its_helpers_cost_in_the_last_read) {
-    for (int i = 0; i < 16; ++i) messages(fs::path("deferred") / std::to_string(i), 10);
+    for (int i = 0; i < 16; ++i) messages(fs::path("deferred") / k_digits.substr(i, 1), 10);
     QueueReader parallel{folder.path(), {.now = long_after, .threads = 4, .parallel_from_bytes = 0}};
     (void)counts(parallel);
     BOOST_TEST(parallel.helpers_time().count() > 0);
@@ -239,7 +266,7 @@ BOOST_AUTO_TEST_CASE(takes_up_folders_that_come_and_drops_those_that_go) {
     BOOST_TEST(counts().deferred == 6U);
     fs::remove_all(folder / "deferred/2");
     folder.write("deferred/2", "a file of that name");
-    BOOST_TEST(counts().deferred == 3U);
+    BOOST_TEST(counts().deferred == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(notices_a_folder_made_anew_under_the_same_name) {
@@ -261,15 +288,15 @@ BOOST_AUTO_TEST_CASE(counts_a_queue_that_is_not_there_yet_as_empty) {
 
 BOOST_AUTO_TEST_CASE(outlives_files_and_folders_that_vanish_while_it_reads) {
     std::atomic<bool> stop = false;
-    messages("deferred/keep", 5);
+    messages("deferred/F", 5);
     std::thread postfix([&] {
         for (int i = 0; !stop; ++i) {
             const fs::path hash = folder / "deferred" / std::to_string(i % 3);
             fs::create_directory(hash);
             std::ofstream(hash / "message") << i;
             std::error_code ignored;
-            fs::rename(hash / "message", folder / "active" / std::to_string(i % 7), ignored);
-            fs::remove(folder / "active" / std::to_string((i + 3) % 7), ignored);
+            fs::rename(hash / "message", folder / "active" / ("m" + std::to_string(i % 7)), ignored);
+            fs::remove(folder / "active" / ("m" + std::to_string((i + 3) % 7)), ignored);
             fs::remove(hash, ignored);
         }
     });
@@ -360,19 +387,12 @@ BOOST_AUTO_TEST_CASE(stops_at_the_deadline_and_goes_on_later) {
 BOOST_AUTO_TEST_CASE(refuses_to_go_deeper_than_postfix_ever_hashes) {
     fs::path deep = "deferred";
     for (int i = 0; i < 16; ++i) deep /= "A";
-    message(deep / "0");
+    message(deep / "m0");
     BOOST_TEST(counts().deferred == 1U);
     fs::create_directory(folder / deep / "A");
     const auto got = error();
     BOOST_TEST((got.kind == util::ErrorKind::exhausted));
     BOOST_TEST(contains(got, "A/A"));
-}
-
-BOOST_AUTO_TEST_CASE(refuses_a_folder_with_more_subfolders_than_postfix_makes) {
-    for (std::size_t i = 0; i <= k_most_subfolders; ++i) fs::create_directory(folder / "hold" / std::to_string(i));
-    const auto got = error();
-    BOOST_TEST((got.kind == util::ErrorKind::exhausted));
-    BOOST_TEST(contains(got, (folder / "hold").string()));
 }
 
 BOOST_AUTO_TEST_CASE(tells_the_oldest_deferred_message_by_its_long_id) {

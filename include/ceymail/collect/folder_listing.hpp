@@ -25,7 +25,7 @@ struct FolderPart {
 };
 
 struct FolderListing {
-    std::uint64_t files = 0;  // regular ones, right in this folder
+    std::uint64_t files = 0;  // messages, right in this folder
     bool dated = true;        // whether each file's name tells its arrival, where that was asked
     std::optional<std::chrono::microseconds> oldest{};  // the earliest arrival, where asked; without meaning if !dated
     std::vector<std::string> subfolders{};
@@ -50,14 +50,12 @@ struct ListingOrder {
     FolderPart part{};
 };
 
-// Postfix makes 16 subfolders, one a hexadecimal digit.
-inline constexpr std::size_t k_most_subfolders = 4096;
-
-// Reads a part of the open folder `fd`, getdents64(2). `buffer` is for the entries: aligned as operator new aligns,
-// 64 KiB serve well, less than 4 KiB may not hold one. An entry is only asked for its type
-// with fstatat(2) where the file system does not tell it (DT_UNKNOWN), and never followed if it is a link.
-// Entries that go away meanwhile do not count; a folder that goes away is empty.
-// Fails with an errno: ETIMEDOUT past the deadline, EMLINK for more than k_most_subfolders, else the system's.
+// Reads a part of the open folder `fd`, getdents64(2), as Postfix's mail_scan_dir does: it enters folders of one
+// character and takes regular files that is_message_name(). Others, such as lost+found and NFS's .nfs0123, are not
+// looked at. `buffer` is for the entries: aligned as operator new aligns, 64 KiB serve well, less than 4 KiB may not
+// hold one. An entry is only asked for its type with fstatat(2) where the file system does not tell it (DT_UNKNOWN),
+// and never followed if it is a link. Entries that go away meanwhile do not count; a folder that goes away is empty.
+// Fails with an errno: ETIMEDOUT past the deadline, else the system's.
 // Any thread, one a descriptor and buffer.
 [[nodiscard]] std::expected<FolderListing, int> list_folder(int fd, std::span<std::byte> buffer,
                                                             const ListingOrder& order);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The arrival time that a long Postfix queue id bears.
+// Names of files in Postfix's queues, and the arrival time that a long queue id bears.
 #pragma once
 
 #include <chrono>
@@ -7,6 +7,10 @@
 #include <string_view>
 
 namespace ceymail::collect {
+
+// Whether Postfix takes a file of this name for a message: at least two characters, all of them letters, digits or `_`.
+// Source: mail_queue_id_ok() and mail_scan_dir_next(), which enters folders of one character.
+[[nodiscard]] bool is_message_name(std::string_view name) noexcept;
 
 // Since the epoch. postconf(5), enable_long_queue_ids: in digits of base 52 (0-9, B-Z, b-z without vowels) six or
 // more for the seconds, four for the microseconds, then `z`, then the inode in the first 51 of those digits.

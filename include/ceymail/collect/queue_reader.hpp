@@ -19,7 +19,7 @@
 
 namespace ceymail::collect {
 
-// Regular files under each queue's folder, at any hash depth.
+// Messages under each queue's folder, at any hash depth.
 struct QueueCounts {
     std::uint64_t active = 0;
     std::uint64_t deferred = 0;
