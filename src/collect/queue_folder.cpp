@@ -16,12 +16,13 @@ QueueFolder::QueueFolder(std::string its_name, Arrivals its_arrivals, const Queu
       parent(its_parent),
       depth(its_parent == nullptr ? 0 : its_parent->depth + 1) {}
 
-void QueueFolder::begin_reading(const struct stat& status, FileTime now) {
+void QueueFolder::begin_reading(const struct stat& status, FileTime now, bool by_our_clock) {
     const FolderStamp new_stamp = stamp_of(status);
     // Another folder of that name, and perhaps another file system's.
     if (new_stamp.inode != stamp.inode || new_stamp.device != stamp.device) landmarks.clear();
     stamp = new_stamp;
     stamped_at = now;
+    stamped_here = by_our_clock;
     settled = false;  // until it has been read to the end
     size_hint = static_cast<std::uintmax_t>(status.st_size);
 }
@@ -31,7 +32,7 @@ void QueueFolder::adopt(FolderListing&& listing) {
     dated = listing.dated;
     oldest = listing.oldest;
     landmarks = listing.ordered ? std::move(listing.landmarks) : std::vector<FolderPosition>{};
-    settled = is_settled(stamp, stamped_at);
+    settled = stamped_here && is_settled(stamp, stamped_at);
 
     auto before = std::exchange(subfolders, {});
     for (auto& subfolder : listing.subfolders) {

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <future>
+#include <map>
 #include <memory>
 #include <system_error>
 #include <thread>
@@ -69,6 +70,7 @@ struct QueueReader::Round {
     util::BootTime deadline;
     std::size_t folders = 0;           // examined so far
     std::vector<QueueFolder*> unread;  // examined, and to be read
+    std::map<dev_t, bool> local{};     // which file systems are stamped here; asked once for each
 };
 
 // What one thread reads at a time: a folder or a part of one.
@@ -87,7 +89,7 @@ QueueReader::QueueReader(std::filesystem::path queue_directory, QueueReaderOptio
 util::Result<QueueCounts> QueueReader::read(util::BootTime deadline) {
     auto queue_directory = open_queue_directory(m_queue_directory);
     if (!queue_directory) return std::unexpected(queue_directory.error());
-    Round round{std::move(*queue_directory), deadline, 0, {}};
+    Round round{std::move(*queue_directory), deadline, 0, {}, {}};
     m_helpers_time = 0;
 
     for (auto& queue : m_queues) {
@@ -116,7 +118,7 @@ util::Result<void> QueueReader::examine(Round& round, int parent, QueueFolder& f
     if (!S_ISDIR(status.st_mode)) return lost(folder, ENOTDIR);
     if (++round.folders > k_most_folders || folder.depth > k_deepest) return failure(folder, EMLINK);
     if (!folder.settled || stamp_of(status) != folder.stamp) {
-        folder.begin_reading(status, now);
+        folder.begin_reading(status, now, is_local(round, parent, folder, status.st_dev));
         round.unread.push_back(&folder);
         return {};
     }
@@ -124,6 +126,13 @@ util::Result<void> QueueReader::examine(Round& round, int parent, QueueFolder& f
     const auto fd = open_subfolder(parent, folder.name, O_PATH);
     if (!fd) return lost(folder, fd.error());
     return examine_subfolders(round, fd->get(), folder);
+}
+
+bool QueueReader::is_local(Round& round, int parent, const QueueFolder& folder, dev_t device) const {
+    const auto known = round.local.find(device);
+    if (known != round.local.end()) return known->second;
+    const auto fd = open_subfolder(parent, folder.name, O_PATH);
+    return round.local[device] = fd && m_options.stamped_here(fd->get());
 }
 
 util::Result<void> QueueReader::examine_subfolders(Round& round, int fd, QueueFolder& folder) const {

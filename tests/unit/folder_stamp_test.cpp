@@ -2,10 +2,16 @@
 // Which folders must be read again though they look the same.
 #include "ceymail/collect/folder_stamp.hpp"
 
+#include <fcntl.h>
+
 #include <boost/test/unit_test.hpp>
+
+#include "ceymail/util/fd.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
 
+using namespace ceymail;
 using namespace ceymail::collect;
 using namespace std::chrono_literals;
 
@@ -48,6 +54,15 @@ BOOST_AUTO_TEST_CASE(differs_by_each_of_its_parts) {
     BOOST_TEST((stamp != FolderStamp{1, 9, k_time, k_time}));
     BOOST_TEST((stamp != FolderStamp{1, 2, k_time + 1ns, k_time}));
     BOOST_TEST((stamp != FolderStamp{1, 2, k_time, k_time + 1ns}));
+}
+
+BOOST_AUTO_TEST_CASE(only_file_systems_of_this_machine_are_known_to_be_stamped_here) {
+    const testing::TemporaryFolder folder;
+    const util::Fd here{::open(folder.path().c_str(), O_PATH | O_CLOEXEC)};
+    const util::Fd other{::open("/proc", O_PATH | O_CLOEXEC)};  // as good as any that is not in the list
+    BOOST_TEST(is_stamped_here(here.get()));
+    BOOST_TEST(!is_stamped_here(other.get()));
+    BOOST_TEST(!is_stamped_here(-1));
 }
 
 BOOST_AUTO_TEST_CASE(takes_the_nanoseconds_of_a_folder) {

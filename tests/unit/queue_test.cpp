@@ -256,6 +256,33 @@ BOOST_AUTO_TEST_CASE(waits_two_seconds_where_times_have_no_fraction) {
     BOOST_TEST(folders_read_again(coarse) == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(reads_always_what_another_machines_clock_stamps) {
+    messages("deferred/0", 3);
+    QueueReader remote{folder.path(), {.now = long_after, .stamped_here = [](int) noexcept { return false; }}};
+    (void)counts(remote);
+    BOOST_TEST(folders_read_again(remote) == 5U);
+    BOOST_TEST(folders_read_again(remote) == 5U);
+    // The server's clock is late: the new message is stamped as the folder was before.
+    struct stat before{};
+    BOOST_TEST_REQUIRE(::stat((folder / "deferred/0").c_str(), &before) == 0);
+    message("deferred/0/new");
+    const timespec times[] = {before.st_atim, before.st_mtim};
+    BOOST_TEST_REQUIRE(::utimensat(AT_FDCWD, (folder / "deferred/0").c_str(), times, 0) == 0);
+    BOOST_TEST(counts(remote).deferred == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(asks_once_whose_clock_stamps_a_file_system) {
+    static int asked;
+    asked = 0;
+    messages("deferred/0", 3);
+    const auto ask = [](int fd) noexcept { return ++asked, is_stamped_here(fd); };
+    QueueReader counting{folder.path(), {.now = long_after, .stamped_here = ask}};
+    (void)counts(counting);
+    BOOST_TEST(asked == 1);
+    BOOST_TEST(folders_read_again(counting) == 0U);
+    BOOST_TEST(asked == 1);  // and not where nothing has changed
+}
+
 BOOST_AUTO_TEST_CASE(takes_up_folders_that_come_and_drops_those_that_go) {
     messages("deferred/0", 2);
     messages("deferred/1", 3);

@@ -34,4 +34,10 @@ struct FolderStamp {
 // fraction come from file systems that stamp whole seconds; they are given two.
 [[nodiscard]] bool is_settled(const FolderStamp& stamp, FileTime before) noexcept;
 
+// Whether the file system of the open file `fd` takes its stamps from this kernel's clock, by its type, statfs(2). A
+// server's clock may be late by any amount: a change made now could then bear a time that is_settled() takes for past.
+// Those of NFS, SMB, 9P, FUSE and whatever is not known to be local are not: there no stamp proves anything, and a
+// folder must be read each time.
+[[nodiscard]] bool is_stamped_here(int fd) noexcept;
+
 }  // namespace ceymail::collect

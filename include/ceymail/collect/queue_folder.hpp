@@ -28,6 +28,7 @@ struct QueueFolder {
 
     FolderStamp stamp;             // taken before the read that the rest is from
     FileTime stamped_at{};         // the file clock before that
+    bool stamped_here = true;      // is_stamped_here()
     bool settled = false;          // whether `stamp` proves, as long as it is the same, that nothing changed
     std::uintmax_t size_hint = 0;  // bytes, as stat(2) told last: grows with the number of entries
     std::uint64_t files = 0;
@@ -36,8 +37,8 @@ struct QueueFolder {
     std::vector<FolderPosition> landmarks;
     std::vector<std::unique_ptr<QueueFolder>> subfolders;
 
-    // Notes what is to be read, under which stamp.
-    void begin_reading(const struct stat& status, FileTime now);
+    // Notes what is to be read, under which stamp, and by whose clock.
+    void begin_reading(const struct stat& status, FileTime now, bool by_our_clock);
 
     // Takes over what was read; keeps the records of subfolders that are still there.
     void adopt(FolderListing&& listing);

@@ -32,6 +32,7 @@ struct QueueCounts {
 struct QueueReaderOptions {
     EntryTypes types = EntryTypes::believed;
     FileClock now = file_clock_now;
+    bool (*stamped_here)(int fd) noexcept = is_stamped_here;
     unsigned threads = 0;  // at most; 0: one a core that we may run on, no more than 8
     // Together the folders that are to be read must be of this size, as stat(2) tells it, to be worth threads:
     // about 20,000 files, which one thread reads in some milliseconds.
@@ -73,6 +74,7 @@ private:
     struct Stretch;
 
     util::Result<void> examine(Round& round, int parent, QueueFolder& folder) const;
+    bool is_local(Round& round, int parent, const QueueFolder& folder, dev_t device) const;
     util::Result<void> examine_subfolders(Round& round, int fd, QueueFolder& folder) const;
     util::Result<void> read_unread(Round& round);
     util::Result<void> read_folders(const Round& round, std::vector<QueueFolder*> batch);
