@@ -27,12 +27,17 @@ std::expected<unsigned char, int> ask_type(int folder, const char* name) {
     return std::unexpected(errno);
 }
 
-void count_file(FolderListing& listing, std::string_view name, Arrivals arrivals) {
+// 0 or an errno.
+int take_file(FolderListing& listing, const char* name, const ListingOrder& order) {
     ++listing.files;
-    if (arrivals == Arrivals::ignored || !listing.dated) return;  // one without a date spoils it for all
-    const auto arrival = arrival_of(name);
-    listing.dated = arrival.has_value();
-    if (arrival) listing.oldest = std::min(listing.oldest.value_or(*arrival), *arrival);
+    if (order.arrivals == Arrivals::ignored) return 0;
+    if (!listing.dated && !order.on_undated) return 0;  // one without a date spoils it for all
+    if (const auto arrival = arrival_of(name)) {
+        listing.oldest = earlier(listing.oldest, arrival);
+        return 0;
+    }
+    listing.dated = false;
+    return !order.on_undated || order.on_undated(name) ? 0 : ECANCELED;
 }
 
 bool is_subfolder_name(std::string_view name) { return name.size() == 1 && name != "."; }
@@ -49,8 +54,7 @@ int take_entry(FolderListing& listing, int folder, const dirent64& entry, const 
         type = *answer;
     }
     if (is_subfolder && type == DT_DIR) listing.subfolders.emplace_back(name);
-    if (!is_subfolder && type == DT_REG) count_file(listing, name, order.arrivals);
-    return 0;
+    return !is_subfolder && type == DT_REG ? take_file(listing, entry.d_name, order) : 0;
 }
 
 bool is_past(FolderPosition position, const FolderPart& part) { return part.end && position >= *part.end; }
@@ -75,7 +79,7 @@ void FolderListing::append(FolderListing&& next, const FolderPart& part) {
     if (is_past(reached, part)) return;
     files += next.files;
     dated &= next.dated;
-    if (next.oldest) oldest = std::min(oldest.value_or(*next.oldest), *next.oldest);
+    oldest = earlier(oldest, next.oldest);
     std::ranges::move(next.subfolders, std::back_inserter(subfolders));
     if (part.begin != 0) landmarks.push_back(part.begin);
     landmarks.insert(landmarks.end(), next.landmarks.begin(), next.landmarks.end());

@@ -2,8 +2,9 @@
 // QueueCollector: how many messages wait in Postfix's queues, and since when.
 #include "ceymail/collect/queue.hpp"
 
-#include <algorithm>
 #include <numeric>
+
+#include "ceymail/collect/queue_id.hpp"
 
 namespace ceymail::collect {
 namespace {
@@ -13,24 +14,9 @@ using enum exposition::MetricType;
 exposition::MetricFamily oldest_deferred(std::chrono::microseconds arrival) {
     return single(
         "ceymail_queue_oldest_deferred_timestamp_seconds",
-        "Unix time at which the oldest deferred message arrived, from its long queue id. Absent while nothing "
-        "is deferred, or while a deferred message has a short queue id, which tells no time "
-        "(enable_long_queue_ids = no).",
+        "Unix time at which the oldest deferred message arrived, by its long queue id, or by the birth time of its "
+        "file. Absent while nothing is deferred, until all births are known, and where the file system keeps none.",
         gauge, std::chrono::duration<double>(arrival).count());
-}
-
-// Adds what one more directory holds. The oldest of all is only known where that of each is known.
-void add(QueueCounts& sum, const QueueCounts& counts) {
-    const bool is_known =
-        (sum.deferred == 0 || sum.oldest_deferred) && (counts.deferred == 0 || counts.oldest_deferred);
-    if (!is_known) sum.oldest_deferred.reset();
-    if (is_known && counts.oldest_deferred) {
-        sum.oldest_deferred = std::min(*counts.oldest_deferred, sum.oldest_deferred.value_or(*counts.oldest_deferred));
-    }
-    sum.active += counts.active;
-    sum.deferred += counts.deferred;
-    sum.bounce += counts.bounce;
-    sum.hold += counts.hold;
 }
 
 // Two names of one directory: by a symbolic link, or by a bind mount.
@@ -62,10 +48,18 @@ std::chrono::nanoseconds QueueCollector::work_elsewhere() const noexcept {
 util::Result<Families> QueueCollector::collect(util::BootTime deadline) {
     if (auto different = require_different(m_queue_directories); !different) return std::unexpected(different.error());
     QueueCounts sum;
+    bool all_known = true;
+    std::optional<std::chrono::microseconds> oldest;
     for (auto& reader : m_readers) {
         const auto counts = reader.read(deadline);
         if (!counts) return std::unexpected(counts.error());
-        add(sum, *counts);
+        sum.active += counts->active;
+        sum.deferred += counts->deferred;
+        sum.bounce += counts->bounce;
+        sum.hold += counts->hold;
+        const auto arrival = reader.oldest_deferred(deadline);
+        all_known &= arrival || counts->deferred == 0;
+        oldest = earlier(oldest, arrival);
     }
 
     Families families{
@@ -75,7 +69,7 @@ util::Result<Families> QueueCollector::collect(util::BootTime deadline) {
                sum.bounce),
         single("ceymail_queue_hold", "Messages that wait until an administrator releases them.", gauge, sum.hold),
     };
-    if (sum.oldest_deferred) families.push_back(oldest_deferred(*sum.oldest_deferred));
+    if (oldest && all_known) families.push_back(oldest_deferred(*oldest));
     return families;
 }
 

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "ceymail/collect/queue_id.hpp"
+
 namespace ceymail::collect {
 
 QueueFolder::QueueFolder(std::string its_name, Arrivals its_arrivals, const QueueFolder* its_parent)
@@ -19,7 +21,10 @@ QueueFolder::QueueFolder(std::string its_name, Arrivals its_arrivals, const Queu
 void QueueFolder::begin_reading(const struct stat& status, FileTime now, bool by_our_clock) {
     const FolderStamp new_stamp = stamp_of(status);
     // Another folder of that name, and perhaps another file system's.
-    if (new_stamp.inode != stamp.inode || new_stamp.device != stamp.device) landmarks.clear();
+    if (new_stamp.inode != stamp.inode || new_stamp.device != stamp.device) {
+        landmarks.clear();
+        births.forget();
+    }
     stamp = new_stamp;
     stamped_at = now;
     stamped_here = by_our_clock;
@@ -31,6 +36,8 @@ void QueueFolder::adopt(FolderListing&& listing) {
     files = listing.files;
     dated = listing.dated;
     oldest = listing.oldest;
+    ++times_read;
+    if (dated) births.forget();
     landmarks = listing.ordered ? std::move(listing.landmarks) : std::vector<FolderPosition>{};
     settled = stamped_here && is_settled(stamp, stamped_at);
 
@@ -60,16 +67,24 @@ void QueueFolder::forget() noexcept {
     dated = true;
     oldest.reset();
     landmarks.clear();
+    births.forget();
     subfolders.clear();
 }
 
+void QueueFolder::forget_births() noexcept {
+    births.forget();
+    births_of = 0;
+    for (const auto& subfolder : subfolders) subfolder->forget_births();
+}
+
 QueueFolder::Sum QueueFolder::sum() const {
-    Sum sum{files, dated, oldest};
+    Sum sum{files, births.size(), is_dated(), oldest};
     for (const auto& subfolder : subfolders) {
         const Sum below = subfolder->sum();
         sum.files += below.files;
+        sum.births += below.births;
         sum.dated &= below.dated;
-        if (below.oldest) sum.oldest = std::min(sum.oldest.value_or(*below.oldest), *below.oldest);
+        sum.oldest = earlier(sum.oldest, below.oldest);
     }
     return sum;
 }

@@ -2,6 +2,7 @@
 // Names of files in Postfix's queues, and the arrival time that a long queue id bears.
 #include "ceymail/collect/queue_id.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -69,6 +70,12 @@ std::optional<std::chrono::microseconds> arrival_of(std::string_view queue_id) n
     const auto microseconds = decode(queue_id.substr(separator - k_microseconds, k_microseconds));
     if (!seconds || !microseconds || *microseconds >= 1'000'000) return std::nullopt;
     return std::chrono::seconds(*seconds) + std::chrono::microseconds(*microseconds);
+}
+
+std::optional<std::chrono::microseconds> earlier(std::optional<std::chrono::microseconds> a,
+                                                 std::optional<std::chrono::microseconds> b) noexcept {
+    if (a && b) return std::min(*a, *b);
+    return a ? a : b;
 }
 
 }  // namespace ceymail::collect

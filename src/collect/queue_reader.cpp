@@ -19,6 +19,7 @@
 #include <thread>
 #include <utility>
 
+#include "ceymail/collect/queue_id.hpp"
 #include "ceymail/util/processors.hpp"
 
 namespace ceymail::collect {
@@ -28,7 +29,10 @@ constexpr std::size_t k_buffer_bytes = 64U << 10U;
 constexpr unsigned k_most_threads = 8;
 constexpr std::size_t k_even_share = 4;  // stretches a thread, from which on all end at about the same time
 constexpr unsigned k_deepest = 16;
+constexpr std::size_t k_deferred = 1;  // of the queues
 constexpr std::size_t k_most_folders = 65536;
+constexpr std::size_t k_most_births_a_call = 25'000;
+constexpr std::chrono::milliseconds k_longest_asking{50};
 
 constexpr std::string_view k_where = "set `queue_directory` to what `postconf -h queue_directory` prints";
 constexpr std::string_view k_capability = "the unit needs CAP_DAC_READ_SEARCH";
@@ -80,6 +84,20 @@ struct QueueReader::Stretch {
     std::optional<std::expected<FolderListing, int>> listing{};  // none: not read
 };
 
+// How many births one call may ask for, and how long.
+struct QueueReader::BirthBudget {
+    std::size_t left;
+    util::BootTime deadline;
+    util::BootTime until = util::BootTime::max();  // from the first one on: the way to it is not asking
+
+    [[nodiscard]] bool take() {
+        const auto now = util::BootClock::now();
+        until = std::min({until, deadline, now + k_longest_asking});
+        if (now >= until) left = 0;
+        return left > 0 && left-- > 0;
+    }
+};
+
 QueueReader::QueueReader(std::filesystem::path queue_directory, QueueReaderOptions options)
     : m_queue_directory(std::move(queue_directory)),
       m_options(options),
@@ -104,9 +122,7 @@ util::Result<QueueCounts> QueueReader::read(util::BootTime deadline) {
     if (auto done = read_unread(round); !done) return std::unexpected(done.error());
 
     const auto& [active, deferred, bounce, hold] = m_queues;
-    const auto late = deferred.sum();
-    return QueueCounts{active.sum().files, late.files, bounce.sum().files, hold.sum().files,
-                       late.dated ? late.oldest : std::nullopt};
+    return QueueCounts{active.sum().files, deferred.sum().files, bounce.sum().files, hold.sum().files};
 }
 
 // Sets the folder aside for reading unless its stamp proves that nothing changed.
@@ -236,6 +252,52 @@ util::Result<void> QueueReader::take_over(const Round& round, std::span<Stretch>
     ++m_folders_read;
     folder.adopt(std::move(whole));
     return {};
+}
+
+std::optional<std::chrono::microseconds> QueueReader::oldest_deferred(util::BootTime deadline) {
+    QueueFolder& deferred = m_queues[k_deferred];
+    const auto known = [&]() -> std::optional<std::chrono::microseconds> {
+        const auto sum = deferred.sum();
+        return sum.dated ? sum.oldest : std::nullopt;
+    };
+    const auto sum = deferred.sum();
+    const bool is_first = !std::exchange(m_births_begun, true);
+    if (sum.dated || (is_first && sum.files > k_fewest_births)) return known();
+    if (std::max(sum.files, sum.births) > m_options.most_births) {
+        deferred.forget_births();
+        return known();
+    }
+    const auto queue_directory = open_queue_directory(m_queue_directory);
+    if (!queue_directory) return {};
+    const auto now = util::BootClock::now();
+    BirthBudget budget{.left = std::clamp<std::size_t>(sum.files / 4, k_fewest_births, k_most_births_a_call),
+                       .deadline = now + (deadline - now) / 2};
+    ask_births(queue_directory->get(), deferred, budget);
+    return known();
+}
+
+// What fails here is tried again by the next call; the value is absent until then.
+void QueueReader::ask_births(int queue_directory, QueueFolder& folder, BirthBudget& budget) const {
+    for (const auto& subfolder : folder.subfolders) ask_births(queue_directory, *subfolder, budget);
+    if (folder.is_dated() || budget.left == 0) return;
+    const auto fd = open_folder(queue_directory, folder, O_RDONLY);
+    if (!fd) return;
+    const auto ask = [&](const char* name) {
+        if (folder.births.keep(name)) return true;
+        if (!budget.take()) return false;
+        const auto birth = m_options.birth_of(fd->get(), name);
+        if (birth) folder.births.add(name, *birth);
+        if (!birth && birth.error() != ENOENT) budget.left = 0;  // it would be the same with the next
+        return birth || birth.error() == ENOENT;
+    };
+    const auto buffer = std::make_unique_for_overwrite<std::byte[]>(k_buffer_bytes);
+    folder.births.begin_pass();
+    const auto listing = list_folder(fd->get(), {buffer.get(), k_buffer_bytes},
+                                     {folder.arrivals, m_options.types, budget.deadline, {}, ask});
+    folder.births.end_pass(listing.has_value());
+    if (!listing) return;
+    folder.births_of = folder.times_read;
+    folder.oldest = earlier(listing->oldest, folder.births.oldest());
 }
 
 std::size_t QueueReader::threads_for(const std::vector<QueueFolder*>& batch) const {

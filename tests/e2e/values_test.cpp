@@ -48,6 +48,23 @@ BOOST_AUTO_TEST_CASE(equal_what_others_count) {
     BOOST_TEST(value_of(body, "ceymail_queue_hold").value_or(0) >= 3);
 }
 
+// Postfix itself opens each message for that. The next attempts, which are what the files' modification times say, are
+// four hours away.
+BOOST_AUTO_TEST_CASE(tell_when_the_oldest_deferred_message_arrived) {
+    auto& miniature = Miniature::shared();
+    const auto body = fetch(miniature.request()).body;
+    const auto told = value_of(body, "ceymail_queue_oldest_deferred_timestamp_seconds");
+    BOOST_TEST_REQUIRE(told.has_value());
+    const auto arrival = counted({"postqueue -c " + (miniature.folder() / "postfix/etc").string() +
+                                  " -j | grep -F '\"queue_name\": \"deferred\"' |"
+                                  " sed 's/.*\"arrival_time\": \\([0-9]*\\).*/\\1/' | sort -n | head -n 1"});
+    BOOST_TEST(*told >= arrival - 10);
+    BOOST_TEST(*told <= arrival + 10);
+    const auto ids =
+        run({.arguments = {"postconf", "-c", miniature.folder() / "postfix/etc", "-h", "enable_long_queue_ids"}});
+    BOOST_TEST(ids.output == "no\n");  // as on a CeyMail host
+}
+
 BOOST_AUTO_TEST_CASE(are_plausible_where_they_move) {
     const auto body = fetch(Miniature::shared().request()).body;
     const auto value = [&](const char* series) { return value_of(body, series).value_or(-1); };

@@ -34,7 +34,7 @@ struct Folder {
         alignas(16) std::array<std::byte, 4096> buffer;  // a hundred entries
         const util::Fd fd(::open(folder.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         auto listing = list_folder(fd.get(), buffer,
-                                   {Arrivals::wanted, EntryTypes::believed, util::BootClock::now() + 1min, part});
+                                   {Arrivals::wanted, EntryTypes::believed, util::BootClock::now() + 1min, part, {}});
         BOOST_TEST_REQUIRE(listing.has_value());
         return std::move(*listing);
     }

@@ -38,12 +38,21 @@ void let_the_file_clock_tick() {
     while (file_clock_now() <= before) std::this_thread::sleep_for(1ms);
 }
 
+// Real births, counted.
+int asked;
+std::expected<std::chrono::microseconds, int> births(int at, const char* name) noexcept {
+    ++asked;
+    return birth_of(at, name);
+}
+std::chrono::microseconds born(const fs::path& file) { return birth_of(AT_FDCWD, file.c_str()).value(); }
+
 // A queue directory, and one reader of it.
 struct Queue {
     testing::TemporaryFolder folder;
     QueueReader reader{folder.path(), {.now = long_after}};
 
     Queue() {
+        asked = 0;
         for (const char* queue : {"active", "deferred", "bounce", "hold"}) fs::create_directory(folder / queue);
     }
 
@@ -60,6 +69,13 @@ struct Queue {
         return *counts;
     }
     QueueCounts counts() { return counts(reader); }
+
+    // When the oldest deferred message arrived, after one more read.
+    std::optional<std::chrono::microseconds> oldest(QueueReader& by) const {
+        (void)counts(by);
+        return by.oldest_deferred(in_a_minute());
+    }
+    std::optional<std::chrono::microseconds> oldest() { return oldest(reader); }
 
     // How many folders one more read takes.
     std::uint64_t folders_read_again(QueueReader& by) const {
@@ -423,23 +439,152 @@ BOOST_AUTO_TEST_CASE(refuses_to_go_deeper_than_postfix_ever_hashes) {
 }
 
 BOOST_AUTO_TEST_CASE(tells_the_oldest_deferred_message_by_its_long_id) {
-    BOOST_TEST(!counts().oldest_deferred.has_value());
+    BOOST_TEST(!oldest().has_value());
     message("deferred/0/0000050000z1");
     message("deferred/1/0000040002z2");
     message("deferred/1/0000040003z3");
     message("hold/0000010000z4");
-    BOOST_TEST_REQUIRE(counts().oldest_deferred.has_value());
-    BOOST_TEST(counts().oldest_deferred->count() == 4'000'002);
+    BOOST_TEST_REQUIRE(oldest().has_value());
+    BOOST_TEST(oldest()->count() == 4'000'002);
     fs::remove(folder / "deferred/1/0000040002z2");
-    BOOST_TEST(counts().oldest_deferred->count() == 4'000'003);
+    BOOST_TEST(oldest()->count() == 4'000'003);
 }
 
-BOOST_AUTO_TEST_CASE(tells_no_oldest_message_while_one_has_a_short_id) {
+BOOST_AUTO_TEST_CASE(asks_no_file_whose_name_tells_its_arrival) {
+    QueueReader asking{folder.path(), {.now = long_after, .birth_of = births}};
     message("deferred/0/0000050000z1");
-    message("deferred/1/C3CD21F3E90");
-    BOOST_TEST(!counts().oldest_deferred.has_value());
-    fs::remove(folder / "deferred/1/C3CD21F3E90");
-    BOOST_TEST(counts().oldest_deferred.has_value());
+    BOOST_TEST(oldest(asking).value().count() == 5'000'000);
+    BOOST_TEST(asked == 0);
+}
+
+BOOST_AUTO_TEST_CASE(tells_the_birth_of_the_oldest_file_where_ids_are_short) {
+    message("incoming/C3CD21F3E90");
+    let_the_file_clock_tick();
+    const auto arrival = born(folder / "incoming/C3CD21F3E90");
+    message("deferred/1/C3CD21F3E91");
+    for (const char* next : {"active/C3CD21F3E90", "deferred/0/C3CD21F3E90"}) {
+        fs::create_directories((folder / next).parent_path());
+        const char* here = fs::exists(folder / "incoming/C3CD21F3E90") ? "incoming" : "active";
+        fs::rename(folder / here / "C3CD21F3E90", folder / next);
+    }
+    // Postfix sets it to the time of the next attempt.
+    const timespec times[] = {{.tv_sec = 1'000, .tv_nsec = 0}, {.tv_sec = 1'000, .tv_nsec = 0}};
+    BOOST_TEST_REQUIRE(::utimensat(AT_FDCWD, (folder / "deferred/0/C3CD21F3E90").c_str(), times, 0) == 0);
+    BOOST_TEST_REQUIRE(oldest().has_value());
+    BOOST_TEST(oldest()->count() == arrival.count());
+    fs::remove(folder / "deferred/0/C3CD21F3E90");
+    BOOST_TEST(oldest().value().count() == born(folder / "deferred/1/C3CD21F3E91").count());
+    fs::remove(folder / "deferred/1/C3CD21F3E91");
+    BOOST_TEST(!oldest().has_value());
+}
+
+BOOST_AUTO_TEST_CASE(tells_the_oldest_of_both_kinds_of_ids) {
+    message("deferred/0/C3CD21F3E90");
+    message("deferred/0/0000050000z1");
+    BOOST_TEST(oldest().value().count() == 5'000'000);
+    fs::remove(folder / "deferred/0/0000050000z1");
+    message("deferred/0/zzzzzz0000z1");  // in the year 2596
+    BOOST_TEST(oldest().value().count() == born(folder / "deferred/0/C3CD21F3E90").count());
+    fs::remove(folder / "deferred/0/C3CD21F3E90");
+    BOOST_TEST(oldest().value().count() == 19'770'609'663'000'000);
+}
+
+BOOST_AUTO_TEST_CASE(asks_for_each_birth_once) {
+    QueueReader asking{folder.path(), {.now = long_after, .birth_of = births}};
+    for (int i = 0; i < 16; ++i) messages(fs::path("deferred") / k_digits.substr(i, 1), 10);
+    BOOST_TEST(oldest(asking).has_value());
+    BOOST_TEST(asked == 160);
+    BOOST_TEST(oldest(asking).has_value());
+    BOOST_TEST(asked == 160);
+    message("deferred/3/new");
+    fs::remove(folder / "deferred/3/m4");
+    fs::remove(folder / "deferred/5/m4");
+    BOOST_TEST(oldest(asking).has_value());
+    BOOST_TEST(asked == 161);
+    fs::rename(folder / "deferred/3/new", folder / "active/new");
+    BOOST_TEST(oldest(asking).has_value());
+    fs::rename(folder / "active/new", folder / "deferred/3/new");  // it may be another one by now
+    BOOST_TEST(oldest(asking).has_value());
+    BOOST_TEST(asked == 162);
+}
+
+BOOST_AUTO_TEST_CASE(asks_for_a_part_of_many_births_in_each_call_and_tells_none_until_it_has_all) {
+    QueueReader asking{folder.path(), {.now = long_after, .birth_of = births}};
+    messages("deferred/0", 600);
+    messages("deferred/1", 400);
+    BOOST_TEST(!oldest(asking).has_value());
+    BOOST_TEST(asked == 0);  // the first is to be fast
+    for (const int so_far : {256, 512, 768}) {
+        BOOST_TEST(!oldest(asking).has_value());
+        BOOST_TEST(asked == so_far);
+    }
+    BOOST_TEST(oldest(asking).has_value());
+    BOOST_TEST(asked == 1000);
+}
+
+BOOST_AUTO_TEST_CASE(tells_none_of_a_later_queue_until_it_has_all) {
+    QueueReader asking{folder.path(), {.now = long_after, .birth_of = births}};
+    messages("deferred/0", 10);
+    BOOST_TEST(oldest(asking).has_value());
+    messages("deferred/1", 2000);
+    for (int calls = 0; calls < 3; ++calls) BOOST_TEST(!oldest(asking).has_value());
+    BOOST_TEST(asked == 10 + 3 * 502);  // a quarter of 2010 each
+    BOOST_TEST(oldest(asking).has_value());
+    BOOST_TEST(asked == 2010);
+}
+
+BOOST_AUTO_TEST_CASE(tells_none_where_the_file_system_keeps_no_births_and_asks_but_one) {
+    static int asked_in_vain;
+    asked_in_vain = 0;
+    const AskBirth none = [](int, const char*) noexcept -> std::expected<std::chrono::microseconds, int> {
+        ++asked_in_vain;
+        return std::unexpected(ENODATA);
+    };
+    QueueReader asking{folder.path(), {.now = long_after, .birth_of = none}};
+    for (int i = 0; i < 16; ++i) messages(fs::path("deferred") / k_digits.substr(i, 1), 5);
+    BOOST_TEST(!oldest(asking).has_value());
+    BOOST_TEST(asked_in_vain == 1);
+    BOOST_TEST(!oldest(asking).has_value());
+    BOOST_TEST(asked_in_vain == 2);
+}
+
+BOOST_AUTO_TEST_CASE(tells_none_where_there_are_more_births_than_are_to_be_remembered) {
+    QueueReader asking{folder.path(), {.now = long_after, .birth_of = births, .most_births = 10}};
+    messages("deferred/0", 10);
+    BOOST_TEST(oldest(asking).has_value());
+    message("deferred/0/more");
+    BOOST_TEST(!oldest(asking).has_value());
+    BOOST_TEST(asked == 10);
+    fs::remove(folder / "deferred/0/more");
+    BOOST_TEST(oldest(asking).has_value());
+    BOOST_TEST(asked == 20);  // they had been forgotten
+}
+
+BOOST_AUTO_TEST_CASE(a_message_that_goes_while_its_birth_is_asked_for_is_no_obstacle) {
+    const AskBirth gone = [](int at, const char* name) noexcept -> std::expected<std::chrono::microseconds, int> {
+        if (std::string_view(name) == "m3") return std::unexpected(ENOENT);
+        return birth_of(at, name);
+    };
+    QueueReader asking{folder.path(), {.now = long_after, .birth_of = gone}};
+    messages("deferred/0", 5);
+    BOOST_TEST(oldest(asking).value().count() == born(folder / "deferred/0/m0").count());
+}
+
+BOOST_AUTO_TEST_CASE(takes_no_longer_for_births_than_half_the_time_there_is) {
+    const AskBirth slow = [](int at, const char* name) noexcept {
+        std::this_thread::sleep_for(5ms);
+        return birth_of(at, name);
+    };
+    QueueReader asking{folder.path(), {.now = long_after, .birth_of = slow}};
+    messages("deferred/0", 200);
+    const auto begin = util::BootClock::now();
+    (void)counts(asking);
+    BOOST_TEST(!asking.oldest_deferred(begin - 1s).has_value());
+    BOOST_TEST(!asking.oldest_deferred(in_a_minute()).has_value());
+    BOOST_TEST((util::BootClock::now() - begin < 500ms));  // 200 of them take a second
+    for (int calls = 0; calls < 200 && !asking.oldest_deferred(in_a_minute()); ++calls) {
+    }
+    BOOST_TEST(asking.oldest_deferred(in_a_minute()).has_value());
 }
 
 std::string exposed(const Families& families) {
@@ -481,6 +626,19 @@ BOOST_AUTO_TEST_CASE(sums_the_queues_of_several_instances) {
     BOOST_TEST(sums ==
                "ceymail_queue_active 1\nceymail_queue_deferred 2\nceymail_queue_bounce 0\nceymail_queue_hold 5\n"
                "ceymail_queue_oldest_deferred_timestamp_seconds 4.000002\n");
+}
+
+BOOST_AUTO_TEST_CASE(tells_the_oldest_of_several_instances_only_where_that_of_each_is_known) {
+    const Queue other;
+    message("deferred/0000050000z1");
+    QueueCollector collector({folder.path(), other.folder.path()});
+    const auto is_told = [&] {
+        return exposed(collector.collect(in_a_minute()).value()).find("oldest") != std::string::npos;
+    };
+    BOOST_TEST(is_told());  // nothing is deferred in the other
+    other.messages("deferred", 300);
+    BOOST_TEST(!is_told());
+    BOOST_TEST(is_told());
 }
 
 BOOST_AUTO_TEST_CASE(collects_no_partial_sum_and_names_the_instance_that_fails) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,7 +28,7 @@ struct FolderPart {
 struct FolderListing {
     std::uint64_t files = 0;  // messages, right in this folder
     bool dated = true;        // whether each file's name tells its arrival, where that was asked
-    std::optional<std::chrono::microseconds> oldest{};  // the earliest arrival, where asked; without meaning if !dated
+    std::optional<std::chrono::microseconds> oldest{};  // the earliest of those, where asked
     std::vector<std::string> subfolders{};
 
     bool ordered = true;         // whether the positions grew from entry to entry: else the folder cannot be cut
@@ -48,6 +49,8 @@ struct ListingOrder {
     EntryTypes types = EntryTypes::believed;
     util::BootTime deadline;
     FolderPart part{};
+    // Takes each message whose name does not tell its arrival, where that is wanted; false ends the reading.
+    std::function<bool(const char* name)> on_undated{};
 };
 
 // Reads a part of the open folder `fd`, getdents64(2), as Postfix's mail_scan_dir does: it enters folders of one
@@ -55,7 +58,7 @@ struct ListingOrder {
 // looked at. `buffer` is for the entries: aligned as operator new aligns, 64 KiB serve well, less than 4 KiB may not
 // hold one. An entry is only asked for its type with fstatat(2) where the file system does not tell it (DT_UNKNOWN),
 // and never followed if it is a link. Entries that go away meanwhile do not count; a folder that goes away is empty.
-// Fails with an errno: ETIMEDOUT past the deadline, else the system's.
+// Fails with an errno: ETIMEDOUT past the deadline, ECANCELED where on_undated said so, else the system's.
 // Any thread, one a descriptor and buffer.
 [[nodiscard]] std::expected<FolderListing, int> list_folder(int fd, std::span<std::byte> buffer,
                                                             const ListingOrder& order);

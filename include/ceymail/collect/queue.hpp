@@ -12,8 +12,8 @@
 namespace ceymail::collect {
 
 // The sums over all queue directories: ceymail_queue_active, _deferred, _bounce, _hold, and
-// ceymail_queue_oldest_deferred_timestamp_seconds where the names of all deferred messages tell it: opening or asking
-// every file would cost what showq costs.
+// ceymail_queue_oldest_deferred_timestamp_seconds where it is known, QueueReader::oldest_deferred(). Opening the
+// messages every file would cost what showq costs.
 class QueueCollector : public Collector {
 public:
     // One directory for each Postfix instance, postmulti(1).

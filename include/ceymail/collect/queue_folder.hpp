@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "ceymail/collect/birth_times.hpp"
 #include "ceymail/collect/folder_listing.hpp"
 #include "ceymail/collect/folder_stamp.hpp"
 #include "ceymail/util/fd.hpp"
@@ -34,6 +35,9 @@ struct QueueFolder {
     std::uint64_t files = 0;
     bool dated = true;  // these three as in FolderListing
     std::optional<std::chrono::microseconds> oldest;
+    std::uint64_t times_read = 0;
+    BirthTimes births;            // of the files whose names do not tell their arrival
+    std::uint64_t births_of = 0;  // the read (times_read) whose files they are all known of; 0: none
     std::vector<FolderPosition> landmarks;
     std::vector<std::unique_ptr<QueueFolder>> subfolders;
 
@@ -52,10 +56,17 @@ struct QueueFolder {
     // This folder and all below.
     struct Sum {
         std::uint64_t files = 0;
-        bool dated = true;
+        std::uint64_t births = 0;  // remembered
+        bool dated = true;         // whether the arrivals of all files are known
         std::optional<std::chrono::microseconds> oldest;
     };
     [[nodiscard]] Sum sum() const;
+
+    // Whether the arrivals of all files right in this folder are known.
+    [[nodiscard]] bool is_dated() const noexcept { return dated || births_of == times_read; }
+
+    // This folder's births and those of all below.
+    void forget_births() noexcept;
 
     // Relative to the queue directory.
     [[nodiscard]] std::filesystem::path path() const;

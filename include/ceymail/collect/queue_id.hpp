@@ -18,4 +18,8 @@ namespace ceymail::collect {
 // it, nor for any other name. Names are foreign: any bytes will do.
 [[nodiscard]] std::optional<std::chrono::microseconds> arrival_of(std::string_view queue_id) noexcept;
 
+// The earlier of two arrivals, or the one that there is.
+[[nodiscard]] std::optional<std::chrono::microseconds> earlier(std::optional<std::chrono::microseconds> a,
+                                                               std::optional<std::chrono::microseconds> b) noexcept;
+
 }  // namespace ceymail::collect

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// Births that are remembered by name, through many passes.
+#include "ceymail/collect/birth_times.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <cerrno>
+#include <map>
+#include <random>
+#include <string>
+
+#include "ceymail/util/fd.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace {
+
+using namespace ceymail;
+using namespace ceymail::collect;
+using namespace std::chrono_literals;
+
+BOOST_AUTO_TEST_SUITE(birth_times)
+
+BOOST_AUTO_TEST_CASE(remembers_what_is_there_and_forgets_what_has_gone) {
+    std::mt19937 random(1);
+    BirthTimes births;
+    std::map<std::string, std::chrono::microseconds> there;
+    for (int pass = 0; pass < 50; ++pass) {
+        const bool is_whole = pass % 3 != 1;
+        auto before = there;
+        std::erase_if(there, [&](const auto&) { return random() % 4 == 0; });
+        births.begin_pass();
+        for (const auto& [name, birth] : there) {
+            if (!births.keep(name)) BOOST_ERROR(name + " is forgotten");
+        }
+        for (auto i = random() % 300; i > 0; --i) {
+            const auto name = std::to_string(random() % 100'000);
+            if (there.contains(name) || before.contains(name)) continue;
+            if (births.keep(name)) BOOST_ERROR(name + " was not there");
+            const auto birth = std::chrono::microseconds(random());
+            births.add(name, birth);
+            there.emplace(name, birth);
+        }
+        births.end_pass(is_whole);
+        if (is_whole) {
+            BOOST_TEST(births.size() == there.size());
+            const auto oldest = std::ranges::min_element(there, {}, [](const auto& one) { return one.second; });
+            BOOST_TEST((births.oldest() == (there.empty() ? std::nullopt : std::optional(oldest->second))));
+        } else {
+            there.insert(before.begin(), before.end());  // it cannot be known that they have gone
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(knows_nothing_at_first_and_after_it_was_told_to_forget) {
+    BirthTimes births;
+    births.begin_pass();
+    BOOST_TEST(!births.keep("C3CD21F3E90"));
+    births.add("C3CD21F3E90", 5us);
+    births.end_pass(true);
+    BOOST_TEST((births.oldest() == 5us));
+    births.forget();
+    BOOST_TEST(births.size() == 0U);
+    BOOST_TEST((births.oldest() == std::nullopt));
+    births.begin_pass();
+    BOOST_TEST(!births.keep("C3CD21F3E90"));
+}
+
+BOOST_AUTO_TEST_CASE(asks_the_file_itself_and_no_other) {
+    const testing::TemporaryFolder folder;
+    folder.write("file", "");
+    std::filesystem::create_symlink("/proc", folder / "link");
+    const util::Fd here{::open(folder.path().c_str(), O_PATH | O_CLOEXEC)};
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    BOOST_TEST_REQUIRE(birth_of(here.get(), "file").has_value());
+    BOOST_TEST((birth_of(here.get(), "file").value() > now - 1min));
+    BOOST_TEST((birth_of(here.get(), "file").value() < now + 1min));
+    BOOST_TEST((birth_of(here.get(), "link").value() > now - 1min));
+    BOOST_TEST((birth_of(here.get(), "nothing").error() == ENOENT));
+    BOOST_TEST((birth_of(AT_FDCWD, "/proc/self/stat").error() == ENODATA));  // a file system without births
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
