@@ -42,6 +42,10 @@ std::optional<gate::AddressKey> client_of(const fastcgi::Request& request) {
     return gate::parse_address_key(request.remote_addr);
 }
 
+const Refusal& refusal_without_client(const fastcgi::Request& request) {
+    return !request.malformed && gate::is_unix_peer(request.remote_addr) ? k_unix_peer : k_bad_request;
+}
+
 void start_anew(fastcgi::Response& response) {
     response.status = 500;
     response.content_type = "text/plain; charset=utf-8";
@@ -88,7 +92,7 @@ void Endpoint::decide(const fastcgi::Request& request) {
     if (request_path(request.uri) != m_configuration.path) return refuse(k_other_path);
     if (request.method != "GET" && request.method != "HEAD") return refuse(k_other_method);
     const auto address = client_of(request);
-    if (!address) return refuse(k_bad_request);
+    if (!address) return refuse(refusal_without_client(request));
     if (const auto decision = m_rates.admit(*address); decision.admission != gate::Admission::admitted)
         return refuse(decision);
     if (!gate::may_export_metrics(m_configuration.plan)) return refuse(k_plan_too_low);

@@ -14,6 +14,10 @@ constexpr std::size_t k_longest_name = 253;
 constexpr Refusal k_no_address{
     400, "The client’s address is missing",
     "The web server must pass REMOTE_ADDR exactly once; use the shipped nginx or Apache file for ceymail-settings."};
+constexpr Refusal k_unix_peer{
+    400, "The client’s address is missing",
+    "The web server passed “unix:” as REMOTE_ADDR: a proxy connects to it over a Unix socket. In nginx, "
+    "“set_real_ip_from unix:;” and “real_ip_header X-Forwarded-For;” take the address that the proxy sends."};
 constexpr Refusal k_plain{403, "This page is only served over HTTPS",
                           "A token must not travel in the clear. Open the page by its https:// address; if it is, the "
                           "web server has to pass the parameter HTTPS, as the shipped nginx and Apache files do."};
@@ -53,6 +57,7 @@ bool over_tls(const fastcgi::PageRequest& request) noexcept { return request.htt
 
 std::expected<Visitor, Refusal> identify(const fastcgi::PageRequest& request, PlainHttp plain_http) {
     const auto key = gate::parse_address_key(request.remote_addr);
+    if (!request.malformed && gate::is_unix_peer(request.remote_addr)) return std::unexpected(k_unix_peer);
     if (request.malformed || !key) return std::unexpected(k_no_address);
     if (plain_http == PlainHttp::refused && !over_tls(request)) return std::unexpected(k_plain);
     if (request.remote_user.empty()) return std::unexpected(k_nobody);

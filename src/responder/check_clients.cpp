@@ -26,11 +26,13 @@ bool lies_in(std::uint64_t address, const Network& network, unsigned width) {
     return address >> (width - network.bits) == network.first >> (width - network.bits);
 }
 
-// Of this host or a private network: RFC 1122, 1918, 6598, 4193. "::1" has no /64 of its own but 0.
+// Of this host, a private network or a link: RFC 1122, 1918, 3927, 6598, 4193, 4291. "::1" has no /64 of its own but 0.
 bool is_inner(const AddressKey& key) {
-    if (key.family == AddressFamily::ipv6) return key.network == 0 || lies_in(key.network, {0xFCULL << 56, 7}, 64);
+    if (key.family == AddressFamily::ipv6)
+        return key.network == 0 || lies_in(key.network, {0xFCULL << 56, 7}, 64) ||
+               lies_in(key.network, {0xFE80ULL << 48, 10}, 64);
     for (const auto& network : {Network{0x7F000000, 8}, Network{0x0A000000, 8}, Network{0xAC100000, 12},
-                                Network{0xC0A80000, 16}, Network{0x64400000, 10}}) {
+                                Network{0xC0A80000, 16}, Network{0x64400000, 10}, Network{0xA9FE0000, 16}}) {
         if (lies_in(key.network, network, 32)) return true;
     }
     return false;

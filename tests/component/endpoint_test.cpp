@@ -108,6 +108,14 @@ BOOST_AUTO_TEST_CASE(refuses_in_the_order_of_the_table) {
     for (const auto& c : cases) BOOST_TEST(ask(c.scrape).status == c.status, c.label);
 }
 
+BOOST_AUTO_TEST_CASE(says_why_a_proxy_on_a_unix_socket_has_no_address_and_what_gives_it_one) {
+    const auto answer = ask({.token = k_token, .address = "unix:"});
+    BOOST_TEST(answer.status == 400);
+    for (const auto words : {"Unix socket", "set_real_ip_from unix:;", "real_ip_header X-Forwarded-For;"})
+        BOOST_TEST(answer.mentions(words), answer.body);
+    BOOST_TEST(!ask({.token = k_token, .address = ""}).mentions("unix:"), "nothing to do with a missing address");
+}
+
 BOOST_AUTO_TEST_CASE(names_the_methods_it_knows) {
     BOOST_TEST(ask({.method = "DELETE"}).header("Allow") == "GET, HEAD");
 }
@@ -150,7 +158,10 @@ BOOST_AUTO_TEST_CASE(refuses_the_thirteenth_and_tells_when_to_come_back) {
     BOOST_TEST(seconds >= 50);
     BOOST_TEST(seconds <= 60);
     BOOST_TEST(ask({.token = k_token, .address = "192.0.2.8"}).status == 200, "another address has its own minute");
-    BOOST_TEST(ask({.token = k_token, .address = "::ffff:192.0.2.7"}).status == 429, "the same, spelled otherwise");
+    for (const auto address : {"::ffff:192.0.2.7", "64:ff9b::192.0.2.7", "64:ff9b::c000:207%eth0"})
+        BOOST_TEST(ask({.token = k_token, .address = address}).status == 429, address);
+    BOOST_TEST(ask({.token = k_token, .address = "64:ff9b::192.0.2.10"}).status == 200, "another behind that NAT64");
+    BOOST_TEST(ask({.token = k_token, .address = "fe80::1%eth0"}).status == 200, "an address with a zone");
 }
 
 BOOST_AUTO_TEST_CASE(wrong_tokens_spend_the_minute_and_other_mistakes_do_not) {

@@ -408,6 +408,12 @@ BOOST_AUTO_TEST_CASE(admits_an_address_12_times_a_minute) {
     BOOST_TEST(ask({.query = "/style.css", .address = "198.51.100.1"}).status == 200);
 }
 
+BOOST_AUTO_TEST_CASE(says_why_a_proxy_on_a_unix_socket_has_no_address_and_what_gives_it_one) {
+    const auto refused = ask({.address = "unix:"});
+    BOOST_TEST(refused.status == 400);
+    BOOST_TEST(refused.body.find("set_real_ip_from unix:;") != std::string::npos, refused.body);
+}
+
 BOOST_AUTO_TEST_CASE(its_account_can_do_what_the_page_does_and_no_more) {
     const auto grants = shared().server.query("SHOW GRANTS FOR 'ceymail-settings'@'localhost'");
     BOOST_TEST(grants.find("virtual_") == std::string::npos, grants);

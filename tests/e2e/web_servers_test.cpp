@@ -405,4 +405,27 @@ BOOST_AUTO_TEST_CASE(behind_a_named_proxy_its_client_is_limited_and_not_the_prox
     }
 }
 
+// The proxy is an nginx of its own on most hosts; here it is another server block.
+BOOST_AUTO_TEST_CASE(behind_a_proxy_on_a_unix_socket_the_answer_names_the_remedy_and_the_remedy_works) {
+    const auto started = listening_on_unix_socket("unix_proxied");
+    const auto behind_proxy = [](const std::string& remedy) {
+        const TemporaryFolder folder;
+        const auto between = (folder / "nginx.sock").string();
+        const auto nginx =
+            WebServer::nginx(nginx_upstream("unix:" + socket_in("unix_proxied").string()) +
+                             "server {\nlisten unix:" + between + ";\n" + remedy + "\n" + nginx_location() +
+                             "}\nserver {\nlisten 127.0.0.1:@PORT@;\nlocation / { proxy_pass http://unix:" + between +
+                             ";\nproxy_set_header X-Forwarded-For $remote_addr; }\n}\n");
+        return plain(nginx).ask({bearer()});
+    };
+    const auto refused = behind_proxy("");
+    BOOST_TEST(refused.status == 400);
+    std::string remedy;
+    static const std::regex k_directive("\"([a-z_]+ [^\";]+;)\"");
+    for (std::sregex_iterator it(refused.body.begin(), refused.body.end(), k_directive), end; it != end; ++it)
+        remedy += (*it)[1].str();
+    BOOST_TEST(!remedy.empty(), refused.body);
+    check_metrics(behind_proxy(remedy), true);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

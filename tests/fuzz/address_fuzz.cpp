@@ -87,10 +87,14 @@ std::uint64_t join(const Groups& groups, std::size_t first, std::size_t count) {
 
 std::optional<AddressKey> key_slowly(std::string_view text) {
     if (const auto ipv4 = read_ipv4(text)) return AddressKey{join(*ipv4, 0, 2), AddressFamily::ipv4};
-    const auto ipv6 = read_ipv6(text);
+    const auto percent = text.find('%');
+    const auto zone = percent == text.npos ? 1 : text.size() - percent - 1;
+    if (zone < 1 || zone > 15) return std::nullopt;
+    const auto ipv6 = text.contains('\0') ? std::nullopt : read_ipv6(text.substr(0, percent));
     if (!ipv6) return std::nullopt;
-    if (join(*ipv6, 0, 4) == 0 && join(*ipv6, 4, 2) == 0xffff)
-        return AddressKey{join(*ipv6, 6, 2), AddressFamily::ipv4};
+    const bool mapped = join(*ipv6, 0, 4) == 0 && join(*ipv6, 4, 2) == 0xffff;
+    const bool nat64 = join(*ipv6, 0, 4) == 0x64ff9b'0000'0000 && join(*ipv6, 4, 2) == 0;
+    if (mapped || nat64) return AddressKey{join(*ipv6, 6, 2), AddressFamily::ipv4};
     return AddressKey{join(*ipv6, 0, 4), AddressFamily::ipv6};
 }
 

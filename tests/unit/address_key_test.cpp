@@ -56,6 +56,49 @@ BOOST_AUTO_TEST_CASE(sees_the_ipv4_in_every_spelling_of_a_mapped_address) {
         (parse_address_key("0000:0000:0000:0000:0000:ffff:255.255.255.255") == parse_address_key("255.255.255.255")));
 }
 
+// A NAT64 gateway gives each of its IPv4 clients an address of one /64 (RFC 6052).
+BOOST_AUTO_TEST_CASE(counts_clients_behind_nat64_by_their_ipv4) {
+    const auto want = parse_address_key("192.0.2.33");
+    for (const auto text : {"64:ff9b::192.0.2.33", "64:ff9b::c000:221", "64:FF9B::C000:0221", "0064:ff9b:0::c000:221",
+                            "0064:ff9b:0000:0000:0000:0000:192.0.2.33", "64:ff9b::c000:221%eth0"})
+        BOOST_TEST((parse_address_key(text) == want), text);
+    BOOST_TEST((parse_address_key("64:ff9b::192.0.2.34") != want));
+}
+
+BOOST_AUTO_TEST_CASE(counts_what_is_only_close_to_nat64_by_its_64) {
+    const std::array addresses{
+        Address{"64:ff9b:1::192.0.2.33", AddressFamily::ipv6, 0x0064ff9b00010000},  // RFC 8215
+        Address{"64:ff9b::1:192.0.2.33", AddressFamily::ipv6, 0x0064ff9b00000000},
+        Address{"64:ff9b:0:0:8000::192.0.2.33", AddressFamily::ipv6, 0x0064ff9b00000000},
+        Address{"64:ff9a::192.0.2.33", AddressFamily::ipv6, 0x0064ff9a00000000},
+    };
+    for (const auto& address : addresses) {
+        const auto key = parse_address_key(address.text);
+        BOOST_TEST_REQUIRE(key.has_value(), address.text);
+        BOOST_TEST((key->family == address.family && key->network == address.network), address.text);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(ignores_the_zone_of_an_ipv6_address) {
+    const std::array pairs{std::pair{"fe80::1%eth0", "fe80::1"},
+                           std::pair{"fe80::1%1", "fe80::1"},
+                           std::pair{"fe80::1%wlx00c0cab2d2f1", "fe80::1"},
+                           std::pair{"fe80::1%eth0.100", "fe80::1"},
+                           std::pair{"fe80::1%a%b", "fe80::1"},
+                           std::pair{"::1%lo", "::1"},
+                           std::pair{"::ffff:1.2.3.4%eth0", "1.2.3.4"},
+                           std::pair{"0000:0000:0000:0000:0000:ffff:255.255.255.255%eth0", "255.255.255.255"}};
+    for (const auto& [with, without] : pairs) {
+        BOOST_TEST_REQUIRE(parse_address_key(with).has_value(), with);
+        BOOST_TEST((parse_address_key(with) == parse_address_key(without)), with);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(knows_the_peer_of_a_unix_socket) {
+    for (const auto text : {"unix:", "unix:/run/proxy.sock"}) BOOST_TEST(is_unix_peer(text), text);
+    for (const auto text : {"", "unix", "1.2.3.4", "::1"}) BOOST_TEST(!is_unix_peer(text), text);
+}
+
 BOOST_AUTO_TEST_CASE(takes_nothing_else_for_an_address) {
     const std::string long_one(100'000, '1');
     const std::array malformed{
@@ -86,9 +129,13 @@ BOOST_AUTO_TEST_CASE(takes_nothing_else_for_an_address) {
         "1.2.3.4, 5.6.7.8"sv,
         "[::1]"sv,
         "[::1]:80"sv,
-        "::1%lo"sv,
-        "fe80::1%eth0"sv,
-        "fe80::1%1"sv,
+        "fe80::1%"sv,
+        "fe80::1%sixteen_letters_"sv,
+        "fe80::1%eth0\0"sv,
+        "%eth0"sv,
+        "1.2.3.4%eth0"sv,
+        "fe80:::1%eth0"sv,
+        "64:ff9b::1.2.3"sv,
         ":"sv,
         ":::"sv,
         "::1::"sv,

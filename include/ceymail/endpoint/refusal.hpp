@@ -22,7 +22,14 @@ inline constexpr Refusal k_other_method{405, "Metrics are read with GET or HEAD.
 
 inline constexpr Refusal k_bad_request{400,
                                        "The request is malformed or bears no single client address; the web "
-                                       "server must pass REMOTE_ADDR exactly once.\n"};
+                                       "server must pass REMOTE_ADDR exactly once, an IP address without a port.\n"};
+
+inline constexpr Refusal k_unix_peer{
+    400,
+    "REMOTE_ADDR is \"unix:\", so no client address is known: a proxy connects to the web server over a Unix socket. "
+    "In "
+    "nginx, \"set_real_ip_from unix:;\" and \"real_ip_header X-Forwarded-For;\" take the address that the proxy "
+    "sends.\n"};
 
 inline constexpr Refusal k_plan_too_low{403,
                                         "Metrics export needs the Business plan or above; see plan in "

@@ -16,9 +16,16 @@ struct AddressKey {
     friend bool operator==(const AddressKey&, const AddressKey&) = default;
 };
 
-// `remote_addr`: REMOTE_ADDR as the web server wrote it, foreign. An IPv4-mapped IPv6 address is its IPv4,
-// however it is spelled. A zone ("%eth0"), a port, blanks, octal or short IPv4 forms are no address.
-// inet_pton(3) parses; RFC 4291 2.5.5.2. "unix:" (a web server's Unix socket) is no address.
+// `remote_addr`: REMOTE_ADDR as the web server wrote it, foreign.
+// Returns: the key. An IPv4-mapped address (RFC 4291 2.5.5.2) and one of 64:ff9b::/96, from which a NAT64 gateway
+// speaks for an IPv4 client (RFC 6052 2.1), count as the IPv4 address that they embed, in every spelling. The zone of
+// an IPv6 address ("%eth0", which Apache passes on) is ignored.
+// No value: not an address, such as one with a port, blanks, octal or short IPv4 forms, or "unix:".
+// 64:ff9b:1::/48 (RFC 8215) counts by its /64: each network chooses where in it the IPv4 address stands.
 [[nodiscard]] std::optional<AddressKey> parse_address_key(std::string_view remote_addr) noexcept;
+
+// True of nginx's "unix:": the client of the web server is a process that connected over a Unix socket, as a proxy in
+// front of it may, and REMOTE_ADDR tells no address of whom that proxy serves.
+[[nodiscard]] bool is_unix_peer(std::string_view remote_addr) noexcept;
 
 }  // namespace ceymail::gate
