@@ -26,10 +26,14 @@ static_assert(std::atomic<std::uint32_t>::is_always_lock_free && sizeof(std::ato
 
 std::uint32_t code_of(AddressFamily family) noexcept { return static_cast<std::uint32_t>(family); }
 
+// IPv6: the /48, which one site has for nothing; its 65,536 keys share a bucket and cannot fill the others.
+// IPv4: the address. One party's addresses are few, and dear: a block of 4096 of them (/20) fills no bucket. By a
+// block of theirs, 33 neighbours of a host, rented by the hour, would keep it out, and a botnet has no block at all.
 std::size_t bucket_index(const SipKey& seed, std::uint64_t network, std::uint32_t family) noexcept {
-    std::array<std::byte, sizeof network + sizeof family> message;
-    std::memcpy(message.data(), &network, sizeof network);
-    std::memcpy(message.data() + sizeof network, &family, sizeof family);
+    const std::uint64_t site = family == code_of(AddressFamily::ipv6) ? network >> 16 : network;
+    std::array<std::byte, sizeof site + sizeof family> message;
+    std::memcpy(message.data(), &site, sizeof site);
+    std::memcpy(message.data() + sizeof site, &family, sizeof family);
     return siphash(message, seed) % k_buckets;
 }
 

@@ -43,12 +43,22 @@ struct Fixture {
     void spend(const AddressKey& whose) {
         for (std::size_t i = 0; i < k_admissions; ++i) BOOST_TEST_REQUIRE((admit(whose) == Admission::admitted));
     }
-    // More keys than there are places, so that every bucket is full; returns how many got one.
+    // More keys, each of a /48 of its own, than there are places, so that every bucket is full; returns how many got
+    // one.
     std::size_t flood(std::uint64_t first = 0) {
         std::size_t admitted = 0;
         for (std::uint64_t i = 0; i < 4 * k_places; ++i)
-            admitted += admit(ipv6(first + i)) == Admission::admitted ? 1U : 0U;
+            admitted += admit(ipv6((first + i) << 16)) == Admission::admitted ? 1U : 0U;
         return admitted;
+    }
+    // Of so many addresses that never asked before, half of them IPv4.
+    std::size_t refused_newcomers(std::uint64_t addresses = 2000) {
+        std::size_t refused = 0;
+        for (std::uint64_t i = 0; i < addresses / 2; ++i) {
+            refused += admit(ipv4(0xC6000000 + i * 7919)) == Admission::full ? 1U : 0U;
+            refused += admit(ipv6(0x2A00000000000000 + (i << 16))) == Admission::full ? 1U : 0U;
+        }
+        return refused;
     }
 
     static constexpr std::size_t k_places = k_slots_per_bucket * k_buckets;
@@ -166,6 +176,38 @@ BOOST_AUTO_TEST_CASE(a_full_table_refuses_newcomers_and_counts_them) {
     BOOST_TEST(decision.retry_after.count() == 60);
 }
 
+BOOST_AUTO_TEST_CASE(one_48_keeps_out_one_newcomer_in_two_hundred_at_most) {
+    std::size_t admitted = 0;
+    for (std::uint64_t i = 0; i < 65'536; ++i)
+        admitted += admit(ipv6(0x20010DB800010000 + i)) == Admission::admitted ? 1U : 0U;
+    BOOST_TEST(admitted == k_slots_per_bucket);
+    BOOST_TEST(refused_newcomers() <= 10U);
+    BOOST_TEST(refused_newcomers() <= 10U, "the same, once they have a place");
+}
+
+// What 256 /48s can do, for SECURITY.md: each fills a bucket, and 1/e of the buckets stays free.
+BOOST_AUTO_TEST_CASE(many_48s_fill_many_buckets) {
+    for (std::uint64_t site = 0; site < k_buckets; ++site)
+        for (std::uint64_t i = 0; i < 100; ++i) (void)admit(ipv6(0x20010DB800000000 + (site << 16) + i));
+    const auto refused = refused_newcomers();
+    BOOST_TEST(refused > 1000U);
+    BOOST_TEST(refused < 1500U);
+}
+
+BOOST_AUTO_TEST_CASE(the_64s_of_a_48_stay_keys_of_their_own) {
+    spend(ipv6(0x20010DB800010000));
+    spend(ipv6(0x20010DB800010001));
+    BOOST_TEST((admit(ipv6(0x20010DB800010000)) == Admission::spent));
+    table.keep(ipv6(0x20010DB800010001));
+    BOOST_TEST(plausible(*storage, hands));
+}
+
+// Chosen by a block of addresses, the block of a cloud's customers, say, few of them could keep out the others.
+BOOST_AUTO_TEST_CASE(the_addresses_of_an_ipv4_block_keep_out_nobody) {
+    for (std::uint64_t i = 0; i < 4096; ++i) BOOST_TEST_REQUIRE((admit(ipv4(0xCB007000 + i)) == Admission::admitted));
+    BOOST_TEST(refused_newcomers(200) <= 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_flood_frees_no_spent_key_and_takes_no_place) {
     const auto half_spent = ipv4(0x05060708);
     spend(key);
@@ -198,7 +240,7 @@ BOOST_AUTO_TEST_CASE(who_authenticated_keeps_its_place_for_an_hour) {
     BOOST_TEST((admit(key) == Admission::admitted));
 
     hands += 60s;  // the hour is over, and so is the last admission's minute
-    (void)flood(1ULL << 50);
+    (void)flood(1ULL << 44);
     BOOST_TEST((admit(key) == Admission::full));
 }
 

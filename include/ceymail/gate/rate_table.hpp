@@ -26,7 +26,7 @@ inline constexpr std::chrono::milliseconds k_longest_decision{250};
 enum class Admission {
     admitted,
     spent,      // 12 within the window
-    full,       // no place for a new key: refused, counted
+    full,       // no place for a new key in its bucket: refused, counted
     undecided,  // the lock could not be had in time, or the decision took too long: refused, counted
 };
 
@@ -51,6 +51,8 @@ struct alignas(64) RateBucket {
     std::array<AdmissionLog, k_slots_per_bucket> admitted_at;
 };
 
+// A key's bucket is chosen by a hash, of an IPv4 address or of the /48 around an IPv6 key: one /48 fills one bucket of
+// k_buckets, whatever it sends, so it keeps out new keys of its own and 0.4 % of all others.
 struct RateStorage {
     SipKey seed;  // of the hash; from the kernel, so that nobody can choose a bucket
     std::atomic<std::uint64_t> full_total;
