@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ceymail/gate/robust_lock.hpp"
 #include "ceymail/gate/segment_folder.hpp"
 #include "ceymail/util/file.hpp"
 #include "ceymail/util/log.hpp"
@@ -84,8 +85,10 @@ Fault fault_of(const Fd& file, const SegmentHeader& expected) {
 
 Fault fault_of(const SegmentLayout& layout, util::BootTime now) {
     const auto past = [now](std::int64_t time) { return time >= 0 && time <= now.time_since_epoch().count(); };
-    const bool good = plausible(layout.rate, now) && plausible(layout.verified, now) &&
-                      past(layout.last_used_written_at) && past(layout.keep_alive_seen_at);
+    const bool good =
+        plausible(layout.rate, now) && plausible(layout.verified, now) && past(layout.last_used_written_at) &&
+        past(layout.keep_alive_seen_at) &&
+        past(layout.gatherer.cpu.load().value_or(util::KeptRecord::Content{}).at.time_since_epoch().count());
     return good ? std::nullopt : Fault("holds times of the future or addresses out of place");
 }
 
@@ -101,6 +104,7 @@ Result<MappedMemory> map(const Fd& file, const std::string& path) {
 void init_locks(SegmentLayout& layout) {
     init_rate_locks(layout.rate);
     init_verified_lock(layout.verified);
+    init_robust_mutex(layout.gatherer.cgi_lock);
 }
 
 // One process's way to the segment.

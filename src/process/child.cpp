@@ -62,7 +62,7 @@ int play(Estate& estate, Role role, fastcgi::BusySince* busy, pid_t supervisor) 
     give_up_files(estate.configuration, role);
     if (role == Role::gatherer) {
         gather(estate.configuration, {estate.gatherer_listener.get(), estate.report_listener.get()}, estate.board,
-               stop->get());
+               estate.segment.layout().gatherer.cpu, stop->get());
     } else {
         estate.board.make_read_only();
         work(estate.configuration, estate.listener.get(), estate.segment, estate.board, *busy, stop->get());

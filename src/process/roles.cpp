@@ -45,13 +45,13 @@ void work(const config::Configuration& configuration, int listener, gate::Segmen
 }
 
 void gather(const config::Configuration& configuration, GathererListeners listeners, snapshot::Board& board,
-            int stop_fd) {
+            util::KeptRecord& cpu, int stop_fd) {
     if (!has_dac_read_search()) {
         util::log(util::LogLevel::notice,
                   "without CAP_DAC_READ_SEARCH the mail queue can only be counted as root or "
                   "postfix; start as root, or see ceymail-metrics --check");
     }
-    snapshot::Gathering gathering(make_collectors(configuration), work_budget(configuration));
+    snapshot::Gathering gathering(make_collectors(configuration, collect::tallied_in(cpu)), work_budget(configuration));
     snapshot::serve_gatherer(listeners.workers, stop_fd, board, gathering, listeners.reports);
 }
 

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "ceymail/collect/accounts_collector.hpp"
-#include "ceymail/collect/cpu.hpp"
 #include "ceymail/collect/disk.hpp"
 #include "ceymail/collect/memory.hpp"
 #include "ceymail/collect/queue.hpp"
@@ -59,9 +58,10 @@ snapshot::WorkBudget work_budget(const Configuration& configuration) {
     return {configuration.work_budget_percent / 100.0, configuration.maximum_age};
 }
 
-std::vector<std::unique_ptr<collect::Collector>> make_collectors(const Configuration& configuration) {
+std::vector<std::unique_ptr<collect::Collector>> make_collectors(const Configuration& configuration,
+                                                                 collect::CpuTally cpu) {
     std::vector<std::unique_ptr<collect::Collector>> collectors;
-    collectors.push_back(std::make_unique<collect::CpuCollector>(configuration.proc));
+    collectors.push_back(std::make_unique<collect::CpuCollector>(configuration.proc, std::move(cpu)));
     collectors.push_back(std::make_unique<collect::MemoryCollector>(configuration.proc));
     collectors.push_back(std::make_unique<collect::DiskCollector>(configuration.disk));
     collectors.push_back(std::make_unique<collect::QueueCollector>(configuration.queue_directories));

@@ -35,4 +35,20 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lim
     return content;
 }
 
+Result<std::string> read_start(const std::filesystem::path& path, std::size_t most) {
+    auto fd = open_to_read(path);
+    if (!fd) return std::unexpected(std::move(fd.error()));
+    std::string content(most, '\0');
+    std::size_t used = 0;
+    while (used < most) {  // files of /proc give less at a time than is asked for
+        const ssize_t got = ::read(fd->get(), content.data() + used, most - used);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return fail_errno(errno, "cannot read " + path.string());
+        if (got == 0) break;
+        used += static_cast<std::size_t>(got);
+    }
+    content.resize(used);
+    return content;
+}
+
 }  // namespace ceymail::util

@@ -3,6 +3,8 @@
 
 #include <sched.h>
 
+#include <array>
+#include <cstdint>
 #include <optional>
 
 namespace ceymail::util {
@@ -33,6 +35,15 @@ void start_elsewhere(pthread_t thread, unsigned nth) noexcept {
     // Where it stands now it stays, until the kernel knows better. Of a thread that has ended glibc makes the caller
     // out of both calls, so that this one takes back what the other did.
     pthread_setaffinity_np(thread, sizeof allowed, &allowed);
+}
+
+// The kernel refuses (EINVAL) a mask that is shorter than its own, sched_setaffinity(2).
+unsigned possible_processors() noexcept {
+    constexpr std::size_t k_most = 8192;  // NR_CPUS at most, on all architectures
+    std::array<cpu_set_t, k_most / CPU_SETSIZE> mask;
+    for (std::size_t bytes = sizeof(std::uint64_t); bytes < sizeof mask; bytes *= 2)
+        if (sched_getaffinity(0, bytes, mask.data()) == 0) return static_cast<unsigned>(bytes * 8);
+    return k_most;
 }
 
 }  // namespace ceymail::util

@@ -204,6 +204,8 @@ BOOST_AUTO_TEST_CASE(contents_that_cannot_be_are_replaced) {
                }},
         Damage{"time of a verification", [=](auto& layout) { layout.verified.verified_at = ahead; }},
         Damage{"time of last use", [=](auto& layout) { layout.last_used_written_at = ahead; }},
+        Damage{"time of a reading of the processors",
+               [](auto& layout) { layout.gatherer.cpu.store({.words = {}, .at = util::BootClock::now() + 1h}); }},
         Damage{"time before the boot", [](auto& layout) { layout.last_used_written_at = -1; }},
     };
     for (const auto& damage : damages) {

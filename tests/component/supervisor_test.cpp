@@ -480,6 +480,72 @@ BOOST_AUTO_TEST_CASE(answers_one_request_as_plain_cgi) {
     BOOST_TEST(answer.has_line("ceymail_requests_total{code=\"401\"} 1"));
 }
 
+// What a host says of its processors, and what is served of it.
+struct Processors {
+    TokenDatabase database;
+    TemporaryFolder proc;
+
+    void say(const char* columns) const { proc.write("stat", "cpu  " + std::string(columns) + "\n"); }
+    [[nodiscard]] Settings settings(Settings more = {}) const {
+        more.emplace("proc", proc.path());
+        more.emplace("work_budget_percent", "0");  // each scrape reads
+        return database.settings(std::move(more));
+    }
+    static void check(const CgiAnswer& answer, const char* idle, const char* total) {
+        BOOST_TEST(answer.status == 200);
+        BOOST_TEST(answer.has_line("ceymail_cpu_idle_jiffies " + std::string(idle)), answer.body);
+        BOOST_TEST(answer.has_line("ceymail_cpu_total_jiffies " + std::string(total)), answer.body);
+    }
+};
+
+BOOST_FIXTURE_TEST_CASE(processor_times_go_on_after_a_fall_a_killed_gatherer_and_a_restart, Processors) {
+    say("400600 0 100150 4005250");
+    ResponderProcess responder(settings());
+    const auto scrape = [&] { return responder.ask({.token = k_token}); };
+    check(scrape(), "4005250", "4506000");
+    say("401200 0 100300 3010500");
+    check(scrape(), "4005250", "4506750");
+    say("401300 0 100350 3010600");
+    check(scrape(), "4005350", "4507000");
+
+    let_them_grow_up();
+    const auto killed = responder.gatherer();
+    ::kill(killed, SIGKILL);
+    BOOST_TEST(eventually([&] { return !alive(killed); }));
+    say("401400 0 100350 3010700");
+    check(scrape(), "4005450", "4507200");
+
+    BOOST_TEST(responder.stop().value_or(-1) == 0);
+    say("401500 0 100350 3010800");
+    responder.start();
+    check(scrape(), "4005550", "4507400");
+    say("100 0 100 900");
+    check(scrape(), "4005550", "4507400");
+    say("200 0 100 1000");
+    check(scrape(), "4005650", "4507600");
+}
+
+BOOST_FIXTURE_TEST_CASE(processor_times_go_on_as_plain_cgi, Processors) {
+    const TemporaryFolder folder;
+    std::filesystem::create_directory(folder / "run");
+    const auto nobody = ::getpwnam("nobody");
+    BOOST_TEST_REQUIRE(::chown((folder / "run").c_str(), nobody->pw_uid, nobody->pw_gid) == 0);
+    const auto file = write_configuration(folder, settings({{"listen", ""}}));
+    const auto scrape = [&] {
+        ChildOptions options{.arguments = {built_program("ceymail-metrics")}};
+        options.environment.push_back("CEYMAIL_METRICS_CONFIG=" + file.string());
+        for (const auto& [name, value] : Scrape{.token = k_token}.parameters())
+            options.environment.push_back(name + "=" + value);
+        return read_cgi(run(options).output);
+    };
+    say("10 0 0 5000");
+    check(scrape(), "5000", "5010");
+    say("20 0 0 1000");
+    check(scrape(), "5000", "5020");
+    say("20 0 0 1100");
+    check(scrape(), "5100", "5120");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

@@ -10,7 +10,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto text = ceymail::fuzz::text_of(data, size);
     const auto got = ceymail::collect::parse_cpu(text);
     if (got) {
-        require(got->idle <= got->total, "no more idle than there is");
+        const auto sum = ceymail::collect::sum_of(*got);
+        require(sum.idle <= sum.total, "no more idle than there is");
         require(text.find("cpu ") != text.npos, "no numbers out of nothing");
     } else {
         require(got.error().kind == ceymail::util::ErrorKind::invalid, "what cannot be read is invalid");

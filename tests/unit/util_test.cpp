@@ -173,4 +173,27 @@ BOOST_AUTO_TEST_CASE(an_endless_log_line_is_cut) {
     BOOST_TEST(line.back() == '\n');
 }
 
+BOOST_AUTO_TEST_CASE(reads_the_start_of_a_file) {
+    const TemporaryFolder folder;
+    const auto file = folder.write("file", "0123456789");
+    BOOST_TEST(read_start(file, 4).value() == "0123");
+    BOOST_TEST(read_start(file, 10).value() == "0123456789");
+    BOOST_TEST(read_start(file, 100).value() == "0123456789");
+    BOOST_TEST(read_start("/proc/self/maps", 10'000).value().size() > 1000U);
+    BOOST_TEST((read_start(folder / "none", 4).error().kind == ErrorKind::not_found));
+}
+
+BOOST_AUTO_TEST_CASE(knows_a_bound_of_the_processors_whatever_this_process_may_use) {
+    const auto bound = possible_processors();
+    BOOST_TEST(bound >= static_cast<unsigned long>(::sysconf(_SC_NPROCESSORS_CONF)));
+    BOOST_TEST(bound <= 8192U);
+    std::thread([&] {
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(static_cast<std::size_t>(sched_getcpu()), &one);
+        BOOST_TEST_REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+        BOOST_TEST(possible_processors() == bound);
+    }).join();
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -12,6 +12,7 @@
 #include "ceymail/gate/verified_token.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/fd.hpp"
+#include "ceymail/util/kept_record.hpp"
 #include "ceymail/util/mapped_memory.hpp"
 #include "ceymail/util/result.hpp"
 
@@ -19,6 +20,13 @@ namespace ceymail::gate {
 
 // Status codes that the endpoint answers, in the order of their counters.
 inline constexpr std::array<int, 9> k_status_codes{200, 400, 401, 403, 404, 405, 429, 500, 503};
+
+// The gatherer's, which reads and writes nothing else of the segment. On pages of its own, at the end.
+struct alignas(4096) GathererStorage {
+    pthread_mutex_t cgi_lock;  // RobustLock, for CGI alone, where each request is a gatherer. The one gatherer of a
+                               // supervisor takes no lock: a worker could steer it by that
+    util::KeptRecord cpu;
+};
 
 // The layout of the file. A change of any of it needs another k_segment_version.
 struct SegmentLayout {
@@ -28,6 +36,7 @@ struct SegmentLayout {
     std::array<std::atomic<std::uint64_t>, k_status_codes.size()> answers;
     std::atomic<std::int64_t> last_used_written_at;  // BootClock ns
     std::atomic<std::int64_t> keep_alive_seen_at;    // BootClock ns; 0: never
+    GathererStorage gatherer;                        // last
 };
 
 // What attach() found, for --check and the log.

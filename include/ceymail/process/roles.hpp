@@ -28,8 +28,8 @@ struct GathererListeners {
 };
 
 // Gatherer: holds CAP_DAC_READ_SEARCH, so it sees nothing from outside but the workers' two numbers. From the settings
-// page, which asks for reports, it reads not a byte.
+// page, which asks for reports, it reads not a byte. `cpu`: where the processor times go on from.
 void gather(const config::Configuration& configuration, GathererListeners listeners, snapshot::Board& board,
-            int stop_fd);
+            util::KeptRecord& cpu, int stop_fd);
 
 }  // namespace ceymail::process

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ceymail/collect/collector.hpp"
+#include "ceymail/collect/cpu.hpp"
 #include "ceymail/config/configuration.hpp"
 #include "ceymail/database/connection.hpp"
 #include "ceymail/database/token_reader.hpp"
@@ -18,8 +19,8 @@ namespace ceymail::process {
 
 [[nodiscard]] snapshot::WorkBudget work_budget(const config::Configuration& configuration);
 
-// All of them, in the order of the exposition.
+// All of them, in the order of the exposition. `cpu`: what becomes of the processor times that are read.
 [[nodiscard]] std::vector<std::unique_ptr<collect::Collector>> make_collectors(
-    const config::Configuration& configuration);
+    const config::Configuration& configuration, collect::CpuTally cpu = collect::untallied());
 
 }  // namespace ceymail::process

@@ -15,6 +15,9 @@ namespace ceymail::util {
 // Fails with the errno's kind and a message that names the path.
 [[nodiscard]] Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit = 1U << 20);
 
+// Its first `most` bytes; fewer where it is shorter. What lies behind them is not read. Fails as read_file() does.
+[[nodiscard]] Result<std::string> read_start(const std::filesystem::path& path, std::size_t most);
+
 // Opens read-only with O_CLOEXEC.
 [[nodiscard]] Result<Fd> open_to_read(const std::filesystem::path& path);
 

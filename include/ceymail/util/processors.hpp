@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Where threads run.
+// Where threads run, and on how many processors.
 #pragma once
 
 #include <pthread.h>
@@ -11,5 +11,10 @@ namespace ceymail::util {
 // HZ=250, in which 20,000 names of a folder are read. It may be moved on from there as ever. Does nothing where there
 // is no other processor, or where sched_setaffinity(2) is not allowed. `thread` is joinable; it may have ended.
 void start_elsewhere(pthread_t thread, unsigned nth) noexcept;
+
+// At least as many processors as this kernel can ever have, and less than twice that, or 64: a bound for what
+// /proc/stat adds up. No cpuset, container or sandbox makes it less, unlike sysconf(3), which counts the processors
+// that this process may use or that sysfs shows.
+[[nodiscard]] unsigned possible_processors() noexcept;
 
 }  // namespace ceymail::util
