@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <new>
 #include <optional>
 #include <thread>
@@ -145,7 +146,7 @@ private:
         }
         auto memory = map(file, path());
         if (!memory) return std::unexpected(std::move(memory.error()));
-        return Attached{std::move(file), std::move(*memory), SegmentOrigin::found};
+        return by_read_only_lock({std::move(file), std::move(*memory), SegmentOrigin::found});
     }
 
     // `file` is ours alone, and is the one that counts.
@@ -197,6 +198,19 @@ private:
     // From alone to among others; see 3 at the top.
     Attempt share(Attached attached) const {
         if (!lock(attached.lock, LOCK_SH) || !m_folder.names(k_name, attached.lock.get())) return again();
+        return by_read_only_lock(std::move(attached));
+    }
+
+    // Requires the shared lock. Shares it once more, by a descriptor that cannot write, before the other lets go; which
+    // it must by word, since a mapping keeps what it was made by open, and locked.
+    Attempt by_read_only_lock(Attached attached) const {
+        auto file = m_folder.open_to_read(k_name);
+        if (!file && file.error().kind == ErrorKind::not_found) return again();
+        if (!file) return std::unexpected(std::move(file.error()));
+        const bool same = m_folder.names(k_name, file->get()) && m_folder.names(k_name, attached.lock.get());
+        if (!lock(*file, LOCK_SH) || !same) return again();
+        lock(attached.lock, LOCK_UN);
+        attached.lock = std::move(*file);
         return attached;
     }
 
@@ -221,7 +235,10 @@ Result<Attached> with_patience(const std::string& path, Step step) {
 }  // namespace
 
 Segment::Segment(Fd lock, MappedMemory memory, SegmentOrigin origin) noexcept
-    : m_lock(std::move(lock)), m_memory(std::move(memory)), m_origin(origin) {}
+    : m_lock(std::move(lock)),
+      m_memory(std::move(memory)),
+      m_gatherer(&layout_of(m_memory).gatherer),
+      m_origin(origin) {}
 
 Result<Segment> Segment::attach(const std::filesystem::path& directory, util::ClockFunction clock) {
     const auto folder = SegmentFolder::open(directory);
@@ -251,6 +268,13 @@ Result<Segment> Segment::open_existing(const std::filesystem::path& directory) {
 }
 
 SegmentLayout& Segment::layout() const noexcept { return layout_of(m_memory); }
+
+void Segment::keep_gatherer_only() noexcept {
+    m_memory.keep_only(offsetof(SegmentLayout, gatherer), sizeof(GathererStorage));
+    m_lock.reset();
+}
+
+void Segment::drop_gatherer() noexcept { m_memory.keep_only(0, offsetof(SegmentLayout, gatherer)); }
 
 void Segment::count_answer(int status_code) noexcept {
     const auto index_of = [](int code) { return std::ranges::find(k_status_codes, code) - k_status_codes.begin(); };

@@ -55,6 +55,12 @@ Result<Fd> SegmentFolder::open_file(const char* name, Missing missing) const {
     return fd;
 }
 
+Result<Fd> SegmentFolder::open_to_read(const char* name) const {
+    Fd fd(::openat(m_fd.get(), name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (!fd) return util::fail_errno(errno, "cannot use " + path_of(name));
+    return fd;
+}
+
 bool SegmentFolder::names(const char* name, int fd) const noexcept {
     struct stat by_name{};
     struct stat by_fd{};

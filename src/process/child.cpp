@@ -13,6 +13,7 @@
 #include "ceymail/process/privileges.hpp"
 #include "ceymail/process/roles.hpp"
 #include "ceymail/process/signals.hpp"
+#include "ceymail/process/system_calls.hpp"
 #include "ceymail/util/log.hpp"
 
 namespace ceymail::process {
@@ -33,11 +34,17 @@ bool die_with(pid_t supervisor) noexcept {
     return ::getppid() == supervisor;
 }
 
-void let_go_of_others(Estate& estate, Role role) noexcept {
+void let_go_of_others(Estate& estate, Role role, const fastcgi::BusySince* busy) noexcept {
     estate.signals.reset();
-    if (role == Role::gatherer) return estate.listener.reset();
+    estate.roster.keep_only(busy);
+    if (role == Role::gatherer) {
+        estate.listener.reset();
+        return estate.segment.keep_gatherer_only();
+    }
     estate.gatherer_listener.reset();
     estate.report_listener.reset();
+    estate.segment.drop_gatherer();
+    estate.board.make_read_only();
 }
 
 // The last of it before the work, so that nothing which is opened once need be allowed.
@@ -47,12 +54,14 @@ void give_up_files(const config::Configuration& configuration, Role role) {
     const auto confined = allow_only(readable, configuration.database_host.empty() ? Tcp::forbidden : Tcp::allowed);
     if (!confined && confined.error().kind != util::ErrorKind::unavailable)  // of that the supervisor tells once
         util::log(LogLevel::warning, confined.error().message + "; goes on without it");
+    if (const auto forbidden = forbid_remapping(); !forbidden)
+        util::log(LogLevel::warning, forbidden.error().message + "; goes on without it");
 }
 
 int play(Estate& estate, Role role, fastcgi::BusySince* busy, pid_t supervisor) {
     name_process(role);
     ignore_signals_of_others();
-    let_go_of_others(estate, role);
+    let_go_of_others(estate, role, busy);
     const auto kept = role == Role::gatherer ? Capability::dac_read_search : Capability::none;
     if (const auto become_it = become(estate.configuration.user, kept); !become_it) return give_up(become_it.error());
     forbid_dumps();
@@ -62,9 +71,8 @@ int play(Estate& estate, Role role, fastcgi::BusySince* busy, pid_t supervisor) 
     give_up_files(estate.configuration, role);
     if (role == Role::gatherer) {
         gather(estate.configuration, {estate.gatherer_listener.get(), estate.report_listener.get()}, estate.board,
-               estate.segment.layout().gatherer.cpu, stop->get());
+               estate.segment.gatherer().cpu, stop->get());
     } else {
-        estate.board.make_read_only();
         work(estate.configuration, estate.listener.get(), estate.segment, estate.board, *busy, stop->get());
     }
     return EX_OK;

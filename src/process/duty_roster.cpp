@@ -9,7 +9,7 @@ namespace {
 
 static_assert(fastcgi::BusySince::is_always_lock_free, "a lock inside shared memory would outlive its holder");
 
-struct alignas(64) Place {  // a cache line: workers write theirs twice a request
+struct alignas(4096) Place {  // a page, so that each worker can be left with its own
     fastcgi::BusySince since;
 };
 
@@ -26,6 +26,12 @@ util::Result<DutyRoster> DutyRoster::make(std::size_t workers) {
 fastcgi::BusySince& DutyRoster::place(std::size_t worker) noexcept {
     // Fresh pages are zeros, which are valid atomics that hold BootTime{}.
     return reinterpret_cast<Place*>(m_memory.data())[worker].since;
+}
+
+void DutyRoster::keep_only(const fastcgi::BusySince* place) noexcept {
+    if (place == nullptr) return m_memory.keep_only(0, 0);
+    const auto offset = reinterpret_cast<const std::byte*>(place) - m_memory.data();
+    m_memory.keep_only(static_cast<std::size_t>(offset), sizeof(Place));
 }
 
 }  // namespace ceymail::process

@@ -33,7 +33,7 @@ collect::CpuTally tallied_by_one_at_a_time(gate::GathererStorage& storage) {
 endpoint::SnapshotSource gathered_on_demand(const config::Configuration& configuration, gate::Segment& segment) {
     return [&](std::string& text, util::BootTime, util::BootTime deadline, snapshot::Occasion) {
         const auto taken_at = util::BootClock::now();
-        const auto cpu = tallied_by_one_at_a_time(segment.layout().gatherer);
+        const auto cpu = tallied_by_one_at_a_time(segment.gatherer());
         text = snapshot::Gathering(process::make_collectors(configuration, cpu)).gather(deadline);
         return taken_at;
     };

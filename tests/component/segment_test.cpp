@@ -162,6 +162,76 @@ BOOST_AUTO_TEST_CASE(a_child_keeps_it_in_use_when_its_parent_has_gone) {
     check_replaced("after the child");
 }
 
+// One that hangs on a dead mount does not end; an upgrade need not wait for it.
+BOOST_AUTO_TEST_CASE(a_gatherer_that_stays_keeps_nobody_from_replacing_it) {
+    std::optional<Segment> segment = attached();
+    std::array<int, 2> ready{};
+    BOOST_TEST_REQUIRE(::pipe2(ready.data(), O_CLOEXEC) == 0);
+    const util::Fd reader(ready[0]);
+    util::Fd writer(ready[1]);
+    ForkedChild gatherer([&] {
+        segment->keep_gatherer_only();
+        return ::write(writer.get(), "x", 1) == 1 ? ::pause() : 1;
+    });
+    char byte = 0;
+    BOOST_TEST_REQUIRE(::read(reader.get(), &byte, 1) == 1);
+    segment.reset();
+    overwrite(offsetof(SegmentHeader, version), 1);
+    check_replaced("with the gatherer of another version", "is of another version");
+}
+
+BOOST_AUTO_TEST_CASE(no_descriptor_of_it_can_cut_it_short) {
+    std::vector<Segment> segments;
+    for (int i = 0; i < 2; ++i) segments.push_back(attached());  // who makes it and who joins
+    {
+        auto opened = Segment::open_existing(folder.path());
+        BOOST_TEST_REQUIRE(opened.has_value());
+        segments.push_back(std::move(*opened));
+    }
+    std::size_t descriptors = 0;
+    for (int fd = 3; fd < 1024; ++fd) {
+        struct stat status{};
+        struct stat ours{};
+        BOOST_TEST_REQUIRE(::stat(file.c_str(), &ours) == 0);
+        if (::fstat(fd, &status) != 0 || status.st_ino != ours.st_ino || status.st_dev != ours.st_dev) continue;
+        ++descriptors;
+        BOOST_TEST(::ftruncate(fd, 0) != 0);
+        BOOST_TEST(errno == EINVAL);
+    }
+    BOOST_TEST(descriptors == 3U);
+    BOOST_TEST(std::filesystem::file_size(file) == sizeof(SegmentLayout));
+}
+
+BOOST_AUTO_TEST_CASE(each_role_reaches_its_own_part_alone) {
+    auto segment = attached();
+    auto& layout = segment.layout();
+    const auto in_child = [&](auto confine, auto write) {
+        return ForkedChild([&] {
+                   confine();
+                   write();
+                   return 0;
+               })
+            .wait();
+    };
+    const auto as_gatherer = [&] { segment.keep_gatherer_only(); };
+    const auto as_worker = [&] { segment.drop_gatherer(); };
+    const auto keep_cpu = [&] { segment.gatherer().cpu.store({.words = {7}, .at = util::BootClock::now()}); };
+    const auto lock_cgi = [&] { layout.gatherer.cgi_lock = {}; };
+    const std::array<std::function<void()>, 5> of_workers{
+        [&] { layout.header.magic[0] = 'x'; }, [&] { layout.rate.full_total = 1; },
+        [&] { layout.rate.buckets[k_buckets - 1].networks[0] = 1; }, [&] { layout.verified.epoch = 1; },
+        [&] { layout.answers[0] = 1; }};
+    BOOST_TEST(in_child(as_gatherer, keep_cpu) == 0);
+    for (std::size_t i = 0; i < of_workers.size(); ++i) {
+        BOOST_TEST(in_child(as_gatherer, of_workers[i]) == -SIGSEGV, i);
+        BOOST_TEST(in_child(as_worker, of_workers[i]) == 0, i);
+    }
+    BOOST_TEST(in_child(as_worker, keep_cpu) == -SIGSEGV);
+    BOOST_TEST(in_child(as_worker, lock_cgi) == -SIGSEGV);
+    BOOST_TEST(layout.gatherer.cpu.load().value().words[0] == 7U, "the gatherer's page is still the shared one");
+    BOOST_TEST(layout.answers[0] == 1U, "so are the workers'");
+}
+
 BOOST_AUTO_TEST_CASE(every_byte_of_the_header_matters) {
     for (std::size_t offset = 0; offset < sizeof(SegmentHeader); ++offset) {
         make_spent_one();

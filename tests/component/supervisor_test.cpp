@@ -7,6 +7,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -16,8 +17,13 @@
 #include <boost/test/unit_test.hpp>
 #include <chrono>
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <sstream>
 #include <thread>
 
+#include "ceymail/gate/segment.hpp"
 #include "ceymail/process/roles.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/fd.hpp"
@@ -146,6 +152,70 @@ BOOST_AUTO_TEST_CASE(leaves_nothing_open_that_a_role_does_not_need) {
         BOOST_TEST(names_of(pid).find(questions) == std::string::npos);
         BOOST_TEST(std::filesystem::read_symlink(proc(pid, "fd/0")) == "/dev/null");
     }
+}
+
+// The lines of /proc/PID/maps that end with `name`: "rw-s 000f1000 4096", mode, offset and length.
+std::vector<std::string> maps_of(pid_t pid, const std::string& name) {
+    std::vector<std::string> found;
+    std::istringstream maps(slurp(proc(pid, "maps")));
+    for (std::string line; std::getline(maps, line);) {
+        std::uintptr_t begin = 0, end = 0;
+        char mode[5] = {}, offset[17] = {};
+        if (!line.ends_with(name) || std::sscanf(line.c_str(), "%lx-%lx %4s %16s", &begin, &end, mode, offset) != 4)
+            continue;
+        found.push_back(std::string(mode) + " " + offset + " " + std::to_string(end - begin));
+    }
+    return found;
+}
+
+BOOST_AUTO_TEST_CASE(each_role_has_mapped_what_it_needs_and_no_more) {
+    using ceymail::gate::GathererStorage;
+    using ceymail::gate::SegmentLayout;
+    ask({.token = k_token});
+    const auto mapped = [](const char* mode, std::size_t offset, std::size_t size) {
+        char text[64];
+        std::snprintf(text, sizeof text, "%s %08zx %zu", mode, offset, size);
+        return std::vector<std::string>{text};
+    };
+    constexpr std::size_t k_behind_workers = offsetof(SegmentLayout, gatherer);
+    const auto segment = (folder() / "run/segment").string();
+    BOOST_TEST(maps_of(gatherer(), segment) == mapped("rw-s", k_behind_workers, sizeof(GathererStorage)),
+               boost::test_tools::per_element());
+    BOOST_TEST(maps_of(gatherer(), "/dev/zero (deleted)").size() == 0U, "no worker's heartbeat");
+    for (const auto pid : workers()) {
+        BOOST_TEST(maps_of(pid, segment) == mapped("rw-s", 0, k_behind_workers), boost::test_tools::per_element());
+        const auto board = maps_of(pid, "memfd:ceymail-snapshot (deleted)");
+        BOOST_TEST_REQUIRE(board.size() == 1U);
+        BOOST_TEST(board[0].starts_with("r--s"));
+        const auto roster = maps_of(pid, "/dev/zero (deleted)");
+        BOOST_TEST_REQUIRE(roster.size() == 1U, "its own heartbeat");
+        BOOST_TEST(roster[0].ends_with(" 4096"));
+    }
+}
+
+// Of what other processes have mapped: by the very descriptor that the process holds, taken out of it.
+BOOST_AUTO_TEST_CASE(no_role_holds_a_descriptor_by_which_a_file_is_cut_short) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+    ask({.token = k_token});
+    auto roles = workers();
+    roles.push_back(gatherer());
+    std::size_t tried = 0;
+    for (const auto pid : roles) {
+        BOOST_TEST(status_line(pid, "Seccomp") == "2");
+        const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+        BOOST_TEST_REQUIRE(static_cast<bool>(process));
+        for (const auto& entry : std::filesystem::directory_iterator(proc(pid, "fd"))) {
+            const int number = std::stoi(entry.path().filename());
+            if (number <= STDERR_FILENO) continue;  // whoever starts it chooses those
+            const Fd same(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), number, 0)));
+            BOOST_TEST_REQUIRE(static_cast<bool>(same), std::filesystem::read_symlink(entry.path()));
+            BOOST_TEST(::ftruncate(same.get(), 0) != 0, std::filesystem::read_symlink(entry.path()));
+            ++tried;
+        }
+    }
+    BOOST_TEST(tried > roles.size());
+    BOOST_TEST(std::filesystem::file_size(folder() / "run/segment") == sizeof(ceymail::gate::SegmentLayout));
+    BOOST_TEST(ask({}).status == 401);
 }
 
 BOOST_AUTO_TEST_CASE(replaces_a_killed_worker_at_once) {

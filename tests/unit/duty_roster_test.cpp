@@ -4,9 +4,13 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "support/forked_child.hpp"
+
 using namespace ceymail::process;
 using namespace std::chrono_literals;
+using ceymail::testing::ForkedChild;
 using ceymail::util::BootTime;
+namespace fastcgi = ceymail::fastcgi;
 
 namespace {
 constexpr BootTime k_now{1h};
@@ -22,6 +26,28 @@ BOOST_AUTO_TEST_CASE(a_place_begins_with_nothing_in_hand_and_keeps_what_it_is_to
     place = k_now;
     const auto moved = std::move(*roster);  // the place stays where it is
     BOOST_TEST((place.load() == k_now));
+}
+
+BOOST_AUTO_TEST_CASE(a_place_that_is_kept_alone_is_still_the_shared_one) {
+    auto roster = DutyRoster::make(4);
+    auto& place = roster->place(2);
+    const auto write = [&](fastcgi::BusySince& which) {
+        return ForkedChild([&] {
+                   roster->keep_only(&place);
+                   which = k_now;
+                   return 0;
+               })
+            .wait();
+    };
+    BOOST_TEST(write(place) == 0);
+    BOOST_TEST((place.load() == k_now));
+    for (const std::size_t other : {0U, 1U, 3U}) BOOST_TEST(write(roster->place(other)) == -SIGSEGV, other);
+    const auto none = ForkedChild([&] {
+                          roster->keep_only(nullptr);
+                          place = BootTime{};
+                          return 0;
+                      }).wait();
+    BOOST_TEST(none == -SIGSEGV);
 }
 
 BOOST_AUTO_TEST_CASE(whoever_waits_for_requests_is_never_stuck) { BOOST_TEST(!is_overdue({}, k_now)); }

@@ -21,7 +21,8 @@ namespace ceymail::gate {
 // Status codes that the endpoint answers, in the order of their counters.
 inline constexpr std::array<int, 9> k_status_codes{200, 400, 401, 403, 404, 405, 429, 500, 503};
 
-// The gatherer's, which reads and writes nothing else of the segment. On pages of its own, at the end.
+// The gatherer's, which can reach nothing else of the segment, and the workers not this: on a page of its own, at the
+// end. Where pages are larger than 4 KiB the neighbours on the same page stay within reach.
 struct alignas(4096) GathererStorage {
     pthread_mutex_t cgi_lock;  // RobustLock, for CGI alone, where each request is a gatherer. The one gatherer of a
                                // supervisor takes no lock: a worker could steer it by that
@@ -44,6 +45,8 @@ enum class SegmentOrigin { found, made, replaced };
 
 // Owns the mapping and a shared flock(2) on the file for as long as it lives; forked children share both.
 // Whoever shares the lock may rely on it that nobody checks, remakes or replaces the file meanwhile.
+// The lock's descriptor is read-only: no process that inherits it can cut the file short, which would be a SIGBUS to
+// all.
 class Segment {
 public:
     // Opens or makes DIRECTORY/segment (0600). Whoever finds nobody else on it checks the whole and makes the
@@ -64,6 +67,14 @@ public:
     [[nodiscard]] SegmentOrigin origin() const noexcept { return m_origin; }
     [[nodiscard]] SegmentLayout& layout() const noexcept;
 
+    [[nodiscard]] GathererStorage& gatherer() const noexcept { return *m_gatherer; }
+
+    // In a child, for good: it can reach its own part alone. After the first, layout() must not be called. The gatherer
+    // lets the lock go too: a thread of its that hangs on a dead mount outlives the service, and the next version of
+    // the program would have to wait for it.
+    void keep_gatherer_only() noexcept;
+    void drop_gatherer() noexcept;
+
     // Counts one answer; a code that is not in k_status_codes counts as 500. Any process.
     void count_answer(int status_code) noexcept;
 
@@ -72,6 +83,7 @@ private:
 
     util::Fd m_lock;  // outlives the mapping
     util::MappedMemory m_memory;
+    GathererStorage* m_gatherer;
     SegmentOrigin m_origin;
 };
 

@@ -28,6 +28,9 @@ public:
     enum class Missing { is_error, is_created };
     [[nodiscard]] util::Result<util::Fd> open_file(const char* name, Missing missing) const;
 
+    // For reading alone. Never follows a symlink. not_found.
+    [[nodiscard]] util::Result<util::Fd> open_to_read(const char* name) const;
+
     // True when `name` still leads to the file behind `fd`.
     [[nodiscard]] bool names(const char* name, int fd) const noexcept;
 

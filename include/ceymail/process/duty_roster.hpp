@@ -20,9 +20,10 @@ inline constexpr std::chrono::milliseconds k_stuck_after = 2 * k_longest_request
     return since != util::BootTime{} && now - since > k_stuck_after;
 }
 
-// Shared memory, made by the supervisor and inherited over fork(2). A place belongs to one worker at a time.
-// SECURITY: a worker that was taken over can write what it likes, and so have itself kept or its fellows replaced;
-// nobody draws anything else from it.
+// Shared memory, made by the supervisor and inherited over fork(2). A place belongs to one worker at a time, and is a
+// page of its own: a worker can reach no other, the gatherer none.
+// SECURITY: a worker that was taken over can write what it likes there, and so have itself kept; nobody draws anything
+// else from it.
 class DutyRoster {
 public:
     // exhausted: no memory.
@@ -30,6 +31,9 @@ public:
 
     // Stays where it is when the roster is moved.
     [[nodiscard]] fastcgi::BusySince& place(std::size_t worker) noexcept;
+
+    // In a child, for good: all but this place, null for none, is out of its reach. place() must not be called after.
+    void keep_only(const fastcgi::BusySince* place) noexcept;
 
 private:
     explicit DutyRoster(util::MappedMemory memory) noexcept;

@@ -28,6 +28,11 @@ public:
     // Zeros without a name, for this process and those it forks. exhausted: no memory.
     [[nodiscard]] static Result<MappedMemory> allocate(std::size_t size);
 
+    // Unmaps, in this process, all but the pages that hold these bytes, which stay where they are. Without bytes: all.
+    // SECURITY: the kernel maps other pages of the same file by what is left, remap_file_pages(2) and mremap(2), for
+    // code that asks for it: forbid_remapping() of the process room is the other half.
+    void keep_only(std::size_t offset, std::size_t size) noexcept;
+
     [[nodiscard]] std::byte* data() const noexcept { return m_data; }
     [[nodiscard]] std::size_t size() const noexcept { return m_size; }
     explicit operator bool() const noexcept { return m_data != nullptr; }

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// What a process can no longer ask of the kernel after forbid_remapping(), tried in children.
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include "ceymail/process/system_calls.hpp"
+#include "ceymail/util/fd.hpp"
+#include "support/forked_child.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace ceymail::process {
+namespace {
+
+using testing::ForkedChild;
+using testing::TemporaryFolder;
+
+constexpr std::size_t k_page = 4096;
+
+// The errno of `attempt` in a child that gave the calls up, and in one that did not; 0: done.
+struct Outcome {
+    int free, confined;
+};
+
+template <class Attempt>
+Outcome tried(Attempt attempt) {
+    const auto in_child = [&](bool confine) {
+        ForkedChild child([&] {
+            ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+            if (confine && !forbid_remapping()) return 255;
+            errno = 0;
+            return attempt() ? 0 : errno;
+        });
+        return child.wait();
+    };
+    return {in_child(false), in_child(true)};
+}
+
+struct File {
+    TemporaryFolder folder;
+    std::filesystem::path path = folder.write("file", std::string(4 * k_page, 'x'));
+    util::Fd fd{::open(path.c_str(), O_RDWR | O_CLOEXEC)};
+    void* memory = ::mmap(nullptr, 4 * k_page, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+
+    ~File() { ::munmap(memory, 4 * k_page); }
+};
+
+BOOST_FIXTURE_TEST_SUITE(system_calls, File)
+
+BOOST_AUTO_TEST_CASE(no_file_is_cut_short) {
+    for (const auto& outcome : {tried([&] { return ::ftruncate(fd.get(), 4 * k_page) == 0; }),
+                                tried([&] { return ::truncate(path.c_str(), 4 * k_page) == 0; })}) {
+        BOOST_TEST(outcome.free == 0);
+        BOOST_TEST(outcome.confined == EPERM);
+    }
+}
+
+// Two ways to a page that was unmapped, though no descriptor is left.
+BOOST_AUTO_TEST_CASE(what_was_unmapped_is_not_mapped_again) {
+    const auto unmap_behind_first = [&] {
+        ::munmap(static_cast<char*>(memory) + k_page, 3 * k_page);
+        ::close(fd.get());
+    };
+    const auto by_growing = tried([&] {
+        unmap_behind_first();
+        return ::mremap(memory, k_page, 4 * k_page, MREMAP_MAYMOVE) != MAP_FAILED;
+    });
+    const auto by_turning = tried([&] {
+        unmap_behind_first();
+        return ::syscall(SYS_remap_file_pages, memory, k_page, 0, 2, 0) == 0;
+    });
+    for (const auto& outcome : {by_growing, by_turning}) {
+        BOOST_TEST(outcome.free == 0);
+        BOOST_TEST(outcome.confined == EPERM);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(memory_still_grows) {
+    const auto grow = [] {
+        constexpr std::size_t k_large = 64 << 20;
+        auto* block = static_cast<char*>(std::malloc(k_large));
+        std::memset(block, 'y', k_large);
+        block = static_cast<char*>(std::realloc(block, 2 * k_large));
+        return block != nullptr && block[0] == 'y' && block[k_large - 1] == 'y';
+    };
+    BOOST_TEST(tried(grow).confined == 0);
+}
+
+#if defined(__x86_64__)
+// The same calls by their other numbers: of x32, and of 32-bit programs.
+BOOST_AUTO_TEST_CASE(other_numbers_of_the_same_calls_are_no_way_round) {
+    const auto as_x32 =
+        tried([&] { return ::syscall(0x40000000 | SYS_ftruncate, fd.get(), static_cast<long>(k_page)) == 0; });
+    BOOST_TEST(as_x32.confined == EPERM);
+    const auto as_32_bit = tried([&] {
+        long result = 0;
+        constexpr long k_getpid_of_i386 = 20;
+        asm volatile("int $0x80" : "=a"(result) : "a"(k_getpid_of_i386) : "memory", "r8", "r9", "r10", "r11");
+        if (result < 0) errno = static_cast<int>(-result);
+        return result > 0;
+    });
+    BOOST_TEST((as_32_bit.confined == EPERM || as_32_bit.free != 0));
+}
+#endif
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ceymail::process
