@@ -16,7 +16,9 @@ namespace {
 
 using util::ErrorKind;
 
-constexpr unsigned k_inactivity_timeout = 4031;  // newer than the header
+constexpr unsigned k_inactivity_timeout = 4031;  // these three are newer than the oldest header
+constexpr unsigned k_read_error = 5013;
+constexpr unsigned k_write_error = 5014;
 
 struct Meaning {
     unsigned code;
@@ -29,7 +31,14 @@ constexpr std::string_view k_grants = "set up the account and its grants with: s
 constexpr std::string_view k_again = "try again";
 constexpr std::string_view k_impostor = "is it MariaDB that listens there?";
 constexpr std::string_view k_connections = "raise max_connections or end idle sessions";
+constexpr std::string_view k_memory = "MariaDB is out of memory: see its log, and free some";
+constexpr std::string_view k_disk = "see MariaDB's log and its disk";
+constexpr std::string_view k_room = "make room on MariaDB's disk";
+constexpr std::string_view k_own_resources = "this process is out of memory or of descriptors";
 
+// Kinds decide what a scrape gets (gate::TokenCheck). unavailable, timed_out and conflict mean that MariaDB cannot work
+// now: the grace applies. denied, not_found and internal mean that an administrator must mend something: it does not.
+// A read-only server (1290, 1836) is the latter: it answers the token's SELECT, and refuses changes for good.
 constexpr std::array k_meanings{
     Meaning{CR_CONNECTION_ERROR, ErrorKind::unavailable, k_start},
     Meaning{CR_CONN_HOST_ERROR, ErrorKind::unavailable, "check database_host, database_port and the firewall"},
@@ -42,6 +51,11 @@ constexpr std::array k_meanings{
     Meaning{CR_VERSION_ERROR, ErrorKind::unavailable, k_impostor},
     Meaning{CR_NET_PACKET_TOO_LARGE, ErrorKind::unavailable, k_impostor},
     Meaning{CR_MALFORMED_PACKET, ErrorKind::unavailable, k_impostor},
+    Meaning{k_read_error, ErrorKind::unavailable, k_start},
+    Meaning{k_write_error, ErrorKind::unavailable, k_start},
+    Meaning{CR_OUT_OF_MEMORY, ErrorKind::unavailable, k_own_resources},
+    Meaning{CR_SOCKET_CREATE_ERROR, ErrorKind::unavailable, k_own_resources},
+    Meaning{CR_IPSOCK_ERROR, ErrorKind::unavailable, k_own_resources},
     Meaning{CR_AUTH_PLUGIN_CANNOT_LOAD, ErrorKind::denied,
             "give the account unix_socket, mysql_native_password or ed25519 authentication"},
     Meaning{ER_CON_COUNT_ERROR, ErrorKind::unavailable, k_connections},
@@ -51,6 +65,41 @@ constexpr std::array k_meanings{
     Meaning{ER_HOST_IS_BLOCKED, ErrorKind::unavailable, "run: mariadb-admin flush-hosts"},
     Meaning{ER_CONNECTION_KILLED, ErrorKind::unavailable, k_again},
     Meaning{k_inactivity_timeout, ErrorKind::unavailable, k_again},
+    Meaning{ER_OUTOFMEMORY, ErrorKind::unavailable, k_memory},
+    Meaning{ER_OUT_OF_SORTMEMORY, ErrorKind::unavailable, k_memory},
+    Meaning{ER_OUT_OF_RESOURCES, ErrorKind::unavailable, k_memory},
+    Meaning{ER_CANT_CREATE_THREAD, ErrorKind::unavailable,
+            "raise MariaDB's limit of threads (TasksMax=) or free memory"},
+    Meaning{ER_MAX_PREPARED_STMT_COUNT_REACHED, ErrorKind::unavailable,
+            "raise max_prepared_stmt_count, or end the sessions that leave statements prepared"},
+    Meaning{ER_TOO_MANY_CONCURRENT_TRXS, ErrorKind::unavailable, k_again},
+    Meaning{ER_LOCK_TABLE_FULL, ErrorKind::unavailable, "raise innodb_buffer_pool_size"},
+    Meaning{ER_DISK_FULL, ErrorKind::unavailable, k_room},
+    Meaning{ER_RECORD_FILE_FULL, ErrorKind::unavailable, k_room},
+    // InnoDB has other numbers for a table that is missing: 1146, 1932.
+    Meaning{ER_CANT_OPEN_FILE, ErrorKind::unavailable, k_disk},
+    Meaning{ER_ERROR_ON_READ, ErrorKind::unavailable, k_disk},
+    Meaning{ER_ERROR_ON_WRITE, ErrorKind::unavailable, k_disk},
+    Meaning{ER_GET_ERRNO, ErrorKind::unavailable, k_disk},
+    Meaning{ER_QUERY_INTERRUPTED, ErrorKind::unavailable, k_again},
+    Meaning{ER_NEED_REPREPARE, ErrorKind::unavailable, "raise table_definition_cache"},
+    Meaning{ER_BAD_HOST_ERROR, ErrorKind::unavailable,
+            "mend name resolution on MariaDB's host, or set skip_name_resolve"},
+    Meaning{ER_HANDSHAKE_ERROR, ErrorKind::unavailable, k_impostor},
+    Meaning{ER_NORMAL_SHUTDOWN, ErrorKind::unavailable, k_start},
+    Meaning{ER_SHUTDOWN_COMPLETE, ErrorKind::unavailable, k_start},
+    Meaning{ER_FORCING_CLOSE, ErrorKind::unavailable, k_again},
+    Meaning{ER_ABORTING_CONNECTION, ErrorKind::unavailable, k_again},
+    Meaning{ER_NEW_ABORTING_CONNECTION, ErrorKind::unavailable, k_again},
+    Meaning{ER_NET_READ_ERROR, ErrorKind::unavailable, k_again},
+    Meaning{ER_NET_READ_INTERRUPTED, ErrorKind::unavailable, k_again},
+    Meaning{ER_NET_ERROR_ON_WRITE, ErrorKind::unavailable, k_again},
+    Meaning{ER_NET_WRITE_INTERRUPTED, ErrorKind::unavailable, k_again},
+    // Galera: the node is no part of the primary component, or is about to join it.
+    Meaning{ER_UNKNOWN_COM_ERROR, ErrorKind::unavailable,
+            "wait until the Galera node is back in its cluster: SHOW STATUS LIKE 'wsrep%'"},
+    Meaning{ER_ERROR_DURING_COMMIT, ErrorKind::unavailable, k_disk},
+    Meaning{ER_STATEMENT_TIMEOUT, ErrorKind::timed_out, "raise max_statement_time, or find out what makes it slow"},
     Meaning{ER_DBACCESS_DENIED_ERROR, ErrorKind::denied, k_grants},
     Meaning{ER_ACCESS_DENIED_ERROR, ErrorKind::denied, k_grants},
     Meaning{ER_ACCESS_DENIED_NO_PASSWORD_ERROR, ErrorKind::denied, k_grants},
@@ -65,7 +114,6 @@ constexpr std::array k_meanings{
     Meaning{ER_LOCK_WAIT_TIMEOUT, ErrorKind::conflict, k_again},
     Meaning{ER_LOCK_DEADLOCK, ErrorKind::conflict, k_again},
     Meaning{ER_CHECKREAD, ErrorKind::conflict, k_again},  // innodb_snapshot_isolation, on from 11.6
-    Meaning{ER_STATEMENT_TIMEOUT, ErrorKind::internal, "raise max_statement_time, or find out what makes it slow"},
     Meaning{ER_OPTION_PREVENTS_STATEMENT, ErrorKind::internal, "make it writable: SET GLOBAL read_only = 0"},
 };
 
@@ -126,8 +174,13 @@ util::Error no_answer_in_time(std::string_view where, std::string_view doing) {
 }
 
 bool ends_session(unsigned code) noexcept {
-    return from_client_library(code) || code == ER_SERVER_SHUTDOWN || code == ER_CONNECTION_KILLED ||
-           code == k_inactivity_timeout;
+    // Behind each of these the server closes the connection.
+    constexpr std::array k_last_words{
+        unsigned{ER_SERVER_SHUTDOWN},         unsigned{ER_CONNECTION_KILLED},     unsigned{ER_NORMAL_SHUTDOWN},
+        unsigned{ER_SHUTDOWN_COMPLETE},       unsigned{ER_FORCING_CLOSE},         unsigned{ER_ABORTING_CONNECTION},
+        unsigned{ER_NEW_ABORTING_CONNECTION}, unsigned{ER_NET_READ_ERROR},        unsigned{ER_NET_READ_INTERRUPTED},
+        unsigned{ER_NET_ERROR_ON_WRITE},      unsigned{ER_NET_WRITE_INTERRUPTED}, k_inactivity_timeout};
+    return from_client_library(code) || std::ranges::find(k_last_words, code) != k_last_words.end();
 }
 
 }  // namespace ceymail::database

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+
+#include <mariadb/mysqld_error.h>
 
 #include "ceymail/database/identifier.hpp"
 #include "ceymail/database/statement.hpp"
@@ -13,6 +16,25 @@ namespace {
 
 constexpr std::string_view k_reading = "reading the active token";
 constexpr const char* k_noting = "noting the token's last use";
+
+// The query was killed, or another transaction was in the way. The session lives on, so a second attempt is cheap.
+bool passes_at_once(const util::Error& error) noexcept {
+    const bool conflict = error.kind == util::ErrorKind::conflict && error.code != ER_LOCK_WAIT_TIMEOUT;
+    return conflict || error.code == ER_QUERY_INTERRUPTED;
+}
+
+// A plain SELECT takes no row lock, so a conflict means that MariaDB cannot work now: the table is locked, other nodes
+// of a cluster write to it, or this node has to catch up with them.
+// A failed attempt that outlasted the deadline, as a name look-up can, is a time-out too.
+util::Error as_outage(util::Error error, util::BootTime deadline) noexcept {
+    const bool late = error.kind == util::ErrorKind::unavailable && util::remaining_ms(deadline) == 0;
+    if (late || error.code == ER_LOCK_WAIT_TIMEOUT) {
+        error.kind = util::ErrorKind::timed_out;
+    } else if (error.kind == util::ErrorKind::conflict) {
+        error.kind = util::ErrorKind::unavailable;
+    }
+    return error;
+}
 
 util::Result<std::optional<TokenRow>> to_token(const std::vector<Row>& rows) {
     if (rows.empty()) return std::nullopt;
@@ -56,8 +78,12 @@ TokenReader::TokenReader(TokenReader&&) noexcept = default;
 TokenReader::~TokenReader() = default;
 
 util::Result<std::optional<TokenRow>> TokenReader::active(util::BootTime deadline) {
-    const auto outcome = with_one_reconnect(m_state->connection, [&] { return m_state->select.run(deadline); });
-    if (!outcome) return std::unexpected(outcome.error());
+    const auto ask = [&] {
+        return with_one_reconnect(m_state->connection, [&] { return m_state->select.run(deadline); });
+    };
+    auto outcome = ask();
+    if (!outcome && passes_at_once(outcome.error())) outcome = ask();
+    if (!outcome) return std::unexpected(as_outage(std::move(outcome.error()), deadline));
     return to_token(outcome->rows);
 }
 

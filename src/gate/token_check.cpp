@@ -6,7 +6,8 @@
 namespace ceymail::gate {
 namespace {
 
-bool is_out_of_reach(const util::Error& error) noexcept {
+// What is denied or missing is no outage and stays closed.
+bool cannot_work_now(const util::Error& error) noexcept {
     return error.kind == util::ErrorKind::unavailable || error.kind == util::ErrorKind::timed_out;
 }
 
@@ -37,7 +38,7 @@ TokenVerdict TokenCheck::check(std::string_view token, util::BootTime deadline) 
 }
 
 TokenVerdict TokenCheck::without_database(const util::Digest& presented, util::Error error) {
-    const bool passes = is_out_of_reach(error) && m_verified.within_grace(presented, m_grace);
+    const bool passes = cannot_work_now(error) && m_verified.within_grace(presented, m_grace);
     return {.standing = passes ? TokenStanding::valid_stale : TokenStanding::unknown,
             .token_id = 0,
             .database_error = std::move(error)};

@@ -3,8 +3,10 @@
 #include "ceymail/database/token_reader.hpp"
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include <boost/test/unit_test.hpp>
 
@@ -181,7 +183,93 @@ BOOST_AUTO_TEST_CASE(takes_an_interrupted_statement_for_an_error_not_for_no_row)
     const auto result = reader().active(in(10s));
     BOOST_TEST_REQUIRE(!result.has_value());
     BOOST_TEST(result.error().code == 1969, result.error().message);
-    BOOST_TEST((result.error().kind == ErrorKind::internal));
+    BOOST_TEST((result.error().kind == ErrorKind::timed_out));
+}
+
+// What MariaDB says where it lacks something, and that all is well when it has it again.
+BOOST_AUTO_TEST_CASE(takes_a_server_out_of_a_resource_for_one_that_cannot_work_now) {
+    insert("token");
+    const struct {
+        int code;
+        const char* take;
+        const char* give;
+    } resources[] = {
+        {1461, "SET GLOBAL max_prepared_stmt_count = 0", "SET GLOBAL max_prepared_stmt_count = 16382"},
+        {1226, "ALTER USER worker@localhost WITH MAX_USER_CONNECTIONS 1",
+         "ALTER USER worker@localhost WITH "
+         "MAX_USER_CONNECTIONS 0"},
+        {1226, "ALTER USER worker@localhost WITH MAX_QUERIES_PER_HOUR 1",
+         "ALTER USER worker@localhost WITH "
+         "MAX_QUERIES_PER_HOUR 0"},
+    };
+    for (const auto& resource : resources) {
+        database::Connection other(worker);  // the one connection where there may be one
+        query(resource.take);
+        (void)other.ensure(in(5s));
+        auto tokens = reader();
+        const auto refused = tokens.active(in(5s));
+        query(resource.give);
+        BOOST_TEST_CONTEXT(resource.code) {
+            BOOST_TEST_REQUIRE(!refused.has_value());
+            BOOST_TEST(refused.error().code == resource.code, refused.error().message);
+            BOOST_TEST((refused.error().kind == ErrorKind::unavailable), refused.error().message);
+            BOOST_TEST((digest_of(tokens.active(in(5s))) == util::sha256("token")));
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(takes_a_server_without_a_free_connection_for_one_that_cannot_work_now) {
+    insert("token");
+    query("SET GLOBAL max_connections = 10");
+    std::vector<std::unique_ptr<database::Connection>> others;
+    util::Result<void> last;
+    while (last && others.size() < 20) {
+        others.push_back(std::make_unique<database::Connection>(worker));
+        last = others.back()->ensure(in(5s));
+    }
+    auto tokens = reader();
+    const auto refused = tokens.active(in(5s));
+    BOOST_TEST_REQUIRE(!refused.has_value());
+    BOOST_TEST(refused.error().code == 1040, refused.error().message);
+    BOOST_TEST((refused.error().kind == ErrorKind::unavailable));
+    others.clear();
+    BOOST_TEST((digest_of(tokens.active(in(5s))) == util::sha256("token")));
+}
+
+// Somebody kills the long queries of this server: ours is asked once more.
+BOOST_AUTO_TEST_CASE(asks_again_after_a_killed_query) {
+    insert("token");
+    const std::string slow_view =
+        "USE ceymail_dashboard; RENAME TABLE metrics_tokens TO slow;"
+        "CREATE VIEW metrics_tokens AS SELECT id, token_sha256, active FROM slow WHERE SLEEP(1) = 0";
+    query("GRANT SELECT ON ceymail_dashboard.* TO worker@localhost;" + slow_view);
+    auto tokens = reader();
+    const std::jthread killer([this] {
+        for (bool killed = false; !killed; std::this_thread::sleep_for(20ms)) {
+            const auto id =
+                query("SELECT id FROM information_schema.processlist WHERE user = 'worker' AND state = 'User sleep'");
+            if (!id.empty()) query("KILL QUERY " + id);
+            killed = !id.empty();
+        }
+    });
+    BOOST_TEST((digest_of(tokens.active(in(10s))) == util::sha256("token")));
+}
+
+// With lock_wait_timeout set by an administrator the wait for a locked table ends with 1205, not by our deadline.
+BOOST_AUTO_TEST_CASE(takes_a_wait_for_a_locked_table_for_a_time_out) {
+    insert("token");
+    query("SET GLOBAL lock_wait_timeout = 1");
+    auto tokens = reader();
+    BOOST_TEST_REQUIRE(tokens.active(in(5s)).has_value());
+    ChildProcess locker({.arguments = {"mariadb", "--no-defaults", "--socket=" + socket().string(), "-N", "-B", "-n"},
+                         .input = "LOCK TABLES ceymail_dashboard.metrics_tokens WRITE; SELECT 1; DO SLEEP(30);"});
+    while (locker.running() && locker.output().empty()) std::this_thread::sleep_for(10ms);
+    const auto start = util::BootClock::now();
+    const auto result = tokens.active(in(10s));
+    BOOST_TEST_REQUIRE(!result.has_value());
+    BOOST_TEST(result.error().code == 1205, result.error().message);
+    BOOST_TEST((result.error().kind == ErrorKind::timed_out));
+    BOOST_TEST((util::BootClock::now() - start < 3s), "asked once");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

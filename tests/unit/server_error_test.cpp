@@ -2,6 +2,8 @@
 // What database error numbers come to: kind, words, remedy, and never a value.
 #include "ceymail/database/server_error.hpp"
 
+#include <vector>
+
 #include <boost/test/unit_test.hpp>
 
 #include "ceymail/database/identifier.hpp"
@@ -51,10 +53,43 @@ BOOST_AUTO_TEST_CASE(sorts_and_words_each_kind) {
     }
 }
 
+// The grace applies to what MariaDB cannot do now, and to nothing that an administrator did or must mend.
+BOOST_AUTO_TEST_CASE(tells_what_cannot_work_now_from_what_is_denied_missing_or_wrong) {
+    const struct {
+        const char* label;
+        ErrorKind kind;
+        std::vector<unsigned> codes;
+    } groups[] = {
+        {"not to be reached",
+         ErrorKind::unavailable,
+         {2001, 2002, 2003, 2004, 2005, 2006, 2008, 2012, 2013, 2055, 5013}},
+        {"closes the connection",
+         ErrorKind::unavailable,
+         {1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 4031}},
+        {"no connection to be had", ErrorKind::unavailable, {1040, 1042, 1043, 1129, 1135, 1203, 1226}},
+        {"out of a resource",
+         ErrorKind::unavailable,
+         {1016, 1021, 1024, 1026, 1030, 1037, 1038, 1041, 1114, 1206, 1461, 1615, 1637}},
+        {"interrupted", ErrorKind::unavailable, {1317}},
+        {"Galera", ErrorKind::unavailable, {1047, 1180}},
+        {"too slow", ErrorKind::timed_out, {1969}},
+        {"another was first", ErrorKind::conflict, {1020, 1205, 1213}},
+        {"denied", ErrorKind::denied, {1044, 1045, 1130, 1142, 1143, 1227, 1698}},
+        {"missing", ErrorKind::not_found, {1049, 1054, 1146}},
+        {"to be mended", ErrorKind::internal, {1064, 1194, 1290, 1836, 1932, 2014}},
+    };
+    for (const auto& group : groups)
+        for (const auto code : group.codes) {
+            const auto error = database::server_error("/s", "asking", code, "Words");
+            BOOST_TEST((error.kind == group.kind), group.label << ": " << code);
+            BOOST_TEST((group.kind == ErrorKind::internal || error.message.contains("; ")), "no remedy: " << code);
+        }
+}
+
 BOOST_AUTO_TEST_CASE(knows_which_errors_end_a_session) {
-    for (const unsigned code : {2006U, 2013U, 2014U, 2026U, 5012U, 1053U, 1927U, 4031U})
+    for (const unsigned code : {2006U, 2013U, 2014U, 2026U, 5012U, 1053U, 1080U, 1159U, 1184U, 1927U, 4031U})
         BOOST_TEST(database::ends_session(code), code);
-    for (const unsigned code : {0U, 1045U, 1062U, 1146U, 1205U, 1213U, 1969U})
+    for (const unsigned code : {0U, 1045U, 1047U, 1062U, 1146U, 1205U, 1213U, 1317U, 1461U, 1969U})
         BOOST_TEST(!database::ends_session(code), code);
 }
 

@@ -32,7 +32,7 @@ public:
     // Connects and prepares ahead of the first count, if the server lets it; that will say what is wrong.
     void prepare(util::BootTime deadline);
 
-    // All three, from one consistent read, or an error: conflict where a table is locked for 1 s, internal (1969) past
+    // All three, from one consistent read, or an error: conflict where a table is locked for 1 s, timed_out (1969) past
     // `longest`. Opens an ended session anew once, like TokenReader.
     [[nodiscard]] util::Result<AccountCounts> count(util::BootTime deadline);
 

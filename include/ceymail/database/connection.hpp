@@ -30,9 +30,10 @@ void prepare_client_library();
 
 // Owns the session. One thread. Uses Connector/C's non-blocking calls, so that the deadline holds over all reads
 // of a call together, also against a server that drips. LOCAL INFILE is off, autocommit on, utf8mb4.
-// Errors: unavailable and timed_out: the server cannot be reached, or went away (the session is then closed, and
-// the next call connects anew); denied: 1044, 1045, 1142, 1143, 1698; not_found: 1049, 1054, 1146; conflict:
-// 1062, 1205, 1213; else internal. Messages name the server, its words and the remedy, never a value.
+// Errors: unavailable and timed_out: the server cannot work now: it cannot be reached, went away (the session is then
+// closed, and the next call connects anew), is out of a resource, or is a Galera node that is not ready; denied: 1044,
+// 1045, 1142, 1143, 1698; not_found: 1049, 1054, 1146; conflict: 1062, 1205, 1213; else internal. server_error.cpp has
+// the list. Messages name the server, its words and the remedy, never a value.
 class Connection {
 public:
     explicit Connection(Address address);
@@ -67,6 +68,7 @@ auto with_one_reconnect(const Connection& connection, Attempt attempt) {
     const bool may_have_ended = connection.connected();
     auto result = attempt();
     if (result || !may_have_ended || result.error().kind != util::ErrorKind::unavailable) return result;
+    if (connection.connected()) return result;  // it lives on, and would say the same again
     return attempt();
 }
 

@@ -26,7 +26,8 @@ public:
     TokenReader(TokenReader&&) noexcept;
     ~TokenReader();
 
-    // The active row, or no value. A row whose digest is not 32 bytes is an error of kind internal.
+    // The active row, or no value. A row whose digest is not 32 bytes is an error of kind internal. Whatever keeps
+    // MariaDB from answering now is unavailable or timed_out, also a lock (never conflict).
     [[nodiscard]] util::Result<std::optional<TokenRow>> active(util::BootTime deadline);
 
     // last_used_at = now, with a lock wait of 1 s.

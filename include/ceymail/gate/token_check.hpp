@@ -21,12 +21,12 @@ struct ActiveToken {
 };
 
 // Asks the database for the one active token; no value: there is none. Errors of kind unavailable or timed_out
-// mean that it could not be reached; any other error means that it answered and something must be mended.
+// mean that it cannot work now; any other error means that it answered and something must be mended.
 using ActiveTokenSource = std::function<util::Result<std::optional<ActiveToken>>(util::BootTime deadline)>;
 
 enum class TokenStanding {
     valid,        // the database said so just now
-    valid_stale,  // the database cannot be reached; it said so within the grace
+    valid_stale,  // the database cannot work now; it said so within the grace
     wrong,        // the database answered: not this one
     unknown,      // nobody can say
 };
