@@ -25,9 +25,10 @@ constexpr SchemaFile k_files[] = {
 
 constexpr std::array k_mail_tables{"virtual_domains", "virtual_users", "virtual_aliases"};
 
-// The statements of a file: each ends with a semicolon at the end of a line.
+// The statements of a file: each ends with a semicolon at the end of a line. Comments stand before the first.
 std::vector<std::string> statements_of(std::string_view sql) {
     std::vector<std::string> statements;
+    while (sql.starts_with("--")) sql.remove_prefix(sql.find('\n') + 1);
     for (std::size_t end = sql.find(";\n"); end != sql.npos; end = sql.find(";\n")) {
         statements.emplace_back(sql.substr(0, end));
         sql.remove_prefix(end + 2);
@@ -41,7 +42,10 @@ struct ColumnGrant {
 };
 
 constexpr std::array k_token_grants{ColumnGrant{"SELECT", "id"}, ColumnGrant{"SELECT", "token_sha256"},
-                                    ColumnGrant{"SELECT", "active"}, ColumnGrant{"UPDATE", "last_used_at"}};
+                                    ColumnGrant{"SELECT", "active"}};
+constexpr std::array k_use_grants{ColumnGrant{"INSERT", "token_id"}, ColumnGrant{"INSERT", "last_used_at"},
+                                  ColumnGrant{"UPDATE", "token_id"}, ColumnGrant{"UPDATE", "last_used_at"}};
+constexpr std::array k_settings_use_grants{ColumnGrant{"SELECT", "token_id"}, ColumnGrant{"SELECT", "last_used_at"}};
 // Of the digests it may only make new ones. SELECT ... FOR UPDATE is covered by the right to update.
 constexpr std::array k_settings_token_grants{
     ColumnGrant{"SELECT", "id"},           ColumnGrant{"SELECT", "created_at"},   ColumnGrant{"SELECT", "created_by"},
@@ -68,9 +72,10 @@ public:
 
     util::Result<SetupReport> run() {
         const bool for_metrics = m_account.purpose == Purpose::metrics;
-        for (const auto step : {&Setup::make_database, &Setup::apply_files, &Setup::make_account,
-                                for_metrics ? &Setup::grant_tokens : &Setup::grant_changes,
-                                for_metrics ? &Setup::grant_mail : &Setup::grant_audit, &Setup::look_for_more})
+        for (const auto step :
+             {&Setup::make_database, &Setup::apply_files, &Setup::make_account,
+              for_metrics ? &Setup::grant_tokens : &Setup::grant_changes,
+              for_metrics ? &Setup::grant_mail : &Setup::grant_audit, &Setup::revoke_outdated, &Setup::look_for_more})
             if (auto done = (this->*step)(); !done) return std::unexpected(std::move(done.error()));
         return std::move(m_report);
     }
@@ -83,6 +88,7 @@ private:
     util::Result<void> grant_mail();
     util::Result<void> grant_changes();
     util::Result<void> grant_audit();
+    util::Result<void> revoke_outdated();
     util::Result<void> look_for_more();
 
     util::Result<void> execute(const std::string& sql);
@@ -181,7 +187,9 @@ util::Result<void> Setup::grant(const std::string& schema, const std::string& ta
 }
 
 util::Result<void> Setup::grant_tokens() {
-    return m_own_account ? util::Result<void>{} : grant(m_schemas.dashboard, "metrics_tokens", k_token_grants);
+    if (m_own_account) return {};
+    if (auto granted = grant(m_schemas.dashboard, "metrics_tokens", k_token_grants); !granted) return granted;
+    return grant(m_schemas.dashboard, "metrics_token_uses", k_use_grants);
 }
 
 util::Result<void> Setup::grant_where_there(const std::string& schema, const std::string& table,
@@ -202,10 +210,27 @@ util::Result<void> Setup::grant_mail() {
 }
 
 util::Result<void> Setup::grant_changes() {
-    return m_own_account ? util::Result<void>{} : grant(m_schemas.dashboard, "metrics_tokens", k_settings_token_grants);
+    if (m_own_account) return {};
+    if (auto granted = grant(m_schemas.dashboard, "metrics_tokens", k_settings_token_grants); !granted) return granted;
+    return grant(m_schemas.dashboard, "metrics_token_uses", k_settings_use_grants);
 }
 
 util::Result<void> Setup::grant_audit() { return grant_where_there(m_schemas.dashboard, "audit_logs", k_audit_grants); }
+
+// What an earlier init granted and nobody needs any more: the last use had no table of its own then.
+util::Result<void> Setup::revoke_outdated() {
+    if (m_own_account || m_account.purpose != Purpose::metrics) return {};
+    const std::array<Parameter, 2> account{m_grantee, m_schemas.dashboard};
+    const auto there =
+        ask("SELECT 1 FROM information_schema.COLUMN_PRIVILEGES WHERE GRANTEE = ? AND TABLE_SCHEMA = ? "
+            "AND TABLE_NAME = 'metrics_tokens' AND COLUMN_NAME = 'last_used_at' AND PRIVILEGE_TYPE = 'UPDATE'",
+            account);
+    if (!there) return std::unexpected(there.error());
+    if (there->empty()) return {};
+    m_report.done.push_back("revoke UPDATE(last_used_at) on " + m_schemas.dashboard + ".metrics_tokens");
+    return execute("REVOKE UPDATE (last_used_at) ON " + quote_name(m_schemas.dashboard) + ".metrics_tokens FROM " +
+                   m_grantee);
+}
 
 // Whatever the account may beyond what it needs weakens what a taken-over worker is kept from.
 util::Result<void> Setup::look_for_more() {

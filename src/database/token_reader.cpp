@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// TokenReader: two statements on metrics_tokens.
+// TokenReader: a statement on metrics_tokens, and those on metrics_token_uses.
 #include "ceymail/database/token_reader.hpp"
 
 #include <algorithm>
@@ -53,27 +53,50 @@ util::Result<std::optional<TokenRow>> to_token(const std::vector<Row>& rows) {
 }  // namespace
 
 struct TokenReader::State {
-    State(Address address, const std::string& table)
+    // metrics_token_uses has one row, so that neither statement needs a WHERE, which would need the right to read.
+    State(Address address, const std::string& tokens, const std::string& uses)
         : connection(std::move(address)),
-          select(connection, "SELECT id, token_sha256 FROM " + table + " WHERE active = 1", std::string(k_reading)),
-          limit_lock_wait(connection, "SET SESSION innodb_lock_wait_timeout = 1", k_noting),
-          update(connection, "UPDATE " + table + " SET last_used_at = UTC_TIMESTAMP() WHERE id = ?", k_noting) {}
+          select(connection, "SELECT id, token_sha256 FROM " + tokens + " WHERE active = 1", std::string(k_reading)),
+          prepare_session(connection, "SET SESSION innodb_lock_wait_timeout = 1, sql_safe_updates = 0", k_noting),
+          update(connection, "UPDATE " + uses + " SET token_id = ?, last_used_at = UTC_TIMESTAMP()", k_noting),
+          insert(connection, "INSERT IGNORE INTO " + uses + " (token_id, last_used_at) VALUES (?, UTC_TIMESTAMP())",
+                 k_noting),
+          update_nothing(connection, "UPDATE " + uses + " SET token_id = 0, last_used_at = UTC_TIMESTAMP() WHERE FALSE",
+                         k_noting),
+          insert_nothing(
+              connection,
+              "INSERT INTO " + uses + " (token_id, last_used_at) SELECT 0, UTC_TIMESTAMP() FROM DUAL WHERE FALSE",
+              k_noting) {}
 
     util::Result<void> touch(std::uint64_t id, util::BootTime deadline) {
-        if (auto limited = limit_lock_wait.run(deadline); !limited) return std::unexpected(limited.error());
+        if (auto prepared = prepare_session.run(deadline); !prepared) return std::unexpected(prepared.error());
         const std::array<Parameter, 1> parameters{id};
-        if (auto updated = update.run(parameters, deadline); !updated) return std::unexpected(updated.error());
+        const auto updated = update.run(parameters, deadline);
+        if (!updated) return std::unexpected(updated.error());
+        if (updated->changed != 0) return {};
+        // There is no row yet, or it holds this very second.
+        if (auto inserted = insert.run(parameters, deadline); !inserted) return std::unexpected(inserted.error());
+        return {};
+    }
+
+    util::Result<void> may_touch(util::BootTime deadline) {
+        for (Statement* const statement : {&update_nothing, &insert_nothing})
+            if (auto done = statement->run(deadline); !done) return std::unexpected(done.error());
         return {};
     }
 
     Connection connection;  // before the statements, which refer to it
     Statement select;
-    Statement limit_lock_wait;
+    Statement prepare_session;
     Statement update;
+    Statement insert;
+    Statement update_nothing;
+    Statement insert_nothing;
 };
 
 TokenReader::TokenReader(Address address, const std::string& dashboard_schema)
-    : m_state(std::make_unique<State>(std::move(address), quote_name(dashboard_schema) + ".metrics_tokens")) {}
+    : m_state(std::make_unique<State>(std::move(address), quote_name(dashboard_schema) + ".metrics_tokens",
+                                      quote_name(dashboard_schema) + ".metrics_token_uses")) {}
 TokenReader::TokenReader(TokenReader&&) noexcept = default;
 TokenReader::~TokenReader() = default;
 
@@ -89,6 +112,10 @@ util::Result<std::optional<TokenRow>> TokenReader::active(util::BootTime deadlin
 
 util::Result<void> TokenReader::touch(std::uint64_t id, util::BootTime deadline) {
     return with_one_reconnect(m_state->connection, [&] { return m_state->touch(id, deadline); });
+}
+
+util::Result<void> TokenReader::may_touch(util::BootTime deadline) {
+    return with_one_reconnect(m_state->connection, [&] { return m_state->may_touch(deadline); });
 }
 
 }  // namespace ceymail::database

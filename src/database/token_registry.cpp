@@ -6,6 +6,7 @@
 #include <chrono>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "ceymail/database/identifier.hpp"
 #include "ceymail/database/statement.hpp"
@@ -13,10 +14,8 @@
 namespace ceymail::database {
 namespace {
 
-constexpr int k_lock_wait_timeout = 1205;  // ER_LOCK_WAIT_TIMEOUT: it has waited for long already
-
-// Tried again it would be no better.
-bool is_final(int code) { return code == k_lock_wait_timeout || code == k_superseded; }
+constexpr int k_lock_wait_timeout = 1205;  // ER_LOCK_WAIT_TIMEOUT
+constexpr int k_longest_lock_wait_seconds = 5;
 
 // InnoDB lets two transactions into the gap where the active row would be, and ends one of them by 1213. A pause of
 // random length lets the other finish first.
@@ -54,7 +53,7 @@ util::Result<std::optional<std::uint64_t>> to_optional_number(const Cell& cell) 
 }  // namespace
 
 struct TokenRegistry::State {
-    State(Connection& administrator, const std::string& schema)
+    State(Connection& administrator, const std::string& schema, std::string workers_account)
         : connection(administrator),
           lock(connection, "SELECT id FROM " + tokens(schema) + " WHERE active = 1 FOR UPDATE", k_looking),
           revoke(connection, "UPDATE " + tokens(schema) + " SET revoked_at = UTC_TIMESTAMP() WHERE id = ?",
@@ -69,25 +68,39 @@ struct TokenRegistry::State {
                     " VALUES (NULL, ?, ?, ?, ?, UTC_TIMESTAMP())",
                 "writing the audit row"),
           look(connection,
-               "SELECT id, UNIX_TIMESTAMP(created_at), created_by, UNIX_TIMESTAMP(last_used_at) FROM " +
-                   tokens(schema) + " WHERE active = 1",
-               k_looking) {}
+               "SELECT id, UNIX_TIMESTAMP(created_at), created_by, UNIX_TIMESTAMP(GREATEST("
+               "COALESCE(t.last_used_at, u.last_used_at), COALESCE(u.last_used_at, t.last_used_at))) FROM " +
+                   tokens(schema) + " t LEFT JOIN " + quote_name(schema) +
+                   ".metrics_token_uses u ON u.token_id = t.id WHERE active = 1",
+               k_looking),
+          workers(std::move(workers_account)) {}
 
     static std::string tokens(const std::string& schema) { return quote_name(schema) + ".metrics_tokens"; }
 
     // Does `work` in a transaction, again after a conflict while there is time.
     template <class Value, class Work>
     util::Result<Value> transact(const LastStep& last_step, util::BootTime deadline, Work work) {
-        if (auto limited = connection.execute("SET SESSION innodb_lock_wait_timeout = 5", deadline); !limited)
+        if (auto limited = connection.execute("SET SESSION innodb_lock_wait_timeout = 1", deadline); !limited)
             return forward(limited.error());
-        for (;;) {
+        for (int waits = 0;;) {
             auto result = attempt_once<Value>(last_step, deadline, work);
             // Of the database's only (it gives a code): what the last step could not do it cannot do again.
             const bool conflict =
                 !result && result.error().kind == util::ErrorKind::conflict && result.error().code != 0;
-            if (!conflict || is_final(result.error().code) || util::remaining_ms(deadline) == 0) return result;
-            step_aside();
+            if (!conflict || result.error().code == k_superseded || util::remaining_ms(deadline) == 0) return result;
+            if (result.error().code == k_lock_wait_timeout) {
+                if (++waits == k_longest_lock_wait_seconds) return result;
+                end_sessions_of_workers(deadline);
+            } else {
+                step_aside();
+            }
         }
+    }
+
+    // A worker holds a lock on this table only if it was taken over. Ending its session frees the lock at once; a lock
+    // that its next session asks for is granted after ours.
+    void end_sessions_of_workers(util::BootTime deadline) {
+        if (!workers.empty()) (void)connection.execute("KILL USER " + quote_text(workers), deadline);
     }
 
     template <class Value, class Work>
@@ -119,6 +132,7 @@ struct TokenRegistry::State {
     Statement insert;
     Statement audit;
     Statement look;
+    std::string workers;
 };
 
 util::Result<std::optional<std::uint64_t>> TokenRegistry::State::revoke_active(Expected expected,
@@ -152,8 +166,8 @@ util::Result<void> TokenRegistry::State::note(std::string_view action, std::uint
     return {};
 }
 
-TokenRegistry::TokenRegistry(Connection& connection, const std::string& dashboard_schema)
-    : m_state(std::make_unique<State>(connection, dashboard_schema)) {}
+TokenRegistry::TokenRegistry(Connection& connection, const std::string& dashboard_schema, std::string workers)
+    : m_state(std::make_unique<State>(connection, dashboard_schema, std::move(workers))) {}
 TokenRegistry::TokenRegistry(TokenRegistry&&) noexcept = default;
 TokenRegistry::~TokenRegistry() = default;
 

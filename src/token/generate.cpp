@@ -63,7 +63,8 @@ int generate(const Options& options, const config::Configuration& configuration)
         return {};
     };
     database::Connection connection(administrator(options, configuration));
-    database::TokenRegistry registry(connection, configuration.database_dashboard);
+    database::TokenRegistry registry(connection, configuration.database_dashboard,
+                                     workers_account(options, configuration));
     const auto made = registry.replace(util::sha256(token->reveal()), who_am_i(), forget, command_deadline());
     if (!made) return explain(made.error(), options);
     const auto forgotten = forget();  // once more: a request may have been remembered between that and COMMIT

@@ -28,7 +28,8 @@ void say_what_an_outage_means() {
 int revoke(const Options& options, const config::Configuration& configuration) {
     const auto before = forget_remembered_token(configuration);
     database::Connection connection(administrator(options, configuration));
-    database::TokenRegistry registry(connection, configuration.database_dashboard);
+    database::TokenRegistry registry(connection, configuration.database_dashboard,
+                                     workers_account(options, configuration));
     const auto revoked = registry.revoke(who_am_i(), [] { return util::Result<void>{}; }, command_deadline());
     const auto after = forget_remembered_token(configuration);
     if (!revoked) {

@@ -60,6 +60,11 @@ database::Address administrator(const Options& options, const config::Configurat
             .option_file = options.database_option_file};
 }
 
+std::string workers_account(const Options& options, const config::Configuration& configuration) {
+    const bool own = administrator(options, configuration).user == configuration.database_user;
+    return own ? std::string() : configuration.database_user;
+}
+
 util::Result<bool> forget_remembered_token(const config::Configuration& configuration) {
     auto segment = gate::Segment::open_existing(configuration.runtime_directory);
     if (!segment && segment.error().kind == util::ErrorKind::not_found) return false;

@@ -195,17 +195,17 @@ BOOST_AUTO_TEST_CASE(notes_when_the_token_was_used_and_by_whom_it_was_not) {
 BOOST_AUTO_TEST_CASE(notes_the_last_use_at_most_once_in_five_seconds) {
     ask({.token = k_token});
     BOOST_TEST_REQUIRE(eventually([&] { return database.last_used() != "NULL"; }));
-    database.server().query("UPDATE ceymail_dashboard.metrics_tokens SET last_used_at = NULL");
+    database.server().query("DELETE FROM ceymail_dashboard.metrics_token_uses");
     for (int i = 0; i < 6; ++i) ask({.token = k_token});
     BOOST_TEST(database.last_used() == "NULL");
 }
 
 BOOST_AUTO_TEST_CASE(a_row_that_cannot_be_written_fails_no_scrape) {
     database.server().query(
-        "REVOKE UPDATE (last_used_at) ON ceymail_dashboard.metrics_tokens FROM responder@localhost");
+        "REVOKE UPDATE (token_id) ON ceymail_dashboard.metrics_token_uses FROM responder@localhost");
     const auto answer = ask({.token = k_token});
     const auto again = ask({.token = k_token});
-    database.server().query("GRANT UPDATE (last_used_at) ON ceymail_dashboard.metrics_tokens TO responder@localhost");
+    database.server().query("GRANT UPDATE (token_id) ON ceymail_dashboard.metrics_token_uses TO responder@localhost");
     BOOST_TEST(answer.status == 200);
     BOOST_TEST(again.status == 200);
     BOOST_TEST(eventually([&] { return responder.log().find("cannot note when the token was last used") != npos; }));

@@ -28,16 +28,17 @@ struct Fixture : MariadbServer {
         apply_schema();
         worker = address("worker", add_account("worker", "secret"));
         query(
-            "GRANT SELECT (id, token_sha256, active), UPDATE (last_used_at) ON ceymail_dashboard.metrics_tokens TO "
-            "worker@localhost");
+            "GRANT SELECT (id, token_sha256, active) ON ceymail_dashboard.metrics_tokens TO worker@localhost;"
+            "GRANT INSERT (token_id, last_used_at), UPDATE (token_id, last_used_at) "
+            "ON ceymail_dashboard.metrics_token_uses TO worker@localhost");
     }
     void insert(const std::string& text) const {
         query("INSERT INTO ceymail_dashboard.metrics_tokens (token_sha256) VALUES (UNHEX(SHA2('" + text + "', 256)))");
     }
     std::string last_use() const {
         return query(
-            "SELECT last_used_at IS NOT NULL, TIMESTAMPDIFF(SECOND, last_used_at, UTC_TIMESTAMP()) < 5 "
-            "FROM ceymail_dashboard.metrics_tokens WHERE active = 1");
+            "SELECT token_id, TIMESTAMPDIFF(SECOND, last_used_at, UTC_TIMESTAMP()) < 5 "
+            "FROM ceymail_dashboard.metrics_token_uses");
     }
     TokenReader reader() const { return {worker, "ceymail_dashboard"}; }
 
@@ -70,17 +71,46 @@ BOOST_AUTO_TEST_CASE(notes_the_last_use_in_utc) {
     auto tokens = reader();
     const auto row = tokens.active(in(5s));
     BOOST_TEST_REQUIRE((row.has_value() && row->has_value()));
-    BOOST_TEST(last_use() == "0\tNULL\n");
-    const auto touched = tokens.touch((*row)->id, in(5s));
-    BOOST_TEST_REQUIRE(touched.has_value(), (touched ? "" : touched.error().message));
+    BOOST_TEST_REQUIRE(tokens.may_touch(in(5s)).has_value());
+    BOOST_TEST(last_use() == "");
+    for (int twice = 0; twice < 2; ++twice) {
+        const auto touched = tokens.touch((*row)->id, in(5s));
+        BOOST_TEST_REQUIRE(touched.has_value(), (touched ? "" : touched.error().message));
+        BOOST_TEST(last_use() == "1\t1\n");
+    }
+    BOOST_TEST(tokens.touch(7, in(5s)).has_value());
+    BOOST_TEST(last_use() == "7\t1\n");
+}
+
+BOOST_AUTO_TEST_CASE(notes_the_last_use_under_safe_updates) {
+    query("SET GLOBAL sql_safe_updates = 1");
+    auto tokens = reader();
+    for (int twice = 0; twice < 2; ++twice) BOOST_TEST(tokens.touch(1, in(5s)).has_value());
     BOOST_TEST(last_use() == "1\t1\n");
+}
+
+BOOST_AUTO_TEST_CASE(tells_before_it_writes_that_it_may_not) {
+    for (const auto* privilege : {"UPDATE (token_id, last_used_at)", "INSERT (token_id, last_used_at)"}) {
+        const std::string on = " ON ceymail_dashboard.metrics_token_uses ";
+        query("REVOKE " + std::string(privilege) + on + "FROM worker@localhost");
+        const auto refused = reader().may_touch(in(5s));
+        query("GRANT " + std::string(privilege) + on + "TO worker@localhost");
+        BOOST_TEST_REQUIRE(!refused.has_value(), privilege);
+        BOOST_TEST((refused.error().kind == ErrorKind::denied), refused.error().message);
+    }
+    query("DROP TABLE ceymail_dashboard.metrics_token_uses");
+    const auto missing = reader().may_touch(in(5s));
+    BOOST_TEST_REQUIRE(!missing.has_value());
+    BOOST_TEST((missing.error().kind == ErrorKind::not_found || missing.error().kind == ErrorKind::denied));
 }
 
 BOOST_AUTO_TEST_CASE(waits_for_a_locked_row_no_longer_than_a_second) {
     insert("token");
     auto tokens = reader();
-    ChildProcess locker({.arguments = {"mariadb", "--no-defaults", "--socket=" + socket().string(), "-N", "-B", "-n"},
-                         .input = "BEGIN; SELECT id FROM ceymail_dashboard.metrics_tokens FOR UPDATE; DO SLEEP(30);"});
+    BOOST_TEST_REQUIRE(tokens.touch(7, in(5s)).has_value());
+    ChildProcess locker(
+        {.arguments = {"mariadb", "--no-defaults", "--socket=" + socket().string(), "-N", "-B", "-n"},
+         .input = "BEGIN; SELECT token_id FROM ceymail_dashboard.metrics_token_uses FOR UPDATE; DO SLEEP(30);"});
     while (locker.running() && locker.output().empty()) std::this_thread::sleep_for(10ms);
     const auto start = util::BootClock::now();
     const auto touched = tokens.touch(1, in(10s));
@@ -135,9 +165,14 @@ BOOST_AUTO_TEST_CASE(has_no_more_than_its_grants) {
     } forbidden[] = {
         {"INSERT INTO ceymail_dashboard.metrics_tokens (token_sha256) VALUES (REPEAT('x', 32))", 1142},
         {"DELETE FROM ceymail_dashboard.metrics_tokens", 1142},
-        {"UPDATE ceymail_dashboard.metrics_tokens SET token_sha256 = REPEAT('x', 32) WHERE id = 1", 1143},
-        {"UPDATE ceymail_dashboard.metrics_tokens SET revoked_at = NULL WHERE id = 1", 1143},
-        {"UPDATE ceymail_dashboard.metrics_tokens SET active = 1 WHERE id = 1", 1143},
+        {"UPDATE ceymail_dashboard.metrics_tokens SET token_sha256 = REPEAT('x', 32) WHERE id = 1", 1142},
+        {"UPDATE ceymail_dashboard.metrics_tokens SET revoked_at = NULL WHERE id = 1", 1142},
+        {"UPDATE ceymail_dashboard.metrics_tokens SET active = 1 WHERE id = 1", 1142},
+        {"UPDATE ceymail_dashboard.metrics_tokens SET last_used_at = NULL", 1142},
+        {"SELECT token_id FROM ceymail_dashboard.metrics_token_uses", 1142},
+        {"DELETE FROM ceymail_dashboard.metrics_token_uses", 1142},
+        {"INSERT INTO ceymail_dashboard.metrics_token_uses (only_row, token_id, last_used_at) VALUES (0, 1, NOW())",
+         1143},
         {"INSERT INTO ceymail_dashboard.audit_logs (action) VALUES ('x')", 1142},
     };
     database::Connection connection(worker);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <fstream>
 #include <regex>
+#include <thread>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
@@ -248,14 +249,81 @@ BOOST_FIXTURE_TEST_CASE(status_tells_times_and_ages, Ready) {
     generate();
     BOOST_TEST(contains(done({"status"}), "last used: never"));
     query(
-        "UPDATE ceymail_dashboard.metrics_tokens SET created_at = UTC_TIMESTAMP() - INTERVAL 50 HOUR, "
-        "last_used_at = UTC_TIMESTAMP() - INTERVAL 200 SECOND");
+        "UPDATE ceymail_dashboard.metrics_tokens SET created_at = UTC_TIMESTAMP() - INTERVAL 50 HOUR;"
+        "INSERT INTO ceymail_dashboard.metrics_token_uses (token_id, last_used_at) "
+        "VALUES (1, UTC_TIMESTAMP() - INTERVAL 200 SECOND)");
     const auto shown = done({"status"});
     const std::regex words(
         "active: yes, token 1\n"
         "created: 20[0-9-]+ [0-9:]+ \\+0000, 2 days ago, by root\n"
         "last used: 20[0-9-]+ [0-9:]+ \\+0000, 3 minutes ago\n");
     BOOST_TEST(std::regex_match(shown, words), shown);
+}
+
+// Before the last use had a table of its own it stood in the token's row.
+BOOST_FIXTURE_TEST_CASE(status_tells_the_newer_of_the_old_and_the_new_last_use, Ready) {
+    generate();
+    const auto old_used = [this](int seconds) {
+        query("UPDATE ceymail_dashboard.metrics_tokens SET last_used_at = UTC_TIMESTAMP() - INTERVAL " +
+              std::to_string(seconds) + " SECOND");
+    };
+    old_used(200);
+    BOOST_TEST(contains(done({"status"}), "3 minutes ago"));
+    query(
+        "INSERT INTO ceymail_dashboard.metrics_token_uses (token_id, last_used_at) "
+        "VALUES (1, UTC_TIMESTAMP() - INTERVAL 5 HOUR)");
+    BOOST_TEST(contains(done({"status"}), "3 minutes ago"));
+    old_used(50 * 3600);
+    BOOST_TEST(contains(done({"status"}), "5 hours ago"));
+    query("UPDATE ceymail_dashboard.metrics_token_uses SET token_id = 2");  // of another token
+    BOOST_TEST(contains(done({"status"}), "2 days ago"));
+}
+
+BOOST_FIXTURE_TEST_CASE(init_takes_back_the_right_to_write_into_the_tokens_table, Ready) {
+    query("GRANT UPDATE (last_used_at) ON ceymail_dashboard.metrics_tokens TO `ceymail-metrics`@localhost");
+    const auto again = tool({"init"});
+    BOOST_TEST(again.status == 0);
+    BOOST_TEST(contains(again.errors, "revoke UPDATE(last_used_at) on ceymail_dashboard.metrics_tokens"), again.errors);
+    BOOST_TEST(!contains(again.errors, "warning"), again.errors);
+    BOOST_TEST(!contains(query("SHOW GRANTS FOR `ceymail-metrics`@localhost"),
+                         "UPDATE (`last_used_at`) ON "
+                         "`ceymail_dashboard`.`metrics_tokens`"));
+}
+
+// The right to read a row is enough to lock it: SELECT ... FOR UPDATE, or any SELECT of a SERIALIZABLE transaction.
+BOOST_FIXTURE_TEST_CASE(no_lock_of_the_workers_account_delays_revoke_or_generate, Fixture) {
+    const auto option_file = folder() / "worker.cnf";
+    configure("database_user = worker\ndatabase_option_file = " + option_file.string() + "\n");
+    done({"init"});
+    generate();
+    database::TokenReader reader(address("worker", option_file), "ceymail_dashboard");
+    BOOST_TEST_REQUIRE(reader.touch(1, in(5s)).has_value());
+    const struct {
+        const char* label;
+        const char* sql;
+        std::chrono::milliseconds allowed;
+    } locks[] = {
+        {"last use", "BEGIN; UPDATE metrics_token_uses SET token_id = 9; SELECT 1", 900ms},
+        {"token", "BEGIN; SELECT id FROM metrics_tokens WHERE active = 1 FOR UPDATE", 3s},
+        {"all tokens",
+         "SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE; BEGIN; SELECT COUNT(id) FROM metrics_tokens", 3s},
+    };
+    for (const auto& lock : locks)
+        for (const char* command : {"generate", "revoke"}) {
+            if (std::string(command) == "revoke") done({"generate"});
+            ChildProcess holder({.arguments = {"mariadb", "--defaults-file=" + option_file.string(), "-uworker",
+                                               "--socket=" + socket().string(), "-N", "-B", "-n", "ceymail_dashboard"},
+                                 .input = std::string(lock.sql) + "; DO SLEEP(30);"});
+            while (holder.running() && holder.output().empty()) std::this_thread::sleep_for(10ms);
+            const auto start = util::BootClock::now();
+            const auto finished = tool({command});
+            const auto took = util::BootClock::now() - start;
+            BOOST_TEST_CONTEXT(lock.label << ", " << command) {
+                BOOST_TEST(finished.status == 0, finished.errors);
+                BOOST_TEST((took < lock.allowed), took.count());
+            }
+        }
+    BOOST_TEST(reader.active(in(5s)).has_value());  // whose session was ended with the others
 }
 
 BOOST_FIXTURE_TEST_CASE(output_is_private_and_never_overwritten_unasked, Ready) {

@@ -232,6 +232,7 @@ case_the_probe_cannot_use_bpf_or_perf() { refused bpf; }
 case_the_probe_cannot_mint_a_token() { refused mint_token; }
 case_the_probe_cannot_change_a_token() { refused change_token; }
 case_the_probe_cannot_revive_a_token() { refused revive_token; }
+case_the_probe_cannot_lock_a_token_by_writing() { refused hide_the_last_use; }
 case_the_probe_cannot_read_passwords() { refused read_mail_passwords; }
 case_the_probe_cannot_read_the_audit_log() { refused read_audit_log; }
 

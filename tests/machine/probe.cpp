@@ -172,6 +172,7 @@ void attempt_database(Database& database) {
     database.attempt("change_token",
                      "UPDATE ceymail_dashboard.metrics_tokens SET token_sha256 = UNHEX(SHA2('x', 256))");
     database.attempt("revive_token", "UPDATE ceymail_dashboard.metrics_tokens SET revoked_at = NULL");
+    database.attempt("hide_the_last_use", "UPDATE ceymail_dashboard.metrics_tokens SET last_used_at = NULL");
     database.attempt("read_mail_passwords", "SELECT password FROM ceymail.virtual_users");
     database.attempt("read_audit_log", "SELECT * FROM ceymail_dashboard.audit_logs");
 }

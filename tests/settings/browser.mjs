@@ -226,10 +226,12 @@ const everyStateOfThePage = async (script) => {
   await shows(page, 'fresh', 200, 'Your new token');
   await page.goto(NGINX + PATH);
   await shows(page, 'unused', 200, 'has not used this token yet');
-  sql('UPDATE ceymail_dashboard.metrics_tokens SET last_used_at = UTC_TIMESTAMP() - INTERVAL 12 MINUTE WHERE active');
+  const used = (minutes) => sql('REPLACE INTO ceymail_dashboard.metrics_token_uses (token_id, last_used_at) SELECT id, ' +
+    `UTC_TIMESTAMP() - INTERVAL ${minutes} MINUTE FROM ceymail_dashboard.metrics_tokens WHERE active`);
+  used(12);
   await page.reload();
   await shows(page, 'stale', 200, 'No successful scrape for more than 5 minutes');
-  sql('UPDATE ceymail_dashboard.metrics_tokens SET last_used_at = UTC_TIMESTAMP() WHERE active');
+  used(0);
   mkdirSync(`${FOLDER}/queue/active`);
   await eventually(async () => { await page.reload(); return (await text(page)).includes('All working'); });
   await shows(page, 'scraped', 200, 'All working');

@@ -20,8 +20,9 @@ struct Shared {
         if (const passwd* const nobody = ::getpwnam("nobody"); nobody != nullptr && ::geteuid() == 0)
             std::ignore = ::chown(option_file.c_str(), nobody->pw_uid, nobody->pw_gid);
         server.query(
-            "GRANT SELECT (id, token_sha256, active), UPDATE (last_used_at) ON ceymail_dashboard.metrics_tokens TO "
-            "responder@localhost;"
+            "GRANT SELECT (id, token_sha256, active) ON ceymail_dashboard.metrics_tokens TO responder@localhost;"
+            "GRANT INSERT (token_id, last_used_at), UPDATE (token_id, last_used_at) "
+            "ON ceymail_dashboard.metrics_token_uses TO responder@localhost;"
             "GRANT SELECT (id) ON ceymail.virtual_domains TO responder@localhost;"
             "GRANT SELECT (id) ON ceymail.virtual_users TO responder@localhost;"
             "GRANT SELECT (id) ON ceymail.virtual_aliases TO responder@localhost;");
@@ -61,7 +62,9 @@ void TokenDatabase::revoke() const {
 }
 
 std::string TokenDatabase::last_used() const {
-    auto row = server().query("SELECT last_used_at FROM ceymail_dashboard.metrics_tokens WHERE active = 1");
+    auto row = server().query(
+        "SELECT u.last_used_at FROM ceymail_dashboard.metrics_tokens t "
+        "LEFT JOIN ceymail_dashboard.metrics_token_uses u ON u.token_id = t.id WHERE active = 1");
     while (!row.empty() && row.back() == '\n') row.pop_back();
     return row;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// TokenReader: what a worker may do with metrics_tokens: read the active digest, note the last use.
+// TokenReader: what a worker may do: read the active digest in metrics_tokens, note the last use in metrics_token_uses.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +30,11 @@ public:
     // MariaDB from answering now is unavailable or timed_out, also a lock (never conflict).
     [[nodiscard]] util::Result<std::optional<TokenRow>> active(util::BootTime deadline);
 
-    // last_used_at = now, with a lock wait of 1 s.
+    // The token `id` was last used now. With a lock wait of 1 s; takes no lock on metrics_tokens.
     [[nodiscard]] util::Result<void> touch(std::uint64_t id, util::BootTime deadline);
+
+    // An error where touch() would fail for want of a table or of a grant. Changes nothing.
+    [[nodiscard]] util::Result<void> may_touch(util::BootTime deadline);
 
 private:
     struct State;

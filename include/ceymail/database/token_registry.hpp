@@ -52,7 +52,10 @@ public:
     // Done last before COMMIT, once an attempt; an error of its own rolls everything back.
     using LastStep = std::function<util::Result<void>()>;
 
-    TokenRegistry(Connection& connection, const std::string& dashboard_schema);
+    // `workers`: the account whose sessions a change ends where another session holds the row that it needs for more
+    // than 1 s. The right to read the row is enough to lock it, so a worker that was taken over could delay its own
+    // undoing. Empty: none is ended. Ending them takes CONNECTION ADMIN; a worker connects anew.
+    TokenRegistry(Connection& connection, const std::string& dashboard_schema, std::string workers = {});
     TokenRegistry(TokenRegistry&&) noexcept;
     ~TokenRegistry();
 

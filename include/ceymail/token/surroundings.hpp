@@ -22,6 +22,9 @@ namespace ceymail::token {
 
 [[nodiscard]] database::Address administrator(const Options& options, const config::Configuration& configuration);
 
+// The workers' account, for TokenRegistry. Empty where it is the administrator's own.
+[[nodiscard]] std::string workers_account(const Options& options, const config::Configuration& configuration);
+
 // Makes the responder forget the token that it remembers for an outage. False: no responder has run here.
 [[nodiscard]] util::Result<bool> forget_remembered_token(const config::Configuration& configuration);
 
