@@ -63,7 +63,8 @@ Endpoint::Endpoint(const config::Configuration& configuration, gate::Segment& se
       m_rates(segment.layout().rate, configuration.rate_window, clock),
       m_snapshots(std::move(snapshots)),
       m_tokens(std::move(tokens)),
-      m_check(gate::VerifiedToken(segment.layout().verified, clock), configuration.auth_grace, source_of(m_tokens)),
+      m_check(gate::VerifiedToken(segment.layout().verified, clock),
+              gate::CircuitBreaker(segment.layout().database, clock), configuration.auth_grace, source_of(m_tokens)),
       m_clock(clock) {
     // Room for a usual answer: after this a refusal allocates nothing, not even when there is nothing left.
     m_response.body.reserve(k_usual_answer);
@@ -113,7 +114,7 @@ void Endpoint::authenticate(const fastcgi::Request& request, const gate::Address
     if (bearer.form == gate::BearerForm::malformed) return refuse(k_bad_authorization);
 
     const auto budget = time_budget(start, request.scrape_timeout);
-    const auto verdict = m_check.check(bearer.token, budget.token);
+    const auto verdict = m_check.check(bearer.token, {budget.token, budget.latest_token});
     note(verdict);
     if (verdict.standing == gate::TokenStanding::wrong) return refuse(k_wrong_token);
     if (verdict.standing == gate::TokenStanding::unknown) return refuse(k_database_away);

@@ -34,7 +34,7 @@ std::chrono::nanoseconds answer_time(std::string_view scrape_timeout) noexcept {
 
 TimeBudget time_budget(util::BootTime start, std::string_view scrape_timeout) noexcept {
     const auto whole = answer_time(scrape_timeout);
-    return {start + std::min<std::chrono::nanoseconds>(k_longest_token_check, whole / 2),
+    return {start + std::min<std::chrono::nanoseconds>(k_longest_token_check, whole / 2), start + k_longest_token_check,
             start + whole - std::min<std::chrono::nanoseconds>(k_wording, whole / 4)};
 }
 

@@ -87,8 +87,8 @@ Fault fault_of(const Fd& file, const SegmentHeader& expected) {
 Fault fault_of(const SegmentLayout& layout, util::BootTime now) {
     const auto past = [now](std::int64_t time) { return time >= 0 && time <= now.time_since_epoch().count(); };
     const bool good =
-        plausible(layout.rate, now) && plausible(layout.verified, now) && past(layout.last_used_written_at) &&
-        past(layout.keep_alive_seen_at) &&
+        plausible(layout.rate, now) && plausible(layout.verified, now) && plausible(layout.database, now) &&
+        past(layout.last_used_written_at) && past(layout.keep_alive_seen_at) &&
         past(layout.gatherer.cpu.load().value_or(util::KeptRecord::Content{}).at.time_since_epoch().count());
     return good ? std::nullopt : Fault("holds times of the future or addresses out of place");
 }

@@ -20,13 +20,14 @@ TokenVerdict judge(const util::Digest& presented, const std::optional<ActiveToke
 
 }  // namespace
 
-TokenCheck::TokenCheck(VerifiedToken verified, std::chrono::seconds grace, ActiveTokenSource source)
-    : m_verified(verified), m_grace(grace), m_source(std::move(source)) {}
+TokenCheck::TokenCheck(VerifiedToken verified, CircuitBreaker breaker, std::chrono::seconds grace,
+                       ActiveTokenSource source)
+    : m_verified(verified), m_breaker(breaker), m_grace(grace), m_source(std::move(source)) {}
 
-TokenVerdict TokenCheck::check(std::string_view token, util::BootTime deadline) {
+TokenVerdict TokenCheck::check(std::string_view token, const TokenDeadlines& deadlines) {
     const auto presented = util::sha256(token);
     const auto epoch = m_verified.epoch();  // before the question, see VerifiedToken
-    auto answer = m_source(deadline);
+    auto answer = ask(presented, deadlines);
     if (!answer) return without_database(presented, std::move(answer.error()));
 
     const auto verdict = judge(presented, *answer);
@@ -35,6 +36,22 @@ TokenVerdict TokenCheck::check(std::string_view token, util::BootTime deadline) 
     else
         m_verified.forget_unless(*answer ? std::optional((*answer)->digest) : std::nullopt, epoch);
     return verdict;
+}
+
+util::Result<std::optional<ActiveToken>> TokenCheck::ask(const util::Digest& presented,
+                                                         const TokenDeadlines& deadlines) {
+    if (!m_breaker.may_ask())
+        return util::fail(util::ErrorKind::timed_out,
+                          "MariaDB has just not answered another request in time; one request in 2 s asks it; look at: "
+                          "systemctl status mariadb");
+    const bool shortened = deadlines.wanted < deadlines.latest && m_verified.within_grace(presented, m_grace);
+    auto answer = m_source(shortened ? deadlines.wanted : deadlines.latest);
+    if (answer || answer.error().kind != util::ErrorKind::timed_out) {
+        m_breaker.answered();
+    } else if (!shortened) {
+        m_breaker.timed_out();
+    }
+    return answer;
 }
 
 TokenVerdict TokenCheck::without_database(const util::Digest& presented, util::Error error) {

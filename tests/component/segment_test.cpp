@@ -273,6 +273,7 @@ BOOST_AUTO_TEST_CASE(contents_that_cannot_be_are_replaced) {
                    for (auto& bucket : layout.rate.buckets) bucket.admitted_at[0][3] = ahead;
                }},
         Damage{"time of a verification", [=](auto& layout) { layout.verified.verified_at = ahead; }},
+        Damage{"time of the next trial", [=](auto& layout) { layout.database.next_trial_at = ahead; }},
         Damage{"time of last use", [=](auto& layout) { layout.last_used_written_at = ahead; }},
         Damage{"time of a reading of the processors",
                [](auto& layout) { layout.gatherer.cpu.store({.words = {}, .at = util::BootClock::now() + 1h}); }},

@@ -37,5 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto budget = ceymail::endpoint::time_budget(start, text);
     require(budget.token > start && budget.token < budget.snapshot && budget.snapshot < start + time,
             "the token is checked before the metrics are due, and those before the answer");
+    require(budget.token <= budget.latest_token && budget.latest_token == start + 1200ms,
+            "the client's wish does not change the latest time");
     return 0;
 }

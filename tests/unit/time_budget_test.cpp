@@ -42,6 +42,7 @@ BOOST_AUTO_TEST_CASE(gives_the_token_check_at_most_half_and_keeps_some_for_the_w
     const BootTime start{1h};
     for (const auto& c : cases) {
         BOOST_TEST((time_budget(start, c.timeout).token == start + c.token), c.timeout);
+        BOOST_TEST((time_budget(start, c.timeout).latest_token == start + 1200ms), c.timeout);
         BOOST_TEST((time_budget(start, c.timeout).snapshot == start + c.snapshot), c.timeout);
     }
 }

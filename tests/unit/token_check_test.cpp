@@ -28,7 +28,9 @@ struct Fixture {
         init_verified_lock(*storage);
         hands = util::BootTime{1000s};
     }
-    TokenVerdict check(std::string_view token) { return checker.check(token, hands + 1s); }
+    TokenVerdict check(std::string_view token, std::chrono::milliseconds wanted = 1200ms) {
+        return checker.check(token, {hands + wanted, hands + 1200ms});
+    }
     TokenVerdict check(std::string_view token, Answer next) {
         answer = std::move(next);
         return check(token);
@@ -39,8 +41,11 @@ struct Fixture {
     Answer answer = none;
     std::function<void()> meanwhile = [] {};
     int questions = 0;
-    TokenCheck checker{verified, 300s, [this](util::BootTime) {
+    BreakerStorage breaker{};
+    util::BootTime deadline;
+    TokenCheck checker{verified, CircuitBreaker(breaker, turned), 300s, [this](util::BootTime until) {
                            ++questions;
+                           deadline = until;
                            meanwhile();
                            return answer;
                        }};
@@ -88,6 +93,7 @@ BOOST_AUTO_TEST_CASE(the_grace_stands_in_only_while_the_database_is_out_of_reach
     };
     (void)check("secret", active("secret"));
     for (const auto& row : rows) {
+        breaker.next_trial_at = 0;
         const auto verdict = check("secret", broken(row.kind));
         BOOST_TEST((verdict.standing == row.want), static_cast<int>(row.kind));
         BOOST_TEST_REQUIRE(verdict.database_error.has_value());
@@ -118,6 +124,58 @@ BOOST_AUTO_TEST_CASE(what_the_database_no_longer_calls_active_has_no_grace) {
         (void)check("whatever", change);
         BOOST_TEST((check("secret", broken(util::ErrorKind::unavailable)).standing == TokenStanding::unknown));
     }
+}
+
+BOOST_AUTO_TEST_CASE(only_a_client_with_a_known_token_can_have_a_shorter_deadline) {
+    (void)check("secret", active("secret"));
+    (void)check("secret", 100ms);
+    BOOST_TEST((deadline == hands + 100ms));
+    (void)check("other", 100ms);
+    BOOST_TEST((deadline == hands + 1200ms));
+    (void)check("secret", none);  // forgets it
+    (void)check("secret", 100ms);
+    BOOST_TEST((deadline == hands + 1200ms));
+}
+
+BOOST_AUTO_TEST_CASE(after_a_time_out_one_request_in_two_seconds_asks_and_the_others_are_answered_at_once) {
+    (void)check("secret", active("secret"));
+    questions = 0;
+    BOOST_TEST((check("other", broken(util::ErrorKind::timed_out)).standing == TokenStanding::unknown));
+    BOOST_TEST((check("secret").standing == TokenStanding::valid_stale));
+    const auto refused = check("other");
+    BOOST_TEST((refused.standing == TokenStanding::unknown));
+    BOOST_TEST((refused.database_error.value().kind == util::ErrorKind::timed_out));
+    BOOST_TEST(questions == 1);
+    hands += 2s;
+    BOOST_TEST((check("other").standing == TokenStanding::unknown));  // the trial, in vain
+    BOOST_TEST((check("secret").standing == TokenStanding::valid_stale));
+    BOOST_TEST(questions == 2);
+    hands += 2s;
+    BOOST_TEST((check("other", active("secret")).standing == TokenStanding::wrong));
+    BOOST_TEST((check("secret").standing == TokenStanding::valid));
+    BOOST_TEST(questions == 4);
+}
+
+BOOST_AUTO_TEST_CASE(no_other_error_and_no_shorter_deadline_keeps_the_next_request_from_asking) {
+    using enum util::ErrorKind;
+    for (const auto kind : {not_found, denied, unavailable, invalid, exhausted, conflict, internal}) {
+        (void)check("other", broken(kind));
+        BOOST_TEST(breaker.next_trial_at == 0, static_cast<int>(kind));
+    }
+    (void)check("secret", active("secret"));
+    answer = broken(timed_out);
+    BOOST_TEST((check("secret", 100ms).standing == TokenStanding::valid_stale));
+    BOOST_TEST(breaker.next_trial_at == 0);
+    (void)check("secret", 1200ms);
+    BOOST_TEST(breaker.next_trial_at != 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_token_revoked_while_nobody_may_ask_is_not_valid) {
+    (void)check("secret", active("secret"));
+    (void)check("other", broken(util::ErrorKind::timed_out));
+    BOOST_TEST((check("secret").standing == TokenStanding::valid_stale));
+    verified.clear();
+    BOOST_TEST((check("secret").standing == TokenStanding::unknown));
 }
 
 BOOST_AUTO_TEST_CASE(a_revocation_while_the_database_is_asked_leaves_no_grace) {

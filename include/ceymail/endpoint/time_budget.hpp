@@ -22,8 +22,9 @@ inline constexpr std::chrono::milliseconds k_longest_touch{
 [[nodiscard]] std::chrono::nanoseconds answer_time(std::string_view scrape_timeout) noexcept;
 
 struct TimeBudget {
-    util::BootTime token;     // by then the token is known or unknown: a stalled database leaves time for the metrics
-    util::BootTime snapshot;  // by then what there is of the host is taken; the rest is for wording and sending
+    util::BootTime token;  // by then the token is known or unknown: a stalled database leaves time for the metrics
+    util::BootTime latest_token;  // the same without the scraper's wish, see gate::TokenCheck
+    util::BootTime snapshot;      // by then what there is of the host is taken; the rest is for wording and sending
 };
 
 [[nodiscard]] TimeBudget time_budget(util::BootTime start, std::string_view scrape_timeout) noexcept;

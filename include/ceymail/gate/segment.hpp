@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "ceymail/gate/circuit_breaker.hpp"
 #include "ceymail/gate/rate_table.hpp"
 #include "ceymail/gate/segment_header.hpp"
 #include "ceymail/gate/verified_token.hpp"
@@ -37,6 +38,7 @@ struct SegmentLayout {
     std::array<std::atomic<std::uint64_t>, k_status_codes.size()> answers;
     std::atomic<std::int64_t> last_used_written_at;  // BootClock ns
     std::atomic<std::int64_t> keep_alive_seen_at;    // BootClock ns; 0: never
+    BreakerStorage database;                         // of the workers' questions to MariaDB
     GathererStorage gatherer;                        // last
 };
 

@@ -10,7 +10,7 @@
 namespace ceymail::gate {
 
 // A change of the layout behind the header needs another one.
-inline constexpr std::uint32_t k_segment_version = 4;
+inline constexpr std::uint32_t k_segment_version = 5;
 
 // Every byte of it is known beforehand: a reader compares it with what it would write itself. No padding.
 struct SegmentHeader {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 
+#include "ceymail/gate/circuit_breaker.hpp"
 #include "ceymail/gate/verified_token.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/result.hpp"
@@ -37,23 +38,36 @@ struct TokenVerdict {
     std::optional<util::Error> database_error;  // with valid_stale and unknown
 };
 
+// Until when the database may be asked.
+struct TokenDeadlines {
+    util::BootTime wanted;  // what the client's own time-out leaves
+    util::BootTime latest;  // for a client whose wish does not count
+};
+
 // One per worker; one thread.
 class TokenCheck {
 public:
-    TokenCheck(VerifiedToken verified, std::chrono::seconds grace, ActiveTokenSource source);
+    TokenCheck(VerifiedToken verified, CircuitBreaker breaker, std::chrono::seconds grace, ActiveTokenSource source);
 
     // `token` is foreign and secret; only its SHA-256 is compared, in constant time, whatever the outcome.
     // Every answer of the database also sets right what is remembered for the grace: a right token is remembered
     // anew, and what is no longer active is forgotten. A row revoked by hand in SQL (with ceymail-token it is
     // forgotten at once) can thus pass during an outage only if nobody asked between the change and the outage,
     // and then for no longer than the grace.
+    // The source is asked until `latest`. A client with a token within the grace is asked for until `wanted`, because
+    // there is an answer for it without the database. The wish of any other client does not count: it could only make
+    // a slow database look like one that is down.
+    // After a time-out at `latest` the breaker is open, and most checks are made without the source.
     // Throws nothing of its own; what the source throws passes through.
-    [[nodiscard]] TokenVerdict check(std::string_view token, util::BootTime deadline);
+    [[nodiscard]] TokenVerdict check(std::string_view token, const TokenDeadlines& deadlines);
 
 private:
+    [[nodiscard]] util::Result<std::optional<ActiveToken>> ask(const util::Digest& presented,
+                                                               const TokenDeadlines& deadlines);
     [[nodiscard]] TokenVerdict without_database(const util::Digest& presented, util::Error error);
 
     VerifiedToken m_verified;
+    CircuitBreaker m_breaker;
     std::chrono::seconds m_grace;
     ActiveTokenSource m_source;
 };
