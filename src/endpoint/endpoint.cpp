@@ -65,7 +65,9 @@ Endpoint::Endpoint(const config::Configuration& configuration, gate::Segment& se
       m_tokens(std::move(tokens)),
       m_check(gate::VerifiedToken(segment.layout().verified, clock),
               gate::CircuitBreaker(segment.layout().database, clock), configuration.auth_grace, source_of(m_tokens)),
-      m_clock(clock) {
+      m_clock(clock),
+      m_checking("check tokens", clock),
+      m_touching("note when the token was last used", clock) {
     // Room for a usual answer: after this a refusal allocates nothing, not even when there is nothing left.
     m_response.body.reserve(k_usual_answer);
     m_response.headers.reserve(1);

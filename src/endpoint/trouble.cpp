@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/endpoint/trouble.hpp"
 
+#include <string>
+
 #include "ceymail/util/log.hpp"
 
 namespace ceymail::endpoint {
 
 void Trouble::met(const util::Error& error) {
+    m_last_met = m_clock();
     // Of an outage only the beginning is news: "refused", "timed out" and "gone away" come in any order.
-    if (m_on && m_kind == error.kind) return;
-    m_on = true;
-    m_kind = error.kind;
+    const auto kind = static_cast<std::size_t>(error.kind);
+    if (m_kinds.test(kind)) return;
+    m_kinds.set(kind);
     util::log(util::LogLevel::error, "cannot " + std::string(m_what) + ": " + error.message);
 }
 
 void Trouble::over() {
-    if (!m_on) return;
-    m_on = false;
+    if (m_kinds.none() || m_clock() - m_last_met < k_trouble_settles) return;
+    m_kinds.reset();
     util::log(util::LogLevel::notice, "can " + std::string(m_what) + " again");
 }
 

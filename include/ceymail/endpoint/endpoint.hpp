@@ -65,8 +65,8 @@ private:
     std::string m_retry_after;  // what a header of m_response refers to
     std::optional<std::uint64_t> m_token_used;
     AuthorizationHint m_hint;
-    Trouble m_checking{"check tokens"};
-    Trouble m_touching{"note when the token was last used"};
+    Trouble m_checking;
+    Trouble m_touching;
 };
 
 }  // namespace ceymail::endpoint

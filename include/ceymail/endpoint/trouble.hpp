@@ -2,28 +2,36 @@
 // Trouble: something that lasts, told when it begins and when it ends, however often it is met in between.
 #pragma once
 
-#include <string>
+#include <bitset>
+#include <chrono>
 #include <string_view>
 
+#include "ceymail/util/clock.hpp"
 #include "ceymail/util/result.hpp"
 
 namespace ceymail::endpoint {
 
-// One thread. An attacker who asks without end, or a database that is down for a night, costs two lines.
+// It is over when it was not met for so long: a database that comes and goes is one outage.
+inline constexpr std::chrono::seconds k_trouble_settles{30};
+
+// One thread. An attacker who asks without end, or a database that is down for a night, costs a line for each kind of
+// trouble and one at the end.
 class Trouble {
 public:
     // `what`: a literal that completes "cannot ...", such as "check tokens".
-    explicit Trouble(std::string_view what) noexcept : m_what(what) {}
+    explicit Trouble(std::string_view what, util::ClockFunction clock = util::BootClock::now) noexcept
+        : m_what(what), m_clock(clock) {}
 
-    // Logs unless the trouble is known already; trouble of another kind is other trouble.
+    // Logs the first of each kind of error since the trouble began.
     void met(const util::Error& error);
-    // Logs when there was trouble.
+    // Logs when there was trouble, and none within k_trouble_settles.
     void over();
 
 private:
     std::string_view m_what;
-    bool m_on = false;
-    util::ErrorKind m_kind{};
+    util::ClockFunction m_clock;
+    std::bitset<32> m_kinds;  // met since it began; none: no trouble
+    util::BootTime m_last_met{};
 };
 
 }  // namespace ceymail::endpoint
