@@ -12,6 +12,7 @@
 
 #include <boost/program_options.hpp>
 
+#include "ceymail/config/plain_text.hpp"
 #include "ceymail/util/file.hpp"
 
 namespace ceymail::config {
@@ -220,9 +221,11 @@ const po::options_description& description() {
 
 util::Result<Configuration> parse_configuration(const std::string& text, const std::string& file_name) {
     using util::ErrorKind;
+    const auto plain = plain_text(text, file_name);
+    if (!plain) return std::unexpected(plain.error());
     Configuration configuration;
     try {
-        std::istringstream stream{text};
+        std::istringstream stream{*plain};
         const auto parsed = po::parse_config_file(stream, description());
         po::variables_map values;  // finds keys that were given twice
         po::store(parsed, values);

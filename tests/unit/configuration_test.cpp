@@ -124,6 +124,44 @@ BOOST_AUTO_TEST_CASE(a_line_without_a_value_is_refused) {
     BOOST_TEST(refusal("x %invalid_line% %prefix% %option%\n").starts_with("x.conf: x %invalid_line% "));
 }
 
+BOOST_AUTO_TEST_CASE(a_byte_order_mark_and_line_ends_of_windows_change_nothing) {
+    const auto plain = parse_configuration("workers = 7\nplan = free # words\n", "x.conf");
+    BOOST_TEST_REQUIRE(plain.has_value());
+    for (const std::string text :
+         {"\xEF\xBB\xBFworkers = 7\nplan = free # words\n", "workers = 7\r\nplan = free # words\r\n",
+          "\xEF\xBB\xBFworkers = 7\r\n\r\nplan = free\r\n", "workers = 7\nplan = free # \xC2\xA0 \x1b words"}) {
+        const auto got = parse_configuration(text, "x.conf");
+        BOOST_TEST_REQUIRE(got.has_value(), (got ? "" : got.error().message));
+        BOOST_TEST((*got == *plain), text);
+    }
+    BOOST_TEST(parse_configuration("\xEF\xBB\xBF", "x.conf").has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_character_that_cannot_be_seen_is_named_with_its_line) {
+    using namespace std::string_literals;
+    struct Case {
+        std::string text;
+        const char* want;
+    };
+    const Case cases[] = {
+        {"plan = free\nworkers\xC2\xA0= 7\n", "line 2 holds U+00A0, a no-break space"},
+        {"workers = \xE2\x80\x8B"
+         "7\n",
+         "line 1 holds U+200B, a space without width"},
+        {"\n\n\xEF\xBB\xBFworkers = 7\n", "line 3 holds U+FEFF, a byte-order mark"},
+        {"\xEF\xBB\xBF\xEF\xBB\xBFworkers = 7\n", "line 1 holds U+FEFF, a byte-order mark"},
+        {"workers = 7\rplan = free\r", "line 1 holds U+000D, a control character"},
+        {"workers = 7\0\n"s, "line 1 holds U+0000, a control character"},
+        {"\xFF\xFEw\0o\0"s, "the file is UTF-16; save it as UTF-8"},
+        {"\xFE\xFF\0w\0o"s, "the file is UTF-16; save it as UTF-8"},
+        {"w\0o\0"s, "line 1 holds U+0000, a control character"},
+    };
+    for (const Case& one : cases) {
+        const auto said = refusal(one.text);
+        BOOST_TEST(said.starts_with("x.conf: "s + one.want), said);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_named_file_must_be_there) {
     const auto got = load_configuration("/nonexistent/x.conf");
     BOOST_TEST_REQUIRE(!got.has_value());
