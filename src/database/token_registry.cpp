@@ -115,6 +115,8 @@ struct TokenRegistry::State {
         }
         if (auto committed = connection.execute("COMMIT", deadline); !committed) {
             auto error = std::move(committed.error());
+            if (error.kind == util::ErrorKind::conflict) return forward(std::move(error));  // it was rolled back
+            error.code = k_in_doubt;
             error.message += "; nobody can say whether the change was made: see `ceymail-token status`";
             return forward(std::move(error));
         }

@@ -6,6 +6,7 @@
 #include "ceymail/database/token_registry.hpp"
 #include "ceymail/gate/new_token.hpp"
 #include "ceymail/token/commands.hpp"
+#include "ceymail/token/interrupt.hpp"
 #include "ceymail/token/secret_file.hpp"
 #include "ceymail/token/surroundings.hpp"
 
@@ -22,26 +23,38 @@ util::Result<std::optional<SecretFile>> write_output(const Options& options, con
     return std::move(*file);
 }
 
-util::Result<void> hand_out(const Options& options, const util::Secret& token, const database::Replacement& made,
-                            std::optional<SecretFile>& file) {
-    if (file)
-        if (auto kept = file->keep(); !kept) return kept;
+// Standard output: the token, unless it is in a file, or what there is to say of it in JSON.
+util::Result<void> show(const Options& options, const util::Secret& token, const database::Replacement& made) {
     const std::string tail =
         R"(","id":)" + std::to_string(made.id) + R"(,"replaced_id":)" + json(made.replaced) + "}\n";
     constexpr std::string_view k_where = "standard output";
-    if (options.json && file)
+    const bool in_file = !options.output.empty();
+    if (options.json && in_file)
         return write_all(STDOUT_FILENO, {"{\"file\":", json(options.output.string()), std::string_view(tail).substr(1)},
                          k_where);
     if (options.json) return write_all(STDOUT_FILENO, {"{\"token\":\"", token.reveal(), tail}, k_where);
-    if (!file) return write_all(STDOUT_FILENO, {token.reveal(), "\n"}, k_where);
+    if (!in_file) return write_all(STDOUT_FILENO, {token.reveal(), "\n"}, k_where);
     return {};
 }
 
-void say_what_was_made(const Options& options, const database::Replacement& made) {
+void say_what_was_made(const Options& options, const database::Replacement& made,
+                       const std::optional<SecretFile>& file) {
     say("token " + std::to_string(made.id) + " is active" +
         (made.replaced ? "; token " + std::to_string(*made.replaced) + " is revoked" : std::string()));
-    say(options.output.empty() ? "this is the only time that it is shown: copy it to Prometheus now"
-                               : "it is in " + options.output.string() + ", readable by its owner only");
+    if (!file) return say("this is the only time that it is shown: copy it to Prometheus now");
+    const auto name = options.output.string();
+    say("it is in " + name +
+        (file->replaces() ? ", with owner, group and mode of the file before" : ", readable by its owner only"));
+    if (file->open_to_others()) say("warning: " + name + " is open to others, as it was before; run: chmod o= " + name);
+}
+
+int not_made(const Options& options, const util::Error& error, std::optional<SecretFile>& file) {
+    const int code = explain(error, options);
+    if (error.code != database::k_in_doubt || !file) return code;
+    const auto written = file->leave().string();
+    say("the new token is in " + written + ": if `ceymail-token status` shows a token made just now, run: mv " +
+        written + " " + options.output.string() + "; if it does not, run: rm " + written);
+    return code;
 }
 
 int file_problem(const util::Error& error) {
@@ -62,19 +75,31 @@ int generate(const Options& options, const config::Configuration& configuration)
             return std::unexpected(std::move(forgotten.error()));
         return {};
     };
+    // Between COMMIT and the file's move no signal may end this: the active token would be known to nobody.
+    const auto last_step = [&]() -> util::Result<void> {
+        auto forgotten = forget();
+        if (forgotten) hold_signals();
+        return forgotten;
+    };
     database::Connection connection(administrator(options, configuration));
     database::TokenRegistry registry(connection, configuration.database_dashboard,
                                      workers_account(options, configuration));
-    const auto made = registry.replace(util::sha256(token->reveal()), who_am_i(), forget, command_deadline());
-    if (!made) return explain(made.error(), options);
+    const auto made = registry.replace(util::sha256(token->reveal()), who_am_i(), last_step, command_deadline());
+    if (!made) return not_made(options, made.error(), *file);
     const auto forgotten = forget();  // once more: a request may have been remembered between that and COMMIT
 
-    if (auto handed_out = hand_out(options, *token, *made, *file); !handed_out) {
-        say(handed_out.error().message);
-        say("token " + std::to_string(made->id) + " is active, but nobody knows it: generate another");
+    const std::string active = "token " + std::to_string(made->id) + " is active";
+    if (*file)
+        if (auto kept = (*file)->keep(); !kept) {
+            say(active);
+            return file_problem(kept.error());
+        }
+    if (auto shown = show(options, *token, *made); !shown) {
+        say(shown.error().message);
+        say(active + (*file ? ", and in " + options.output.string() : ", but nobody knows it: generate another"));
         return EX_IOERR;
     }
-    say_what_was_made(options, *made);
+    say_what_was_made(options, *made, *file);
     return forgotten ? EX_OK : explain(forgotten.error());
 }
 

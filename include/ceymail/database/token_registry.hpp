@@ -39,6 +39,9 @@ using Expected = std::optional<std::uint64_t>;
 // Error::code where it is not so; the kind is conflict, and nothing was changed.
 inline constexpr int k_superseded = -1;
 
+// Error::code where the answer to COMMIT was lost or was no plain refusal: the change was made, or it was not.
+inline constexpr int k_in_doubt = -2;
+
 struct Replacement {
     std::uint64_t id = 0;
     std::optional<std::uint64_t> replaced;  // the token that it revoked
