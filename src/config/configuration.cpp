@@ -8,6 +8,8 @@
 #include <sstream>
 #include <utility>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <strings.h>
 
 #include <boost/program_options.hpp>
@@ -173,6 +175,10 @@ const std::vector<Key>& keys() {
         path("database_socket", &C::database_socket),
         host("database_host", &C::database_host),
         number("database_port", &C::database_port, std::uint16_t{1}, std::uint16_t{65535}),
+        path("database_tls_ca", &C::database_tls_ca, Empty::allowed),
+        path("database_tls_certificate", &C::database_tls_certificate, Empty::allowed),
+        path("database_tls_key", &C::database_tls_key, Empty::allowed),
+        yes_or_no("database_plain_tcp", &C::database_plain_tcp),
         text("database_user", &C::database_user),
         path("database_option_file", &C::database_option_file, Empty::allowed),
         identifier("database_mail", &C::database_mail),
@@ -193,6 +199,31 @@ const std::vector<Key>& keys() {
         text("ai_filter_process", &C::ai_filter_process),
     };
     return all;
+}
+
+// Names are not looked up here: what one stands for is for others to say, and may change.
+bool is_this_host(const std::string& host) {
+    in_addr four{};
+    if (::inet_pton(AF_INET, host.c_str(), &four) == 1) return (ntohl(four.s_addr) >> 24U) == IN_LOOPBACKNET;
+    in6_addr six{};
+    if (::inet_pton(AF_INET6, host.c_str(), &six) != 1) return false;
+    return IN6_IS_ADDR_LOOPBACK(&six) || (IN6_IS_ADDR_V4MAPPED(&six) && six.s6_addr[12] == IN_LOOPBACKNET);
+}
+
+// What keys say together. Returns: what is wrong, or nothing.
+std::string contradiction(const Configuration& configuration) {
+    const auto& host = configuration.database_host;
+    if (!host.empty() && !is_this_host(host) && configuration.database_tls_ca.empty() &&
+        !configuration.database_plain_tcp)
+        return "database_host = " + host +
+               ": only 127.0.0.0/8 and ::1 are taken for this host, and another one is reached by TLS alone; give "
+               "database_tls_ca, the file with the CA of MariaDB's certificate, or database_plain_tcp = yes where "
+               "nobody on the way there is to be feared";
+    if (configuration.database_tls_certificate.empty() != configuration.database_tls_key.empty())
+        return "database_tls_certificate and database_tls_key belong together; give both or neither";
+    if (!configuration.database_tls_certificate.empty() && configuration.database_tls_ca.empty())
+        return "database_tls_certificate is used with database_tls_ca only; give that too";
+    return {};
 }
 
 const Key* find_key(const std::string& name) {
@@ -254,6 +285,8 @@ util::Result<Configuration> parse_configuration(const std::string& text, const s
     } catch (const po::error& error) {
         return util::fail(ErrorKind::invalid, file_name + ": " + error.what());
     }
+    if (const auto wrong = contradiction(configuration); !wrong.empty())
+        return util::fail(ErrorKind::invalid, file_name + ": " + wrong);
     return configuration;
 }
 

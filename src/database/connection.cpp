@@ -6,6 +6,16 @@
 
 namespace ceymail::database {
 
+Address address_of(const config::Configuration& configuration, std::string user, std::filesystem::path option_file) {
+    return {
+        .socket = configuration.database_socket,
+        .host = configuration.database_host,
+        .port = configuration.database_port,
+        .user = std::move(user),
+        .option_file = std::move(option_file),
+        .tls = {configuration.database_tls_ca, configuration.database_tls_certificate, configuration.database_tls_key}};
+}
+
 Connection::Connection(Address address) : m_state(std::make_unique<State>(State{std::move(address), {}, 0})) {}
 Connection::Connection(Connection&&) noexcept = default;
 Connection& Connection::operator=(Connection&&) noexcept = default;

@@ -6,9 +6,8 @@
 #include <array>
 #include <set>
 
-#include <openssl/crypto.h>
-
 #include "ceymail/database/identifier.hpp"
+#include "ceymail/database/native_password.hpp"
 #include "ceymail/database/statement.hpp"
 
 namespace ceymail::database {
@@ -22,6 +21,10 @@ struct SchemaFile {
 constexpr SchemaFile k_files[] = {
 #include "schema_files.inc"
 };
+
+constexpr int k_option_prevents = 1290;  // ER_OPTION_PREVENTS_STATEMENT
+
+bool contains(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
 
 constexpr std::array k_mail_tables{"virtual_domains", "virtual_users", "virtual_aliases"};
 
@@ -94,6 +97,8 @@ private:
     util::Result<void> execute(const std::string& sql);
     util::Result<std::vector<Row>> ask(const std::string& sql, std::span<const Parameter> parameters = {});
     util::Result<bool> is_own_account();
+    bool is_identified(const std::string& identified);
+    util::Error explain_account(util::Error error) const;
     util::Result<void> grant_where_there(const std::string& schema, const std::string& table,
                                          std::span<const ColumnGrant> grants);
     util::Result<void> grant(const std::string& schema, const std::string& table, std::span<const ColumnGrant> grants);
@@ -159,16 +164,42 @@ util::Result<void> Setup::make_account() {
                                     ": is the administrator's own, left as it is; give the workers one of their own");
         return {};
     }
-    std::string identified = " IDENTIFIED VIA unix_socket";
-    if (m_account.password != nullptr) identified = " IDENTIFIED BY " + quote_text(m_account.password->reveal());
-    auto made = execute("CREATE USER IF NOT EXISTS " + m_grantee + identified);
-    if (made) made = execute("ALTER USER " + m_grantee + identified);
-    OPENSSL_cleanse(identified.data(), identified.size());
-    if (!made) return made;
+    // As SHOW CREATE USER words it. A password is sent as its hash, so that no log of MariaDB's ever holds it.
+    const std::string identified =
+        m_account.password == nullptr
+            ? " IDENTIFIED VIA unix_socket"
+            : " IDENTIFIED BY PASSWORD " + quote_text(native_password_hash(m_account.password->reveal()));
+    // One that has it already is not given it again: plug-ins that validate passwords may refuse the same one.
+    if (!is_identified(identified)) {
+        auto made = execute("CREATE USER IF NOT EXISTS " + m_grantee + identified);
+        if (made) made = execute("ALTER USER " + m_grantee + identified);
+        if (!made) return std::unexpected(explain_account(std::move(made.error())));
+    }
     m_report.done.push_back(
         "account " + m_account_name + ": logs in by " +
         (m_account.password != nullptr ? "password" : "Unix socket, as system user " + m_account.user));
     return {};
+}
+
+// False also where it cannot be found out.
+bool Setup::is_identified(const std::string& identified) {
+    const auto rows = ask("SHOW CREATE USER " + m_grantee);
+    if (!rows || rows->empty() || !rows->front()[0]) return false;
+    const std::string& shown = *rows->front()[0];
+    const auto at = shown.find(identified);
+    if (at == shown.npos) return false;
+    const auto rest = std::string_view(shown).substr(at + identified.size());
+    return rest.empty() || (rest.starts_with(' ') && !rest.starts_with(" OR ") && !rest.starts_with(" USING "));
+}
+
+util::Error Setup::explain_account(util::Error error) const {
+    if (error.code != k_option_prevents || m_account.password == nullptr || !contains(error.message, "strict-password"))
+        return error;
+    return {util::ErrorKind::invalid, error.code,
+            "MariaDB at " + m_connection.where() + " takes no password as a hash while strict_password_validation is " +
+                "on and a plug-in validates passwords, and account " + m_account_name +
+                " gets it so, to keep it out of logs; run in MariaDB: SET GLOBAL strict_password_validation = OFF; "
+                "then run this again, and turn it on again. Later runs need that no more"};
 }
 
 util::Result<void> Setup::grant(const std::string& schema, const std::string& table,

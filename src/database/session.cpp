@@ -9,14 +9,15 @@
 
 #include <fcntl.h>
 #include <mariadb/errmsg.h>
+#include <openssl/crypto.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ceymail/database/close_once.hpp"
+#include "ceymail/database/option_file.hpp"
 #include "ceymail/database/server_error.hpp"
-#include "ceymail/util/fd.hpp"
+#include "ceymail/util/file.hpp"
 
 namespace ceymail::database {
 namespace {
@@ -33,19 +34,19 @@ constexpr const char* k_session_settings =
 // A hostile server could else ask the client to load whatever plugin lies about, or to send the password in clear.
 constexpr const char* k_authentication = "mysql_native_password,client_ed25519,parsec";
 
-// The library passes over a file that it cannot read, and does not mind who else can.
-util::Result<void> check_option_file(const std::filesystem::path& file) {
-    const util::Fd opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    struct stat status{};
-    if (!opened || ::fstat(opened.get(), &status) != 0)
-        return util::fail_errno(errno, "cannot read database_option_file " + file.string(),
-                                "it must be readable by the user that connects");
-    if (!S_ISREG(status.st_mode))
-        return util::fail(util::ErrorKind::invalid, "database_option_file " + file.string() + " is no regular file");
-    if ((status.st_mode & (S_IRWXO | S_IWGRP)) != 0)
-        return util::fail(util::ErrorKind::denied, "database_option_file " + file.string() +
-                                                       " holds a password but is open to others; run: chmod 600 " +
-                                                       file.string());
+constexpr std::string_view k_setting = "setting the client library's options";
+
+// A copy that ends with a zero byte.
+struct WipedText {
+    ~WipedText() { OPENSSL_cleanse(text.data(), text.size()); }
+    std::string text;
+};
+
+// The library's words for a file that it cannot read do not name it.
+util::Result<void> check_readable(const std::filesystem::path& file, std::string_view key) {
+    if (auto opened = util::open_to_read(file); !opened)
+        return util::fail_errno(opened.error().code, "cannot read " + std::string(key) + " " + file.string(),
+                                "it must be readable by the user that connects, best in /etc/ceymail-metrics");
     return {};
 }
 
@@ -105,29 +106,59 @@ util::Result<void> Session::set_options(const Address& address, util::BootTime d
     failed |= mysql_options(m_mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &k_largest_packet) != 0;
     failed |= mysql_options(m_mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4") != 0;
     failed |= mysql_options(m_mysql, MYSQL_INIT_COMMAND, k_session_settings) != 0;
+#if MARIADB_PACKAGE_VERSION_ID >= 30300
     failed |= mysql_options(m_mysql, MARIADB_OPT_RESTRICTED_AUTH, k_authentication) != 0;
-    if (failed) return failure("setting the client library's options");
-    if (address.option_file.empty()) return {};
-    if (auto checked = check_option_file(address.option_file); !checked) return checked;
-    failed |= mysql_options(m_mysql, MYSQL_READ_DEFAULT_FILE, address.option_file.c_str()) != 0;
-    failed |= mysql_options(m_mysql, MYSQL_READ_DEFAULT_GROUP, "client") != 0;
-    if (failed) return failure("setting the client library's options");
+#endif
+    if (failed) return failure(k_setting);
+    return set_tls(address);
+}
+
+// Said in both cases, because the library's default changed: 3.4 asks for TLS by itself, and is content without a CA
+// where the password vouches for the server.
+util::Result<void> Session::set_tls(const Address& address) {
+    const my_bool wanted = address.host.empty() || address.tls.ca.empty() ? 0 : 1;
+    bool failed = false;
+    if (wanted != 0) {
+        const auto& [ca, certificate, key] = address.tls;
+        if (auto checked = check_readable(ca, "database_tls_ca"); !checked) return checked;
+        failed |= mysql_options(m_mysql, MYSQL_OPT_SSL_CA, ca.c_str()) != 0;
+        if (!certificate.empty()) {
+            if (auto checked = check_readable(certificate, "database_tls_certificate"); !checked) return checked;
+            if (auto checked = check_private_file(key, "database_tls_key"); !checked) return checked;
+            failed |= mysql_options(m_mysql, MYSQL_OPT_SSL_CERT, certificate.c_str()) != 0;
+            failed |= mysql_options(m_mysql, MYSQL_OPT_SSL_KEY, key.c_str()) != 0;
+        }
+    }
+    failed |= mysql_options(m_mysql, MYSQL_OPT_SSL_ENFORCE, &wanted) != 0;
+    failed |= mysql_options(m_mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &wanted) != 0;
+    if (failed) return failure(k_setting);
     return {};
 }
 
-// Host and socket are always given, so that nothing in an option file can lead elsewhere.
+// The library reads no option file: of ours it needs the password only, and no other line can lead elsewhere.
 // BUGS: a database_host that is a name is looked up by the library without a deadline; an address is not.
 util::Result<void> Session::connect(const Address& address, util::BootTime deadline) {
     constexpr std::string_view k_doing = "connecting";
     if (auto timely = in_time(k_doing, deadline); !timely) return timely;
     const bool local = address.host.empty();
+    WipedText password;
+    if (!address.option_file.empty()) {
+        const auto read = read_password(address.option_file);
+        if (!read) return std::unexpected(read.error());
+        password.text = read->reveal();
+    }
     std::optional<CloseOnce> close_once;
     if (local) close_once.emplace();
     MYSQL* const connected = call(mysql_real_connect_start, mysql_real_connect_cont, deadline, m_mysql,
                                   local ? "localhost" : address.host.c_str(), address.user.c_str(),
-                                  static_cast<const char*>(nullptr), static_cast<const char*>(nullptr),
+                                  password.text.c_str(), static_cast<const char*>(nullptr),
                                   local ? 0U : unsigned{address.port}, local ? address.socket.c_str() : nullptr, 0UL);
     if (connected == nullptr) return failure(k_doing);
+    if (!local && !address.tls.ca.empty() && mysql_get_ssl_cipher(m_mysql) == nullptr) {
+        m_usable = false;
+        return util::fail(util::ErrorKind::unavailable,
+                          "MariaDB at " + m_where + ", connecting: it answers without TLS; turn TLS on there");
+    }
     ::fcntl(mysql_get_socket(m_mysql), F_SETFD, FD_CLOEXEC);
     return {};
 }

@@ -97,6 +97,9 @@ std::vector<std::filesystem::path> readable_by_worker(const config::Configuratio
     std::vector<std::filesystem::path> readable{"/usr/lib", "/lib", "/etc/ssl", "/etc/localtime"};
     if (!configuration.database_option_file.empty())
         readable.push_back(configuration.database_option_file.parent_path());
+    for (const auto* const file :
+         {&configuration.database_tls_ca, &configuration.database_tls_certificate, &configuration.database_tls_key})
+        if (!file->empty()) readable.push_back(file->parent_path());
     if (!configuration.database_host.empty())
         readable.insert(readable.end(), {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf",
                                          "/etc/host.conf", "/run/systemd/resolve", "/usr/share/ca-certificates"});

@@ -46,8 +46,7 @@ collect::ServicesOptions services_options(const Configuration& configuration) {
 }  // namespace
 
 database::Address database_address(const Configuration& configuration) {
-    return {configuration.database_socket, configuration.database_host, configuration.database_port,
-            configuration.database_user, configuration.database_option_file};
+    return database::address_of(configuration, configuration.database_user, configuration.database_option_file);
 }
 
 database::TokenReader token_reader(const Configuration& configuration) {

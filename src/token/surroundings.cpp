@@ -53,11 +53,8 @@ std::string who_am_i() {
 }
 
 database::Address administrator(const Options& options, const config::Configuration& configuration) {
-    return {.socket = configuration.database_socket,
-            .host = configuration.database_host,
-            .port = configuration.database_port,
-            .user = options.database_user.empty() ? system_user() : options.database_user,
-            .option_file = options.database_option_file};
+    return database::address_of(configuration, options.database_user.empty() ? system_user() : options.database_user,
+                                options.database_option_file);
 }
 
 std::string workers_account(const Options& options, const config::Configuration& configuration) {

@@ -22,8 +22,10 @@ std::string own_user() {
     return entry != nullptr ? entry->pw_name : std::to_string(::geteuid());
 }
 
-ChildOptions script(const std::filesystem::path& folder) {
-    return {.arguments = {source("deploy/miniature/mariadb"), folder}};
+ChildOptions script(const std::filesystem::path& folder, const std::vector<std::string>& options) {
+    ChildOptions child{.arguments = {source("deploy/miniature/mariadb"), folder}};
+    child.arguments.insert(child.arguments.end(), options.begin(), options.end());
+    return child;
 }
 
 }  // namespace
@@ -43,7 +45,7 @@ const std::filesystem::path& MariadbServer::prepared_data() {
 
 MariadbServer::MariadbServer(Bare) {}
 
-MariadbServer::MariadbServer() {
+MariadbServer::MariadbServer(std::vector<std::string> options) : m_options(std::move(options)) {
     std::filesystem::copy(prepared_data(), m_folder / "data", std::filesystem::copy_options::recursive);
     start();
 }
@@ -58,7 +60,7 @@ database::Address MariadbServer::address(const std::string& user, const std::fil
 
 void MariadbServer::start() {
     if (m_server && m_server->running()) return;
-    m_server.emplace(script(m_folder.path()));
+    m_server.emplace(script(m_folder.path(), m_options));
     wait_until_it_answers();
 }
 

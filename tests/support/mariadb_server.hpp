@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "ceymail/database/connection.hpp"
 #include "support/child_process.hpp"
@@ -17,7 +18,8 @@ namespace ceymail::testing {
 // Its administrator is the user who runs the tests, over the socket.
 class MariadbServer {
 public:
-    MariadbServer();
+    // `options`: more of mariadbd's, which win over the script's.
+    explicit MariadbServer(std::vector<std::string> options = {});
     ~MariadbServer();
 
     [[nodiscard]] std::filesystem::path socket() const { return m_folder / "mysqld.sock"; }
@@ -51,6 +53,7 @@ private:
     void wait_until_it_answers();
 
     TemporaryFolder m_folder;
+    std::vector<std::string> m_options;
     std::optional<ChildProcess> m_server;
 };
 

@@ -118,6 +118,33 @@ BOOST_AUTO_TEST_CASE(every_mistake_is_named_with_its_remedy) {
     for (const Case& one : cases) BOOST_TEST(refusal(one.text) == one.want);
 }
 
+BOOST_AUTO_TEST_CASE(another_host_is_reached_by_tls_or_by_a_key_that_says_otherwise) {
+    for (const std::string host : {"127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"})
+        BOOST_TEST(parse_configuration("database_host = " + host + "\n", "x.conf").has_value(), host);
+    for (const std::string host : {"192.0.2.5", "128.0.0.1", "0.0.0.0", "::", "::2", "fe80::1", "::ffff:192.0.2.5",
+                                   "127.1", "db.example.org", "localhost.localdomain", "127.0.0.1.example.org"}) {
+        const auto line = "database_host = " + host + "\n";
+        BOOST_TEST(refusal(line) ==
+                   "x.conf: database_host = " + host +
+                       ": only 127.0.0.0/8 and ::1 are taken for this host, and another one is reached by TLS alone; "
+                       "give database_tls_ca, the file with the CA of MariaDB's certificate, or database_plain_tcp = "
+                       "yes where nobody on the way there is to be feared");
+        BOOST_TEST(parse_configuration(line + "database_tls_ca = /etc/x/ca.pem\n", "x.conf").has_value(), host);
+        BOOST_TEST(parse_configuration(line + "database_plain_tcp = yes\n", "x.conf").has_value(), host);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_certificate_of_ours_needs_its_key_and_a_ca) {
+    const std::string certificate = "database_tls_certificate = /x/c.pem\n";
+    const std::string key = "database_tls_key = /x/k.pem\n";
+    BOOST_TEST(refusal(certificate) ==
+               "x.conf: database_tls_certificate and database_tls_key belong together; give both or neither");
+    BOOST_TEST(refusal(key) == refusal(certificate));
+    BOOST_TEST(refusal(certificate + key) ==
+               "x.conf: database_tls_certificate is used with database_tls_ca only; give that too");
+    BOOST_TEST(parse_configuration(certificate + key + "database_tls_ca = /x/ca.pem\n", "x.conf").has_value());
+}
+
 BOOST_AUTO_TEST_CASE(a_line_without_a_value_is_refused) {
     BOOST_TEST(refusal("workers\n").ends_with("; a line is `key = value`, and `#` begins a comment"));
     // Words that Boost's own message would replace by the line, in which they stand, and so on for ever.

@@ -45,6 +45,10 @@ struct Configuration {
     std::filesystem::path database_socket = "/run/mysqld/mysqld.sock";
     std::string database_host;
     std::uint16_t database_port = 3306;
+    std::filesystem::path database_tls_ca;           // PEM; empty: no TLS
+    std::filesystem::path database_tls_certificate;  // of ours, with its key; empty: none
+    std::filesystem::path database_tls_key;
+    bool database_plain_tcp = false;  // also to another host without TLS: everybody on the way reads and changes it
     std::string database_user = "ceymail-metrics";
     std::filesystem::path database_option_file;  // holds the password, [client] group; empty: no password
     std::string database_mail = "ceymail";

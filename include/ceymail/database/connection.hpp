@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "ceymail/config/configuration.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/result.hpp"
 
@@ -14,13 +15,26 @@ struct st_mysql;
 
 namespace ceymail::database {
 
+// Of a connection to a host. With a CA it is TLS or nothing: the server's certificate must be of that CA and name the
+// host. Without one it is not TLS.
+struct Tls {
+    std::filesystem::path ca{};           // PEM
+    std::filesystem::path certificate{};  // of this client, where the account asks for one (REQUIRE X509); and its key
+    std::filesystem::path key{};
+};
+
 struct Address {
     std::filesystem::path socket{};  // used unless host is set
     std::string host{};
     std::uint16_t port = 3306;
     std::string user{};
-    std::filesystem::path option_file{};  // [client] group: password, ssl-*; empty: none
+    std::filesystem::path option_file{};  // holds the password, option_file.hpp; empty: none
+    Tls tls{};
 };
+
+// The way to MariaDB that the keys database_... tell, as `user`.
+[[nodiscard]] Address address_of(const config::Configuration& configuration, std::string user,
+                                 std::filesystem::path option_file);
 
 // Makes the client library ready, which takes longer than a gathering: OpenSSL reads its configuration and its
 // algorithms' names, and a port is looked up by nsswitch.conf's means, though we give our own. The first connection

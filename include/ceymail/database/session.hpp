@@ -52,6 +52,7 @@ public:
 private:
     [[nodiscard]] int await(int awaited, util::BootTime deadline) noexcept;
     [[nodiscard]] util::Result<void> set_options(const Address& address, util::BootTime deadline);
+    [[nodiscard]] util::Result<void> set_tls(const Address& address);
     [[nodiscard]] util::Result<void> connect(const Address& address, util::BootTime deadline);
 
     std::string m_where;

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+// Source: "Configuring MariaDB Connector/C with option files"; tests/component/option_file_test.cpp holds this against
+// the library's own reading.
+#include "ceymail/database/option_file.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <sys/stat.h>
+
+#include "ceymail/util/fd.hpp"
+#include "ceymail/util/file.hpp"
+
+namespace ceymail::database {
+namespace {
+
+constexpr std::string_view k_space = " \t\n\v\f\r";
+constexpr std::array<std::string_view, 3> k_groups{"client", "client-server", "client-mariadb"};
+
+std::string_view without_leading(std::string_view text) {
+    return text.substr(std::min(text.find_first_not_of(k_space), text.size()));
+}
+std::string_view without_trailing(std::string_view text) { return text.substr(0, text.find_last_not_of(k_space) + 1); }
+
+bool is_password(std::string_view key) { return key == "password" || key == "passwd"; }
+bool is_quote(char c) { return c == '"' || c == '\''; }
+
+// An opening quote counts without a closing one, and any two make a pair.
+std::string_view unquoted(std::string_view value) {
+    if (value.empty() || !is_quote(value.front())) return value;
+    value.remove_prefix(1);
+    if (!value.empty() && is_quote(value.back())) value.remove_suffix(1);
+    return value;
+}
+
+char escaped(char c) {
+    constexpr std::array<std::pair<char, char>, 8> k_escapes{
+        {{'n', '\n'}, {'t', '\t'}, {'r', '\r'}, {'b', '\b'}, {'s', ' '}, {'"', '"'}, {'\'', '\''}, {'\\', '\\'}}};
+    const auto* const found = std::ranges::find(k_escapes, c, &std::pair<char, char>::first);
+    return found == k_escapes.end() ? '\0' : found->second;
+}
+
+util::Secret value_of(std::string_view text) {
+    const auto value = unquoted(without_trailing(without_leading(text)));
+    std::string meant;
+    meant.reserve(value.size());  // no copy is left behind by growing
+    for (std::size_t at = 0; at < value.size(); ++at) {
+        const char escape = value[at] == '\\' && at + 1 < value.size() ? escaped(value[at + 1]) : '\0';
+        meant += escape != '\0' ? escape : value[at];
+        if (escape != '\0') ++at;
+    }
+    util::Secret secret(meant);
+    OPENSSL_cleanse(meant.data(), meant.size());
+    return secret;
+}
+
+}  // namespace
+
+util::Result<util::Secret> parse_password(std::string_view option_file, const std::string& file_name) {
+    bool in_group = false;
+    bool any_group = false;
+    util::Secret password;
+    while (!option_file.empty()) {
+        const auto end = std::min(option_file.find('\n'), option_file.size());
+        const auto line = without_leading(option_file.substr(0, end));
+        option_file.remove_prefix(std::min(end + 1, option_file.size()));
+        if (line.empty() || line.front() == '#' || line.front() == ';' || line.front() == '!' || is_quote(line.front()))
+            continue;
+        const auto equals = line.find('=');
+        if (line.front() == '[') {
+            any_group = true;
+            const auto close = line.find(']');
+            if (close == line.npos) break;
+            const auto name = without_trailing(line.substr(1, close - 1));
+            in_group = std::ranges::find(k_groups, name) != k_groups.end();
+        } else if (!any_group) {
+            break;  // the library reads no further than a setting that belongs to no group
+        } else if (in_group && equals != line.npos && is_password(without_trailing(line.substr(0, equals)))) {
+            password = value_of(line.substr(equals + 1));
+        }
+    }
+    if (password.empty())
+        return util::fail(util::ErrorKind::invalid, file_name +
+                                                        " has no password in its [client] group; add a line "
+                                                        "password=..., or remove the file to have one made");
+    return password;
+}
+
+util::Result<void> check_private_file(const std::filesystem::path& file, std::string_view key) {
+    const std::string name = std::string(key) + " " + file.string();
+    const util::Fd opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    struct stat status{};
+    if (!opened || ::fstat(opened.get(), &status) != 0)
+        return util::fail_errno(errno, "cannot read " + name, "it must be readable by the user that connects");
+    if (!S_ISREG(status.st_mode)) return util::fail(util::ErrorKind::invalid, name + " is no regular file");
+    if ((status.st_mode & (S_IRWXO | S_IWGRP)) != 0)
+        return util::fail(util::ErrorKind::denied,
+                          name + " holds a secret but is open to others; run: chmod 600 " + file.string());
+    return {};
+}
+
+util::Result<util::Secret> read_password(const std::filesystem::path& file) {
+    if (auto checked = check_private_file(file, "database_option_file"); !checked)
+        return std::unexpected(std::move(checked.error()));
+    auto text = util::read_file(file);
+    if (!text) return std::unexpected(std::move(text.error()));
+    auto password = parse_password(*text, file.string());
+    OPENSSL_cleanse(text->data(), text->size());
+    return password;
+}
+
+}  // namespace ceymail::database
