@@ -189,7 +189,8 @@ bool Setup::is_identified(const std::string& identified) {
     const auto at = shown.find(identified);
     if (at == shown.npos) return false;
     const auto rest = std::string_view(shown).substr(at + identified.size());
-    return rest.empty() || (rest.starts_with(' ') && !rest.starts_with(" OR ") && !rest.starts_with(" USING "));
+    if (rest.ends_with(" PASSWORD EXPIRE")) return false;  // to be given again; the same will do
+    return rest.empty() || (rest.starts_with(' ') && !rest.starts_with(" OR "));
 }
 
 util::Error Setup::explain_account(util::Error error) const {

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
 // ceymail-token init.
 #include <algorithm>
+#include <cerrno>
 
+#include <pwd.h>
 #include <sysexits.h>
+#include <unistd.h>
 
+#include "ceymail/database/login_obstacle.hpp"
 #include "ceymail/database/schema.hpp"
 #include "ceymail/token/account_password.hpp"
 #include "ceymail/token/commands.hpp"
+#include "ceymail/token/login_trial.hpp"
 #include "ceymail/token/surroundings.hpp"
 
 namespace ceymail::token {
@@ -18,7 +23,14 @@ std::string json_list(const std::vector<std::string>& lines) {
     return "[" + list + "]";
 }
 
-int report(const Options& options, const database::SetupReport& report) {
+// What was set up, and whether every login was tried.
+struct Done {
+    database::SetupReport report;
+    bool tried = true;
+};
+
+int report(const Options& options, const Done& done) {
+    const auto& report = done.report;
     if (options.json)
         return answer("{\"done\":" + json_list(report.done) + ",\"pending\":" + json_list(report.pending) +
                       ",\"warnings\":" + json_list(report.warnings) + "}")
@@ -27,7 +39,8 @@ int report(const Options& options, const database::SetupReport& report) {
     for (const auto& line : report.done) say(line);
     for (const auto& line : report.pending) say(line);
     for (const auto& line : report.warnings) say("warning: " + line);
-    say("ready; next: ceymail-token generate");
+    say(done.tried ? "ready; next: ceymail-token generate"
+                   : "set up, but a login was not tried; next: ceymail-token generate");
     return EX_OK;
 }
 
@@ -50,10 +63,11 @@ std::vector<Login> logins_of(const Options& options, const config::Configuration
     return logins;
 }
 
-util::Result<database::SetupReport> set_up(const Login& login, database::Connection& connection,
+// A password is in its option file when this returns, and in memory no more.
+util::Result<database::SetupReport> set_up(const Login& login, database::Account account,
+                                           database::Connection& connection,
                                            const config::Configuration& configuration) {
-    const bool local = configuration.database_host.empty();
-    if (!local && login.option_file.empty())
+    if (!configuration.database_host.empty() && login.option_file.empty())
         return util::fail(util::ErrorKind::invalid, std::string("database_host is set, so account ") + login.user +
                                                         " needs a password: set " + login.option_file_key +
                                                         " to a file for it");
@@ -62,11 +76,47 @@ util::Result<database::SetupReport> set_up(const Login& login, database::Connect
         auto read = read_or_make_password(login.option_file, login.system_user);
         if (!read) return std::unexpected(std::move(read.error()));
         password = std::move(*read);
+        account.password = &password;
     }
-    const database::Account account{login.user, local ? "localhost" : "%", password.empty() ? nullptr : &password,
-                                    login.purpose};
     return database::set_up(connection, {configuration.database_mail, configuration.database_dashboard}, account,
                             command_deadline());
+}
+
+bool by_unix_socket(const Login& login) { return login.option_file.empty(); }
+
+// Whether this process is who the account is for.
+bool is_own(const Login& login) { return ::geteuid() != 0 && who_am_i() == login.user; }
+
+bool has_system_user(const Login& login) { return ::getpwnam(login.system_user.c_str()) != nullptr; }
+
+// Why the login cannot be tried from here, and what to do. Nothing: it can. A password is good for any user.
+std::string cannot_be_tried(const Login& login) {
+    if (!by_unix_socket(login) || is_own(login)) return {};
+    if (!has_system_user(login))
+        return "there is no system user " + login.system_user + " yet; make it, say by systemd-sysusers, and run";
+    return ::geteuid() == 0 ? "" : "only root can become system user " + login.system_user + "; as root run";
+}
+
+// MariaDB may prefer another account, or want more than was set up: only a login shows it.
+util::Result<void> try_out(const Login& login, const database::Account& account, database::Connection& administrator,
+                           const config::Configuration& configuration) {
+    const auto obstacle = [&](const std::string& words, util::ErrorKind kind = util::ErrorKind::invalid) {
+        return util::fail(kind, "account " + account.user + "@" + account.host + " cannot log in: " + words);
+    };
+    if (by_unix_socket(login) && login.user != login.system_user && !is_own(login))
+        return obstacle("by Unix socket it is for system user " + login.user + ", and the program runs as " +
+                        login.system_user + "; give both one name, or set " + login.option_file_key);
+    const bool becomes_another = ::geteuid() == 0 && has_system_user(login);
+    const auto address = database::address_of(configuration, login.user, login.option_file);
+    const auto chosen = try_login(address, becomes_another ? login.system_user : std::string(), command_deadline());
+    if (chosen && *chosen == account.user + "@" + account.host) return {};
+    if (chosen) return obstacle(database::login_as_another(administrator, account, *chosen, command_deadline()));
+    const auto& error = chosen.error();
+    if (error.code == EACCES && !login.option_file.empty())
+        return obstacle(error.message + ", as by: chown " + login.system_user + ": " + login.option_file.string());
+    if (error.kind == util::ErrorKind::unavailable || error.kind == util::ErrorKind::timed_out)
+        return obstacle(error.message, error.kind);
+    return obstacle(database::login_obstacle(administrator, account, error, command_deadline()));
 }
 
 void append(database::SetupReport& all, database::SetupReport&& more) {
@@ -81,11 +131,25 @@ void append(database::SetupReport& all, database::SetupReport&& more) {
 
 int init(const Options& options, const config::Configuration& configuration) {
     database::Connection connection(administrator(options, configuration));
-    database::SetupReport all;
-    for (const auto& login : logins_of(options, configuration)) {
-        auto done = set_up(login, connection, configuration);
+    const char* const host = configuration.database_host.empty() ? "localhost" : "%";
+    const auto logins = logins_of(options, configuration);
+    Done all;
+    for (const auto& login : logins) {
+        auto done = set_up(login, {login.user, host, nullptr, login.purpose}, connection, configuration);
         if (!done) return explain(done.error(), options);
-        append(all, std::move(*done));
+        append(all.report, std::move(*done));
+    }
+    for (const auto& login : logins) {
+        const database::Account account{login.user, host, nullptr, login.purpose};
+        if (const auto reason = cannot_be_tried(login); !reason.empty()) {
+            all.tried = false;
+            all.report.warnings.push_back("account " + login.user + "@" + host + ": the login was not tried, for " +
+                                          reason + " `ceymail-token init` again");
+        } else if (auto worked = try_out(login, account, connection, configuration); !worked) {
+            return explain(worked.error());
+        } else {
+            all.report.done.push_back("account " + login.user + "@" + host + ": the login works");
+        }
     }
     return report(options, all);
 }

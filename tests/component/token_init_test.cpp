@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+// `ceymail-token init` tries the logins that it made, and each remedy that it names works.
+#include <fstream>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+
+#include <unistd.h>
+
+#include "support/http_client.hpp"
+#include "support/mariadb_server.hpp"
+#include "support/responder_process.hpp"
+
+using namespace ceymail;
+using namespace ceymail::testing;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
+
+// A MariaDB by socket and by TCP, which resolves names as one does by default; the service runs as nobody.
+struct Fixture {
+    Fixture()
+        : mariadb({"--skip-networking=0", "--bind-address=127.0.0.1", "--port=" + std::to_string(port),
+                   "--skip-name-resolve=0"}) {
+        BOOST_TEST_REQUIRE(::geteuid() == 0, "logins are tried as another user: sudo make check");
+        option_file = folder / "nobody.cnf";
+    }
+    Settings by_socket(Settings more = {}) const {
+        more.insert({{"user", "nobody"}, {"database_user", "nobody"}, {"database_socket", mariadb.socket()}});
+        return more;
+    }
+    Settings by_tcp(Settings more = {}) const {
+        more.insert({{"database_host", "127.0.0.1"},
+                     {"database_port", std::to_string(port)},
+                     {"database_option_file", option_file}});
+        return by_socket(more);
+    }
+    // The administrator comes by the socket in any case: over TCP root has no password here.
+    Finished tool(const Settings& settings, std::vector<std::string> arguments) const {
+        arguments.insert(arguments.begin(), built_program("ceymail-token"));
+        arguments.insert(arguments.end(), {"--config", write_configuration(folder, settings)});
+        if (settings.contains("database_host"))
+            arguments.insert(arguments.end(), {"--database-user", "boss", "--database-option-file", boss()});
+        return run({.arguments = arguments});
+    }
+    fs::path boss() const {
+        const auto file = mariadb.folder() / "boss.cnf";
+        if (!fs::exists(file)) {
+            mariadb.query(
+                "CREATE USER boss@localhost IDENTIFIED BY 'a long word';"
+                "GRANT ALL ON *.* TO boss@localhost WITH GRANT OPTION");
+            std::ofstream(file) << "[client]\npassword=a long word\n";
+            fs::permissions(file, fs::perms{0600});
+        }
+        return file;
+    }
+    void expect_ready(const Settings& settings) const {
+        const auto done = tool(settings, {"init"});
+        BOOST_TEST(done.status == 0, done.errors);
+        BOOST_TEST(contains(done.errors, ": the login works"), done.errors);
+        BOOST_TEST(contains(done.errors, "ready; next: ceymail-token generate"), done.errors);
+        // What the service itself says of it.
+        const auto once =
+            run({.arguments = {built_program("ceymail-metrics"), "--config", folder / "ceymail-metrics.conf", "--once"},
+                 .input = " "});
+        BOOST_TEST(contains(once.output, "\nceymail_database_up 1\n"), once.errors);
+    }
+    // Refused with these words; gives what follows `before` up to the end of the line: the remedy.
+    std::string refused(const Settings& settings, const std::string& words, const std::string& before) const {
+        const auto done = tool(settings, {"init"});
+        BOOST_TEST(done.status == 78, done.errors);
+        BOOST_TEST(!contains(done.errors, "ready;"), done.errors);
+        BOOST_TEST_REQUIRE(contains(done.errors, words), done.errors);
+        const auto at = done.errors.find(before, done.errors.find(words));
+        BOOST_TEST_REQUIRE(at != std::string::npos, done.errors);
+        const auto begin = at + before.size();
+        return done.errors.substr(begin, done.errors.find('\n', begin) - begin);
+    }
+
+    const int port = free_port();
+    MariadbServer mariadb;
+    TemporaryFolder folder;
+    fs::path option_file;
+};
+
+constexpr const char* k_in_mariadb = "run in MariaDB: ";
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(token_init, Fixture)
+
+BOOST_AUTO_TEST_CASE(tries_the_login_as_the_services_user) {
+    expect_ready(by_socket());
+    expect_ready(by_socket({{"database_user", "reader"}, {"database_option_file", folder / "reader.cnf"}}));
+    mariadb.query("DROP USER nobody@localhost");
+    expect_ready(by_tcp());
+    expect_ready(by_tcp());  // and again, with the password that is there
+}
+
+BOOST_AUTO_TEST_CASE(names_the_account_of_the_unix_socket_that_blocks_the_password) {
+    expect_ready(by_socket());
+    const auto remedy =
+        refused(by_tcp(), "account nobody@% cannot log in: MariaDB chooses account 'nobody'@'localhost' (unix_socket)",
+                k_in_mariadb);
+    BOOST_TEST(remedy == "DROP USER 'nobody'@'localhost'");
+    mariadb.query(remedy);
+    expect_ready(by_tcp());
+}
+
+BOOST_AUTO_TEST_CASE(names_accounts_without_a_name_and_of_another_form_of_the_host) {
+    for (const char* const account : {"''@'localhost'", "'nobody'@'127.0.0.1'", "'nobody'@'127.0.0.%'"}) {
+        mariadb.query(std::string("CREATE USER ") + account + " IDENTIFIED BY 'another'");
+        const auto remedy = refused(by_tcp(), std::string("MariaDB chooses account ") + account, k_in_mariadb);
+        BOOST_TEST(remedy == std::string("DROP USER ") + account);
+        mariadb.query(remedy);
+        expect_ready(by_tcp());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(sees_that_a_login_which_works_is_another_accounts) {
+    expect_ready(by_tcp());
+    const auto hash = mariadb.query("SELECT authentication_string FROM mysql.user WHERE User = 'nobody'");
+    mariadb.query("CREATE USER nobody@localhost IDENTIFIED BY PASSWORD '" + hash.substr(0, 41) + "'");
+    const auto remedy = refused(by_tcp(), "MariaDB chooses account 'nobody'@'localhost'", k_in_mariadb);
+    mariadb.query(remedy);
+    expect_ready(by_tcp());
+}
+
+BOOST_AUTO_TEST_CASE(names_a_lock_an_expired_password_and_a_demand_for_tls) {
+    const std::pair<const char*, const char*> cases[] = {
+        {"ALTER USER nobody@'%' ACCOUNT LOCK", "it is locked"},
+        {"ALTER USER nobody@'%' REQUIRE SSL", "it asks for TLS"},
+        {"UPDATE mysql.global_priv SET Priv = JSON_SET(Priv, '$.password_last_changed', 1000000000, "
+         "'$.password_lifetime', 1) WHERE User = 'nobody'; FLUSH PRIVILEGES",
+         "its password has expired"},
+    };
+    expect_ready(by_tcp());
+    for (const auto& [mistake, words] : cases) {
+        mariadb.query(mistake);
+        mariadb.query(refused(by_tcp(), words, k_in_mariadb));
+        expect_ready(by_tcp());
+    }
+    mariadb.query("ALTER USER nobody@'%' PASSWORD EXPIRE");  // that one init mends itself
+    expect_ready(by_tcp());
+}
+
+BOOST_AUTO_TEST_CASE(names_an_option_file_that_the_services_user_cannot_read) {
+    expect_ready(by_tcp());
+    BOOST_TEST_REQUIRE(::chown(option_file.c_str(), 0, 0) == 0);
+    const auto remedy = refused(by_tcp(), "cannot read database_option_file " + option_file.string(), "as by: ");
+    BOOST_TEST(run({.arguments = {"sh", "-c", remedy}}).status == 0, remedy);
+    expect_ready(by_tcp());
+}
+
+BOOST_AUTO_TEST_CASE(names_two_users_where_the_unix_socket_knows_one) {
+    const auto mismatch = by_socket({{"database_user", "reader"}});
+    const auto words = "by Unix socket it is for system user reader, and the program runs as nobody";
+    BOOST_TEST(refused(mismatch, words, "or set ") == "database_option_file");
+    expect_ready(by_socket({{"database_user", "reader"}, {"database_option_file", folder / "reader.cnf"}}));
+    expect_ready(by_socket());
+}
+
+BOOST_AUTO_TEST_CASE(does_not_say_ready_where_the_system_user_is_not_there_yet) {
+    const auto done = tool(by_socket({{"user", "no-such-user"}, {"database_user", "no-such-user"}}), {"init"});
+    BOOST_TEST(done.status == 0, done.errors);
+    BOOST_TEST(!contains(done.errors, "ready;"), done.errors);
+    BOOST_TEST(contains(done.errors,
+                        "warning: account no-such-user@localhost: the login was not tried, for there is no "
+                        "system user no-such-user yet"),
+               done.errors);
+}
+
+BOOST_AUTO_TEST_CASE(takes_awkward_passwords_as_the_service_does) {
+    for (const std::string value : {R"(a\b\\c)", R"("q u'o#te")", R"('it\'s')", R"(\s\ttab)", "a#b", "x;y=z", R"(end\)",
+                                    "\xC3\xA9\xE2\x82\xAC"}) {
+        std::ofstream(option_file) << "[client]\npassword=" << value << "\n";
+        fs::permissions(option_file, fs::perms{0600});
+        BOOST_TEST_REQUIRE(::chown(option_file.c_str(), 65534, 65534) == 0);
+        BOOST_TEST_CONTEXT(value) { expect_ready(by_tcp()); }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(explains_plugins_that_validate_passwords_and_its_remedy_works) {
+    for (const char* const plugin : {"simple_password_check", "password_reuse_check"}) {
+        const auto settings = by_tcp({{"database_option_file", folder / plugin}});
+        static_cast<void>(boss());
+        mariadb.query(std::string("DROP USER IF EXISTS nobody@'%'; INSTALL SONAME '") + plugin + "'");
+        const auto remedy = refused(settings, "while strict_password_validation is on", k_in_mariadb);
+        mariadb.query(remedy.substr(0, remedy.find(';')));
+        expect_ready(settings);
+        mariadb.query("SET GLOBAL strict_password_validation = ON");
+        expect_ready(settings);  // later runs need that no more
+        mariadb.query(std::string("UNINSTALL SONAME '") + plugin + "'");
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
