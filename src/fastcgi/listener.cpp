@@ -13,6 +13,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <csignal>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -51,6 +52,15 @@ Result<gid_t> find_group(const std::string& name) {
                 "there is no group '" + name + "' for the socket; set listen_group to the group of the web server");
 }
 
+// Whether the process that made the socket, to which `probe` is connected, still runs. One that has ended may have left
+// it to a child that hangs in the kernel. Then the socket takes connections, and no process answers them. unix(7).
+bool maker_runs(const Fd& probe) noexcept {
+    ucred maker{};
+    socklen_t size = sizeof maker;
+    if (getsockopt(probe.get(), SOL_SOCKET, SO_PEERCRED, &maker, &size) != 0 || maker.pid <= 0) return true;
+    return kill(maker.pid, 0) == 0 || errno != ESRCH;
+}
+
 // Makes way for a new socket at the path: nothing there, or one that nobody answers on.
 Result<void> clear_path(const std::string& path, const sockaddr_un& address) {
     struct stat status{};
@@ -63,7 +73,8 @@ Result<void> clear_path(const std::string& path, const sockaddr_un& address) {
     }
     const Fd probe(socket(AF_UNIX, k_type, 0));
     if (!probe) return fail_errno(errno, "cannot make a socket");
-    if (connect(probe.get(), generic(address), sizeof address) == 0 || errno != ECONNREFUSED) {
+    const bool connected = connect(probe.get(), generic(address), sizeof address) == 0;
+    if (connected ? maker_runs(probe) : errno != ECONNREFUSED) {
         return fail(ErrorKind::conflict, "another program answers on '" + path + "'; stop it or listen elsewhere");
     }
     if (unlink(path.c_str()) != 0 && errno != ENOENT) {

@@ -37,6 +37,7 @@ bool die_with(pid_t supervisor) noexcept {
 void let_go_of_others(Estate& estate, Role role, const fastcgi::BusySince* busy) noexcept {
     estate.signals.reset();
     estate.roster.keep_only(busy);
+    estate.instance_lock.reset();
     if (role == Role::gatherer) {
         estate.listener.reset();
         return estate.segment.keep_gatherer_only();

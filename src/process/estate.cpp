@@ -10,6 +10,7 @@
 
 #include "ceymail/database/connection.hpp"
 #include "ceymail/process/gatherer_socket.hpp"
+#include "ceymail/process/instance_lock.hpp"
 #include "ceymail/process/privileges.hpp"
 #include "ceymail/process/signals.hpp"
 #include "ceymail/util/log.hpp"
@@ -48,6 +49,8 @@ util::Result<Estate> prepare_estate(const config::Configuration& configuration, 
     ignore_broken_pipes();
     database::prepare_client_library();
     util::prepare_sha256();
+    auto instance_lock = lock_instance(configuration.runtime_directory, "ceymail-metrics", "runtime_directory");
+    if (!instance_lock) return std::unexpected(std::move(instance_lock.error()));
     auto gatherer_listener = make_gatherer_socket(configuration);
     if (!gatherer_listener) return std::unexpected(std::move(gatherer_listener.error()));
     auto segment = gate::Segment::attach(configuration.runtime_directory);
@@ -59,6 +62,7 @@ util::Result<Estate> prepare_estate(const config::Configuration& configuration, 
     auto signals = signal_fd({SIGTERM, SIGINT, SIGHUP, SIGCHLD});
     if (!signals) return std::unexpected(std::move(signals.error()));
     return Estate{configuration,
+                  std::move(*instance_lock),
                   std::move(*moved),
                   std::move(*gatherer_listener),
                   listen_for_reports(configuration),

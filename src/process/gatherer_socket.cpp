@@ -37,12 +37,6 @@ util::Fd make_socket() noexcept {
     return util::Fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 }
 
-bool answered(const sockaddr_un& address) noexcept {
-    const auto probe = make_socket();
-    // EAGAIN: its backlog is full, so it lives.
-    return ::connect(probe.get(), generic(address), sizeof address) == 0 || errno == EAGAIN;
-}
-
 int bind_with_mode(int fd, const sockaddr_un& address, mode_t mode) noexcept {
     const mode_t before = ::umask(~mode & 0777);
     const int result = ::bind(fd, generic(address), sizeof address);
@@ -70,11 +64,6 @@ Result<util::Fd> make_gatherer_socket(const config::Configuration& configuration
     const std::string path = gatherer_socket_path(configuration).string();
     const auto address = address_of(path);
     if (!address) return std::unexpected(address.error());
-    if (answered(*address)) {
-        return util::fail(ErrorKind::conflict, "another ceymail-metrics runs with " +
-                                                   configuration.runtime_directory.string() +
-                                                   "; stop it, or name another folder by runtime_directory =");
-    }
     return listen_on(path, *address, 0600);
 }
 

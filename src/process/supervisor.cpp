@@ -2,15 +2,19 @@
 #include "ceymail/process/supervisor.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <exception>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -36,7 +40,8 @@ using util::BootClock;
 using util::BootTime;
 using util::LogLevel;
 
-constexpr auto k_time_to_stop = k_longest_request;
+constexpr auto k_kill_takes = 1s;
+constexpr const char* k_remedy_of_a_hang = "it hangs in the kernel, mostly at a dead mount; mend or unmount that";
 constexpr auto k_fork_again_after = 1s;
 
 std::string reason_of(int status) {
@@ -46,6 +51,19 @@ std::string reason_of(int status) {
         return "was killed by signal " + std::to_string(number) + (words ? " (" + std::string(words) + ")" : "");
     }
     return "ended with code " + std::to_string(WEXITSTATUS(status));
+}
+
+// Whether the process has ended, though a thread of it hangs in the kernel: of that no SIGCHLD tells, and waitpid(2)
+// does not take it. Its state, proc(5), is then Z. Where that cannot be read: false.
+bool has_ended(pid_t pid) noexcept {
+    std::array<char, 32> path{};
+    std::array<char, 512> text{};
+    std::snprintf(path.data(), path.size(), "/proc/%d/stat", static_cast<int>(pid));
+    const util::Fd file(::open(path.data(), O_RDONLY | O_CLOEXEC));
+    const auto size = ::read(file.get(), text.data(), text.size());
+    const std::string_view stat(text.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+    const auto name_end = stat.rfind(')');
+    return name_end != std::string_view::npos && stat.substr(name_end).starts_with(") Z");
 }
 
 // One process that there shall be; pid 0 while there is none.
@@ -137,6 +155,7 @@ private:
         }
         m_told_of_standstill = false;
         for (auto& post : m_posts) {
+            if (post.pid != 0 && has_ended(post.pid)) abandon(post);
             if (!is_stuck(post, now)) continue;
             post.condemned = true;
             ::kill(post.pid, SIGKILL);
@@ -182,6 +201,18 @@ private:
         }
     }
 
+    void abandon(Post& post) {
+        int status = 0;
+        if (::waitpid(post.pid, &status, WNOHANG) == post.pid) return lose(post, status);  // it has just ended
+        say(LogLevel::error, [&] {
+            return std::string(name_of(post.role)) + " " + std::to_string(post.pid) + " has ended, but " +
+                   k_remedy_of_a_hang + "; replaced";
+        });
+        post.pid = 0;
+        post.stopped = false;
+        post.due = BootClock::now();
+    }
+
     void lose(Post& post, int status) {
         const auto now = BootClock::now();
         const pid_t pid = std::exchange(post.pid, 0);
@@ -199,16 +230,23 @@ private:
 
     int stop() {
         ::sd_notify(0, "STOPPING=1\nSTATUS=answering the requests in hand");
-        const auto deadline = BootClock::now() + k_time_to_stop;
-        for (const auto role : {Role::worker, Role::gatherer}) {
-            signal_all(role, SIGTERM);
-            wait_for_all(role, deadline);
-        }
-        for (const auto role : {Role::worker, Role::gatherer}) {
-            signal_all(role, SIGKILL);
-            wait_for_all(role, BootClock::now() + 1s);
+        end_all(Role::worker, k_longest_request);
+        end_all(Role::gatherer, 1s);  // whatever it has in hand was for the workers
+        for (const auto& post : m_posts) {
+            if (post.pid == 0) continue;
+            say(LogLevel::warning, [&] {
+                return std::string(name_of(post.role)) + " " + std::to_string(post.pid) +
+                       " cannot be ended: " + k_remedy_of_a_hang;
+            });
         }
         return EX_OK;
+    }
+
+    void end_all(Role role, std::chrono::milliseconds patience) {
+        signal_all(role, SIGTERM);
+        wait_for_all(role, BootClock::now() + patience);
+        signal_all(role, SIGKILL);
+        wait_for_all(role, BootClock::now() + k_kill_takes);
     }
 
     void signal_all(Role role, int signal) const {

@@ -7,12 +7,9 @@
 
 #include <grp.h>
 #include <linux/capability.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
-#include "ceymail/process/gatherer_socket.hpp"
-#include "ceymail/util/fd.hpp"
+#include "ceymail/process/instance_lock.hpp"
 #include "ceymail/util/file.hpp"
 #include "check_parts.hpp"
 
@@ -74,24 +71,9 @@ std::vector<Process> processes_named(const fs::path& proc, const std::vector<std
     return found;
 }
 
-// Whoever listens on the gatherer's socket of this configuration: there may be others on this host. unix(7).
-std::optional<pid_t> supervisor_of(const config::Configuration& configuration) {
-    const auto path = process::gatherer_socket_path(configuration).string();
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path) return std::nullopt;
-    path.copy(address.sun_path, path.size());
-    const util::Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-    ucred peer{};
-    socklen_t size = sizeof peer;
-    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-        ::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
-        return std::nullopt;
-    return peer.pid;
-}
-
 std::vector<Process> gatherers_of(const config::Configuration& configuration) {
-    const auto supervisor = supervisor_of(configuration);
+    // There may be other supervisors on this host.
+    const auto supervisor = process::find_instance(configuration.runtime_directory);
     if (!supervisor) return {};
     auto gatherers = processes_named(configuration.proc, {k_gatherer});
     std::erase_if(gatherers, [&](const Process& one) { return one.parent != *supervisor; });

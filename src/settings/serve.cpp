@@ -12,6 +12,7 @@
 #include "ceymail/gate/segment.hpp"
 #include "ceymail/page/settings_page.hpp"
 #include "ceymail/process/exit_code.hpp"
+#include "ceymail/process/instance_lock.hpp"
 #include "ceymail/process/privileges.hpp"
 #include "ceymail/process/runtime_directory.hpp"
 #include "ceymail/process/signals.hpp"
@@ -64,6 +65,8 @@ int serve(const config::Configuration& configuration) {
     if (!listener) return process::give_up(listener.error());
     if (const auto done = process::become(own.user, process::Capability::none); !done)
         return process::give_up(done.error());
+    const auto lock = process::lock_instance(own.runtime_directory, "ceymail-settings", "settings_runtime_directory");
+    if (!lock) return process::give_up(lock.error());
     process::forbid_dumps();
     process::ignore_broken_pipes();
     std::signal(SIGHUP, SIG_IGN);

@@ -99,6 +99,22 @@ BOOST_AUTO_TEST_CASE(replaces_a_socket_that_nobody_answers_on) {
     BOOST_TEST(make_listener(address, "").has_value());
 }
 
+BOOST_AUTO_TEST_CASE(replaces_a_socket_whose_maker_has_ended_though_a_child_of_it_still_listens) {
+    int keeps_open[2];
+    BOOST_TEST_REQUIRE(pipe(keeps_open) == 0);
+    BOOST_TEST(in_child([&] {
+                   const auto made = make_listener(address, "");
+                   close(keeps_open[1]);
+                   char byte = 0;
+                   if (fork() == 0) _exit(static_cast<int>(read(keeps_open[0], &byte, 1)));  // ends when the test does
+                   return made ? 0 : 1;
+               }) == 0);
+    BOOST_CHECK_NO_THROW(FastcgiClient{address});  // it does
+    BOOST_TEST(make_listener(address, "").has_value());
+    close(keeps_open[0]);
+    close(keeps_open[1]);
+}
+
 BOOST_AUTO_TEST_CASE(leaves_alone_what_is_not_ours_to_replace) {
     const auto first = make_listener(address, "");
     BOOST_TEST_REQUIRE(first.has_value());

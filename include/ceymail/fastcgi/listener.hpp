@@ -11,7 +11,8 @@ namespace ceymail::fastcgi {
 
 // Makes and listens on "unix:/path" (mode 0660, group `group` unless empty) or "tcp:ADDRESS:PORT" (loopback
 // addresses only, "[::1]" for IPv6: whoever reaches the socket is believed about REMOTE_ADDR). A Unix socket that
-// nobody answers on is replaced; one that is answered fails with conflict, as does a path that is something else.
+// nobody answers on, or whose maker has ended, is replaced; any other fails with conflict, as does a path that is
+// something else.
 // Until all is set nobody can connect. Never exits, keeps the umask; on failure no socket of ours is left behind.
 // Requires that only we may write to the folder of the path. Non-blocking, close-on-exec.
 [[nodiscard]] util::Result<util::Fd> make_listener(const std::string& address, const std::string& group);

@@ -13,6 +13,7 @@ namespace ceymail::process {
 
 struct Estate {
     const config::Configuration& configuration;
+    util::Fd instance_lock;  // the supervisor's, instance_lock.hpp
     util::Fd listener;
     util::Fd gatherer_listener;
     util::Fd report_listener;  // may be none

@@ -12,12 +12,12 @@ namespace ceymail::process {
 
 [[nodiscard]] std::filesystem::path gatherer_socket_path(const config::Configuration& configuration);
 
-// A listening SOCK_SEQPACKET socket there, 0600. One that nobody answers on any more is replaced; one that is
-// answered fails with conflict: two supervisors would take each other's questions. Single-threaded (umask(2)).
+// A listening SOCK_SEQPACKET socket there, 0600, in place of what a former instance left.
+// Requires: lock_instance(), or two supervisors would take each other's questions; a single thread (umask(2)).
 [[nodiscard]] util::Result<util::Fd> make_gatherer_socket(const config::Configuration& configuration);
 
-// Another at report::socket_path(), for the group of its folder; no descriptor where that folder is not there. After
-// make_gatherer_socket(), which sees to it that nobody else listens.
+// Another at report::socket_path(), for the group of its folder; no descriptor where that folder is not there.
+// Requires the same.
 [[nodiscard]] util::Result<util::Fd> make_report_socket(const config::Configuration& configuration);
 
 }  // namespace ceymail::process

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+// A gatherer that hangs in the kernel at a dead mount, where no signal ends it: the service stops and starts all the
+// same.
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <optional>
+
+#include <boost/test/unit_test.hpp>
+
+#include "ceymail/process/instance_lock.hpp"
+#include "support/hung_mount.hpp"
+#include "support/responder_process.hpp"
+#include "support/token_database.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace ceymail::testing;
+using ceymail::util::BootClock;
+
+boost::test_tools::assertion_result has_fuse(boost::unit_test::test_unit_id) { return HungMount::possible(); }
+
+bool runs(pid_t pid) { return ::kill(pid, 0) == 0; }
+
+struct DeadMount {
+    TemporaryFolder disk;
+    TokenDatabase database;
+    std::optional<HungMount> mount;
+    ResponderProcess responder;
+
+    DeadMount() : responder(settings(), {"WATCHDOG_USEC=600000"}) {
+        BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+        // Its own mounts: they end with the test program, whatever becomes of it.
+        BOOST_TEST_REQUIRE(::unshare(CLONE_NEWNS) == 0);
+        BOOST_TEST_REQUIRE(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0);
+        BOOST_TEST_REQUIRE(responder.stop().value_or(-1) == 0);
+        mount.emplace(disk.path());
+        mount->begin();
+        responder.start();
+    }
+    ~DeadMount() { mount.reset(); }  // before the responder, whose processes can end then
+
+    [[nodiscard]] Settings settings() const {
+        return database.settings({{"disk", disk.path()}, {"work_budget_percent", "0"}});
+    }
+    [[nodiscard]] CgiAnswer scrape() const {
+        return responder.ask({.token = TokenDatabase::k_token, .timeout = "1.5"});
+    }
+    // The gatherer, of which a thread hangs where no signal ends it.
+    [[nodiscard]] pid_t hanging_gatherer() {
+        const auto pid = responder.gatherer();
+        const auto answer = scrape();
+        BOOST_TEST_REQUIRE(answer.status == 200);
+        BOOST_TEST(answer.has_line("ceymail_collector_success{collector=\"disk\"} 0"), answer.body);
+        BOOST_TEST_REQUIRE(mount->take_request());
+        return pid;
+    }
+    [[nodiscard]] bool serves_all_but_disk() const {
+        const auto answer = scrape();
+        return answer.status == 200 && answer.mentions("ceymail_memory_total_bytes ") &&
+               !answer.mentions("ceymail_disk_total_bytes ") &&
+               value_of(answer.body, "ceymail_snapshot_age_seconds").value_or(10) < 1.5;
+    }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(dead_mount, *boost::unit_test::precondition(has_fuse))
+
+BOOST_FIXTURE_TEST_CASE(costs_a_stop_a_few_seconds_and_keeps_no_instance_from_starting, DeadMount) {
+    const auto hangs = hanging_gatherer();
+    const auto start = BootClock::now();
+    BOOST_TEST(responder.stop().value_or(-1) == 0);
+    BOOST_TEST((BootClock::now() - start < 5s));
+    BOOST_TEST(runs(hangs), "or nothing hung");
+    BOOST_TEST(responder.log().find("gatherer " + std::to_string(hangs) + " cannot be ended") != std::string::npos,
+               responder.log());
+    BOOST_TEST(!ceymail::process::find_instance(responder.folder() / "run").has_value());
+
+    responder.start();
+    BOOST_TEST(serves_all_but_disk());
+    BOOST_TEST(runs(hangs), "or nothing hung");
+    mount.reset();
+    BOOST_TEST(eventually([&] { return scrape().mentions("ceymail_disk_total_bytes "); }));
+}
+
+BOOST_FIXTURE_TEST_CASE(keeps_no_instance_from_replacing_a_damaged_segment, DeadMount) {
+    const auto hangs = hanging_gatherer();
+    BOOST_TEST(responder.stop().value_or(-1) == 0);
+    std::ofstream(responder.folder() / "run/segment", std::ios::in | std::ios::out) << "another version";
+    responder.start();
+    BOOST_TEST(runs(hangs), "or nothing hung");
+    BOOST_TEST(responder.log().find("replaced " + (responder.folder() / "run/segment").string()) != std::string::npos,
+               responder.log());
+    BOOST_TEST(serves_all_but_disk());
+}
+
+BOOST_FIXTURE_TEST_CASE(keeps_no_instance_from_starting_where_the_supervisor_was_killed, DeadMount) {
+    const auto hangs = hanging_gatherer();
+    responder.supervisor().signal(SIGKILL);
+    BOOST_TEST(responder.supervisor().wait(2s).value_or(0) == -SIGKILL);
+    responder.start();
+    BOOST_TEST(runs(hangs), "or nothing hung");
+    BOOST_TEST(serves_all_but_disk());
+}
+
+// The kernel tells no parent of the end of a process of which a thread still hangs.
+BOOST_FIXTURE_TEST_CASE(keeps_no_gatherer_that_was_killed_from_being_replaced, DeadMount) {
+    const auto hangs = hanging_gatherer();
+    ::kill(hangs, SIGKILL);
+    BOOST_TEST(eventually([&] { return serves_all_but_disk(); }));
+    BOOST_TEST(
+        responder.log().find("gatherer " + std::to_string(hangs) + " has ended, but it hangs") != std::string::npos,
+        responder.log());
+    BOOST_TEST(runs(hangs), "or nothing hung");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
