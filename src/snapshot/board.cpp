@@ -42,6 +42,7 @@ struct alignas(64) Buffer {
     AtomicWord number;
     std::atomic<std::int64_t> taken_at_ns;
     std::atomic<std::int64_t> good_until_ns;
+    AtomicWord finished;  // 0: no
     AtomicWord size;
     std::array<AtomicWord, k_words> words;
 };
@@ -84,7 +85,8 @@ void load_words(const Buffer& buffer, std::string& text) {
 
 SnapshotTimes load_times(const Buffer& buffer) noexcept {
     return {time_of(buffer.taken_at_ns.load(std::memory_order_acquire)),
-            time_of(buffer.good_until_ns.load(std::memory_order_acquire))};
+            time_of(buffer.good_until_ns.load(std::memory_order_acquire)),
+            buffer.finished.load(std::memory_order_acquire) != 0};
 }
 
 // Calls take(buffer) until nothing was published over it; false where there is no snapshot, or a writer that
@@ -145,6 +147,7 @@ util::Result<void> Board::publish(std::string_view text, SnapshotTimes times) {
     buffer.number.store(0, std::memory_order_release);
     buffer.taken_at_ns.store(ns_of(times.taken_at), std::memory_order_release);
     buffer.good_until_ns.store(ns_of(times.good_until), std::memory_order_release);
+    buffer.finished.store(times.finished ? 1 : 0, std::memory_order_release);
     store_words(buffer, text);
     buffer.number.store(number, std::memory_order_release);
     layout.current.store(number, std::memory_order_release);
@@ -162,10 +165,10 @@ SnapshotTimes Board::read(std::string& text) const {
     return {};
 }
 
-util::BootTime Board::taken_at() const noexcept {
+SnapshotTimes Board::times() const noexcept {
     SnapshotTimes times;
     const bool whole = read_whole(layout_of(m_readable), [&](const Buffer& buffer) { times = load_times(buffer); });
-    return whole ? times.taken_at : util::BootTime{};
+    return whole ? times : SnapshotTimes{};
 }
 
 }  // namespace ceymail::snapshot

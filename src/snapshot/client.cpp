@@ -23,7 +23,9 @@ namespace {
 using util::BootTime;
 
 constexpr auto k_pause = std::chrono::milliseconds(10);
-constexpr auto k_way_back = std::chrono::milliseconds(20);  // of what the gatherer answers at the last moment
+// How long before the caller's deadline the gatherer is to answer: on a loaded host it wakes up as much too late. Of a
+// short time a quarter.
+constexpr std::chrono::nanoseconds k_margin = std::chrono::milliseconds(200);
 
 // Sets SO_SNDTIMEO to what is left; false when nothing is.
 bool set_timeout(int fd, BootTime deadline) noexcept {
@@ -62,12 +64,8 @@ Asked ask(const sockaddr_un& address, const GatherRequest& request, BootTime dea
         return errno == EAGAIN || errno == ETIMEDOUT ? Asked::broken_off : Asked::nobody;
     if (send(fd.get(), &request, sizeof request, MSG_NOSIGNAL) != sizeof request) return Asked::broken_off;
     char byte = 0;
-    const bool answered = readable_by(fd.get(), deadline + k_way_back) && recv(fd.get(), &byte, 1, MSG_DONTWAIT) == 1;
+    const bool answered = readable_by(fd.get(), deadline) && recv(fd.get(), &byte, 1, MSG_DONTWAIT) == 1;
     return answered ? Asked::answered : Asked::broken_off;
-}
-
-bool good(const SnapshotTimes& times) noexcept {
-    return times.taken_at != BootTime{} && util::BootClock::now() <= times.good_until;
 }
 
 }  // namespace
@@ -77,10 +75,12 @@ SnapshotClient::SnapshotClient(const Board& board, std::filesystem::path socket)
 
 BootTime SnapshotClient::fetch(std::string& text, BootTime not_before, BootTime deadline, Occasion occasion) {
     auto times = m_board->read(text);
-    if (occasion == Occasion::scrape && times.taken_at >= not_before && good(times)) return times.taken_at;
+    if (occasion == Occasion::scrape && times.taken_at >= not_before && times.finished &&
+        times.good(util::BootClock::now()))
+        return times.taken_at;
     request(not_before, deadline, occasion);
     times = m_board->read(text);
-    if (good(times)) return times.taken_at;
+    if (times.good(util::BootClock::now())) return times.taken_at;
     text.clear();
     return {};
 }
@@ -90,8 +90,9 @@ void SnapshotClient::request(BootTime not_before, BootTime deadline, Occasion oc
     address.sun_family = AF_UNIX;
     if (m_socket.native().size() >= sizeof address.sun_path) return;  // nobody could have made it either
     std::memcpy(address.sun_path, m_socket.c_str(), m_socket.native().size());
-    const GatherRequest request{not_before.time_since_epoch().count(), deadline.time_since_epoch().count(), occasion,
-                                0};
+    const auto margin = std::min(k_margin, (deadline - util::BootClock::now()) / 4);
+    const GatherRequest request{not_before.time_since_epoch().count(), (deadline - margin).time_since_epoch().count(),
+                                occasion, 0};
     // A gatherer that dies with our question in hand has a successor on the same socket: ask that one.
     while (ask(address, request, deadline) == Asked::broken_off) {
         const auto left = deadline - util::BootClock::now();

@@ -112,7 +112,7 @@ private:
 
     [[nodiscard]] BootTime next_event(BootTime now) const {
         BootTime next = now < m_accept_from ? m_accept_from : k_never;
-        if (m_gathering_now) next = std::min(next, m_gathering.over_at());
+        if (m_gathering_now) next = std::min({next, m_gathering.over_at(), m_show_at});
         for (const Caller& caller : m_callers) next = std::min(next, caller.until);
         return next;
     }
@@ -145,11 +145,13 @@ private:
 
     void advance(BootTime now) {
         if (m_gathering_now && m_gathering.over_at() <= now) finish_gathering();
+        if (m_gathering_now && m_show_at <= now) publish(Round::runs);
         for (Caller& caller : m_callers) serve(caller, now);
         if (!m_gathering_now && std::ranges::any_of(m_callers, is_waiting)) {
             m_round = occasion_of_callers();
             m_gathering.begin(now + k_round, m_round);
             m_gathering_now = true;
+            m_show_at = m_board.times().good(now) ? k_never : now + k_partial_from;
             // All may be at rest, and then nobody will ring.
             if (m_gathering.over_at() <= now) {
                 finish_gathering();
@@ -170,21 +172,26 @@ private:
     void finish_gathering() {
         m_gathering.end();
         m_gathering_now = false;
-        publish();
+        publish(Round::over);
     }
 
-    void publish() {
-        const auto times = m_gathering.times();
+    enum class Round { runs, over };
+
+    void publish(Round round) {
+        auto times = m_gathering.times();
+        times.finished = round == Round::over;
         if (const auto done = m_board.publish(m_gathering.text(), times); !done)
             util::log(util::LogLevel::error, done.error().message);
         m_published = times;
         m_published_round = m_round;
+        m_show_at = k_never;
     }
 
-    // Whether the board has what the caller asked for.
+    // Whether the board has what the caller asked for. An unfinished snapshot, shown to a caller whose time was over,
+    // is not for those that have more of it.
     [[nodiscard]] bool has_for(const Caller& caller, BootTime now) const noexcept {
-        return m_published.taken_at != BootTime{} && m_published.taken_at >= *caller.not_before &&
-               now <= m_published.good_until && m_published_round >= caller.occasion;
+        return m_published.good(now) && m_published.finished && m_published.taken_at >= *caller.not_before &&
+               m_published_round >= caller.occasion;
     }
 
     void serve(Caller& caller, BootTime now) {
@@ -209,7 +216,7 @@ private:
     void publish_what_there_is(BootTime now) {
         if (!m_gathering_now) return;
         const auto began_at = m_gathering.times().taken_at;
-        if (m_published.taken_at == BootTime{} || now - began_at >= k_partial_from) publish();
+        if (!m_board.times().good(now) || now - began_at >= k_partial_from) publish(Round::runs);
     }
 
     const int m_listener;
@@ -219,7 +226,8 @@ private:
     Gathering& m_gathering;
     bool m_gathering_now = false;
     Occasion m_round = Occasion::scrape;  // of the gathering begun last
-    SnapshotTimes m_published{};          // by this process
+    BootTime m_show_at = k_never;  // when what there is of the round is shown, since there is nothing else to serve
+    SnapshotTimes m_published{};   // by this process
     Occasion m_published_round = Occasion::scrape;
     BootTime m_accept_from{};
     std::vector<Caller> m_callers;

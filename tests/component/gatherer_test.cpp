@@ -308,6 +308,92 @@ BOOST_AUTO_TEST_CASE(a_very_short_deadline_does_not_put_an_unfinished_snapshot_o
     BOOST_TEST(has(host.fetch(5s), "slow 3\n"));
 }
 
+BOOST_AUTO_TEST_CASE(a_new_gatherer_does_not_put_an_unfinished_snapshot_over_a_good_one_of_its_predecessor) {
+    Host host;
+    Forked gatherer(host.gatherer());
+    Forked successor(host.gatherer());
+    gatherer.start();
+    BOOST_TEST(has(host.fetch(5s), "slow 1\n"));
+    gatherer.kill();
+    successor.start();
+    host.controls->takes_ms = 2000;
+    auto caller = std::async(std::launch::async, [&] { return host.fetch(5s); });
+    BOOST_TEST_REQUIRE(becomes_true([&] { return host.controls->runs == 2; }));
+    SnapshotClient client(host.board, host.socket);
+    std::string text;
+    const auto now = BootClock::now();
+    (void)client.fetch(text, now, now + 40ms);
+    BOOST_TEST(has(text, "slow 1\n"), text);
+    BOOST_TEST(has(caller.get(), "slow 2\n"));
+}
+
+BOOST_AUTO_TEST_CASE(a_caller_without_time_takes_the_finished_snapshot_from_no_other) {
+    Host host;
+    Forked gatherer(host.gatherer());
+    gatherer.start();
+    host.controls->takes_ms = 900;
+    const auto before = BootClock::now();
+    auto hasty = std::async(std::launch::async, [&] { return host.fetch(400ms); });
+    auto patient = std::async(std::launch::async, [&] {
+        std::string text;
+        SnapshotClient client(host.board, host.socket);
+        (void)client.fetch(text, before, before + 5s);
+        return text;
+    });
+    const auto unfinished = hasty.get();
+    BOOST_TEST(has(unfinished, "quick 1\n"));
+    BOOST_TEST(!has(unfinished, "slow "));
+    std::string late;
+    SnapshotClient client(host.board, host.socket);
+    (void)client.fetch(late, before, before + 5s);  // who comes now finds it on the board
+    BOOST_TEST(has(late, "slow 1\n"), late);
+    BOOST_TEST(has(patient.get(), "slow 1\n"));
+    BOOST_TEST(host.controls->runs == 1);
+}
+
+BOOST_AUTO_TEST_CASE(is_asked_to_answer_before_the_deadline_and_heard_until_it) {
+    const struct {
+        std::chrono::milliseconds patience;
+        std::chrono::milliseconds margin;
+    } rows[] = {{4900ms, 200ms}, {1200ms, 200ms}, {400ms, 100ms}};
+    for (const auto& row : rows) {
+        Host host;
+        const auto deadline = BootClock::now() + row.patience;
+        auto caller = std::async(std::launch::async, [&] {
+            std::string text;
+            (void)host.client.fetch(text, BootClock::now(), deadline);
+            return text;
+        });
+        // In the gatherer's place, and as late as a loaded host makes it.
+        pollfd polled{host.listener.get(), POLLIN, 0};
+        BOOST_TEST_REQUIRE(poll(&polled, 1, 1000) == 1);
+        const Fd connection(accept4(host.listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        GatherRequest request{};
+        BOOST_TEST_REQUIRE(recv(connection.get(), &request, sizeof request, 0) == sizeof request);
+        const BootTime asked_for{std::chrono::nanoseconds(request.deadline_ns)};
+        BOOST_TEST((deadline - asked_for <= row.margin));
+        BOOST_TEST((deadline - asked_for >= row.margin * 3 / 4), "where the caller itself began late");
+        std::this_thread::sleep_for(deadline - row.margin / 4 - BootClock::now());
+        BOOST_TEST_REQUIRE(host.board.publish("late 1\n", {BootClock::now(), BootTime::max()}).has_value());
+        BOOST_TEST(send(connection.get(), "", 1, MSG_NOSIGNAL) == 1);
+        BOOST_TEST(caller.get() == "late 1\n");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_first_snapshot_is_there_without_a_hanging_source_though_its_answer_comes_too_late) {
+    Host host;
+    Forked gatherer(host.gatherer());
+    gatherer.start();
+    host.controls->hangs = true;
+    auto caller = std::async(std::launch::async, [&] { return host.fetch(5s); });
+    BOOST_TEST_REQUIRE(becomes_true([&] { return host.board.taken_at() != BootTime{}; }));
+    gatherer.signal(SIGSTOP);
+    BOOST_TEST((caller.wait_for(1s) == std::future_status::timeout), "it waits for the whole of it");
+    const auto text = caller.get();
+    BOOST_TEST(has(text, "quick 1\n"), text);
+    BOOST_TEST(has(text, "ceymail_collector_success{collector=\"slow\"} 0\n"), text);
+}
+
 BOOST_AUTO_TEST_CASE(a_stopped_gatherer_costs_the_deadline_and_is_well_again_at_once) {
     Host host;
     Forked gatherer(host.gatherer());

@@ -17,6 +17,12 @@ inline constexpr std::size_t k_board_capacity = 64 * 1024;  // bytes of expositi
 struct SnapshotTimes {
     util::BootTime taken_at{};    // when its gathering began; BootTime{}: there is no snapshot
     util::BootTime good_until{};  // when its oldest value reaches the maximum age; not to be served after that
+    bool finished = true;         // false: its gathering went on, and some collectors had not answered yet
+
+    // Whether there is a snapshot, and it may be served.
+    [[nodiscard]] bool good(util::BootTime now) const noexcept {
+        return taken_at != util::BootTime{} && now <= good_until;
+    }
 };
 
 // Made once by the supervisor as a memfd(2), inherited over fork(2). One writer at a time, any number of readers.
@@ -40,8 +46,9 @@ public:
     // gives a torn text: only two publications during one copy disturb it, and then it copies again, boundedly.
     [[nodiscard]] SnapshotTimes read(std::string& text) const;
 
-    // When the last snapshot was taken; BootTime{} while there is none. No copy.
-    [[nodiscard]] util::BootTime taken_at() const noexcept;
+    // The times of the last snapshot, without a copy of its text.
+    [[nodiscard]] SnapshotTimes times() const noexcept;
+    [[nodiscard]] util::BootTime taken_at() const noexcept { return times().taken_at; }
 
 private:
     Board(util::MappedMemory writable, util::MappedMemory readable) noexcept;

@@ -18,12 +18,12 @@ public:
     SnapshotClient(const Board& board, std::filesystem::path socket);
 
     // Puts into `text` (its capacity is kept) the snapshot that is not older than `not_before`; asks the gatherer for
-    // one where the board has only older ones; by `deadline` at the latest takes what there is, unless something in
-    // it has passed the maximum age. Returns when it was taken, BootTime{} (and an empty text) where there is none.
-    // With a fresh snapshot on the board that is a copy out of shared memory, without a system call. A gatherer that
-    // hangs costs the time until the deadline; one that dies is asked again once it is back; one that never was
-    // (no socket, or nobody listening on it) costs nothing. In an outage the board is never enough: the gatherer is
-    // asked.
+    // one where the board has only older or unfinished ones; by `deadline` at the latest takes what there is, unless
+    // something in it has passed the maximum age. Returns when it was taken, BootTime{} (and an empty text) where there
+    // is none. With a fresh snapshot on the board that is a copy out of shared memory, without a system call. A
+    // gatherer that hangs costs the time until the deadline; one that dies is asked again once it is back; one that
+    // never was (no socket, or nobody listening on it) costs nothing. In an outage the board is never enough: the
+    // gatherer is asked.
     [[nodiscard]] util::BootTime fetch(std::string& text, util::BootTime not_before, util::BootTime deadline,
                                        Occasion occasion = Occasion::scrape);
 
