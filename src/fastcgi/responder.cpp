@@ -124,7 +124,7 @@ struct Responder::State {
         return true;
     }
 
-    void tell(util::BootTime since) {
+    void tell(util::AwakeTime since) {
         if (busy != nullptr) busy->store(since, std::memory_order_relaxed);
     }
 
@@ -134,9 +134,8 @@ struct Responder::State {
         auto accepted = acceptor.next();
         if (!accepted) return std::nullopt;
         connection = std::move(*accepted);
-        const auto now = util::BootClock::now();
-        tell(now);
-        return now;
+        tell(util::AwakeClock::now());
+        return util::BootClock::now();
     }
 
     // False when asked to stop.

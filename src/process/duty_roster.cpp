@@ -24,7 +24,7 @@ util::Result<DutyRoster> DutyRoster::make(std::size_t workers) {
 }
 
 fastcgi::BusySince& DutyRoster::place(std::size_t worker) noexcept {
-    // Fresh pages are zeros, which are valid atomics that hold BootTime{}.
+    // Fresh pages are zeros, which are valid atomics that hold AwakeTime{}.
     return reinterpret_cast<Place*>(m_memory.data())[worker].since;
 }
 

@@ -5,9 +5,9 @@
 
 namespace ceymail::process {
 
-util::BootTime RespawnThrottle::due(util::BootTime started, util::BootTime died) noexcept {
+util::AwakeTime RespawnThrottle::due(util::AwakeTime started, util::AwakeTime died) noexcept {
     if (died - started >= k_young) return died;
-    const auto due = m_last_young ? std::max<util::BootTime>(died, *m_last_young + k_young) : died;
+    const auto due = m_last_young ? std::max<util::AwakeTime>(died, *m_last_young + k_young) : died;
     m_last_young = due;
     return due;
 }

@@ -36,8 +36,8 @@ namespace ceymail::process {
 namespace {
 
 using namespace std::chrono_literals;
-using util::BootClock;
-using util::BootTime;
+using util::AwakeClock;
+using util::AwakeTime;
 using util::LogLevel;
 
 constexpr auto k_kill_takes = 1s;
@@ -71,13 +71,13 @@ struct Post {
     Role role;
     fastcgi::BusySince* busy = nullptr;  // a worker's place in the roster
     pid_t pid = 0;
-    BootTime started{};
-    BootTime due{};          // when to start it, while there is none
+    AwakeTime started{};
+    AwakeTime due{};         // when to start it, while there is none
     bool stopped = false;    // by SIGSTOP
     bool condemned = false;  // killed by us
 };
 
-bool is_stuck(const Post& post, BootTime now) noexcept {
+bool is_stuck(const Post& post, AwakeTime now) noexcept {
     if (post.pid == 0 || post.stopped) return post.stopped;
     return post.busy != nullptr && is_overdue(post.busy->load(std::memory_order_relaxed), now);
 }
@@ -108,14 +108,14 @@ public:
             heed_signals();
             if (m_stopping) break;
             fill_posts();
-            if (BootClock::now() >= m_watchdog.due()) look_after_workers();
+            if (AwakeClock::now() >= m_watchdog.due()) look_after_workers();
         }
         return stop();
     }
 
 private:
     void fill_posts() {
-        const auto now = BootClock::now();
+        const auto now = AwakeClock::now();
         for (auto& post : m_posts) {
             if (post.pid == 0 && post.due <= now) fill(post);
         }
@@ -123,7 +123,7 @@ private:
 
     void fill(Post& post) {
         const pid_t supervisor = ::getpid();
-        post.started = BootClock::now();
+        post.started = AwakeClock::now();
         post.stopped = post.condemned = false;
         if (post.busy != nullptr) post.busy->store(post.started, std::memory_order_relaxed);  // until it waits
         const pid_t pid = ::fork();
@@ -144,7 +144,7 @@ private:
     // Strokes the watchdog as long as a worker waits for requests or gets done with them, and replaces those that do
     // neither. Where none does, it is hardly the workers' own fault: then systemd starts all of us anew.
     void look_after_workers() {
-        const auto now = BootClock::now();
+        const auto now = AwakeClock::now();
         const bool progress = std::ranges::any_of(m_posts, [now](const Post& post) {
             return post.role == Role::worker && post.pid != 0 && !is_stuck(post, now);
         });
@@ -163,18 +163,18 @@ private:
         m_watchdog.stroke();
     }
 
-    [[nodiscard]] BootTime next_due() const {
-        auto next = BootTime::max();
+    [[nodiscard]] AwakeTime next_due() const {
+        auto next = AwakeTime::max();
         for (const auto& post : m_posts) {
             if (post.pid == 0) next = std::min(next, post.due);
         }
         return next;
     }
 
-    // BootTime::max(): until a signal comes.
-    void wait_until(BootTime deadline) const {
+    // AwakeTime::max(): until a signal comes.
+    void wait_until(AwakeTime deadline) const {
         pollfd signals{m_estate.signals.get(), POLLIN, 0};
-        ::poll(&signals, 1, deadline == BootTime::max() ? -1 : util::remaining_ms(deadline));
+        ::poll(&signals, 1, deadline == AwakeTime::max() ? -1 : util::remaining_ms(deadline));
     }
 
     void heed_signals() {
@@ -210,11 +210,11 @@ private:
         });
         post.pid = 0;
         post.stopped = false;
-        post.due = BootClock::now();
+        post.due = AwakeClock::now();
     }
 
     void lose(Post& post, int status) {
-        const auto now = BootClock::now();
+        const auto now = AwakeClock::now();
         const pid_t pid = std::exchange(post.pid, 0);
         const auto who = [&] { return std::string(name_of(post.role)) + " " + std::to_string(pid) + " "; };
         if (m_stopping) {
@@ -244,9 +244,9 @@ private:
 
     void end_all(Role role, std::chrono::milliseconds patience) {
         signal_all(role, SIGTERM);
-        wait_for_all(role, BootClock::now() + patience);
+        wait_for_all(role, AwakeClock::now() + patience);
         signal_all(role, SIGKILL);
-        wait_for_all(role, BootClock::now() + k_kill_takes);
+        wait_for_all(role, AwakeClock::now() + k_kill_takes);
     }
 
     void signal_all(Role role, int signal) const {
@@ -255,11 +255,11 @@ private:
         }
     }
 
-    void wait_for_all(Role role, BootTime deadline) {
+    void wait_for_all(Role role, AwakeTime deadline) {
         const auto left = [&] {
             return std::ranges::any_of(m_posts, [&](const Post& p) { return p.role == role && p.pid != 0; });
         };
-        while (left() && BootClock::now() < deadline) {
+        while (left() && AwakeClock::now() < deadline) {
             wait_until(deadline);
             heed_signals();
         }

@@ -7,20 +7,20 @@
 
 namespace ceymail::process {
 
-using util::BootClock;
+using util::AwakeClock;
 
 Watchdog::Watchdog() noexcept {
     std::uint64_t limit_us = 0;
     if (::sd_watchdog_enabled(0, &limit_us) <= 0) return;
     m_interval = std::chrono::microseconds(limit_us) / 2;
-    m_due = BootClock::now();
+    m_due = AwakeClock::now();
 }
 
 void Watchdog::stroke() noexcept {
     ::sd_notify(0, "WATCHDOG=1");
-    m_due = BootClock::now() + m_interval;
+    m_due = AwakeClock::now() + m_interval;
 }
 
-void Watchdog::withhold() noexcept { m_due = BootClock::now() + std::chrono::seconds(1); }
+void Watchdog::withhold() noexcept { m_due = AwakeClock::now() + std::chrono::seconds(1); }
 
 }  // namespace ceymail::process

@@ -415,14 +415,14 @@ BOOST_AUTO_TEST_CASE(finishes_the_request_at_hand_when_asked_to_stop_and_takes_n
 BOOST_AUTO_TEST_CASE(tells_since_when_it_has_a_request_in_hand) {
     const auto& busy = worker.tally().busy;
     BOOST_TEST(serves());
-    BOOST_TEST(soon([&] { return busy.load() == util::BootTime{}; }));
-    const auto before = util::BootClock::now();
+    BOOST_TEST(soon([&] { return busy.load() == util::AwakeTime{}; }));
+    const auto before = util::AwakeClock::now();
     FastcgiClient client(address);
     client.send(request({{"REQUEST_METHOD", "GET"}, {"REQUEST_URI", "/slow"}, {"REMOTE_ADDR", "192.0.2.7"}}));
-    BOOST_TEST(soon([&] { return busy.load() != util::BootTime{}; }));
-    BOOST_TEST((busy.load() >= before && busy.load() <= util::BootClock::now()));
+    BOOST_TEST(soon([&] { return busy.load() != util::AwakeTime{}; }));
+    BOOST_TEST((busy.load() >= before && busy.load() <= util::AwakeClock::now()));
     client.receive();
-    BOOST_TEST(soon([&] { return busy.load() == util::BootTime{}; }));
+    BOOST_TEST(soon([&] { return busy.load() == util::AwakeTime{}; }));
 }
 
 BOOST_AUTO_TEST_CASE(shares_a_listener_with_other_workers) {

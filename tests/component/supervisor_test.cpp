@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <fstream>
 #include <sstream>
 #include <thread>
 
@@ -403,7 +404,16 @@ BOOST_AUTO_TEST_SUITE(watchdog)
 struct Watched {
     TemporaryFolder folder;
     NotifySocket systemd{folder / "notify"};
-    ResponderProcess responder{{}, {systemd.variable(), "WATCHDOG_USEC=600000"}};
+    ResponderProcess responder;
+
+    explicit Watched(std::vector<std::string> environment = {}) : responder({}, with_systemd(std::move(environment))) {
+        BOOST_TEST_REQUIRE(eventually([&] { return responder.workers().size() == 2; }));
+    }
+
+    [[nodiscard]] std::vector<std::string> with_systemd(std::vector<std::string> environment) const {
+        environment.insert(environment.end(), {systemd.variable(), "WATCHDOG_USEC=600000"});
+        return environment;
+    }
 
     // To be called now and then: whoever speaks to a socket that nobody reads waits when its queue is full.
     void listen() {
@@ -439,29 +449,62 @@ BOOST_FIXTURE_TEST_CASE(replaces_the_one_worker_that_is_stuck, Watched) {
     BOOST_TEST(stroked());
 }
 
-// Held fast by ptrace(2), of which the kernel tells no parent: it is known by its time in the roster alone.
+// One of the two workers with a request in hand, held fast by ptrace(2), of which the kernel tells no parent: it is
+// known by its time in the roster alone.
+struct HeldWorker {
+    FastcgiClient client;
+    pid_t pid = 0;
+
+    explicit HeldWorker(const ResponderProcess& responder) : client(responder.address()) {
+        BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+        const auto workers = responder.workers();
+        const std::vector idle{open_files(workers.at(0)), open_files(workers.at(1))};
+        client.send(begin_request());
+        std::size_t which = 0;
+        BOOST_TEST_REQUIRE(
+            eventually([&] { return open_files(workers.at(which)) > idle.at(which) || (which = 1 - which, false); }));
+        pid = workers.at(which);
+        BOOST_TEST_REQUIRE(::ptrace(PTRACE_SEIZE, pid, nullptr, nullptr) == 0);
+        BOOST_TEST_REQUIRE(::ptrace(PTRACE_INTERRUPT, pid, nullptr, nullptr) == 0);
+    }
+    [[nodiscard]] bool killed() const {
+        int status = 0;
+        return ::waitpid(pid, &status, WNOHANG | __WALL) == pid && WIFSIGNALED(status);
+    }
+};
+
 BOOST_FIXTURE_TEST_CASE(replaces_a_worker_that_is_stuck_in_a_request, Watched) {
-    BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
     const auto before = responder.workers();
-    const std::vector idle{open_files(before.at(0)), open_files(before.at(1))};
-    FastcgiClient client(responder.address());
-    client.send(begin_request());
-    std::size_t which = 0;
-    BOOST_TEST_REQUIRE(
-        eventually([&] { return open_files(before.at(which)) > idle.at(which) || (which = 1 - which, false); }));
-    const pid_t busy = before.at(which);
-    BOOST_TEST_REQUIRE(::ptrace(PTRACE_SEIZE, busy, nullptr, nullptr) == 0);
-    BOOST_TEST_REQUIRE(::ptrace(PTRACE_INTERRUPT, busy, nullptr, nullptr) == 0);
-    int status = 0;
+    const HeldWorker held(responder);
+    const pid_t busy = held.pid;
     const auto killed = [&] {
         listen();
-        return ::waitpid(busy, &status, WNOHANG | __WALL) == busy && WIFSIGNALED(status);
+        return held.killed();
     };
     BOOST_TEST(!eventually(killed, std::chrono::milliseconds(ceymail::process::k_longest_request)), "it may be slow");
     BOOST_TEST(eventually(killed, 30s));
     BOOST_TEST(eventually([&] { return logged(responder, "worker " + std::to_string(busy) + " was stuck"); }));
     BOOST_TEST(eventually([&] { return responder.workers().size() == before.size(); }));
     BOOST_TEST(stroked());
+}
+
+// An hour of CLOCK_BOOTTIME that no process was at work in.
+BOOST_AUTO_TEST_CASE(a_suspend_makes_no_busy_worker_a_stuck_one) {
+    const TemporaryFolder clock;
+    Watched watched({"LD_PRELOAD=" + std::filesystem::absolute(built_program("turned-clock.so")).string(),
+                     "CEYMAIL_TURNED_CLOCK=" + clock.write("clock", "0").string()});
+    const HeldWorker held(watched.responder);
+    BOOST_TEST(watched.stroked());
+    std::ofstream(clock / "clock") << "3600";
+    BOOST_TEST(!eventually(
+        [&] {
+            watched.listen();
+            return held.killed();
+        },
+        3s));
+    BOOST_TEST(watched.stroked());
+    BOOST_TEST(!logged(watched.responder, "was stuck"), watched.responder.log());
+    ::ptrace(PTRACE_DETACH, held.pid, nullptr, nullptr);
 }
 
 BOOST_FIXTURE_TEST_CASE(is_not_stroked_while_no_worker_makes_progress, Watched) {

@@ -9,11 +9,11 @@
 using namespace ceymail::process;
 using namespace std::chrono_literals;
 using ceymail::testing::ForkedChild;
-using ceymail::util::BootTime;
+using ceymail::util::AwakeTime;
 namespace fastcgi = ceymail::fastcgi;
 
 namespace {
-constexpr BootTime k_now{1h};
+constexpr AwakeTime k_now{1h};
 }
 
 BOOST_AUTO_TEST_SUITE(duty_roster)
@@ -22,7 +22,7 @@ BOOST_AUTO_TEST_CASE(a_place_begins_with_nothing_in_hand_and_keeps_what_it_is_to
     auto roster = DutyRoster::make(64);
     BOOST_TEST_REQUIRE(roster.has_value());
     auto& place = roster->place(63);
-    BOOST_TEST((place.load() == BootTime{}));
+    BOOST_TEST((place.load() == AwakeTime{}));
     place = k_now;
     const auto moved = std::move(*roster);  // the place stays where it is
     BOOST_TEST((place.load() == k_now));

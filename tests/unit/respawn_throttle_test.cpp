@@ -5,10 +5,10 @@
 
 using namespace std::chrono_literals;
 using ceymail::process::RespawnThrottle;
-using ceymail::util::BootTime;
+using ceymail::util::AwakeTime;
 
 namespace {
-constexpr BootTime k_t{1h};
+constexpr AwakeTime k_t{1h};
 }
 
 BOOST_AUTO_TEST_SUITE(respawn_throttle)

@@ -111,6 +111,18 @@ BOOST_AUTO_TEST_CASE(the_clock_goes_forward) {
     BOOST_TEST((BootClock::now() >= first));
 }
 
+BOOST_AUTO_TEST_CASE(the_clock_of_work_is_the_kernels_that_stands_still_in_a_suspend) {
+    timespec before{};
+    timespec after{};
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    const auto now = AwakeClock::now().time_since_epoch();
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    const auto ns = [](const timespec& time) { return std::chrono::seconds(time.tv_sec) + time.tv_nsec * 1ns; };
+    BOOST_TEST((ns(before) <= now && now <= ns(after)));
+    BOOST_TEST(remaining_ms(AwakeClock::now() - 1s) == 0);
+    BOOST_TEST(remaining_ms(AwakeClock::now() + 5s) > 1000);
+}
+
 BOOST_AUTO_TEST_CASE(a_file_longer_than_the_limit_is_refused) {
     BOOST_TEST_REQUIRE(read_file("/proc/self/status").has_value());
     const auto got = read_file("/proc/self/status", 10);

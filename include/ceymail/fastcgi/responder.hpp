@@ -17,8 +17,8 @@ namespace ceymail::fastcgi {
 // How long a peer may take to send its request, and again to take the answer.
 inline constexpr std::chrono::seconds k_patience{2};
 
-// Since when a connection has been in hand, for whoever watches from another process; BootTime{}: none is.
-using BusySince = std::atomic<util::BootTime>;
+// Since when a connection has been in hand, for whoever watches from another process; AwakeTime{}: none is.
+using BusySince = std::atomic<util::AwakeTime>;
 
 // One per worker process, one thread. The only code that knows libfcgi, which reads the parameters; accepting,
 // waiting and writing are done here, because libfcgi has no time-outs.

@@ -16,8 +16,8 @@ namespace ceymail::process {
 inline constexpr std::chrono::milliseconds k_stuck_after = 2 * k_longest_request;
 
 // `since`: what a place of the roster holds.
-[[nodiscard]] constexpr bool is_overdue(util::BootTime since, util::BootTime now) noexcept {
-    return since != util::BootTime{} && now - since > k_stuck_after;
+[[nodiscard]] constexpr bool is_overdue(util::AwakeTime since, util::AwakeTime now) noexcept {
+    return since != util::AwakeTime{} && now - since > k_stuck_after;
 }
 
 // Shared memory, made by the supervisor and inherited over fork(2). A place belongs to one worker at a time, and is a

@@ -15,10 +15,10 @@ inline constexpr std::chrono::seconds k_young{1};
 // such one not before another k_young: a program that cannot live is started once a second, however many it has of it.
 class RespawnThrottle {
 public:
-    [[nodiscard]] util::BootTime due(util::BootTime started, util::BootTime died) noexcept;
+    [[nodiscard]] util::AwakeTime due(util::AwakeTime started, util::AwakeTime died) noexcept;
 
 private:
-    std::optional<util::BootTime> m_last_young;  // when the last one that died young was due for replacement
+    std::optional<util::AwakeTime> m_last_young;  // when the last one that died young was due for replacement
 };
 
 }  // namespace ceymail::process

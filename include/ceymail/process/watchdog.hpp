@@ -14,7 +14,7 @@ public:
     Watchdog() noexcept;
 
     // When to stroke it next: twice as often as it asks for.
-    [[nodiscard]] util::BootTime due() const noexcept { return m_due; }
+    [[nodiscard]] util::AwakeTime due() const noexcept { return m_due; }
 
     void stroke() noexcept;
     // Does not stroke it this time, and is due again a second later: once there is progress again, systemd hears of it.
@@ -22,7 +22,7 @@ public:
 
 private:
     std::chrono::nanoseconds m_interval{0};
-    util::BootTime m_due = util::BootTime::max();
+    util::AwakeTime m_due = util::AwakeTime::max();
 };
 
 }  // namespace ceymail::process
