@@ -9,6 +9,7 @@
 #include <cstring>
 #include <exception>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,6 +44,7 @@ using util::LogLevel;
 constexpr auto k_kill_takes = 1s;
 constexpr const char* k_remedy_of_a_hang = "it hangs in the kernel, mostly at a dead mount; mend or unmount that";
 constexpr auto k_fork_again_after = 1s;
+constexpr auto k_fork_trouble_lasts = 60s;
 
 std::string reason_of(int status) {
     if (WIFSIGNALED(status)) {
@@ -116,26 +118,40 @@ public:
 private:
     void fill_posts() {
         const auto now = AwakeClock::now();
+        if (now < m_fork_from) return;
         for (auto& post : m_posts) {
-            if (post.pid == 0 && post.due <= now) fill(post);
+            if (post.pid != 0 || post.due > now) continue;
+            if (!fill(post)) return fork_failed(post, errno, now);  // so would the next one
         }
+        if (std::exchange(m_told_of_failed_fork, false))
+            say(LogLevel::notice, [this] { return "all " + std::to_string(m_posts.size()) + " processes run"; });
     }
 
-    void fill(Post& post) {
+    bool fill(Post& post) {
         const pid_t supervisor = ::getpid();
         post.started = AwakeClock::now();
         post.stopped = post.condemned = false;
         if (post.busy != nullptr) post.busy->store(post.started, std::memory_order_relaxed);  // until it waits
         const pid_t pid = ::fork();
         if (pid == 0) run_child(m_estate, post.role, post.busy, supervisor);
-        if (pid > 0) {
-            post.pid = pid;
-            return;
-        }
-        post.due = post.started + k_fork_again_after;
-        say(LogLevel::error, [&post, error = errno] {
+        if (pid < 0) return false;
+        post.pid = pid;
+        return true;
+    }
+
+    // Tells it when it begins, and then only if it has not failed for a while.
+    void fork_failed(const Post& post, int error, AwakeTime now) {
+        const bool goes_on = m_fork_failed_at && now - *m_fork_failed_at < k_fork_trouble_lasts;
+        m_fork_failed_at = now;
+        m_fork_from = now + k_fork_again_after;
+        if (goes_on) return;
+        m_told_of_failed_fork = true;
+        say(LogLevel::error, [&] {
+            const auto run = std::ranges::count_if(m_posts, [](const Post& one) { return one.pid != 0; });
             return util::fail_errno(error, std::string("cannot start a ") + name_of(post.role),
-                                    "raise the limit of tasks or memory; trying again in 1 s")
+                                    "raise TasksMax= or MemoryMax= of the unit, or lower workers =; " +
+                                        std::to_string(run) + " of " + std::to_string(m_posts.size()) +
+                                        " processes run, and it is tried again every second")
                 .error()
                 .message;
         });
@@ -166,7 +182,7 @@ private:
     [[nodiscard]] AwakeTime next_due() const {
         auto next = AwakeTime::max();
         for (const auto& post : m_posts) {
-            if (post.pid == 0) next = std::min(next, post.due);
+            if (post.pid == 0) next = std::min(next, std::max(post.due, m_fork_from));
         }
         return next;
     }
@@ -279,6 +295,9 @@ private:
     std::vector<Post> m_posts;
     std::map<Role, RespawnThrottle> m_throttles{{Role::gatherer, {}}, {Role::worker, {}}};
     Watchdog m_watchdog;
+    AwakeTime m_fork_from{};
+    std::optional<AwakeTime> m_fork_failed_at;  // the last time
+    bool m_told_of_failed_fork = false;
     bool m_told_of_standstill = false;
     bool m_stopping = false;
 };

@@ -28,6 +28,7 @@
 #include "ceymail/process/roles.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/fd.hpp"
+#include "support/failing_calls.hpp"
 #include "support/responder_process.hpp"
 #include "support/token_database.hpp"
 
@@ -542,6 +543,26 @@ BOOST_AUTO_TEST_CASE(tells_systemd_when_it_is_ready_and_when_it_stops) {
     for (auto word = next_word(); word == "WATCHDOG=1" || !word.starts_with("STOPPING=1"); word = next_word())
         BOOST_TEST_REQUIRE(!word.empty());
     BOOST_TEST(responder.wait(5s).value_or(-1) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(tells_once_that_it_can_start_no_process_and_once_that_it_can) {
+    FailingCalls calls;
+    ResponderProcess responder({}, calls.environment());
+    BOOST_TEST_REQUIRE(eventually([&] { return responder.workers().size() == 2; }));
+    let_them_grow_up();
+    calls.fail_one_in(bit(Call::fork), 1, 1);
+    for (const auto pid : responder.workers()) ::kill(pid, SIGKILL);
+    BOOST_TEST(eventually([&] { return calls.failed() >= 4; }));
+    BOOST_TEST(calls.failed() <= 5U, "once a second, whatever there is to start");
+    const auto text = responder.log();
+    const std::string words = "cannot start a worker: Resource temporarily unavailable";
+    BOOST_TEST(text.find(words) != std::string::npos, text);
+    BOOST_TEST(text.find(" of 3 processes run") != std::string::npos, text);
+    BOOST_TEST(text.find(words) == text.rfind(words), text);
+    calls.stop();
+    BOOST_TEST(eventually([&] { return logged(responder, "all 3 processes run"); }));
+    BOOST_TEST(eventually([&] { return responder.workers().size() == 2; }));
+    BOOST_TEST(responder.ask({}).status == 401);
 }
 
 BOOST_AUTO_TEST_CASE(serves_the_socket_it_is_handed_as_standard_input_or_by_systemd) {
