@@ -17,6 +17,7 @@ sbindir ?= $(prefix)/sbin
 datadir ?= $(prefix)/share
 mandir ?= $(datadir)/man
 unitdir ?= $(prefix)/lib/systemd/system
+generatordir ?= $(prefix)/lib/systemd/system-generators
 sysusersdir ?= $(prefix)/lib/sysusers.d
 tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 bashcompletiondir ?= $(datadir)/bash-completion/completions
@@ -294,7 +295,7 @@ sharedir = $(datadir)/ceymail-metrics
 # The root that the services see, see their units: empty, and all that is bound into it has its place there.
 sandboxdir = $(prefix)/lib/ceymail-metrics/root
 SANDBOX_FOLDERS = boot dev efi etc/ceymail-metrics etc/systemd/system home proc root run sys tmp usr/lib/ssl \
-  $(patsubst /%,%,$(libraries)) var/spool/postfix var/tmp
+  $(patsubst /%,%,$(libraries)) var/spool var/tmp
 SANDBOX_FILES = etc/ld.so.cache $(patsubst /%,%,$(loader)) \
   $(addprefix $(patsubst /%,%,$(libexecdir))/,ceymail-metrics ceymail-settings)
 # What of the host is executed besides: its libraries, where the compiler says that a Debian has them, and their loader.
@@ -316,7 +317,9 @@ install: programs ## the programs and all that belongs to them, under DESTDIR an
 	  $(DESTDIR)$(unitdir)/ceymail-metrics.service $(DESTDIR)$(unitdir)/ceymail-settings.service
 	$(Q)$(INSTALL) -d $(addprefix $(DESTDIR)$(sandboxdir)/,$(SANDBOX_FOLDERS))
 	$(Q)ln -sfn usr/lib $(DESTDIR)$(sandboxdir)/lib
+	$(Q)ln -sfn ../run $(DESTDIR)$(sandboxdir)/var/run
 	$(Q)for file in $(SANDBOX_FILES); do $(INSTALL) -D -m 644 /dev/null $(DESTDIR)$(sandboxdir)/$$file; done
+	$(call put,755,$(generatordir),deploy/systemd/ceymail-metrics-generator)
 	$(call put,644,$(sysusersdir),deploy/systemd/sysusers.d/*.conf)
 	$(call put,644,$(tmpfilesdir),deploy/systemd/tmpfiles.d/*.conf)
 	$(call put,644,$(sysconfdir)/nginx/snippets,nginx/ceymail-metrics.conf nginx/ceymail-settings.conf)

@@ -154,7 +154,8 @@ util::Result<void> require_whole_table(const std::filesystem::path& proc) {
     if (init) return {};
     return util::fail(ErrorKind::denied,
                       "cannot see which services run: " + init.error().message +
-                          "; mount /proc without hidepid, or with gid= a group of ours",
+                          "; mount /proc without hidepid, or with gid= a group of ours; in the unit's sandbox, "
+                          "systemctl daemon-reload && systemctl restart ceymail-metrics shows it",
                       init.error().code);
 }
 

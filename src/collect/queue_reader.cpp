@@ -34,14 +34,19 @@ constexpr std::size_t k_most_folders = 65536;
 constexpr std::size_t k_most_births_a_call = 25'000;
 constexpr std::chrono::milliseconds k_longest_asking{50};
 
-constexpr std::string_view k_where = "set `queue_directory` to what `postconf -h queue_directory` prints";
+constexpr std::string_view k_where =
+    "set `queue_directory` to what `postconf -h queue_directory` prints, then systemctl daemon-reload && systemctl "
+    "restart ceymail-metrics";
 constexpr std::string_view k_capability = "the unit needs CAP_DAC_READ_SEARCH";
+constexpr std::string_view k_despite_capability =
+    "CAP_DAC_READ_SEARCH is there; if something was mounted above it while the service ran, systemctl restart "
+    "ceymail-metrics; if it is on a network share, its server keeps root out";
 
-std::string_view remedy_of(int error) {
+std::string_view remedy_of(int error, const QueueReaderOptions& options) {
     switch (error) {
         case EACCES:
         case EPERM:
-            return k_capability;
+            return options.may_read_all != nullptr && options.may_read_all() ? k_despite_capability : k_capability;
         case ETIMEDOUT:
             return "what was read so far is remembered, the next scrape goes on from there";
         case ENOTDIR:
@@ -58,12 +63,12 @@ struct Helper {
     std::jthread thread;
 };
 
-util::Result<util::Fd> open_queue_directory(const std::filesystem::path& path) {
+util::Result<util::Fd> open_queue_directory(const std::filesystem::path& path, const QueueReaderOptions& options) {
     util::Fd fd{::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
     if (fd) return fd;
     const bool is_denied = errno == EACCES;
     return util::fail_errno(errno, "cannot open the queue directory " + path.string(),
-                            is_denied ? k_capability : k_where);
+                            is_denied ? remedy_of(EACCES, options) : k_where);
 }
 
 }  // namespace
@@ -105,7 +110,7 @@ QueueReader::QueueReader(std::filesystem::path queue_directory, QueueReaderOptio
                QueueFolder{"bounce", Arrivals::ignored}, QueueFolder{"hold", Arrivals::ignored}} {}
 
 util::Result<QueueCounts> QueueReader::read(util::BootTime deadline) {
-    auto queue_directory = open_queue_directory(m_queue_directory);
+    auto queue_directory = open_queue_directory(m_queue_directory, m_options);
     if (!queue_directory) return std::unexpected(queue_directory.error());
     Round round{std::move(*queue_directory), deadline, 0, {}, {}};
     m_helpers_time = 0;
@@ -319,7 +324,7 @@ util::Result<void> QueueReader::lost(QueueFolder& folder, int error) const {
 
 std::unexpected<util::Error> QueueReader::failure(const QueueFolder& folder, int error) const {
     const std::string what = "cannot read the queue folder " + (m_queue_directory / folder.path()).string();
-    auto failed = util::fail_errno(error, what, remedy_of(error));
+    auto failed = util::fail_errno(error, what, remedy_of(error, m_options));
     if (error == EMLINK) failed.error().kind = util::ErrorKind::exhausted;
     if (error == ENOTDIR) failed.error().kind = util::ErrorKind::invalid;
     return failed;

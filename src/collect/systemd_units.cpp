@@ -23,6 +23,8 @@ using util::ErrorKind;
 
 constexpr std::chrono::seconds k_longest_call{1};
 constexpr const char* k_system_bus = "unix:path=/run/dbus/system_bus_socket";
+constexpr const char* k_without_systemd =
+    "set service_manager = processes, then systemctl daemon-reload && systemctl restart ceymail-metrics";
 constexpr std::size_t k_longest_unit_name = 255;
 constexpr std::string_view k_postfix = "postfix.service";
 constexpr int k_most_unasked = 256;  // messages
@@ -53,9 +55,9 @@ bool says_that_it_is_gone(const sd_bus_error* told) {
 
 std::unexpected<util::Error> cannot_ask(int error, const sd_bus_error* told = nullptr) {
     ErrorKind kind = ErrorKind::unavailable;
-    std::string remedy = "start dbus.service, or set service_manager = processes";
+    std::string remedy = std::string("start dbus.service, or ") + k_without_systemd;
     if (told != nullptr && says_that_it_is_gone(told)) {  // NoReply is an ETIMEDOUT to sd-bus, but nobody waited
-        remedy = "wait if systemd is starting anew, else set service_manager = processes";
+        remedy = std::string("wait if systemd is starting anew, else ") + k_without_systemd;
     } else if (error == ETIMEDOUT) {
         kind = ErrorKind::timed_out;
         remedy = "look at systemctl status dbus.service";
@@ -71,7 +73,7 @@ std::unexpected<util::Error> cannot_ask(int error, const sd_bus_error* told = nu
 
 std::unexpected<util::Error> cannot_understand(const std::string& cause) {
     return util::fail(ErrorKind::unavailable, "cannot understand which services systemd says run: " + cause +
-                                                  "; set service_manager = processes, and report it");
+                                                  "; report it, and meanwhile " + k_without_systemd);
 }
 
 // sd_bus_call() would wait for the greeting without any limit, if it were left to it.

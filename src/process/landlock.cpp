@@ -2,11 +2,14 @@
 #include "ceymail/process/landlock.hpp"
 
 #include <cerrno>
+#include <climits>
 #include <cstddef>
 #include <cstdint>
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <netinet/in.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -92,24 +95,69 @@ Result<void> allow_only(const std::vector<std::filesystem::path>& readable, Tcp 
     return util::fail_errno(errno, "cannot restrict this process by Landlock");
 }
 
-// The client library's plug-ins and settings, and what the names of hosts are found by.
-std::vector<std::filesystem::path> readable_by_worker(const config::Configuration& configuration) {
+namespace {
+
+// A directory above is allowed for one that is replaced by rename(2) or by a mount: a rule holds for what it was made
+// of, and not for a mount over that. Not a top-level one, in which there is more than belongs to it.
+std::filesystem::path place_of(const std::filesystem::path& path) {
+    const auto above = path.parent_path();
+    return above.parent_path() == path.root_path() ? path : above;
+}
+
+// The place of `path`, and where it is a symbolic link those of its targets. readlink(2) asks no dead mount.
+void allow_place(std::vector<std::filesystem::path>& readable, std::filesystem::path path) {
+    constexpr int k_most_links = 8;
+    for (int links = 0; links <= k_most_links; ++links) {
+        path = path.lexically_normal();
+        if (!path.has_filename()) path = path.parent_path();
+        readable.push_back(place_of(path));
+        std::string target(PATH_MAX, '\0');
+        const auto length = ::readlink(path.c_str(), target.data(), target.size());
+        if (length < 0) return;
+        path = path.parent_path() / target.substr(0, static_cast<std::size_t>(length));
+    }
+}
+
+}  // namespace
+
+namespace {
+
+// The client library's plug-ins and settings.
+std::vector<std::filesystem::path> readable_by_client_library(const config::Configuration& configuration) {
     std::vector<std::filesystem::path> readable{"/usr/lib", "/lib", "/etc/ssl", "/etc/localtime"};
     if (!configuration.database_option_file.empty())
         readable.push_back(configuration.database_option_file.parent_path());
     for (const auto* const file :
          {&configuration.database_tls_ca, &configuration.database_tls_certificate, &configuration.database_tls_key})
         if (!file->empty()) readable.push_back(file->parent_path());
-    if (!configuration.database_host.empty())
-        readable.insert(readable.end(), {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf",
-                                         "/etc/host.conf", "/run/systemd/resolve", "/usr/share/ca-certificates"});
+    if (!configuration.database_host.empty()) readable.emplace_back("/usr/share/ca-certificates");
     return readable;
 }
 
+bool has_to_be_looked_up(const std::string& host) noexcept {
+    in6_addr address{};
+    return !host.empty() && ::inet_pton(AF_INET, host.c_str(), &address) != 1 &&
+           ::inet_pton(AF_INET6, host.c_str(), &address) != 1;
+}
+
+}  // namespace
+
+// All of /etc, because resolv.conf and hosts are replaced while we run. A worker sees there what every user may read.
+std::vector<std::filesystem::path> readable_by_worker(const config::Configuration& configuration) {
+    auto readable = readable_by_client_library(configuration);
+    if (has_to_be_looked_up(configuration.database_host))
+        readable.insert(readable.end(), {"/etc", "/run/systemd/resolve"});
+    return readable;
+}
+
+// Not all of /etc: it may read every file there. Where one of these is replaced, it needs a restart.
 std::vector<std::filesystem::path> readable_by_gatherer(const config::Configuration& configuration) {
-    auto readable = readable_by_worker(configuration);
-    readable.insert(readable.end(), {configuration.proc, "/etc/systemd/system", "/run/systemd"});
-    readable.insert(readable.end(), configuration.queue_directories.begin(), configuration.queue_directories.end());
+    auto readable = readable_by_client_library(configuration);
+    if (has_to_be_looked_up(configuration.database_host))
+        readable.insert(readable.end(), {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf",
+                                         "/etc/host.conf", "/run/systemd/resolve"});
+    readable.insert(readable.end(), {configuration.proc, "/etc/systemd/system", "/run/systemd/system"});
+    for (const auto& directory : configuration.queue_directories) allow_place(readable, directory);
     return readable;
 }
 

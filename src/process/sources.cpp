@@ -10,6 +10,8 @@
 #include "ceymail/collect/queue.hpp"
 #include "ceymail/collect/services_collector.hpp"
 #include "ceymail/database/account_counter.hpp"
+#include "ceymail/process/place_guard.hpp"
+#include "ceymail/process/privileges.hpp"
 
 namespace ceymail::process {
 
@@ -63,7 +65,10 @@ std::vector<std::unique_ptr<collect::Collector>> make_collectors(const Configura
     collectors.push_back(std::make_unique<collect::CpuCollector>(configuration.proc, std::move(cpu)));
     collectors.push_back(std::make_unique<collect::MemoryCollector>(configuration.proc));
     collectors.push_back(std::make_unique<collect::DiskCollector>(configuration.disk));
-    collectors.push_back(std::make_unique<collect::QueueCollector>(configuration.queue_directories));
+    collectors.push_back(only_in_place(
+        std::make_unique<collect::QueueCollector>(configuration.queue_directories,
+                                                  collect::QueueReaderOptions{.may_read_all = has_dac_read_search}),
+        configuration.queue_directories, configuration.proc / "self/mountinfo"));
     collectors.push_back(std::make_unique<collect::ServicesCollector>(services_options(configuration)));
     collectors.push_back(accounts_collector(configuration));
     return collectors;

@@ -2,10 +2,13 @@
 // What a process may still do after allow_only(), tried in children.
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <cerrno>
+#include <filesystem>
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -87,6 +90,88 @@ BOOST_AUTO_TEST_CASE(lets_execute_nothing_even_there) {
 BOOST_AUTO_TEST_CASE(lets_read_what_appears_later_where_it_was_named) {
     const auto later = allowed / "later";
     BOOST_TEST(confined(later / "file", open_as(allowed / "file", O_RDONLY)) == 0);
+}
+
+// A gatherer's child is confined, then `replace` runs, then the child reads the deferred queue; its errno, 0: it can.
+template <class Replace>
+int gatherer_reads_after(const std::filesystem::path& queue, Replace replace) {
+    config::Configuration configuration;
+    configuration.queue_directory = queue;
+    int confined[2];
+    int replaced[2];
+    BOOST_TEST_REQUIRE((::pipe(confined) == 0 && ::pipe(replaced) == 0));
+    char byte = 0;
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        if (!allow_only(readable_by_gatherer(configuration), Tcp::forbidden)) ::_exit(255);
+        if (::write(confined[1], &byte, 1) != 1 || ::read(replaced[0], &byte, 1) != 1) ::_exit(254);
+        ::_exit(::open((queue / "deferred").c_str(), O_RDONLY | O_DIRECTORY) >= 0 ? 0 : errno);
+    }
+    ::close(confined[1]);
+    if (::read(confined[0], &byte, 1) == 1) replace();
+    int status = 0;
+    BOOST_TEST(::write(replaced[1], &byte, 1) == 1);
+    ::waitpid(child, &status, 0);
+    for (const int fd : {confined[0], replaced[0], replaced[1]}) ::close(fd);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 253;
+}
+
+BOOST_AUTO_TEST_CASE(lets_the_gatherer_read_the_queue_that_takes_the_place_of_another) {
+    const auto make_queue = [](const std::filesystem::path& queue) {
+        std::filesystem::create_directories(queue / "deferred");
+    };
+    const auto queue = allowed / "spool/postfix";
+    make_queue(queue);
+    BOOST_TEST(gatherer_reads_after(queue,
+                                    [&] {
+                                        std::filesystem::rename(queue, allowed / "spool/postfix.bak");
+                                        make_queue(queue);
+                                    }) == 0,
+               "renamed and copied");
+    BOOST_TEST_REQUIRE(::geteuid() == 0, "mounting needs root: sudo make check");
+    BOOST_TEST(
+        gatherer_reads_after(queue,
+                             [&] {
+                                 BOOST_TEST_REQUIRE(::mount("of-tests", queue.c_str(), "tmpfs", 0, nullptr) == 0);
+                                 make_queue(queue);
+                             }) == 0,
+        "mounted over");
+    BOOST_TEST(gatherer_reads_after(queue, [&] { BOOST_TEST(::umount(queue.c_str()) == 0); }) == 0, "unmounted");
+    const auto link = other / "spool/postfix";
+    std::filesystem::create_directories(link.parent_path());
+    std::filesystem::create_directory_symlink(queue, link);
+    BOOST_TEST(gatherer_reads_after(link,
+                                    [&] {
+                                        std::filesystem::rename(queue, allowed / "spool/postfix.old");
+                                        make_queue(queue);
+                                    }) == 0,
+               "behind a symbolic link");
+}
+
+// With its capability the gatherer could read all of it.
+BOOST_AUTO_TEST_CASE(does_not_let_the_gatherer_read_all_of_a_top_level_directory) {
+    for (const auto queue : {"/srv/postfix", "/srv/postfix/", "/srv/./postfix"}) {
+        config::Configuration configuration;
+        configuration.queue_directory = queue;
+        const auto readable = readable_by_gatherer(configuration);
+        BOOST_TEST((std::ranges::find(readable, "/srv/postfix") != readable.end()), queue);
+        BOOST_TEST((std::ranges::find(readable, "/srv") == readable.end()), queue);
+    }
+}
+
+// /etc/hosts and resolv.conf are replaced by rename(2); what is not looked up there needs neither.
+BOOST_AUTO_TEST_CASE(lets_a_worker_look_up_the_name_of_a_database_host_after_hosts_was_replaced) {
+    const std::pair<const char*, bool> hosts[] = {
+        {"", false}, {"127.0.0.1", false}, {"2001:db8::1", false}, {"db.example.test", true}};
+    for (const auto& [host, wanted] : hosts) {
+        config::Configuration configuration;
+        configuration.database_host = host;
+        const auto worker = readable_by_worker(configuration);
+        const auto gatherer = readable_by_gatherer(configuration);
+        BOOST_TEST((std::ranges::find(worker, "/etc") != worker.end()) == wanted, host);
+        BOOST_TEST((std::ranges::find(gatherer, "/etc") == gatherer.end()), "the gatherer could read /etc/shadow");
+    }
 }
 
 BOOST_AUTO_TEST_CASE(forbids_tcp_unless_it_is_asked_for) {

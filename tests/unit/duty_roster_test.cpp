@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(a_place_that_is_kept_alone_is_still_the_shared_one) {
     for (const std::size_t other : {0U, 1U, 3U}) BOOST_TEST(write(roster->place(other)) == -SIGSEGV, other);
     const auto none = ForkedChild([&] {
                           roster->keep_only(nullptr);
-                          place = BootTime{};
+                          place = AwakeTime{};
                           return 0;
                       }).wait();
     BOOST_TEST(none == -SIGSEGV);

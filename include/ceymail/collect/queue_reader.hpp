@@ -37,6 +37,8 @@ struct QueueReaderOptions {
     // Together the folders that are to be read must be of this size, as stat(2) tells it, to be worth threads:
     // about 20,000 files, which one thread reads in some milliseconds.
     std::uintmax_t parallel_from_bytes = 512U << 10U;
+    // Whether this process holds CAP_DAC_READ_SEARCH, for the words of an error; none: it does not.
+    bool (*may_read_all)() noexcept = nullptr;
 };
 
 // Remembers a record a folder, never a name of a file: some 300 bytes and eight for every 2,000 files, at most 65536

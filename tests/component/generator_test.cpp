@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// ceymail-metrics-generator: what it adds to the unit for a configuration. tests/machine has systemd run it.
+#include <boost/test/unit_test.hpp>
+
+#include "support/child_process.hpp"
+#include "support/mariadb_server.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace {
+
+using namespace ceymail::testing;
+
+// The drop-in but for its first two lines; empty where there is none.
+std::string added_for(const std::string& configuration) {
+    const TemporaryFolder folder;
+    const auto file = folder.write("ceymail-metrics.conf", configuration);
+    const auto done = run({.arguments = {source("deploy/systemd/ceymail-metrics-generator"), folder / "units"},
+                           .environment = {"CEYMAIL_METRICS_CONFIG=" + file.string()}});
+    BOOST_TEST(done.status == 0, done.errors);
+    BOOST_TEST(done.errors == "");
+    const auto drop_in = folder / "units/ceymail-metrics.service.d/10-configuration.conf";
+    if (!std::filesystem::exists(drop_in)) return {};
+    const auto text = slurp(drop_in);
+    const std::string section = "\n[Service]\n";
+    const auto begin = text.find(section);
+    BOOST_TEST_REQUIRE(begin != std::string::npos, text);
+    return text.substr(begin + section.size());
+}
+
+std::string shown(const std::string& path) { return "BindReadOnlyPaths=-" + path + "\nNoExecPaths=-+" + path + "\n"; }
+
+BOOST_AUTO_TEST_SUITE(generator)
+
+BOOST_AUTO_TEST_CASE(shows_what_the_configuration_names) {
+    struct {
+        const char* label;
+        const char* configuration;
+        std::string want;
+    } const cases[] = {
+        {"nothing", "", ""},
+        {"the defaults", "queue_directory = /var/spool/postfix\ndatabase_socket = /run/mysqld/mysqld.sock\n", ""},
+        {"a socket by the old name of /run", "database_socket = /var/run/mysqld/mysqld.sock\n", ""},
+        {"an option file beside the configuration", "database_option_file = /etc/ceymail-metrics/database.cnf\n", ""},
+        {"another queue", "queue_directory = /srv/spool/postfix\n", shown("/srv/spool")},
+        {"as the program reads it", "  queue_directory=/srv/spool/postfix/  # ours\n", shown("/srv/spool")},
+        {"a comment", "# queue_directory = /srv/spool/postfix\n", ""},
+        {"another key", "no_queue_directory = /srv/spool/postfix\n", ""},
+        {"several queues",
+         "queue_directory = /var/spool/postfix\nqueue_directory = /srv/a/out\nqueue_directory = /srv/b/in\n",
+         shown("/srv/a") + shown("/srv/b")},
+        {"right below a top-level directory", "queue_directory = /srv/postfix\n", shown("/srv/postfix")},
+        {"a top-level directory", "queue_directory = /postfix\n", shown("/postfix")},
+        {"another socket", "database_socket = /var/lib/mysql/mysql.sock\n", shown("/var/lib/mysql")},
+        {"another option file", "database_option_file = /etc/mysql/metrics.cnf\n", shown("/etc/mysql")},
+        {"an option file in /etc", "database_option_file = /etc/metrics.cnf\n", shown("/etc/metrics.cnf")},
+        {"the last line without its end", "queue_directory = /srv/spool/postfix", shown("/srv/spool")},
+        {"systemd", "service_manager = systemd\n", ""},
+    };
+    for (const auto& c : cases) BOOST_TEST(added_for(c.configuration) == c.want, c.label);
+}
+
+BOOST_AUTO_TEST_CASE(shows_the_processes_and_programs_where_systemd_is_not_asked) {
+    const auto added = added_for("service_manager = processes\n");
+    BOOST_TEST(added.starts_with("ProtectProc=default\n"), added);
+    BOOST_TEST(added.find(shown("/usr/sbin")) != std::string::npos, added);
+}
+
+// systemd would read them otherwise than they stand there, or the unit must not show them.
+BOOST_AUTO_TEST_CASE(shows_no_path_that_is_not_plain) {
+    for (const std::string path : {"/", "//", "relative/path", "/srv/a b/c", "/srv/%h/c", "/srv/\"a/c",
+                                   "/srv/a:/etc:rbind/c", "/srv/../etc/x", "/srv/$(touch x)/c", "/srv/`x`/c",
+                                   "/srv/a\\b/c", "/srv/*/c", "/home/a/queue/x", "/proc/1/root/x", "/tmp/queue/x"}) {
+        for (const std::string key : {"queue_directory", "database_socket", "database_option_file"})
+            BOOST_TEST(added_for(key + " = " + path + "\n") == "", path);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(follows_a_queue_directory_that_is_a_symbolic_link) {
+    const TemporaryFolder folder;
+    const auto link = folder / "spool/postfix";
+    std::filesystem::create_directories(link.parent_path());
+    const std::pair<const char*, std::string> targets[] = {
+        {"/srv/mail/postfix", shown("/srv/mail")},
+        {"queues/postfix", ""},  // below /tmp, which the unit hides
+        {"../../../srv/postfix", ""},
+        {"/srv/%h/postfix", ""},
+    };
+    for (const auto& [target, want] : targets) {
+        std::filesystem::remove(link);
+        std::filesystem::create_directory_symlink(target, link);
+        const auto added = added_for("queue_directory = " + link.string() + "\n");
+        BOOST_TEST(added == want, target << ": " << added);
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
