@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include <chrono>
+#include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "ceymail/gate/plan_gate.hpp"
 #include "ceymail/gate/segment.hpp"
-#include "ceymail/process/exit_code.hpp"
 #include "ceymail/process/privileges.hpp"
 #include "ceymail/process/sources.hpp"
+#include "ceymail/util/file.hpp"
+#include "check_part.hpp"
 #include "check_parts.hpp"
 #include "check_report.hpp"
 #include "modes.hpp"
@@ -20,7 +23,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using util::BootClock;
-using util::Error;
 using util::ErrorKind;
 
 constexpr auto k_time_for_each = 5s;
@@ -29,18 +31,6 @@ void check_plan(CheckReport& report, const config::Configuration& configuration)
     const std::string plan(config::to_string(configuration.plan));
     if (gate::may_export_metrics(configuration.plan)) return report.ok("plan", plan);
     report.bad("plan", plan + " does not export metrics: every request is answered 403; set plan = business or above");
-}
-
-void check_collectors(CheckReport& report, const config::Configuration& configuration) {
-    for (const auto& collector : process::make_collectors(configuration)) {
-        const auto part = "collector " + std::string(collector->name());
-        const auto collected = collector->collect(BootClock::now() + k_time_for_each);
-        if (collected) {
-            report.ok(part);
-        } else {
-            report.bad(part, collected.error().message);
-        }
-    }
 }
 
 // Reading shows the schema and the grants to read, may_touch() those to write.
@@ -80,22 +70,87 @@ void check_segment(CheckReport& report, const config::Configuration& configurati
     report.bad("segment", segment.error().message);
 }
 
+constexpr auto k_time_for_web_server = 12s;  // its name is looked up, and it has 10 s to answer
+
+enum class Sees { as_root, as_service };
+
+using Check = void (*)(CheckReport&, const config::Configuration&);
+
+// A part that prints its own lines.
+struct PrintingPart {
+    std::string name;
+    std::string source;  // what it asks
+    CheckPart part;
+    std::chrono::nanoseconds time = k_time_for_part;
+};
+
+CheckPart start(const config::Configuration& configuration, Sees sees, const std::function<void(CheckReport&)>& check) {
+    return CheckPart([&] {
+        CheckReport report;
+        util::Result<void> user;
+        if (sees == Sees::as_service) user = process::become(configuration.user, process::Capability::dac_read_search);
+        if (!user) report.bad("user", user.error().message);
+        if (user) check(report);
+        return report.exit_code();
+    });
+}
+
+void tell(CheckReport& report, PrintingPart& part, util::BootTime began) {
+    const auto outcome = part.part.finish(began + part.time);
+    if (outcome.end == CheckPart::End::failed) return report.bad(part.name, words_of_failing(outcome.words));
+    report.add(outcome.words, outcome.code);
+    if (outcome.end == CheckPart::End::hung) report.bad(part.name, words_of_hanging(part.source, part.time));
+}
+
 }  // namespace
 
+std::string words_of_hanging(const std::string& source, std::chrono::nanoseconds time) {
+    return "no answer within " + std::to_string(std::chrono::floor<std::chrono::seconds>(time).count()) +
+           " s: " + source + " hangs; look for a dead mount (findmnt) or a server that is stuck";
+}
+
+std::string words_of_failing(const std::string& why) { return "could not be looked at: " + why; }
+
+bool can_be_read_in_time(const std::filesystem::path& file) {
+    CheckPart part([&] { return util::read_file(file) ? EX_OK : EX_NOINPUT; });
+    if (part.finish(BootClock::now() + k_time_for_part).end != CheckPart::End::hung) return true;
+    CheckReport().bad("configuration", words_of_hanging(file.string()));
+    return false;
+}
+
+// All parts run at a time and are told of in their order, so that --check takes no longer than the slowest may.
 int check(const config::Configuration& configuration, const std::string& source,
           const std::optional<std::string>& url) {
+    const auto began = BootClock::now();
     CheckReport report;
     report.ok("configuration", source);
-    check_service(report, configuration);
-    if (const auto done = process::become(configuration.user, process::Capability::dac_read_search); !done) {
-        report.bad("user", done.error().message);
-        return report.exit_code();
-    }
-    check_plan(report, configuration);
-    check_segment(report, configuration);
-    check_database(report, configuration);
-    check_collectors(report, configuration);
-    if (url) check_web_server(report, *url);
+    PrintingPart user{"user", "the look-up of user = " + configuration.user,
+                      start(configuration, Sees::as_service, [](CheckReport&) {})};
+    tell(report, user, began);
+    if (report.exit_code() != EX_OK) return report.exit_code();
+
+    std::vector<PrintingPart> parts;
+    const auto add = [&](const char* name, const std::string& asked, Sees sees, Check body) {
+        parts.push_back({name, asked, start(configuration, sees, [&](CheckReport& to) { body(to, configuration); })});
+    };
+    const auto folder = configuration.runtime_directory.string();
+    add("service", folder + " or " + configuration.proc.string(), Sees::as_root, check_service);
+    add("socket", "its folder or " + configuration.proc.string(), Sees::as_root, check_socket);
+    add("plan", "nothing", Sees::as_service, check_plan);
+    add("segment", folder, Sees::as_service, check_segment);
+    add("database", "MariaDB", Sees::as_service, check_database);
+    add("queue directory", "queue_directory = " + configuration.queue_directory.string(), Sees::as_root,
+        check_queue_directory);
+    CollectorsCheck collectors(configuration);
+    std::optional<PrintingPart> web_server;
+    if (url)
+        web_server.emplace("web server", *url,
+                           start(configuration, Sees::as_service, [&](CheckReport& to) { check_web_server(to, *url); }),
+                           k_time_for_web_server);
+
+    for (auto& part : parts) tell(report, part, began);
+    collectors.tell(report, began + k_time_for_part);
+    if (web_server) tell(report, *web_server, began);
     return report.exit_code();
 }
 

@@ -27,6 +27,12 @@ void CheckReport::bad(const std::string& part, const std::string& remedy) {
 
 void CheckReport::warn(const std::string& part, const std::string& words) { line(part, "warning: " + words); }
 
+void CheckReport::add(const std::string& lines, int code) {
+    if (code != EX_OK) m_all_ok = false;
+    std::fwrite(lines.data(), 1, lines.size(), stdout);
+    std::fflush(stdout);
+}
+
 int CheckReport::exit_code() const noexcept { return m_all_ok ? EX_OK : EX_CONFIG; }
 
 }  // namespace ceymail::responder

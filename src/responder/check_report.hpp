@@ -14,6 +14,9 @@ public:
     void bad(const std::string& part, const std::string& remedy);
     void warn(const std::string& part, const std::string& words);
 
+    // Prints lines that another CheckReport has printed, whose exit_code() was `code`.
+    void add(const std::string& lines, int code);
+
     // EX_OK, or EX_CONFIG after any bad().
     [[nodiscard]] int exit_code() const noexcept;
 

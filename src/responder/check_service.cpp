@@ -23,6 +23,7 @@ constexpr std::size_t k_longest_status = 16384;
 constexpr const char* k_gatherer = "ceymail-gather";  // as the supervisor names it
 
 struct Process {
+    std::string pid;
     std::string name;
     pid_t parent = 0;
     uid_t user = 0;
@@ -66,6 +67,7 @@ std::vector<Process> processes_named(const fs::path& proc, const std::vector<std
         const auto text = util::read_file(entry.path() / "status", k_longest_status);
         if (!text) continue;  // it has ended
         auto process = parse_status(*text);
+        process.pid = pid;
         if (std::ranges::find(names, process.name) != names.end()) found.push_back(std::move(process));
     }
     return found;
@@ -80,7 +82,9 @@ std::vector<Process> gatherers_of(const config::Configuration& configuration) {
     return gatherers;
 }
 
-void check_capability(CheckReport& report, const config::Configuration& configuration) {
+}  // namespace
+
+void check_service(CheckReport& report, const config::Configuration& configuration) {
     const auto gatherers = gatherers_of(configuration);
     if (gatherers.empty())
         return report.warn("service",
@@ -94,6 +98,24 @@ void check_capability(CheckReport& report, const config::Configuration& configur
                "it from AmbientCapabilities= and CapabilityBoundingSet= (systemctl cat ceymail-metrics), or start it "
                "as root; PrivateUsers=yes makes it void");
 }
+
+// A mount over a directory far above, such as /var, does not reach the service's sandbox, and the service cannot know.
+void check_queue_directory(CheckReport& report, const config::Configuration& configuration) {
+    for (const auto& gatherer : gatherers_of(configuration)) {
+        const auto root = configuration.proc / gatherer.pid / "root";
+        const auto& directory = configuration.queue_directory;
+        struct stat here{};
+        struct stat there{};
+        if (::stat(directory.c_str(), &here) != 0 || ::stat((root / directory.relative_path()).c_str(), &there) != 0)
+            continue;  // a matter for the collector
+        if (here.st_dev == there.st_dev && here.st_ino == there.st_ino) continue;
+        report.bad("queue directory", "the service counts another directory than " + directory.string() +
+                                          " is now, which took its place while the service ran: systemctl restart "
+                                          "ceymail-metrics");
+    }
+}
+
+namespace {
 
 std::optional<fs::path> socket_of(const config::Configuration& configuration) {
     if (configuration.listen.empty()) return configuration.runtime_directory / "ceymail-metrics.sock";
@@ -113,6 +135,8 @@ std::string group_name(gid_t gid) {
     const group* const entry = ::getgrgid(gid);
     return entry != nullptr ? entry->gr_name : std::to_string(gid);
 }
+
+}  // namespace
 
 void check_socket(CheckReport& report, const config::Configuration& configuration) {
     const auto path = socket_of(configuration);
@@ -137,13 +161,6 @@ void check_socket(CheckReport& report, const config::Configuration& configuratio
                                         "used");
     }
     report.ok("socket", path->string() + ", for group " + group_name(socket.st_gid));
-}
-
-}  // namespace
-
-void check_service(CheckReport& report, const config::Configuration& configuration) {
-    check_capability(report, configuration);
-    check_socket(report, configuration);
 }
 
 }  // namespace ceymail::responder

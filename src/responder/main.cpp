@@ -54,6 +54,8 @@ std::string source_of(const Options& options) {
 int run(const Options& options) {
     if (options.mode == Mode::help) return print(responder::k_help);
     if (options.mode == Mode::version) return print("ceymail-metrics " CEYMAIL_VERSION "\n");
+    if (options.mode == Mode::check && !responder::can_be_read_in_time(options.config.value_or(config::k_default_path)))
+        return EX_CONFIG;
     const auto configuration = configuration_of(options);
     if (!configuration) return process::give_up(configuration.error());
     if (options.mode == Mode::once) return responder::once(*configuration);

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 // ceymail-metrics as an administrator meets it: options, mistakes, --once, --check.
+#include <sched.h>
+#include <sys/mount.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <list>
+#include <optional>
 
+#include "support/hung_mount.hpp"
 #include "support/responder_process.hpp"
 #include "support/token_database.hpp"
 
@@ -133,6 +138,57 @@ BOOST_AUTO_TEST_CASE(check_names_what_is_wrong_and_the_remedy) {
     BOOST_TEST(says(check(database.settings()), "make one by ceymail-token generate"));
 }
 
+// Mounts of this process go with it.
+boost::test_tools::assertion_result can_mount_what_hangs(boost::unit_test::test_unit_id) {
+    return HungMount::possible() && ::unshare(CLONE_NEWNS) == 0 &&
+           ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+}
+
+// One dead mount, and --check of a configuration that names it.
+struct CheckOfDeadMount {
+    CheckOfDeadMount(const char* key, const char* its_line, HungMount::Requests requests)
+        : line(its_line), dead(made(folder / "dead"), requests) {
+        const auto configuration = write_configuration(folder, {{key, folder / "dead"}});
+        check.emplace(
+            ChildOptions{.arguments = {built_program("ceymail-metrics"), "--config", configuration, "--check"}});
+    }
+
+    static std::filesystem::path made(const std::filesystem::path& path) {
+        std::filesystem::create_directory(path);
+        return path;
+    }
+
+    const char* line;
+    TemporaryFolder folder;
+    HungMount dead;
+    std::optional<ChildProcess> check{};
+};
+
+BOOST_AUTO_TEST_CASE(check_ends_where_a_mount_hangs, *boost::unit_test::precondition(can_mount_what_hangs)) {
+    using enum HungMount::Requests;
+    std::list<CheckOfDeadMount> checks;  // at a time
+    checks.emplace_back("disk", "\ncollector disk: no answer within 6 s: disk = ", left);
+    checks.emplace_back("disk", "\ncollector disk: no answer within 6 s: disk = ", taken);
+    checks.emplace_back("queue_directory", "\ncollector queue: no answer within 6 s: queue_directory = ", left);
+    checks.emplace_back("runtime_directory", "\nsegment: no answer within 6 s: ", left);
+    for (auto& [line, folder, dead, check] : checks) {
+        BOOST_TEST((check->wait(std::chrono::seconds(15)) == EX_CONFIG), line);
+        const auto output = check->output();
+        BOOST_TEST(says(output, line), line << ": " << output);
+        for (const auto rest : {"\nplan: ok", "\ncollector memory: ok", "\ncollector accounts: cannot reach MariaDB"})
+            BOOST_TEST(says(output, rest), line << ": " << output);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(check_ends_where_its_configuration_hangs, *boost::unit_test::precondition(can_mount_what_hangs)) {
+    const TemporaryFolder folder;
+    std::filesystem::create_directory(folder / "dead");
+    const HungMount dead(folder / "dead");
+    const auto done = metrics({"--config", folder / "dead/ceymail-metrics.conf", "--check"});
+    BOOST_TEST(done.status == EX_CONFIG);
+    BOOST_TEST(done.output.starts_with("configuration: no answer within 6 s: "), done.output);
+}
+
 // Whatever else --check finds: the line of that part.
 std::string checked(const Settings& settings, const std::string& part, std::vector<std::string> more = {}) {
     const TemporaryFolder folder;
@@ -188,6 +244,46 @@ BOOST_AUTO_TEST_CASE(check_looks_at_the_capability_of_the_gatherer_that_runs) {
     const TemporaryFolder other;
     BOOST_TEST(says("\n" + metrics({"--config", write_configuration(other), "--check"}).output,
                     "\nservice: warning: no gatherer runs"));
+}
+
+// The service keeps to the configuration that it was started with.
+BOOST_AUTO_TEST_CASE(check_tells_where_the_service_sees_something_else) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0);
+    const Settings users{{"settings_user", "nobody"}};  // it may ask the service, and so may root
+    Settings wrong = users;
+    wrong["queue_directory"] = "/nonexistent";
+    {
+        const ResponderProcess responder(users);
+        BOOST_TEST(says(checked(responder), "\ncollector queue: ok (in the service too, "));
+        write_configuration(responder.folder(), wrong);
+        BOOST_TEST(says(checked(responder), "\ncollector queue: works in the service, "));
+    }
+    const ResponderProcess responder(wrong);
+    BOOST_TEST(says(checked(responder), "\ncollector queue: cannot open the queue directory /nonexistent"));
+    write_configuration(responder.folder(), users);
+    BOOST_TEST(says(checked(responder),
+                    "\ncollector queue: works from here, but not in the service: cannot open the "
+                    "queue directory /nonexistent"));
+    BOOST_TEST(says(checked(responder), "systemctl daemon-reload && systemctl restart ceymail-metrics"));
+}
+
+BOOST_AUTO_TEST_CASE(check_tells_when_the_service_cannot_be_asked) {
+    const ResponderProcess responder;
+    std::filesystem::remove_all(responder.folder() / "run/page");
+    BOOST_TEST(says(checked(responder), "\ncollectors: warning: the service does not tell what it sees: "));
+}
+
+// As the unit's sandbox, the responder is in another mount namespace, which what is mounted later does not reach.
+BOOST_AUTO_TEST_CASE(check_finds_that_the_service_counts_another_directory,
+                     *boost::unit_test::precondition(can_mount_what_hangs)) {
+    const ResponderProcess responder;
+    BOOST_TEST(!says(checked(responder), "queue directory: "));
+    BOOST_TEST_REQUIRE(::unshare(CLONE_NEWNS) == 0);
+    const auto queue = responder.folder() / "queue";
+    BOOST_TEST_REQUIRE(::mount("of-tests", queue.c_str(), "tmpfs", 0, nullptr) == 0);
+    const auto line = checked(responder);
+    BOOST_TEST(::umount(queue.c_str()) == 0);
+    BOOST_TEST(says(line, "\nqueue directory: the service counts another directory than " + queue.string()), line);
 }
 
 BOOST_AUTO_TEST_CASE(check_warns_of_a_table_that_remove_ipc_would_empty) {

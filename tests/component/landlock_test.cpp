@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(lets_read_what_appears_later_where_it_was_named) {
 template <class Replace>
 int gatherer_reads_after(const std::filesystem::path& queue, Replace replace) {
     config::Configuration configuration;
-    configuration.queue_directory = queue;
+    configuration.queue_directories = {queue};
     int confined[2];
     int replaced[2];
     BOOST_TEST_REQUIRE((::pipe(confined) == 0 && ::pipe(replaced) == 0));
@@ -153,7 +153,7 @@ BOOST_AUTO_TEST_CASE(lets_the_gatherer_read_the_queue_that_takes_the_place_of_an
 BOOST_AUTO_TEST_CASE(does_not_let_the_gatherer_read_all_of_a_top_level_directory) {
     for (const auto queue : {"/srv/postfix", "/srv/postfix/", "/srv/./postfix"}) {
         config::Configuration configuration;
-        configuration.queue_directory = queue;
+        configuration.queue_directories = {queue};
         const auto readable = readable_by_gatherer(configuration);
         BOOST_TEST((std::ranges::find(readable, "/srv/postfix") != readable.end()), queue);
         BOOST_TEST((std::ranges::find(readable, "/srv") == readable.end()), queue);

@@ -495,6 +495,110 @@ case_check_finds_that_keep_alive_is_on() {
         'sed -i "s/fastcgi_keep_conn on/fastcgi_keep_conn off/" /etc/nginx/snippets/ceymail-metrics.conf; systemctl restart nginx'
 }
 
+# --- cases: what the sandbox shows -------------------------------------------------------------------------------
+
+queue_of() { printf 'mkdir -p %s/deferred/A; for n in $(seq %s); do touch "%s/deferred/A/A$n"; done' "$1" "$2" "$1"; }
+queue_metrics() { printf 'ceymail_collector_success{collector="queue"} 1\nceymail_queue_deferred %s\n' "$1"; }
+expect_deferred() {
+    local lines
+    mapfile -t lines < <(queue_metrics "$1")
+    expect "${lines[@]}"
+}
+queue_fails() { expect 'ceymail_collector_success{collector="queue"} 0' && ! scrape | grep ceymail_queue_; }
+
+case_a_queue_that_is_moved_and_copied_back_is_counted_as_it_is() {
+    script 'rm -rf /var/spool/postfix/deferred/?; mv /var/spool/postfix /var/spool/postfix.bak
+            cp -a /var/spool/postfix.bak /var/spool/postfix'"; $(queue_of /var/spool/postfix 3)" && expect_deferred 3
+    local result=$?
+    script 'rm -rf /var/spool/postfix; mv /var/spool/postfix.bak /var/spool/postfix' && expect_deferred 0 && return $result
+}
+
+case_a_queue_that_is_mounted_over_is_counted_as_it_is() {
+    script "mount -t tmpfs queue /var/spool/postfix; $(queue_of /var/spool/postfix 4)" && expect_deferred 4
+    local result=$?
+    inside umount /var/spool/postfix && expect_deferred 0 && return $result
+}
+
+# A restart is what the log says.
+case_where_the_directory_above_the_queue_is_moved_nothing_is_told_until_a_restart() {
+    script "mv /var/spool /var/spool.bak; cp -a /var/spool.bak /var/spool; $(queue_of /var/spool/postfix 5)"
+    queue_fails && until_true 5 log_has '/var/spool was moved or removed while the service ran' &&
+        log_has 'systemctl restart ceymail-metrics' && inside systemctl restart ceymail-metrics && expect_deferred 5
+    local result=$?
+    script 'rm -rf /var/spool; mv /var/spool.bak /var/spool; systemctl restart ceymail-metrics' && expect_deferred 0 && return $result
+}
+
+# WORDS MISTAKE UNDO: after the mistake --check says WORDS and a remedy; followed as it stands there it mends it.
+mended_as_check_says() {
+    local said result found=no mended=no remedy path
+    script "$2" || return
+    until_true 5 check_says "$1" && found=yes
+    remedy=$(grep -F "$1" <<<"$said" | grep -oE '(systemctl daemon-reload && )?systemctl restart ceymail-metrics' | head -n 1)
+    # What `systemctl edit` would do; without a terminal it does nothing.
+    path=$(grep -F "$1" <<<"$said" | grep -oP 'systemctl edit ceymail-metrics, put \[Service\] and BindReadOnlyPaths=\K\S+')
+    [ -z "$path" ] || script "mkdir -p /etc/systemd/system/ceymail-metrics.service.d
+        printf '[Service]\nBindReadOnlyPaths=$path\n' >/etc/systemd/system/ceymail-metrics.service.d/override.conf
+        systemctl daemon-reload"
+    [ $found = yes ] && script "${remedy:-false}" && until_true 5 inside ceymail-metrics --check >"$work/mended" && mended=yes
+    script "$3"
+    settled
+    [ $found = yes ] || complain "--check ended with $result and said: $said" || return
+    [ $mended = yes ] || { cat "$work/mended"; complain "not mended by: ${path:+BindReadOnlyPaths=$path; }$remedy"; }
+}
+# LINE: in the configuration, after which the service is restarted.
+set_key() { printf 'cp %s /root/conf.before; printf "%%s\\n" "%s" >>%s; systemctl restart %s' "$conf" "$1" "$conf" "$service"; }
+unset_key="cp /root/conf.before $conf; systemctl daemon-reload; systemctl restart $service"
+
+case_check_tells_how_to_show_another_queue_directory() {
+    mended_as_check_says 'collector queue: works from here, but not in the service: cannot open the queue directory' \
+        "mkdir -p /srv/spool; cp -a /var/spool/postfix /srv/spool/; $(set_key 'queue_directory = /srv/spool/postfix')" \
+        "$unset_key; rm -r /srv/spool" && expect_deferred 0
+}
+case_another_queue_directory_is_counted_when_it_is_moved_too() {
+    script "mkdir -p /srv/spool; cp -a /var/spool/postfix /srv/spool/; $(set_key 'queue_directory = /srv/spool/postfix')
+            systemctl daemon-reload; systemctl restart $service; mv /srv/spool/postfix /srv/spool/old
+            $(queue_of /srv/spool/postfix 6)" && expect_deferred 6
+    local result=$?
+    script "$unset_key; rm -r /srv/spool" && return $result
+}
+case_a_queue_directory_that_is_a_symbolic_link_is_counted() {
+    script "mkdir -p /srv/mail; mv /var/spool/postfix /srv/mail/; ln -s /srv/mail/postfix /var/spool/postfix
+            systemctl daemon-reload; systemctl restart $service; $(queue_of /srv/mail/postfix 2)" && expect_deferred 2
+    local result=$?
+    script "rm /var/spool/postfix; rm -r /srv/mail/postfix/deferred/A; mv /srv/mail/postfix /var/spool/; rmdir /srv/mail
+            systemctl daemon-reload; systemctl restart $service" && expect_deferred 0 && return $result
+}
+case_check_finds_that_another_directory_was_mounted_far_above_the_queue() {
+    mended_as_check_says 'queue directory: the service counts another directory than /var/spool/postfix is now' \
+        'mount -t tmpfs var /var; mkdir -p /var/spool/postfix/deferred' \
+        "umount -l /var; systemctl restart $service" && expect_deferred 0
+}
+case_mariadb_is_reached_by_the_old_name_of_run() {
+    script "$(set_key 'database_socket = /var/run/mysqld/mysqld.sock')" && expect 'ceymail_database_up 1' 'ceymail_mailboxes_total 12'
+    local result=$?
+    script "$unset_key" && return $result
+}
+case_check_tells_how_to_do_without_d_bus() {
+    mended_as_check_says 'collector services: works from here, but not in the service' \
+        "systemctl stop dbus.socket dbus.service; $(set_key 'service_manager = processes')" \
+        "systemctl start dbus.socket dbus.service; $unset_key" && expect "$(up postfix 1)" "$(up dovecot 1)"
+}
+case_services_are_told_by_their_processes_as_the_log_says() {
+    script "systemctl stop dbus.socket dbus.service; systemctl restart $service"
+    expect 'ceymail_collector_success{collector="services"} 0' &&
+        until_true 5 log_has 'or set service_manager = processes, then systemctl daemon-reload && systemctl restart ceymail-metrics' &&
+        script "$(set_key 'service_manager = processes'); systemctl daemon-reload && systemctl restart ceymail-metrics" &&
+        expect "$(up postfix 1)" "$(up dovecot 1)" "$(up mariadb 1)" "$(up fail2ban 1)" &&
+        exposure=$(inside systemd-analyze security --no-pager --threshold=10 "$service" | tail -n 1) && [[ $exposure == *SAFE* ]]
+    local result=$?
+    script "systemctl start dbus.socket dbus.service; $unset_key" && return $result
+}
+case_check_tells_how_to_show_another_disk() {
+    mended_as_check_says 'its sandbox does not show /srv/disk: systemctl edit ceymail-metrics' \
+        "mkdir -p /srv/disk; cp $conf /root/conf.before; sed -i 's#^disk = .*#disk = /srv/disk#' $conf; systemctl restart $service" \
+        "rm -r /etc/systemd/system/ceymail-metrics.service.d; $unset_key"
+}
+
 # --- cases: over time --------------------------------------------------------------------------------------------
 
 case_scrapes_after_a_reboot() { reboot_machine && expect "$(up postfix 1)" "$(up nginx 1)" 'ceymail_database_up 1' 'ceymail_mailboxes_total 12'; }

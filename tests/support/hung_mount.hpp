@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <string>
 #include <system_error>
+#include <thread>
 
 #include <fcntl.h>
 #include <linux/fuse.h>
@@ -25,18 +26,27 @@ namespace ceymail::testing {
 // waits until this object goes, or is killed. Needs root and /dev/fuse.
 class HungMount {
 public:
+    // taken: its requests are read and never answered. A process that waits for such an answer cannot be killed.
+    enum class Requests { left, taken };
+
     [[nodiscard]] static bool possible() {
         return static_cast<bool>(util::Fd(::open("/dev/fuse", O_RDWR | O_CLOEXEC)));
     }
 
-    explicit HungMount(std::filesystem::path path)
+    explicit HungMount(std::filesystem::path path, Requests requests = Requests::left)
         : m_path(std::move(path)), m_device(::open("/dev/fuse", O_RDWR | O_CLOEXEC)) {
         const auto options =
             "fd=" + std::to_string(m_device.get()) + ",rootmode=40000,user_id=0,group_id=0,allow_other";
         if (!m_device || ::mount("hung", m_path.c_str(), "fuse.hung", 0, options.c_str()) != 0)
             throw std::system_error(errno, std::generic_category(), "cannot mount a FUSE file system");
+        if (requests == Requests::left) return;
+        begin();
+        m_taker = std::jthread([this](const std::stop_token& stop) {
+            while (!stop.stop_requested()) take_request(std::chrono::milliseconds(20));
+        });
     }
     ~HungMount() {
+        m_taker = {};
         m_device.reset();  // ends all that wait
         ::umount2(m_path.c_str(), MNT_DETACH);
     }
@@ -80,6 +90,7 @@ private:
 
     std::filesystem::path m_path;
     util::Fd m_device;
+    std::jthread m_taker{};
 };
 
 }  // namespace ceymail::testing
