@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <cstdio>
+#include <initializer_list>
 #include <optional>
 
 #include <sysexits.h>
@@ -100,8 +101,10 @@ std::vector<CollectorState> seen_by_service(CheckReport& report, const CheckPart
     if (answer.end == CheckPart::End::done && answer.code == EX_OK) {
         if (auto states = report::from_text(answer.words)) return std::move(*states);
     }
-    report.warn("collectors", "the service does not tell what it sees: " +
-                                  (answer.end == CheckPart::End::hung ? "no answer" : one_line(answer.words)));
+    const auto why = answer.end == CheckPart::End::hung ? std::string("no answer")
+                     : ::geteuid() != 0                 ? std::string("ask as root: sudo ceymail-metrics --check")
+                                                        : one_line(answer.words);
+    report.warn("collectors", "the service does not tell what it sees: " + why);
     return {};
 }
 
@@ -117,17 +120,40 @@ bool is_plain(const std::filesystem::path& path) {
     return path.string().find_first_not_of(k_plain) == std::string::npos;
 }
 
-std::string by_hand(const std::filesystem::path& path) {
-    return "; its sandbox does not show " + path.string() +
-           ": systemctl edit ceymail-metrics, put [Service] and BindReadOnlyPaths=" + path.string() +
-           " into it, then systemctl restart ceymail-metrics";
+// As a word of a unit file, systemd.syntax(7).
+std::string quoted(const std::filesystem::path& path) {
+    if (is_plain(path)) return path.string();
+    std::string word = "\"";
+    for (const char c : path.string()) {
+        if (c == '"' || c == '\\') word += '\\';
+        if (c == '%') word += '%';
+        word += c;
+    }
+    return word + '"';
+}
+
+// By ProtectHome= and InaccessiblePaths= of the unit.
+bool is_always_hidden(const std::filesystem::path& path) {
+    return std::ranges::any_of(std::initializer_list<const char*>{"/home/", "/root/", "/tmp/", "/var/tmp/"},
+                               [&](const char* hidden) { return path.string().starts_with(hidden); });
+}
+
+std::filesystem::path path_of(const std::string& collector, const Configuration& configuration) {
+    if (collector == "disk") return configuration.disk;
+    if (collector == "queue") return configuration.queue_directory;
+    if (collector == "accounts" && configuration.database_host.empty()) return configuration.database_socket;
+    return {};
 }
 
 // For what is there, but not in the service's sandbox. ceymail-metrics-generator shows what the configuration names,
 // but not a disk, which may be a dead mount, nor a path that would have to be quoted.
 std::string remedy_for(const std::string& collector, const std::string& trouble, const Configuration& configuration) {
-    if (collector == "disk") return by_hand(configuration.disk);
-    if (collector == "queue" && !is_plain(configuration.queue_directory)) return by_hand(configuration.queue_directory);
+    const auto path = path_of(collector, configuration);
+    if (is_always_hidden(path)) return "; the unit hides " + path.string() + " from the service: move it elsewhere";
+    if (collector == "disk" || !is_plain(path))
+        return "; its sandbox does not show " + path.string() +
+               ": systemctl edit ceymail-metrics, put [Service] and BindReadOnlyPaths=" + quoted(path) +
+               " into it, then systemctl restart ceymail-metrics";
     if (mentions(trouble, "systemctl restart")) return {};
     return "; systemctl daemon-reload && systemctl restart ceymail-metrics shows it what the configuration names";
 }

@@ -535,9 +535,9 @@ mended_as_check_says() {
     until_true 5 check_says "$1" && found=yes
     remedy=$(grep -F "$1" <<<"$said" | grep -oE '(systemctl daemon-reload && )?systemctl restart ceymail-metrics' | head -n 1)
     # What `systemctl edit` would do; without a terminal it does nothing.
-    path=$(grep -F "$1" <<<"$said" | grep -oP 'systemctl edit ceymail-metrics, put \[Service\] and BindReadOnlyPaths=\K\S+')
+    path=$(grep -F "$1" <<<"$said" | grep -oP 'systemctl edit ceymail-metrics, put \[Service\] and BindReadOnlyPaths=\K.*(?= into it)')
     [ -z "$path" ] || script "mkdir -p /etc/systemd/system/ceymail-metrics.service.d
-        printf '[Service]\nBindReadOnlyPaths=$path\n' >/etc/systemd/system/ceymail-metrics.service.d/override.conf
+        printf '[Service]\nBindReadOnlyPaths=%s\n' '$path' >/etc/systemd/system/ceymail-metrics.service.d/override.conf
         systemctl daemon-reload"
     [ $found = yes ] && script "${remedy:-false}" && until_true 5 inside ceymail-metrics --check >"$work/mended" && mended=yes
     script "$3"
@@ -553,6 +553,11 @@ case_check_tells_how_to_show_another_queue_directory() {
     mended_as_check_says 'collector queue: works from here, but not in the service: cannot open the queue directory' \
         "mkdir -p /srv/spool; cp -a /var/spool/postfix /srv/spool/; $(set_key 'queue_directory = /srv/spool/postfix')" \
         "$unset_key; rm -r /srv/spool" && expect_deferred 0
+}
+case_check_tells_how_to_show_a_queue_directory_that_must_be_quoted() {
+    mended_as_check_says 'collector queue: works from here, but not in the service: cannot open the queue directory' \
+        "mkdir -p '/srv/100% spool'; cp -a /var/spool/postfix '/srv/100% spool/'; $(set_key 'queue_directory = /srv/100% spool/postfix')" \
+        "rm -r /etc/systemd/system/ceymail-metrics.service.d; $unset_key; rm -r '/srv/100% spool'" && expect_deferred 0
 }
 case_another_queue_directory_is_counted_when_it_is_moved_too() {
     script "mkdir -p /srv/spool; cp -a /var/spool/postfix /srv/spool/; $(set_key 'queue_directory = /srv/spool/postfix')
@@ -622,7 +627,7 @@ case_removed_it_leaves_its_settings_and_stops() {
 case_purged_it_leaves_the_database_and_says_so() {
     inside env DEBIAN_FRONTEND=noninteractive apt-get purge -y -q ceymail-metrics >"$work/purge" 2>&1 || { cat "$work/purge"; return 1; }
     grep -q 'the database was left alone' "$work/purge" || { cat "$work/purge"; return 1; }
-    script 'for path in /etc/ceymail-metrics /run/ceymail-metrics /usr/sbin/ceymail-token; do test ! -e $path; done
+    script 'for path in /etc/ceymail-metrics /run/ceymail-metrics /usr/lib/ceymail-metrics /usr/sbin/ceymail-token; do test ! -e $path; done
             test "$(mariadb -N -e "SELECT COUNT(*) FROM ceymail_dashboard.metrics_tokens WHERE active = 1")" = 1'
 }
 
