@@ -433,68 +433,6 @@ case_mariadb_over_tcp_by_the_documented_drop_in() {
     return $result
 }
 
-# --- cases: what --check finds -----------------------------------------------------------------------------------
-
-# WORDS MISTAKE REPAIR: after the mistake --check says WORDS and fails; after the repair it does not.
-found_by_check() {
-    local said result found=no
-    script "$2" || return
-    until_true 5 check_says "$1" && found=yes
-    script "$3" || return
-    [ $found = yes ] || complain "--check ended with $result and said: $said"
-}
-check_says() {
-    said=$(inside ceymail-metrics --check --url "https://mail.example.test:${PORT:-443}/api/stats/metrics")
-    result=$?
-    [ $result = 78 ] && grep -qF "$1" <<<"$said"
-}
-
-drop_in() { # UNIT LINE: a script that sets it
-    printf 'mkdir -p /run/systemd/system/%s.d; printf "%s" >/run/systemd/system/%s.d/mistake.conf; systemctl daemon-reload
-            systemctl stop ceymail-metrics.socket; systemctl start ceymail-metrics.socket ceymail-metrics.service' \
-        "$1" "$2" "$1"
-}
-no_drop_in='rm -r /run/systemd/system/ceymail-metrics.*.d; systemctl daemon-reload
-            systemctl stop ceymail-metrics.socket; systemctl start ceymail-metrics.socket ceymail-metrics.service'
-
-case_check_finds_nothing_through_nginx() {
-    inside sh -c 'grep -q mail.example.test /etc/hosts || echo 127.0.0.1 mail.example.test >>/etc/hosts'
-    inside ceymail-metrics --check --url https://mail.example.test/api/stats/metrics
-}
-case_check_finds_nothing_through_apache() { inside ceymail-metrics --check --url https://mail.example.test:8443/api/stats/metrics; }
-case_check_finds_a_missing_capability() {
-    found_by_check 'without CAP_DAC_READ_SEARCH' "$(drop_in ceymail-metrics.service '[Service]\\nAmbientCapabilities=\\n')" "$no_drop_in"
-}
-case_check_finds_a_wrong_socket_group() {
-    found_by_check 'set SocketGroup=www-data' "$(drop_in ceymail-metrics.socket '[Socket]\\nSocketGroup=mail\\n')" "$no_drop_in"
-}
-case_check_finds_missing_grants() {
-    found_by_check 'ceymail-token init' \
-        'mariadb -e "REVOKE ALL, GRANT OPTION FROM \`ceymail-metrics\`@localhost"' 'ceymail-token init'
-}
-case_check_finds_a_wrong_schema() {
-    found_by_check 'ceymail-token init' \
-        "mariadb -e 'ALTER TABLE ceymail_dashboard.metrics_tokens RENAME ceymail_dashboard.elsewhere'" \
-        "mariadb -e 'ALTER TABLE ceymail_dashboard.elsewhere RENAME ceymail_dashboard.metrics_tokens'"
-}
-case_check_finds_an_apache_that_keeps_the_authorization() {
-    PORT=8443 found_by_check 'set CGIPassAuth On' \
-        'sed -i "s/CGIPassAuth On/CGIPassAuth Off/" /etc/apache2/conf-available/ceymail-metrics.conf; systemctl restart apache2' \
-        'sed -i "s/CGIPassAuth Off/CGIPassAuth On/" /etc/apache2/conf-available/ceymail-metrics.conf; systemctl restart apache2'
-}
-case_check_finds_an_address_that_is_not_passed_on() {
-    found_by_check 'is not passed on to ceymail-metrics' \
-        'sed -i "s/ include snippets/ # include snippets/; s/^include snippets/# include snippets/" /etc/nginx/sites-enabled/ceymail; systemctl restart nginx' \
-        'sed -i "s/# include snippets/include snippets/" /etc/nginx/sites-enabled/ceymail; systemctl restart nginx'
-}
-# The last of these: what was seen is told for an hour.
-case_check_finds_that_keep_alive_is_on() {
-    found_by_check 'set fastcgi_keep_conn off' \
-        'sed -i "s/fastcgi_keep_conn off/fastcgi_keep_conn on/" /etc/nginx/snippets/ceymail-metrics.conf; systemctl restart nginx
-         curl -sk -o /dev/null https://127.0.0.1/api/stats/metrics -H "Host: mail.example.test"' \
-        'sed -i "s/fastcgi_keep_conn on/fastcgi_keep_conn off/" /etc/nginx/snippets/ceymail-metrics.conf; systemctl restart nginx'
-}
-
 # --- cases: what the sandbox shows -------------------------------------------------------------------------------
 
 queue_of() { printf 'mkdir -p %s/deferred/A; for n in $(seq %s); do touch "%s/deferred/A/A$n"; done' "$1" "$2" "$1"; }
@@ -604,6 +542,68 @@ case_check_tells_how_to_show_another_disk() {
         "rm -r /etc/systemd/system/ceymail-metrics.service.d; $unset_key"
 }
 
+# --- cases: what --check finds -----------------------------------------------------------------------------------
+
+# WORDS MISTAKE REPAIR: after the mistake --check says WORDS and fails; after the repair it does not.
+found_by_check() {
+    local said result found=no
+    script "$2" || return
+    until_true 5 check_says "$1" && found=yes
+    script "$3" || return
+    [ $found = yes ] || complain "--check ended with $result and said: $said"
+}
+check_says() {
+    said=$(inside ceymail-metrics --check --url "https://mail.example.test:${PORT:-443}/api/stats/metrics")
+    result=$?
+    [ $result = 78 ] && grep -qF "$1" <<<"$said"
+}
+
+drop_in() { # UNIT LINE: a script that sets it
+    printf 'mkdir -p /run/systemd/system/%s.d; printf "%s" >/run/systemd/system/%s.d/mistake.conf; systemctl daemon-reload
+            systemctl stop ceymail-metrics.socket; systemctl start ceymail-metrics.socket ceymail-metrics.service' \
+        "$1" "$2" "$1"
+}
+no_drop_in='rm -r /run/systemd/system/ceymail-metrics.*.d; systemctl daemon-reload
+            systemctl stop ceymail-metrics.socket; systemctl start ceymail-metrics.socket ceymail-metrics.service'
+
+case_check_finds_nothing_through_nginx() {
+    inside sh -c 'grep -q mail.example.test /etc/hosts || echo 127.0.0.1 mail.example.test >>/etc/hosts'
+    inside ceymail-metrics --check --url https://mail.example.test/api/stats/metrics
+}
+case_check_finds_nothing_through_apache() { inside ceymail-metrics --check --url https://mail.example.test:8443/api/stats/metrics; }
+case_check_finds_a_missing_capability() {
+    found_by_check 'without CAP_DAC_READ_SEARCH' "$(drop_in ceymail-metrics.service '[Service]\\nAmbientCapabilities=\\n')" "$no_drop_in"
+}
+case_check_finds_a_wrong_socket_group() {
+    found_by_check 'set SocketGroup=www-data' "$(drop_in ceymail-metrics.socket '[Socket]\\nSocketGroup=mail\\n')" "$no_drop_in"
+}
+case_check_finds_missing_grants() {
+    found_by_check 'ceymail-token init' \
+        'mariadb -e "REVOKE ALL, GRANT OPTION FROM \`ceymail-metrics\`@localhost"' 'ceymail-token init'
+}
+case_check_finds_a_wrong_schema() {
+    found_by_check 'ceymail-token init' \
+        "mariadb -e 'ALTER TABLE ceymail_dashboard.metrics_tokens RENAME ceymail_dashboard.elsewhere'" \
+        "mariadb -e 'ALTER TABLE ceymail_dashboard.elsewhere RENAME ceymail_dashboard.metrics_tokens'"
+}
+case_check_finds_an_apache_that_keeps_the_authorization() {
+    PORT=8443 found_by_check 'set CGIPassAuth On' \
+        'sed -i "s/CGIPassAuth On/CGIPassAuth Off/" /etc/apache2/conf-available/ceymail-metrics.conf; systemctl restart apache2' \
+        'sed -i "s/CGIPassAuth Off/CGIPassAuth On/" /etc/apache2/conf-available/ceymail-metrics.conf; systemctl restart apache2'
+}
+case_check_finds_an_address_that_is_not_passed_on() {
+    found_by_check 'is not passed on to ceymail-metrics' \
+        'sed -i "s/ include snippets/ # include snippets/; s/^include snippets/# include snippets/" /etc/nginx/sites-enabled/ceymail; systemctl restart nginx' \
+        'sed -i "s/# include snippets/include snippets/" /etc/nginx/sites-enabled/ceymail; systemctl restart nginx'
+}
+# The last of these: what was seen is told for an hour.
+case_check_finds_that_keep_alive_is_on() {
+    found_by_check 'set fastcgi_keep_conn off' \
+        'sed -i "s/fastcgi_keep_conn off/fastcgi_keep_conn on/" /etc/nginx/snippets/ceymail-metrics.conf; systemctl restart nginx
+         curl -sk -o /dev/null https://127.0.0.1/api/stats/metrics -H "Host: mail.example.test"' \
+        'sed -i "s/fastcgi_keep_conn on/fastcgi_keep_conn off/" /etc/nginx/snippets/ceymail-metrics.conf; systemctl restart nginx'
+}
+
 # --- cases: over time --------------------------------------------------------------------------------------------
 
 case_scrapes_after_a_reboot() { reboot_machine && expect "$(up postfix 1)" "$(up nginx 1)" 'ceymail_database_up 1' 'ceymail_mailboxes_total 12'; }
@@ -627,7 +627,8 @@ case_removed_it_leaves_its_settings_and_stops() {
 case_purged_it_leaves_the_database_and_says_so() {
     inside env DEBIAN_FRONTEND=noninteractive apt-get purge -y -q ceymail-metrics >"$work/purge" 2>&1 || { cat "$work/purge"; return 1; }
     grep -q 'the database was left alone' "$work/purge" || { cat "$work/purge"; return 1; }
-    script 'for path in /etc/ceymail-metrics /run/ceymail-metrics /usr/lib/ceymail-metrics /usr/sbin/ceymail-token; do test ! -e $path; done
+    script 'for path in /etc/ceymail-metrics /run/ceymail-metrics /usr/lib/ceymail-metrics /usr/sbin/ceymail-token; do
+                test ! -e $path || { find $path; exit 1; }; done
             test "$(mariadb -N -e "SELECT COUNT(*) FROM ceymail_dashboard.metrics_tokens WHERE active = 1")" = 1'
 }
 
