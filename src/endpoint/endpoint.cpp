@@ -49,7 +49,7 @@ const Refusal& refusal_without_client(const fastcgi::Request& request) {
 void start_anew(fastcgi::Response& response) {
     response.status = 500;
     response.content_type = "text/plain; charset=utf-8";
-    response.headers.clear();
+    response.headers.assign(1, fastcgi::k_origin_header);
     response.body.clear();
     response.head_only = false;
 }
@@ -70,7 +70,7 @@ Endpoint::Endpoint(const config::Configuration& configuration, gate::Segment& se
       m_touching("note when the token was last used", clock) {
     // Room for a usual answer: after this a refusal allocates nothing, not even when there is nothing left.
     m_response.body.reserve(k_usual_answer);
-    m_response.headers.reserve(1);
+    m_response.headers.reserve(2);
 }
 
 const fastcgi::Response& Endpoint::answer(const fastcgi::Request& request) noexcept {
@@ -81,7 +81,7 @@ const fastcgi::Response& Endpoint::answer(const fastcgi::Request& request) noexc
         decide(request);
     } catch (const std::exception& problem) {
         util::log(util::LogLevel::error, problem.what());
-        m_response.headers.clear();
+        m_response.headers.assign(1, fastcgi::k_origin_header);
         refuse(k_internal_error);
     }
     m_segment.count_answer(m_response.status);

@@ -79,7 +79,7 @@ private:
 
 const Response k_malformed = {
     .status = 400,
-    .headers = {},
+    .headers = {k_origin_header},
     .body =
         "This FastCGI request is malformed: connect the web server with the nginx or Apache file of "
         "ceymail-metrics, and let nobody else have access to the socket.\n",

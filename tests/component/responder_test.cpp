@@ -282,6 +282,7 @@ BOOST_AUTO_TEST_CASE(answers_400_where_it_can_and_serves_on) {
         const std::string text = read_answer(client.receive()).text;
         BOOST_TEST(client.closed(), label);
         BOOST_TEST((text.empty() || text.starts_with("Status: 400 Bad Request\r\n")), label);
+        BOOST_TEST((text.empty() || text.contains("\r\nX-CeyMail-Metrics: 1\r\n")), label);
         BOOST_TEST(worker.tally().refused == ++refused, label);
     }
     BOOST_TEST(worker.tally().last_refusal == 400);

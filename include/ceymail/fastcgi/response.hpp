@@ -13,6 +13,10 @@ struct Header {
     std::string_view value;  // a line break in it ends the value: nothing behind it is sent
 };
 
+// Every answer of the metrics endpoint has it. It tells such an answer from one of the web server, a dashboard or a
+// proxy; --check looks for it.
+inline constexpr Header k_origin_header{.name = "X-CeyMail-Metrics", .value = "1"};
+
 // Content-Length, Cache-Control: no-store and X-Content-Type-Options: nosniff are written with every answer and
 // are not to be listed in `headers`.
 struct Response {
