@@ -189,6 +189,7 @@ BOOST_AUTO_TEST_CASE(by_a_client_certificate_through_apache) {
     page.replace("unix:[^|]*\\|", "unix:" + s_host->socket().string() + "|")
         .without("AuthType ")
         .without("AuthName ")
+        .without("AuthBasicProvider ")
         .without("AuthUserFile ")
         .without("Require valid-user");
     const auto host = page.line("SSLCACertificateFile [^\n]*") + page.line("SSLVerifyClient [^\n]*");
