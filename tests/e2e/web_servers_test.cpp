@@ -423,4 +423,26 @@ BOOST_AUTO_TEST_CASE(behind_a_proxy_on_a_unix_socket_the_answer_names_the_remedy
     check_metrics(behind_proxy(remedy), true);
 }
 
+BOOST_AUTO_TEST_CASE(behind_a_proxy_on_a_unix_socket_its_client_is_limited) {
+    const auto started = listening_on_unix_socket("inner");
+    const auto socket = (s_host->runtime("inner") / "nginx.sock").string();
+    const auto server_behind_proxy = [&](const std::string& real_ip) {
+        return WebServer::nginx(nginx_upstream("unix:" + socket_in("inner").string()) + real_ip +
+                                "server {\nlisten unix:" + socket + ";\n" + nginx_location() +
+                                "}\nserver {\nlisten 127.0.0.1:@PORT@;\nlocation / {\nproxy_pass http://unix:" +
+                                socket + ";\nproxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n}\n}\n");
+    };
+    {
+        const auto unnamed = server_behind_proxy(shipped("nginx/real-ip-example.conf", {}));
+        BOOST_TEST(plain(unnamed).ask({bearer()}).status == 400);
+    }
+    fs::remove(socket);
+    const auto named =
+        server_behind_proxy(shipped("nginx/real-ip-example.conf", {{"# *(set_real_ip_from unix:;)", "$1"}}));
+    const HttpRequest busy{.source_address = "127.0.7.21"};
+    for (int n = 0; n < 12; ++n) BOOST_TEST(plain(named).ask({"X-Forwarded-For: 198.51.100.7"}, busy).status == 401);
+    BOOST_TEST(plain(named).ask({"X-Forwarded-For: 198.51.100.8"}, busy).status == 429);
+    BOOST_TEST(plain(named).ask({bearer()}, {.source_address = "127.0.7.22"}).status == 200);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
