@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A scrape with a token that is none, by HTTP/1.0 (RFC 1945): all that it takes is one request and the head of one
-// answer.
+// A scrape with a token that is none, by HTTP/1.0 (RFC 1945): all that it takes is one request and one answer.
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -17,6 +16,7 @@
 
 #include "ceymail/util/fd.hpp"
 #include "check_parts.hpp"
+#include "web_answer.hpp"
 
 namespace ceymail::responder {
 
@@ -49,8 +49,7 @@ std::optional<Url> parse_url(const std::string& text) {
 }
 
 struct Answer {
-    int status = 0;
-    std::string head;
+    WebAnswer web;
     std::string certificate_fault;  // empty: none
 };
 
@@ -138,48 +137,12 @@ Result<Answer> ask(const Url& url) {
     std::smatch status;
     if (!std::regex_search(*text, status, status_line, std::regex_constants::match_continuous))
         return util::fail(ErrorKind::unavailable, "no HTTP answer from " + url.host + " port " + url.port);
-    answer.status = std::stoi(status[1]);
-    answer.head = text->substr(0, text->find("\r\n\r\n"));
+    const auto end = text->find("\r\n\r\n");
+    answer.web = {.over_tls = url.tls,
+                  .status = std::stoi(status[1]),
+                  .head = text->substr(0, end),
+                  .body = end == text->npos ? "" : text->substr(end + 4)};
     return answer;
-}
-
-void judge(CheckReport& report, const Answer& answer) {
-    const std::string part = "web server";
-    const auto said = [&](const char* words) { return answer.head.find(words) != std::string::npos; };
-    const auto code = "answered " + std::to_string(answer.status);
-    switch (answer.status) {
-        case 401:
-            if (said("error=\"invalid_token\"")) return report.ok(part, "passes the Authorization header on");
-            if (said("realm=\"ceymail-metrics\""))
-                return report.bad(part,
-                                  "does not pass the Authorization header on: set CGIPassAuth On where Apache passes "
-                                  "the endpoint on, as the files under apache/ do");
-            return report.bad(part,
-                              "asks for a login of its own: switch it off for this address (auth_basic off, "
-                              "AuthType None)");
-        case 503:
-            if (said("nosniff")) return report.warn(part, "passes all on, but MariaDB could not be asked");
-            break;
-        case 429:
-            return report.warn(part, "passes all on as it seems; too many requests from here: ask again in a minute");
-        case 404:
-            return report.bad(part, code +
-                                        ": this address is not passed on to ceymail-metrics; include the shipped "
-                                        "file in the server block or virtual host that answers it, and look at "
-                                        "path = in ceymail-metrics.conf");
-        case 200:
-            return report.bad(part,
-                              "answered 200 to a token that is none: something caches, or answers in our place; "
-                              "set fastcgi_cache off");
-        case 502:
-        case 504:
-            return report.bad(part, code +
-                                        ": it cannot reach the responder; look at systemctl status "
-                                        "ceymail-metrics.socket and at the socket that its configuration names");
-        default:
-            break;
-    }
-    report.bad(part, code + " to a wrong token, where ceymail-metrics answers 401; look at the web server's log");
 }
 
 }  // namespace
@@ -189,7 +152,7 @@ void check_web_server(CheckReport& report, const std::string& text) {
     if (!url) return report.bad("web server", text + " is no address; give https://HOST[:PORT]/PATH");
     const auto answer = ask(*url);
     if (!answer) return report.bad("web server", answer.error().message);
-    judge(report, *answer);
+    judge(report, answer->web);
     if (!url->tls) report.warn("certificate", "none: the token would go over the network for all to read; use https");
     if (!answer->certificate_fault.empty())
         report.warn("certificate", answer->certificate_fault + "; Prometheus needs its authority as ca_file");

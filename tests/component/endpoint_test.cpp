@@ -97,9 +97,9 @@ BOOST_AUTO_TEST_CASE(answers_the_right_token_with_the_exposition) {
 }
 
 BOOST_AUTO_TEST_CASE(every_answer_forbids_to_store_and_to_sniff_and_says_whose_it_is) {
-    for (const auto& scrape : {Scrape{.token = k_token}, Scrape{.token = k_token, .method = "HEAD"}, Scrape{},
-                               Scrape{.uri = "/x"}, Scrape{.method = "PUT"}, Scrape{.address = ""},
-                               Scrape{.authorization = "Basic x"}}) {
+    for (const auto& scrape :
+         {Scrape{.token = k_token}, Scrape{.token = k_token, .method = "HEAD"}, Scrape{}, Scrape{.uri = "/x"},
+          Scrape{.method = "PUT"}, Scrape{.address = ""}, Scrape{.authorization = "Basic x"}}) {
         const auto answer = ask(scrape);
         BOOST_TEST(answer.header("Cache-Control") == "no-store", answer.status);
         BOOST_TEST(answer.header("X-Content-Type-Options") == "nosniff", answer.status);
