@@ -19,6 +19,8 @@ constexpr std::array k_parameters = {
     Parameter{"REMOTE_USER", &PageRequest::remote_user},
     Parameter{"HTTPS", &PageRequest::https},
     Parameter{"HTTP_HOST", &PageRequest::host},
+    Parameter{"SERVER_NAME", &PageRequest::server_name},
+    Parameter{"SERVER_PORT", &PageRequest::server_port},
     Parameter{"HTTP_ORIGIN", &PageRequest::origin},
     Parameter{"HTTP_SEC_FETCH_SITE", &PageRequest::fetch_site},
     Parameter{"HTTP_COOKIE", &PageRequest::cookie},

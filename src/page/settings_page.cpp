@@ -168,7 +168,7 @@ Response SettingsPage::decide(const PageRequest& request) {
 // --- GET -------------------------------------------------------------------------------------------------------------
 
 Response SettingsPage::show(const PageRequest& request, const Visitor& visitor) {
-    View view{.site = m_site, .user = visitor.user, .host = request.host, .now = unix_now()};
+    View view{.site = m_site, .user = visitor.user, .host = visitor.host, .now = unix_now()};
     const auto fields = parse_fields(query_of(request.uri));
     if (fields) view.confirm = action_named(field(*fields, "confirm"));
     look(view);

@@ -2,6 +2,7 @@
 #include "ceymail/page/visitor.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "ceymail/page/utf8.hpp"
 
@@ -55,6 +56,12 @@ bool is_host(std::string_view host) noexcept {
 
 bool over_tls(const fastcgi::PageRequest& request) noexcept { return request.https == "on" || request.https == "1"; }
 
+std::string host_of(const fastcgi::PageRequest& request) {
+    if (!request.host.empty() || request.server_name.empty()) return request.host;
+    const std::string_view own_port = over_tls(request) ? "443" : "80";
+    return request.server_name + (request.server_port == own_port ? std::string() : ":" + request.server_port);
+}
+
 std::expected<Visitor, Refusal> identify(const fastcgi::PageRequest& request, PlainHttp plain_http) {
     const auto key = gate::parse_address_key(request.remote_addr);
     if (!request.malformed && gate::is_unix_peer(request.remote_addr)) return std::unexpected(k_unix_peer);
@@ -63,14 +70,15 @@ std::expected<Visitor, Refusal> identify(const fastcgi::PageRequest& request, Pl
     if (request.remote_user.empty()) return std::unexpected(k_nobody);
     if (request.remote_user.size() > k_longest_user || !is_printable(request.remote_user))
         return std::unexpected(k_odd_user);
-    if (!is_host(request.host)) return std::unexpected(k_odd_host);
-    return Visitor{request.remote_user, request.remote_addr, *key};
+    auto host = host_of(request);
+    if (!is_host(host)) return std::unexpected(k_odd_host);
+    return Visitor{request.remote_user, request.remote_addr, std::move(host), *key};
 }
 
 bool comes_from_here(const fastcgi::PageRequest& request) {
     if (!request.fetch_site.empty() && request.fetch_site != "same-origin") return false;
     if (request.origin.empty()) return true;
-    const std::string here = (over_tls(request) ? "https://" : "http://") + request.host;
+    const std::string here = (over_tls(request) ? "https://" : "http://") + host_of(request);
     return std::ranges::equal(
         request.origin, here, {}, [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; },
         [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });

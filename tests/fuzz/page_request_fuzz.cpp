@@ -21,7 +21,9 @@ struct Field {
     std::string PageRequest::* field;
 };
 
-constexpr Field k_fields[] = {{"REQUEST_METHOD", &PageRequest::method},
+constexpr Field k_fields[] = {{"SERVER_NAME", &PageRequest::server_name},
+                              {"SERVER_PORT", &PageRequest::server_port},
+                              {"REQUEST_METHOD", &PageRequest::method},
                               {"REQUEST_URI", &PageRequest::uri},
                               {"REMOTE_ADDR", &PageRequest::remote_addr},
                               {"REMOTE_USER", &PageRequest::remote_user},
@@ -81,7 +83,7 @@ void check_visitor(const PageRequest& request) {
                 "a user has a name");
         require(ceymail::page::is_printable(visitor->user), "that can be shown and logged");
         constexpr std::string_view k_harmless = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]";
-        require(!request.host.empty() && request.host.find_first_not_of(k_harmless) == request.host.npos,
+        require(!visitor->host.empty() && visitor->host.find_first_not_of(k_harmless) == visitor->host.npos,
                 "a host's name holds nothing else");
     }
     const auto plain = ceymail::page::identify(request, PlainHttp::served);
@@ -92,7 +94,8 @@ void check_origin(const PageRequest& request) {
     if (!ceymail::page::comes_from_here(request)) return;
     const bool tls = request.https == "on" || request.https == "1";
     require(request.fetch_site.empty() || request.fetch_site == "same-origin", "the browser says so");
-    require(request.origin.empty() || lower(request.origin) == lower((tls ? "https://" : "http://") + request.host),
+    require(request.origin.empty() ||
+                lower(request.origin) == lower((tls ? "https://" : "http://") + ceymail::page::host_of(request)),
             "the origin is this host");
 }
 

@@ -113,6 +113,34 @@ BOOST_AUTO_TEST_CASE(refuses_everybody_else) {
     BOOST_TEST(identify(plain, PlainHttp::served).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(takes_the_host_of_the_server_where_the_web_server_passes_no_host_header) {
+    const struct {
+        const char* host;
+        const char* server_name;
+        const char* port;
+        const char* https;
+        const char* want;
+    } cases[] = {
+        {"mail.example.org:8443", "other", "443", "on", "mail.example.org:8443"},
+        {"", "mail.example.org", "443", "on", "mail.example.org"},
+        {"", "mail.example.org", "8443", "on", "mail.example.org:8443"},
+        {"", "mail.example.org", "80", "", "mail.example.org"},
+        {"", "mail.example.org", "443", "", "mail.example.org:443"},
+        {"", "[2001:db8::1]", "443", "on", "[2001:db8::1]"},
+        {"", "", "443", "on", ""},
+    };
+    for (const auto& c : cases) {
+        auto request = good();
+        request.host = c.host;
+        request.server_name = c.server_name;
+        request.server_port = c.port;
+        request.https = c.https;
+        BOOST_TEST(host_of(request) == c.want);
+        request.origin = std::string(*c.https ? "https://" : "http://") + c.want;
+        BOOST_TEST(comes_from_here(request));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(knows_where_a_form_comes_from) {
     const struct {
         const char* origin;

@@ -19,6 +19,8 @@ struct PageRequest {
     std::string remote_user;     // REMOTE_USER: whom the web server has authenticated
     std::string https;           // HTTPS: "on" over TLS
     std::string host;            // HTTP_HOST
+    std::string server_name;     // SERVER_NAME: the host without its port
+    std::string server_port;     // SERVER_PORT
     std::string origin;          // HTTP_ORIGIN
     std::string fetch_site;      // HTTP_SEC_FETCH_SITE
     std::string cookie;          // HTTP_COOKIE

@@ -21,6 +21,7 @@ struct Refusal {
 struct Visitor {
     std::string user;  // printable, 1 to 200 bytes
     std::string address;
+    std::string host;  // host_of()
     gate::AddressKey key;
 };
 
@@ -36,6 +37,10 @@ enum class PlainHttp { refused, served };
 // A name or an address with an optional port, as RFC 3986 3.2.2 has it, of at most 253 characters and the port.
 // Foreign input: it goes into the page as text, never into a header.
 [[nodiscard]] bool is_host(std::string_view host) noexcept;
+
+// Returns: HTTP_HOST, the host and the port that the browser sees. Where that is missing, as over HTTP/3 behind some
+// versions of nginx: SERVER_NAME, with SERVER_PORT unless it is the scheme's own.
+[[nodiscard]] std::string host_of(const fastcgi::PageRequest& request);
 
 [[nodiscard]] bool over_tls(const fastcgi::PageRequest& request) noexcept;
 
