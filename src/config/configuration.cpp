@@ -189,6 +189,7 @@ const std::vector<Key>& keys() {
         path("settings_runtime_directory", &C::settings_runtime_directory),
         text("settings_database_user", &C::settings_database_user),
         path("settings_database_option_file", &C::settings_database_option_file, Empty::allowed),
+        path("settings_gateway_secret", &C::settings_gateway_secret),
         yes_or_no("settings_plain_http", &C::settings_plain_http),
         web_address("settings_dashboards", &C::settings_dashboards),
         path("proc", &C::proc),

@@ -13,6 +13,7 @@ struct Parameter {
 };
 
 constexpr std::array k_parameters = {
+    Parameter{"CEYMAIL_GATEWAY_SECRET", &PageRequest::gateway_secret},
     Parameter{"REQUEST_METHOD", &PageRequest::method},
     Parameter{"REQUEST_URI", &PageRequest::uri},
     Parameter{"REMOTE_ADDR", &PageRequest::remote_addr},

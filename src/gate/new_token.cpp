@@ -15,10 +15,10 @@ namespace {
 
 constexpr std::string_view k_prefix = "ceymail_";
 constexpr std::string_view k_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-constexpr std::size_t k_characters = 43;  // of six bits each, for 256 bits
+static_assert(k_secret_characters == (256 + 5) / 6, "six bits each, for 256 bits");
 
 using Bits = std::array<std::uint8_t, 33>;  // 32 bytes, and a zero for the last character's missing two bits
-using Text = std::array<char, k_prefix.size() + k_characters>;
+using Text = std::array<char, k_prefix.size() + k_secret_characters>;
 
 // The six bits from bit 6 n on.
 std::size_t sextet(const Bits& bits, std::size_t n) {
@@ -27,18 +27,22 @@ std::size_t sextet(const Bits& bits, std::size_t n) {
     return window >> (10 - bit % 8) & 0x3FU;
 }
 
-}  // namespace
-
-util::Result<util::Secret> make_token() {
+util::Result<util::Secret> make(std::string_view prefix) {
     Bits bits{};
     if (::getrandom(bits.data(), 32, 0) != 32) return util::fail_errno(errno, "cannot get random bytes of the kernel");
     Text text{};
-    k_prefix.copy(text.data(), k_prefix.size());
-    for (std::size_t n = 0; n < k_characters; ++n) text[k_prefix.size() + n] = k_alphabet[sextet(bits, n)];
-    util::Secret token(std::string_view(text.data(), text.size()));
+    prefix.copy(text.data(), prefix.size());
+    for (std::size_t n = 0; n < k_secret_characters; ++n) text[prefix.size() + n] = k_alphabet[sextet(bits, n)];
+    util::Secret made(std::string_view(text.data(), prefix.size() + k_secret_characters));
     OPENSSL_cleanse(bits.data(), bits.size());
     OPENSSL_cleanse(text.data(), text.size());
-    return token;
+    return made;
 }
+
+}  // namespace
+
+util::Result<util::Secret> make_token() { return make(k_prefix); }
+
+util::Result<util::Secret> make_secret() { return make({}); }
 
 }  // namespace ceymail::gate

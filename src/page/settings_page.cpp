@@ -10,6 +10,7 @@
 #include "ceymail/database/audit_reader.hpp"
 #include "ceymail/database/token_registry.hpp"
 #include "ceymail/fastcgi/inquiry.hpp"
+#include "ceymail/gate/gateway_secret.hpp"
 #include "ceymail/gate/new_token.hpp"
 #include "ceymail/gate/plan_gate.hpp"
 #include "ceymail/page/files.hpp"
@@ -28,6 +29,11 @@ constexpr auto k_time_to_change = 6s;
 constexpr auto k_time_to_tell = 2s;
 constexpr auto k_time_to_report = 1500ms;  // the gatherer takes 1 s at most
 
+constexpr auto k_between_warnings = 1min;  // else whoever has access to the socket could fill the log
+constexpr std::string_view k_no_gateway_warning =
+    "a request without the right gateway secret was refused: either the web server lacks it (run `ceymail-token init "
+    "--settings` and reload it), or another process of the web server's group tries the socket";
+
 // Short and without '-', so that nginx can pass this cookie alone ($cookie_ceymail_once).
 constexpr std::string_view k_cookie = "ceymail_once";
 
@@ -39,6 +45,10 @@ constexpr Refusal k_other_path{404, "There is nothing here", "Look at the addres
 constexpr Refusal k_other_method{405, "This cannot be done here",
                                  "The page is read with GET and its forms are sent "
                                  "with POST."};
+constexpr Refusal k_no_gateway{403, "This request did not come through the web server",
+                               "The gateway secret is missing or wrong. Include the shipped nginx or Apache file for "
+                               "ceymail-settings as it is, run "
+                               "ceymail-token init --settings, and reload the web server."};
 constexpr Message k_foreign{"This form was not sent from this page",
                             "Nothing was changed. Open the page and use its buttons; another site must not do so "
                             "for you.",
@@ -152,6 +162,9 @@ Response SettingsPage::answer(const PageRequest& request) noexcept {
 }
 
 Response SettingsPage::decide(const PageRequest& request) {
+    const auto gateway = came_through_gateway(request);
+    if (!gateway) return message(503, {"The gateway secret cannot be read", gateway.error().message});
+    if (!*gateway) return refuse(k_no_gateway);
     const auto visitor = identify(request, plain_http(m_configuration));
     if (!visitor) return refuse(visitor.error());
     const auto path = path_of(request.uri);
@@ -163,6 +176,19 @@ Response SettingsPage::decide(const PageRequest& request) {
     const auto decision = m_rates.admit(visitor->key);
     if (decision.admission != gate::Admission::admitted) return limited(decision);
     return reads ? show(request, *visitor) : change(request, *visitor);
+}
+
+// Read each time: a new secret counts at once, and there is none in memory between two requests.
+util::Result<bool> SettingsPage::came_through_gateway(const PageRequest& request) {
+    const auto secret = gate::read_gateway_secret(m_configuration.settings_gateway_secret);
+    const bool same =
+        secret && util::equal_in_constant_time(util::sha256(secret->reveal()), util::sha256(request.gateway_secret));
+    if (!same && m_clock() >= m_warn_again) {
+        m_warn_again = m_clock() + k_between_warnings;
+        util::log(util::LogLevel::warning, secret ? k_no_gateway_warning : std::string_view(secret.error().message));
+    }
+    if (!secret) return std::unexpected(secret.error());
+    return same;
 }
 
 // --- GET -------------------------------------------------------------------------------------------------------------

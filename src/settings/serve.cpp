@@ -9,6 +9,7 @@
 
 #include "ceymail/fastcgi/listener.hpp"
 #include "ceymail/fastcgi/responder.hpp"
+#include "ceymail/gate/gateway_secret.hpp"
 #include "ceymail/gate/segment.hpp"
 #include "ceymail/page/settings_page.hpp"
 #include "ceymail/process/exit_code.hpp"
@@ -44,6 +45,9 @@ int answer(const config::Configuration& configuration, const util::Fd& listener,
                             [socket = report::socket_path(configuration)](util::BootTime deadline) {
                                 return report::ask_collectors(socket, deadline);
                             });
+    // The page tells it too, and serves nobody until then.
+    if (const auto secret = gate::read_gateway_secret(configuration.settings_gateway_secret); !secret)
+        util::log(util::LogLevel::error, secret.error().message);
     fastcgi::Responder responder(listener.get(), stop.get());
     ::sd_notify(0, "READY=1");
     util::log(util::LogLevel::info, "answering " + configuration.settings_path);

@@ -11,6 +11,7 @@
 #include "ceymail/database/schema.hpp"
 #include "ceymail/token/account_password.hpp"
 #include "ceymail/token/commands.hpp"
+#include "ceymail/token/gateway_secret.hpp"
 #include "ceymail/token/login_trial.hpp"
 #include "ceymail/token/surroundings.hpp"
 
@@ -150,6 +151,11 @@ int init(const Options& options, const config::Configuration& configuration) {
         } else {
             all.report.done.push_back("account " + login.user + "@" + host + ": the login works");
         }
+    }
+    if (options.settings) {
+        auto secret = prepare_gateway_secret(configuration.settings_gateway_secret, configuration.settings_user);
+        if (!secret) return explain(secret.error());
+        all.report.done.push_back(std::move(*secret));
     }
     return report(options, all);
 }

@@ -11,6 +11,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <pwd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "support/mariadb_server.hpp"
@@ -88,6 +89,7 @@ struct Shared {
     }
     [[nodiscard]] fs::path configuration() const { return folder / "ceymail-metrics.conf"; }
     [[nodiscard]] fs::path socket() const { return folder / "settings/socket"; }
+    [[nodiscard]] fs::path gateway_secret() const { return folder / "gateway-secret"; }
     void write(const Settings& more) const {
         Settings all{{"listen", "unix:" + (folder / "metrics/socket").string()},
                      {"listen_group", "nogroup"},
@@ -101,7 +103,8 @@ struct Shared {
                      {"settings_listen", "unix:" + socket().string()},
                      {"settings_user", "nobody"},
                      {"settings_runtime_directory", folder / "settings"},
-                     {"settings_database_option_file", folder / "settings.cnf"}};
+                     {"settings_database_option_file", folder / "settings.cnf"},
+                     {"settings_gateway_secret", gateway_secret()}};
         for (const auto& [key, value] : more) all[key] = value;
         std::string text;
         for (const auto& [key, value] : all) text += key + " = " + value + "\n";
@@ -112,6 +115,13 @@ struct Shared {
 Shared& shared() {
     static Shared s_shared;
     return s_shared;
+}
+
+// As the web server passes it.
+std::string gateway_secret() {
+    auto text = slurp(shared().gateway_secret());
+    text.pop_back();
+    return text;
 }
 
 struct Page {
@@ -140,9 +150,13 @@ struct Page {
     }
     [[nodiscard]] static fs::path log() { return shared().folder / "settings.log"; }
 
-    CgiAnswer ask(const Sent& sent) const {
+    CgiAnswer ask(Sent sent) const {
+        sent.more.insert(sent.more.begin(), {"CEYMAIL_GATEWAY_SECRET", gateway_secret()});
+        return send(request_with_body(parameters_of(sent), sent.body));
+    }
+    static CgiAnswer send(const std::string& bytes) {
         FastcgiClient client("unix:" + shared().socket().string());
-        client.send(request_with_body(parameters_of(sent), sent.body));
+        client.send(bytes);
         return read_cgi(read_answer(client.receive(10s)).text);
     }
     // The seal in the form of a page that is shown for `query`.
@@ -211,6 +225,122 @@ BOOST_AUTO_TEST_CASE(generates_shows_once_and_revokes) {
     BOOST_TEST(ask({.cookie = cookie_of(revoked)}).mentions("The token is revoked"));
     BOOST_TEST(active() == "");
     BOOST_TEST(ask({}).mentions("revoked by amal"));
+}
+
+// Whoever has access to the socket can name a REMOTE_USER; only the web server has the secret.
+BOOST_AUTO_TEST_CASE(serves_nobody_without_the_gateway_secret) {
+    const auto right = gateway_secret();
+    auto longer = right, other = right;
+    longer += 'x';
+    other.back() = other.back() == 'x' ? 'y' : 'x';
+    const struct {
+        const char* label;
+        Parameters secret;
+        int status;
+    } cases[] = {
+        {"none", {}, 403},
+        {"an empty one", {{"CEYMAIL_GATEWAY_SECRET", ""}}, 403},
+        {"another", {{"CEYMAIL_GATEWAY_SECRET", other}}, 403},
+        {"a longer one", {{"CEYMAIL_GATEWAY_SECRET", longer}}, 403},
+        {"a shorter one", {{"CEYMAIL_GATEWAY_SECRET", right.substr(1)}}, 403},
+        {"as a header of the client", {{"HTTP_CEYMAIL_GATEWAY_SECRET", right}}, 403},
+        {"two", {{"CEYMAIL_GATEWAY_SECRET", other}, {"CEYMAIL_GATEWAY_SECRET", right}}, 400},
+    };
+    for (const auto& c : cases) {
+        for (const Sent& sent : {Sent{}, Sent{.query = "/style.css"}, Sent{.query = "/script.js"},
+                                 Sent{.method = "POST", .body = "action=generate&seal=" + seal("")}}) {
+            auto parameters = parameters_of(sent);
+            parameters.insert(parameters.end(), c.secret.begin(), c.secret.end());
+            const auto answer = send(request_with_body(parameters, sent.body));
+            BOOST_TEST_CONTEXT(c.label << " " << sent.method << " " << sent.query) {
+                BOOST_TEST(answer.status == c.status);
+                BOOST_TEST((c.status != 403 || answer.mentions("ceymail-token init --settings")), answer.body);
+                BOOST_TEST(!answer.mentions("name=\"seal\""));
+            }
+        }
+    }
+    BOOST_TEST(active() == "");
+    BOOST_TEST(slurp(log()).find("without the right gateway secret") != std::string::npos, slurp(log()));
+    BOOST_TEST(slurp(log()).find(right) == std::string::npos);
+    BOOST_TEST(ask({}).status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(serves_nobody_while_it_has_no_gateway_secret_and_says_what_to_do) {
+    const auto before = gateway_secret();
+    const auto file = shared().gateway_secret();
+    const auto init = [] {
+        return run({.arguments = {built_program("ceymail-token"), "--config", shared().configuration(), "init",
+                                  "--settings"}});
+    };
+    const auto ask_with = [](const std::string& secret) {
+        auto parameters = parameters_of({});
+        parameters.emplace_back("CEYMAIL_GATEWAY_SECRET", secret);
+        return send(request_with_body(parameters, ""));
+    };
+    for (const std::string text : {"", "none", "short\n"}) {
+        fs::remove(file);
+        if (text != "none") shared().folder.write("gateway-secret", text);
+        for (const auto& secret : {before, std::string(), text}) {
+            const auto answer = ask_with(secret);
+            BOOST_TEST(answer.status == 503);
+            BOOST_TEST(answer.mentions("ceymail-token init --settings"), answer.body);
+        }
+    }
+    // What the start says, and then what is done about it, as the words have it.
+    fs::remove(file);
+    process->signal(SIGTERM);
+    BOOST_TEST(process->wait(6s).value_or(-1) == 0);
+    process.emplace(ChildOptions{.arguments = {built_program("ceymail-settings"), "--config", shared().configuration()},
+                                 .errors_file = log()});
+    BOOST_TEST(eventually([] {
+        return slurp(log()).find("gateway-secret: No such file or directory; run `ceymail-token init --settings`") !=
+               std::string::npos;
+    }));
+    BOOST_TEST_REQUIRE(init().status == 0);
+    BOOST_TEST(gateway_secret() != before);
+    BOOST_TEST(ask({}).status == 200);  // without a restart
+    BOOST_TEST(ask_with(before).status == 403);
+}
+
+BOOST_AUTO_TEST_CASE(its_gateway_secret_is_made_once_and_is_closed_to_others) {
+    const auto init = [] {
+        const auto done = run({.arguments = {built_program("ceymail-token"), "--config", shared().configuration(),
+                                             "init", "--settings"}});
+        BOOST_TEST_REQUIRE(done.status == 0, done.errors);
+        return done.errors;
+    };
+    const auto before = gateway_secret();
+    BOOST_TEST(std::regex_match(before, std::regex("[A-Za-z0-9_-]{43}")), before);
+    const auto nginx = fs::path(shared().gateway_secret()) += ".nginx.conf";
+    const auto apache = fs::path(shared().gateway_secret()) += ".apache.conf";
+    const auto owner_of = [](const fs::path& path) {
+        struct stat status{};
+        BOOST_TEST_REQUIRE(::stat(path.c_str(), &status) == 0);
+        BOOST_TEST((status.st_mode & 07777) == 0600, path);
+        return status.st_uid;
+    };
+    BOOST_TEST(owner_of(shared().gateway_secret()) == ::getpwnam("nobody")->pw_uid);
+    for (const auto& file : {nginx, apache}) {
+        BOOST_TEST(owner_of(file) == 0U);
+        BOOST_TEST(slurp(file).find("\"" + before + "\"") != std::string::npos);
+    }
+    BOOST_TEST(init().find("gateway-secret: is there\n") != std::string::npos);
+    BOOST_TEST(gateway_secret() == before);
+    // What does not fit is made again.
+    fs::remove(nginx);
+    fs::permissions(apache, fs::perms{0644});
+    BOOST_TEST(init().find("reload it") != std::string::npos);
+    BOOST_TEST(gateway_secret() == before);
+    for (const auto& file : {nginx, apache}) {
+        BOOST_TEST(owner_of(file) == 0U);
+        BOOST_TEST(slurp(file).find("\"" + before + "\"") != std::string::npos);
+    }
+    fs::remove(shared().gateway_secret());
+    const auto said = init();
+    BOOST_TEST(said.find("gateway-secret: made; reload the web server") != std::string::npos, said);
+    BOOST_TEST(said.find(gateway_secret()) == std::string::npos);
+    BOOST_TEST(gateway_secret() != before);
+    BOOST_TEST(slurp(nginx).find(gateway_secret()) != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(shows_a_token_to_nobody_else) {

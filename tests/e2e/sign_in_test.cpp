@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Who may use the settings page, by the examples that the shipped files hold besides the password: client certificates
-// by nginx and Apache, and nginx's auth_request against a dashboard's session.
+// Who may use the settings page, by the shipped files of nginx and Apache: whom they let in by a password, a client
+// certificate or a dashboard's session, and that nobody comes in beside them.
+#include <cerrno>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <optional>
 #include <regex>
 #include <string>
@@ -10,13 +13,17 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <curl/curl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <unistd.h>
 
+#include "support/fastcgi_client.hpp"
+#include "support/forked_child.hpp"
 #include "support/http_client.hpp"
 #include "support/mariadb_server.hpp"
 #include "support/miniature.hpp"
+#include "support/responder_process.hpp"
 #include "support/web_server.hpp"
 
 using namespace ceymail::testing;
@@ -65,18 +72,29 @@ public:
                                    "\nsettings_user = " + k_web_user +
                                    "\nsettings_runtime_directory = " + (m_folder / "settings").string() +
                                    "\nsettings_database_option_file = " + (m_folder / "settings.cnf").string() +
+                                   "\nsettings_gateway_secret = " + gateway_secret().string() +
                                    "\nruntime_directory = " + m_folder.path().string() +
                                    "\ndatabase_option_file = " + (m_folder / "metrics.cnf").string() +
                                    "\ndatabase_socket = " + m_database.socket().string() + "\nuser = daemon\n");
         must({built_program("ceymail-token"), "--config", m_folder / "conf", "init", "--settings"});
         must({source("deploy/miniature/certificate"), m_folder / "certificate"});
         for (const char* name : {"amal", "stranger"}) certify(name);
+        const auto hashed = run({.arguments = {"openssl", "passwd", "-apr1", "amals-password"}});
+        m_folder.write("htpasswd", "amal:" + hashed.output);
         m_page.emplace(ChildOptions{.arguments = {built_program("ceymail-settings"), "--config", m_folder / "conf"},
                                     .output_file = m_folder / "log",
                                     .errors_file = m_folder / "log"});
         BOOST_TEST_REQUIRE(eventually([&] { return fs::is_socket(socket()); }), slurp(m_folder / "log"));
     }
     [[nodiscard]] fs::path socket() const { return m_folder / "settings/socket"; }
+    [[nodiscard]] ChildProcess& page() { return *m_page; }
+    [[nodiscard]] std::string secret() const {
+        auto text = slurp(gateway_secret());
+        text.pop_back();
+        return text;
+    }
+    [[nodiscard]] fs::path htpasswd() const { return m_folder / "htpasswd"; }
+    [[nodiscard]] fs::path gateway_secret() const { return m_folder / "gateway-secret"; }
     [[nodiscard]] fs::path certificate(const std::string& name) const { return m_folder / (name + ".pem"); }
     [[nodiscard]] std::string nginx_tls() const {
         return "ssl_certificate " + tls("server.pem") + ";\nssl_certificate_key " + tls("server.key") + ";\n";
@@ -85,8 +103,11 @@ public:
         return "SSLEngine on\nSSLCertificateFile " + tls("server.pem") + "\nSSLCertificateKeyFile " +
                tls("server.key") + "\n";
     }
-    [[nodiscard]] HttpRequest request(const WebServer& server) const {
-        return {.url = "https://127.0.0.1:" + std::to_string(server.port()) + k_path, .authorities = tls("ca.pem")};
+    // From an address of its own, so that the page's limiter counts it alone.
+    [[nodiscard]] HttpRequest request(const WebServer& server) {
+        return {.url = "https://127.0.0.1:" + std::to_string(server.port()) + k_path,
+                .authorities = tls("ca.pem"),
+                .source_address = "127.0.9." + std::to_string(++m_addresses)};
     }
     // What a browser of his does; who did it, as audit_logs has it.
     std::string generate(HttpRequest request) {
@@ -116,6 +137,7 @@ private:
         BOOST_TEST_REQUIRE(done.status == 0, arguments.front() << ": " << done.errors);
     }
 
+    int m_addresses = 0;
     MariadbServer m_database;
     TemporaryFolder m_folder;
     std::optional<ChildProcess> m_page;
@@ -136,18 +158,44 @@ HttpRequest claiming(HttpRequest request) {
     return request;
 }
 
-WebServer nginx(const std::string& server, const Shipped& page, const std::string& more = "") {
+// With the gateway secret of this host.
+Shipped settings_file(const std::string& name) {
+    return Shipped(name).replace("/etc/ceymail-metrics/gateway-secret", s_host->gateway_secret().string());
+}
+
+WebServer nginx(const std::string& server, const Shipped& page, const std::string& more = "",
+                const std::string& listen = "ssl") {
     return WebServer::nginx(Shipped("nginx/ceymail-settings-upstream.conf")
                                 .replace("unix:[^;]*;", "unix:" + s_host->socket().string() + ";")
                                 .text() +
-                            "server {\nlisten 127.0.0.1:@PORT@ ssl;\n" + s_host->nginx_tls() + server + page.text() +
-                            "}\n" + more);
+                            "server {\nlisten 127.0.0.1:@PORT@ " + listen + ";\n" + s_host->nginx_tls() + server +
+                            page.text() + "}\n" + more);
 }
 
 Shipped nginx_without_password() {
-    Shipped page("nginx/ceymail-settings.conf");
+    auto page = settings_file("nginx/ceymail-settings.conf");
     page.without("auth_basic ").without("auth_basic_user_file").without("fastcgi_param REMOTE_USER \\$remote_user");
     return page;
+}
+
+Shipped nginx_with_password() {
+    auto page = settings_file("nginx/ceymail-settings.conf");
+    page.replace("/etc/nginx/ceymail-settings.htpasswd", s_host->htpasswd().string());
+    return page;
+}
+
+Shipped apache_with_password() {
+    auto page = settings_file("apache/ceymail-settings.conf");
+    page.replace("unix:[^|]*\\|", "unix:" + s_host->socket().string() + "|")
+        .replace("AuthUserFile [^\n]*", "AuthUserFile " + s_host->htpasswd().string());
+    return page;
+}
+
+WebServer apache_with(const Shipped& page) { return WebServer::apache(s_host->apache_tls() + page.text()); }
+
+HttpRequest with_password(HttpRequest request) {
+    request.headers.push_back("Authorization: Basic YW1hbDphbWFscy1wYXNzd29yZA==");  // amal:amals-password
+    return request;
 }
 
 void lets_in_by_certificate(const WebServer& server, const std::string& name) {
@@ -168,7 +216,7 @@ void lets_in_by_certificate(const WebServer& server, const std::string& name) {
     const auto shown = fetch(claiming(request));
     BOOST_TEST(shown.status == 200);
     BOOST_TEST(shown.body.find("Signed in as <strong class=\"name\">" + name + "<") != std::string::npos, shown.body);
-    BOOST_TEST(s_host->generate(claiming(request)) == "made by " + name + "\t127.0.0.1\n");
+    BOOST_TEST(s_host->generate(claiming(request)) == "made by " + name + "\t" + request.source_address + "\n");
 }
 
 }  // namespace
@@ -185,7 +233,7 @@ BOOST_AUTO_TEST_CASE(by_a_client_certificate_through_nginx) {
 }
 
 BOOST_AUTO_TEST_CASE(by_a_client_certificate_through_apache) {
-    Shipped page("apache/ceymail-settings.conf");
+    auto page = settings_file("apache/ceymail-settings.conf");
     page.replace("unix:[^|]*\\|", "unix:" + s_host->socket().string() + "|")
         .without("AuthType ")
         .without("AuthName ")
@@ -225,7 +273,129 @@ BOOST_AUTO_TEST_CASE(by_the_session_of_a_dashboard_through_nginx) {
     auto right = claiming(request);
     right.headers.push_back("Cookie: session=amals");
     BOOST_TEST(fetch(right).body.find("Signed in as <strong class=\"name\">amal<") != std::string::npos);
-    BOOST_TEST(s_host->generate(right) == "made by amal\t127.0.0.1\n");
+    BOOST_TEST(s_host->generate(right) == "made by amal\t" + right.source_address + "\n");
+}
+
+BOOST_AUTO_TEST_CASE(by_a_password_whatever_version_of_http_names_the_host) {
+    const auto server = nginx("server_name 127.0.0.1;\n", nginx_with_password(), "", "ssl http2");
+    const auto url = s_host->request(server).url;
+    const auto origin = url.substr(0, url.size() - std::string(k_path).size());
+    const struct {
+        const char* label;
+        long version;
+        std::vector<std::string> headers;
+    } cases[] = {
+        {"HTTP/1.1", CURL_HTTP_VERSION_1_1, {}},
+        {"HTTP/2, which has :authority", CURL_HTTP_VERSION_2_0, {}},
+        // What nginx passes is what it passes over HTTP/3: no Host header, and the host that it chose itself.
+        {"no Host header", CURL_HTTP_VERSION_1_0, {"Host:"}},
+    };
+    for (const auto& c : cases) {
+        auto asked = with_password(s_host->request(server));
+        asked.http_version = c.version;
+        asked.headers.insert(asked.headers.end(), c.headers.begin(), c.headers.end());
+        const auto shown = fetch(asked);
+        BOOST_TEST_CONTEXT(c.label) {
+            BOOST_TEST_REQUIRE(shown.status == 200, shown.body);
+            // The port too, since it is not the usual one.
+            BOOST_TEST(shown.body.find("&#39;" + origin.substr(8) + "&#39;") != std::string::npos, shown.body);
+            asked.headers.push_back("Origin: " + origin);
+            BOOST_TEST(s_host->generate(asked) == "made by amal\t" + asked.source_address + "\n");
+            asked.headers.back() = "Origin: https://127.0.0.1:1";
+            asked.method = "POST";
+            BOOST_TEST(fetch(asked).status == 403);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(not_by_the_socket_for_a_process_of_the_web_servers_group) {
+    const auto server = nginx("", nginx_with_password());
+    BOOST_TEST(fetch(with_password(s_host->request(server))).status == 200);
+    const passwd* const web = ::getpwnam(k_web_user);
+    // As a script of the site: it reads what its user may read, and writes to the socket what it likes.
+    const auto status =
+        ForkedChild([&] {
+            if (::setgroups(0, nullptr) != 0 || ::setgid(web->pw_gid) != 0 || ::setuid(web->pw_uid) != 0) return 1;
+            for (const auto& file : {".nginx.conf", ".apache.conf"}) {
+                const auto path = s_host->gateway_secret().string() + file;
+                if (::access(path.c_str(), R_OK) == 0 || errno != EACCES) return 2;
+            }
+            const Parameters parameters{
+                {"REQUEST_METHOD", "GET"}, {"REQUEST_URI", k_path}, {"REMOTE_ADDR", "127.0.0.1"},
+                {"REMOTE_USER", "root"},   {"HTTPS", "on"},         {"HTTP_HOST", "localhost"}};
+            const auto answer = read_cgi(ask("unix:" + s_host->socket().string(), parameters).text);
+            return answer.status == 403 && !answer.mentions("name=\"seal\"") ? 0 : 3;
+        }).wait();
+    BOOST_TEST(status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(by_nobody_while_the_web_server_lacks_the_gateway_secret) {
+    const auto unreadable = [](Shipped page) {
+        return page.replace("gateway-secret\\.(nginx|apache)\\.con", "none.$1.con");
+    };
+    for (const auto& server :
+         {nginx("", unreadable(nginx_with_password())), apache_with(unreadable(apache_with_password()))}) {
+        const auto refused = fetch(with_password(s_host->request(server)));
+        BOOST_TEST(refused.status == 403);
+        BOOST_TEST(refused.body.find("ceymail-token init --settings") != std::string::npos, refused.body);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(by_a_password_through_apache) {
+    const auto server = apache_with(apache_with_password());
+    BOOST_TEST(fetch(s_host->request(server)).status == 401);
+    BOOST_TEST(fetch(claiming(s_host->request(server))).status == 401);
+    const auto request = with_password(s_host->request(server));
+    BOOST_TEST(fetch(request).status == 200);
+    BOOST_TEST(s_host->generate(request) == "made by amal\t" + request.source_address + "\n");
+}
+
+// A site that words Apache's errors by a program of its own: that one gets the parameters of the request that failed.
+BOOST_AUTO_TEST_CASE(no_program_of_the_site_gets_the_gateway_secret) {
+    const TemporaryFolder folder;
+    const auto script =
+        folder.write("words", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nworded\\n'; env\n", fs::perms{0755});
+    const auto site = "ScriptAlias /words " + script.string() + "\n<Directory " + folder.path().string() +
+                      ">\nRequire all granted\n</Directory>\nErrorDocument 404 /words\nErrorDocument 503 /words\n"
+                      "ErrorDocument 504 /words\nErrorDocument 500 /words\nErrorDocument 502 /words\n";
+    auto page = apache_with_password();
+    page.replace("timeout=15", "timeout=1");
+    const auto server = WebServer::apache(s_host->apache_tls() + site + page.text());
+    auto other = s_host->request(server);
+    other.url += "-not";
+    BOOST_TEST(fetch(other).body.find("worded") != std::string::npos);  // the program runs
+    s_host->page().signal(SIGSTOP);
+    const auto failed = fetch(with_password(s_host->request(server)));
+    s_host->page().signal(SIGCONT);
+    BOOST_TEST(failed.status >= 500);
+    BOOST_TEST(failed.body.find(s_host->secret()) == std::string::npos, failed.body);
+}
+
+BOOST_AUTO_TEST_CASE(by_few_passwords_a_minute_through_nginx) {
+    const auto server = nginx("set_real_ip_from 127.0.0.0/8;\nreal_ip_header X-Real-IP;\n", nginx_with_password());
+    const auto attempt = [&](const std::string& address) {
+        auto request = s_host->request(server);
+        request.headers = {"Authorization: Basic Z3Vlc3M6Z3Vlc3M=", "X-Real-IP: " + address};
+        return fetch(request).status;
+    };
+    // ADDRESS(i): as one client may choose its addresses. Returns how many attempts were let through.
+    const auto let_through = [&](const std::function<std::string(int)>& address) {
+        int count = 0;
+        for (int i = 0; i < 60; ++i) count += attempt(address(i)) == 401;
+        return count;
+    };
+    const auto one = let_through([](int) { return "192.0.2.1"; });
+    BOOST_TEST((one >= 31 && one < 40), one);
+    BOOST_TEST(attempt("192.0.2.1") == 429);
+    BOOST_TEST(attempt("192.0.2.2") == 401);
+    const auto host_part = [](const std::string& network) {
+        return [network](int i) { return network + std::to_string(i + 1) + ":2:3:4"; };
+    };
+    const auto network = let_through(host_part("2001:db8:1:2:"));
+    BOOST_TEST((network >= 31 && network < 40), network);
+    BOOST_TEST(attempt("2001:db8:1:2::1") == 429);
+    BOOST_TEST(attempt("2001:db8:1:3::1") == 401);
+    BOOST_TEST(attempt("2001:db8::1") == 401);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

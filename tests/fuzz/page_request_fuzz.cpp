@@ -21,7 +21,8 @@ struct Field {
     std::string PageRequest::* field;
 };
 
-constexpr Field k_fields[] = {{"SERVER_NAME", &PageRequest::server_name},
+constexpr Field k_fields[] = {{"CEYMAIL_GATEWAY_SECRET", &PageRequest::gateway_secret},
+                              {"SERVER_NAME", &PageRequest::server_name},
                               {"SERVER_PORT", &PageRequest::server_port},
                               {"REQUEST_METHOD", &PageRequest::method},
                               {"REQUEST_URI", &PageRequest::uri},

@@ -72,6 +72,7 @@ HttpAnswer fetch(const HttpRequest& request) {
     }
     if (!request.authorities.empty()) set(CURLOPT_CAINFO, request.authorities.c_str());
     if (!request.certificate.empty()) set(CURLOPT_SSLCERT, request.certificate.c_str());
+    set(CURLOPT_HTTP_VERSION, request.http_version);
     if (!request.source_address.empty()) set(CURLOPT_INTERFACE, request.source_address.c_str());
     set(CURLOPT_WRITEFUNCTION, &append);
     set(CURLOPT_WRITEDATA, &answer.body);

@@ -17,6 +17,7 @@ struct HttpRequest {
     std::string body{};                   // sent with POST and PUT
     std::filesystem::path authorities{};  // PEM of who may sign the server; the system's are not looked at
     std::filesystem::path certificate{};  // PEM of the client's, with its key; empty: none
+    long http_version = 0;                // one of CURL_HTTP_VERSION_...; 0: curl chooses
     std::string source_address{};         // say 127.0.0.7; empty: the kernel chooses
     std::chrono::milliseconds timeout{10'000};
 };

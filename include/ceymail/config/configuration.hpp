@@ -61,6 +61,7 @@ struct Configuration {
     std::filesystem::path settings_runtime_directory = "/run/ceymail-settings";
     std::string settings_database_user = "ceymail-settings";
     std::filesystem::path settings_database_option_file;
+    std::filesystem::path settings_gateway_secret = "/etc/ceymail-metrics/gateway-secret";  // gate/gateway_secret.hpp
     bool settings_plain_http = false;  // also serves what came without TLS: everybody on the way reads the token
     std::string settings_dashboards;   // http(s) address of the dashboards; empty: no link
 

@@ -10,9 +10,10 @@ namespace ceymail::fastcgi {
 
 inline constexpr std::size_t k_max_body = 8 * 1024;  // bytes; a form of a page has a few hundred
 
-// All of it foreign but REMOTE_USER and HTTPS, which are the web server's word. An empty string stands for a parameter
-// that is missing.
+// All of it foreign. REMOTE_USER and HTTPS are the web server's word where the gateway secret is the right one. An
+// empty string stands for a parameter that is missing.
 struct PageRequest {
+    std::string gateway_secret;  // CEYMAIL_GATEWAY_SECRET
     std::string method;          // REQUEST_METHOD
     std::string uri;             // REQUEST_URI: path and query
     std::string remote_addr;     // REMOTE_ADDR

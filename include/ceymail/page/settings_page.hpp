@@ -34,9 +34,9 @@ using AskCollectors = std::function<util::Result<std::vector<report::CollectorSt
 
 // One process, one thread; see Outcomes for why. A session with MariaDB is opened for a request and closed after it:
 // the page is asked for a few times a year. Configuration and rate table outlive it.
-// SECURITY: serves only whom the web server has authenticated. Everything that changes something is a POST with a
-// sealed form; what it changes must be what the form was shown with. The token is in memory that is wiped, and in the
-// one answer that shows it.
+// SECURITY: serves only requests with the gateway secret, and of these only whom the web server has authenticated.
+// Everything that changes something is a POST with a sealed form; what it changes must be what the form was shown with.
+// The token is in memory that is wiped, and in the one answer that shows it.
 class SettingsPage {
 public:
     SettingsPage(const config::Configuration& configuration, gate::RateStorage& rates, FormSeals seals,
@@ -49,6 +49,7 @@ public:
 
 private:
     [[nodiscard]] fastcgi::Response decide(const fastcgi::PageRequest& request);
+    [[nodiscard]] util::Result<bool> came_through_gateway(const fastcgi::PageRequest& request);
     [[nodiscard]] fastcgi::Response show(const fastcgi::PageRequest& request, const Visitor& visitor);
     [[nodiscard]] fastcgi::Response change(const fastcgi::PageRequest& request, const Visitor& visitor);
     [[nodiscard]] fastcgi::Response carry_out(const fastcgi::PageRequest& request, const Visitor& visitor,
@@ -71,6 +72,7 @@ private:
     TellMetrics m_tell_metrics;
     AskCollectors m_ask_collectors;
     util::ClockFunction m_clock;
+    util::BootTime m_warn_again{};
     std::string m_cookie;
     std::string m_retry_after;
 };
