@@ -59,10 +59,16 @@ std::optional<util::Fd> Acceptor::next() {
     return std::nullopt;
 }
 
+// How long to wait at most, as epoll_wait(2) has it.
+int Acceptor::do_chore() const {
+    const auto again = m_chore ? m_chore() : util::BootTime::max();
+    return again == util::BootTime::max() ? -1 : util::remaining_ms(again);
+}
+
 // False when asked to stop.
 bool Acceptor::wait_for_connection() {
     std::array<epoll_event, 2> events{};
-    const int count = epoll_wait(m_epoll.get(), events.data(), static_cast<int>(events.size()), -1);
+    const int count = epoll_wait(m_epoll.get(), events.data(), static_cast<int>(events.size()), do_chore());
     if (count < 0 && errno != EINTR) throw_errno("cannot wait for connections");
     for (int i = 0; i < count; ++i) {
         if (events[static_cast<std::size_t>(i)].data.fd == m_stop_fd) return false;

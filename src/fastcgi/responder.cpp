@@ -11,7 +11,6 @@
 #include <stdexcept>
 #include <string>
 
-#include "ceymail/fastcgi/acceptor.hpp"
 #include "ceymail/fastcgi/connection.hpp"
 #include "ceymail/fastcgi/parameters.hpp"
 #include "ceymail/fastcgi/record.hpp"
@@ -172,6 +171,15 @@ struct Responder::State {
         request.clear();
     }
 
+    // A page may show a secret, and the request has the web server's. Freed, because they are asked for rarely.
+    void wipe_page() {
+        for (auto* const bytes : {&text, &records}) {
+            OPENSSL_cleanse(bytes->data(), bytes->size());
+            std::string().swap(*bytes);
+        }
+        page_request = {};
+    }
+
     void refuse() {
         discard_input(connection.get());
         if (request_id != 0) send(k_malformed);
@@ -187,12 +195,19 @@ Request* Responder::next(const std::function<void(int status)>& refused) {
     return m_state->await_request(refused, &State::read_scrape) ? &m_state->request : nullptr;
 }
 
-PageRequest* Responder::next_page(const std::function<void(int status)>& refused) {
+PageRequest* Responder::next_page(const std::function<void(int status)>& refused, const Chore& chore) {
+    m_state->acceptor.set_chore(chore);
     return m_state->await_request(refused, &State::read_page) ? &m_state->page_request : nullptr;
 }
 
 void Responder::answer(const Response& response) {
     if (m_state->connection) m_state->send(response);
+}
+
+void Responder::answer_page(Response response) {
+    answer(response);
+    m_state->wipe_page();
+    OPENSSL_cleanse(response.body.data(), response.body.size());
 }
 
 }  // namespace ceymail::fastcgi

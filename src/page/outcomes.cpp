@@ -29,11 +29,15 @@ std::optional<Outcome> Outcomes::take(const std::string& nonce, const std::strin
 }
 
 // A form is remembered as long as its seal would hold.
-void Outcomes::expire() {
+util::BootTime Outcomes::expire() {
     const auto now = m_clock();
     std::erase_if(m_entries, [&](const auto& entry) { return now - entry.second.kept_at > k_form_life; });
-    for (auto& [nonce, entry] : m_entries)
-        if (now - entry.kept_at > k_outcome_life) entry.outcome.reset();
+    bool waiting = false;
+    for (auto& [nonce, entry] : m_entries) {
+        if (now - entry.kept_at >= k_outcome_life) entry.outcome.reset();
+        waiting = waiting || entry.outcome;
+    }
+    return waiting ? now + k_look_for_expired : util::BootTime::max();
 }
 
 }  // namespace ceymail::page

@@ -51,7 +51,9 @@ int answer(const config::Configuration& configuration, const util::Fd& listener,
     fastcgi::Responder responder(listener.get(), stop.get());
     ::sd_notify(0, "READY=1");
     util::log(util::LogLevel::info, "answering " + configuration.settings_path);
-    while (const auto* const request = responder.next_page([](int) {})) responder.answer(page.answer(*request));
+    const auto expire = [&page] { return page.expire(); };
+    while (const auto* const request = responder.next_page([](int) {}, expire))
+        responder.answer_page(page.answer(*request));
     ::sd_notify(0, "STOPPING=1");
     return EX_OK;
 }

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Secrets: the token is in no log, argument, environment, memory or core once a request is over.
+// Secrets: the token is in no log, argument, environment, memory or core once a request is over; nor is one that the
+// settings page made, once it has been shown or its time is over.
 #include <algorithm>
+#include <cctype>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
+#include <regex>
+#include <set>
 #include <thread>
 
 #include <fcntl.h>
@@ -30,11 +34,11 @@ std::size_t occurrences(const std::string& text, const std::string& word) {
     return count;
 }
 
-// How often `word` stands in what a process may write to.
-std::size_t occurrences_in_memory(pid_t pid, const std::string& word) {
+// What a process may write to, one mapping after the other.
+template <class Look>
+void for_each_mapping(pid_t pid, Look look) {
     std::ifstream maps(file_of(pid, "maps"));
     const util::Fd memory(::open(file_of(pid, "mem").c_str(), O_RDONLY | O_CLOEXEC));
-    std::size_t count = 0;
     std::string bytes;
     for (std::string line; std::getline(maps, line);) {
         unsigned long begin = 0, end = 0;
@@ -43,9 +47,28 @@ std::size_t occurrences_in_memory(pid_t pid, const std::string& word) {
         bytes.resize(end - begin);
         const auto size = ::pread(memory.get(), bytes.data(), bytes.size(), static_cast<off_t>(begin));
         bytes.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
-        count += occurrences(bytes, word);
+        look(bytes);
     }
+}
+
+std::size_t occurrences_in_memory(pid_t pid, const std::string& word) {
+    std::size_t count = 0;
+    for_each_mapping(pid, [&](const std::string& bytes) { count += occurrences(bytes, word); });
     return count;
+}
+
+// Everything in a process that looks like a token.
+std::set<std::string> tokens_in_memory(pid_t pid) {
+    const std::string prefix = "ceymail_";
+    std::set<std::string> found;
+    for_each_mapping(pid, [&](const std::string& bytes) {
+        for (auto at = bytes.find(prefix); at != bytes.npos; at = bytes.find(prefix, at + 1)) {
+            const auto text = bytes.substr(at, prefix.size() + 43);
+            const auto is_part = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_'; };
+            if (text.size() == prefix.size() + 43 && std::ranges::all_of(text, is_part)) found.insert(text);
+        }
+    });
+    return found;
 }
 
 // proc(5): the files of a process that may not be dumped belong to root.
@@ -125,21 +148,105 @@ public:
     void seek_in_files() {
         m_proof.hold(m_live.ask(m_token).status == 200, "the responder does not answer after crashes");
         m_live.stop();
-        const auto log = slurp(general_log());
-        m_proof.hold(log.find("metrics_tokens") != std::string::npos, "the database's log tells nothing");
-        std::size_t files = 0;
-        for (const auto& folder : {m_live.folder().path(), m_live.database().folder()}) {
-            for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-                if (!entry.is_regular_file()) continue;
-                m_proof.hold(occurrences(slurp(entry.path()), m_token) == 0,
-                             "the token is in " + entry.path().string());
-                ++files;
-            }
-        }
-        m_proof.tell(files, "files searched, logs and tables among them");
+        m_proof.tell(files_without(m_token), "files searched, logs and tables among them");
+    }
+
+    // The page makes a token and shows it, and makes another one that nobody comes for.
+    void seek_in_settings_page() {
+        start_settings_page();
+        const pid_t page = m_page->pid();
+        const auto first = post_generate();
+        const auto waiting = tokens_of_page();
+        m_proof.hold(waiting.size() == 1, "a token that waits to be shown is not found: nothing is shown");
+        if (!m_proof.holds()) return;
+        const auto token = *waiting.begin();
+        const auto shown = ask_page({{"HTTP_COOKIE", first}});
+        m_proof.hold(shown.mentions(token), "the page does not show the token that it made");
+        // Not only the whole: what was left behind when a text grew may be a part.
+        for (const std::size_t at : {0U, 20U, 35U})
+            m_proof.hold(occurrences_in_memory(page, token.substr(at, 16)) == 0,
+                         "a token that was shown stands in the memory of ceymail-settings");
+
+        const auto second = post_generate();
+        const auto kept = tokens_of_page();
+        m_proof.hold(kept.size() == 1 && !kept.contains(token), "the second token is not found: nothing is shown");
+        std::ofstream(m_log_folder / "clock") << 61;
+        if (!m_proof.holds()) return;
+        m_proof.hold(eventually([&] { return tokens_of_page().empty(); }),
+                     "a token that nobody came for stays in the memory of ceymail-settings");
+        m_proof.hold(!ask_page({{"HTTP_COOKIE", second}}).mentions(*kept.begin()), "it is shown after its time");
+        m_proof.hold(!is_dumpable(page), "ceymail-settings may be dumped");
+        for (const auto& one : {token, *kept.begin()}) (void)files_without(one);
+        m_proof.tell("a page's token gone when shown, and when not fetched in time");
     }
 
 private:
+    // How many files there are.
+    std::size_t files_without(const std::string& token) {
+        const auto log = slurp(general_log());
+        m_proof.hold(log.find("metrics_tokens") != std::string::npos, "the database's log tells nothing");
+        std::size_t files = 0;
+        for (const auto& folder : {m_live.folder().path(), m_live.database().folder(), m_log_folder.path()}) {
+            for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+                if (!entry.is_regular_file()) continue;
+                m_proof.hold(occurrences(slurp(entry.path()), token) == 0, "the token is in " + entry.path().string());
+                ++files;
+            }
+        }
+        return files;
+    }
+
+    void start_settings_page() {
+        const auto init = m_live.token_tool({"init", "--settings"});
+        m_proof.hold(init.status == 0, "init --settings: " + init.errors);
+        m_gateway_secret = slurp(m_log_folder / "gateway-secret");
+        m_gateway_secret.pop_back();
+        std::ofstream(m_log_folder / "clock") << 0;
+        m_page.emplace(ChildOptions{
+            .arguments = {built_program("ceymail-settings"), "--config", m_live.folder() / "ceymail-metrics.conf"},
+            .environment = {"LD_PRELOAD=" + std::filesystem::absolute(built_program("turned-clock.so")).string(),
+                            "CEYMAIL_TURNED_CLOCK=" + (m_log_folder / "clock").string()},
+            .errors_file = m_log_folder / "settings.log"});
+        m_proof.hold(eventually([this] { return std::filesystem::is_socket(page_socket()); }),
+                     "ceymail-settings does not come up");
+    }
+    // But for the password of its account in MariaDB, which has the same form and which the client library keeps.
+    [[nodiscard]] std::set<std::string> tokens_of_page() const {
+        const auto options = slurp(m_log_folder / "settings.cnf");
+        auto found = tokens_in_memory(m_page->pid());
+        std::erase_if(found, [&](const std::string& token) { return options.find(token) != std::string::npos; });
+        return found;
+    }
+    [[nodiscard]] std::filesystem::path page_socket() const { return m_log_folder / "settings/socket"; }
+
+    CgiAnswer ask_page(const Parameters& more, const std::string& query = "", const std::string& body = "") {
+        Parameters parameters{{"REQUEST_METHOD", body.empty() ? "GET" : "POST"},
+                              {"REQUEST_URI", "/settings/security/prometheus-metrics" + query},
+                              {"REMOTE_ADDR", "192.0.2.1"},
+                              {"REMOTE_USER", "amal"},
+                              {"HTTPS", "on"},
+                              {"HTTP_HOST", "mail.example.org"},
+                              {"CONTENT_TYPE", "application/x-www-form-urlencoded"},
+                              {"CEYMAIL_GATEWAY_SECRET", m_gateway_secret}};
+        parameters.insert(parameters.end(), more.begin(), more.end());
+        FastcgiClient client("unix:" + page_socket().string());
+        client.send(begin_request() + params(pairs(parameters)) + (body.empty() ? "" : record(5, 1, body)) +
+                    record(5, 1, ""));
+        return read_cgi(read_answer(client.receive(10s)).text);
+    }
+
+    // The cookie by which the token is shown.
+    std::string post_generate() {
+        const auto form = ask_page({}, "?confirm=generate");
+        std::smatch seal;
+        const bool found = std::regex_search(form.body, seal, std::regex("name=\"seal\" value=\"([^\"]+)\""));
+        m_proof.hold(found, "the page has no form: " + form.body);
+        const auto sent = ask_page({}, "", "action=generate&seal=" + seal[1].str());
+        m_proof.hold(sent.status == 303, "the page makes no token: " + sent.body);
+        const auto cookie = sent.header("Set-Cookie");
+        return cookie.substr(0, cookie.find(';'));
+    }
+
     [[nodiscard]] std::string general_log() const { return (m_log_folder / "general.log").string(); }
     [[nodiscard]] std::vector<pid_t> processes() const {
         auto all = m_live.children();
@@ -154,8 +261,16 @@ private:
 
     Proof& m_proof;
     TemporaryFolder m_log_folder;
-    LiveResponder m_live{{.configuration = {{"rate_window", "1"}}}};
+    LiveResponder m_live{{.configuration = {{"rate_window", "1"},
+                                            {"settings_listen", "unix:" + page_socket().string()},
+                                            {"listen_group", "nogroup"},
+                                            {"settings_user", "nobody"},
+                                            {"settings_runtime_directory", m_log_folder / "settings"},
+                                            {"settings_database_option_file", m_log_folder / "settings.cnf"},
+                                            {"settings_gateway_secret", m_log_folder / "gateway-secret"}}}};
     std::string m_token;
+    std::string m_gateway_secret;
+    std::optional<ChildProcess> m_page;
 };
 
 // This program may leave cores, so that what it starts would, if it did not forbid it.
@@ -183,6 +298,7 @@ void secrets_stay_secret(Proof& proof) {
     canary.seek_in_processes();
     canary.crash_workers();
     canary.seek_in_files();
+    canary.seek_in_settings_page();
 }
 
 }  // namespace ceymail::testing

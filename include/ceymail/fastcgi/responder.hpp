@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 
+#include "ceymail/fastcgi/acceptor.hpp"
 #include "ceymail/fastcgi/page_request.hpp"
 #include "ceymail/fastcgi/request.hpp"
 #include "ceymail/fastcgi/response.hpp"
@@ -44,11 +45,14 @@ public:
     // libfcgi allocates for the parameters and its streams it frees before this returns.
     [[nodiscard]] Request* next(const std::function<void(int status)>& refused);
 
-    // The same for a responder of pages, which are asked for rarely: its memory is not spared.
-    [[nodiscard]] PageRequest* next_page(const std::function<void(int status)>& refused);
+    // The same for a responder of pages, which are asked for rarely: its memory is not spared. `chore`: see Chore.
+    [[nodiscard]] PageRequest* next_page(const std::function<void(int status)>& refused, const Chore& chore = {});
 
     // Sends the answer to the request of the last next() and ends the connection. A peer that has gone is no error.
     void answer(const Response& response);
+
+    // The same for a page, which may show a secret: its body and all copies of it are wiped, and the request too.
+    void answer_page(Response response);
 
 private:
     struct State;

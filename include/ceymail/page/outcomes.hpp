@@ -21,6 +21,9 @@ struct Outcome {
 
 inline constexpr std::chrono::seconds k_outcome_life{60};
 
+// Looked at this often while one waits. Not once at the end: epoll_wait(2) does not count the time of a suspend.
+inline constexpr std::chrono::seconds k_look_for_expired{1};
+
 // Why here: a redirect must follow the POST, so that reload and back never send it again; the new token must then be
 // shown by the request after it, and may be neither in a cookie, nor in an address, nor in the database. So it waits
 // here, in memory that is wiped, for the browser that bears the form's nonce as a cookie and is logged in as the same
@@ -43,14 +46,15 @@ public:
 
     [[nodiscard]] std::optional<Outcome> take(const std::string& nonce, const std::string& user);
 
+    // Wipes what nobody came for in time. Returns: when to call it again; BootTime::max(): nothing waits.
+    util::BootTime expire();
+
 private:
     struct Entry {
         std::string user;
         util::BootTime kept_at;
         std::optional<Outcome> outcome;
     };
-    void expire();
-
     util::ClockFunction m_clock;
     std::map<std::string, Entry> m_entries;
 };

@@ -47,6 +47,9 @@ public:
     // good until the next call.
     [[nodiscard]] fastcgi::Response answer(const fastcgi::PageRequest& request) noexcept;
 
+    // Outcomes::expire(), to be called without a request too.
+    util::BootTime expire() { return m_outcomes.expire(); }
+
 private:
     [[nodiscard]] fastcgi::Response decide(const fastcgi::PageRequest& request);
     [[nodiscard]] util::Result<bool> came_through_gateway(const fastcgi::PageRequest& request);
