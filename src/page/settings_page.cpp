@@ -3,13 +3,11 @@
 
 #include <chrono>
 #include <exception>
-#include <filesystem>
 #include <new>
 #include <utility>
 
 #include "ceymail/database/audit_reader.hpp"
 #include "ceymail/database/token_registry.hpp"
-#include "ceymail/fastcgi/inquiry.hpp"
 #include "ceymail/gate/gateway_secret.hpp"
 #include "ceymail/gate/new_token.hpp"
 #include "ceymail/gate/plan_gate.hpp"
@@ -116,25 +114,6 @@ Response file(std::string_view content_type, std::string_view text) {
 }
 
 }  // namespace
-
-TellMetrics ask_metrics_responder(const config::Configuration& configuration) {
-    const bool named = configuration.listen.starts_with("unix:");
-    const auto socket = named ? std::filesystem::path(configuration.listen.substr(5))
-                              : configuration.runtime_directory / "ceymail-metrics.sock";
-    return [socket, path = configuration.path](util::BootTime deadline) -> util::Result<void> {
-        // An address of its own, lest it eats from the limit of a Prometheus on this machine.
-        const auto status = fastcgi::inquire(socket,
-                                             {{"REQUEST_METHOD", "HEAD"},
-                                              {"REQUEST_URI", path},
-                                              {"REMOTE_ADDR", "127.255.255.254"},
-                                              {"HTTP_AUTHORIZATION", "Bearer not-a-token-but-a-question"}},
-                                             deadline);
-        if (!status) return std::unexpected(status.error());
-        if (*status == 401) return {};
-        return util::fail(util::ErrorKind::unavailable, "the metrics responder answered " + std::to_string(*status) +
-                                                            " where it should have looked up which token is active");
-    };
-}
 
 SettingsPage::SettingsPage(const config::Configuration& configuration, gate::RateStorage& rates, FormSeals seals,
                            TellMetrics tell_metrics, AskCollectors ask_collectors, util::ClockFunction clock)

@@ -38,6 +38,7 @@ void let_go_of_others(Estate& estate, Role role, const fastcgi::BusySince* busy)
     estate.signals.reset();
     estate.roster.keep_only(busy);
     estate.instance_lock.reset();
+    estate.forget_listener.reset();
     if (role == Role::gatherer) {
         estate.listener.reset();
         return estate.segment.keep_gatherer_only();

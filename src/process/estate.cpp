@@ -31,10 +31,9 @@ util::Result<util::Fd> free_standard_input(util::Fd listener) {
 }
 
 // The settings page can do without, and so can we.
-util::Fd listen_for_reports(const config::Configuration& configuration) {
-    auto listener = make_report_socket(configuration);
+util::Fd listen_for_page(util::Result<util::Fd> listener, const char* otherwise) {
     if (listener) return std::move(*listener);
-    util::log(util::LogLevel::warning, {listener.error().message, "; the settings page will not show the collectors"});
+    util::log(util::LogLevel::warning, {listener.error().message, "; the settings page ", otherwise});
     return {};
 }
 
@@ -65,7 +64,8 @@ util::Result<Estate> prepare_estate(const config::Configuration& configuration, 
                   std::move(*instance_lock),
                   std::move(*moved),
                   std::move(*gatherer_listener),
-                  listen_for_reports(configuration),
+                  listen_for_page(make_report_socket(configuration), "will not show the collectors"),
+                  listen_for_page(make_forget_socket(configuration), "cannot make the responder forget a token"),
                   std::move(*signals),
                   std::move(*segment),
                   std::move(*board),

@@ -54,6 +54,14 @@ Result<util::Fd> listen_on(const std::string& path, const sockaddr_un& address, 
     return fd;
 }
 
+Result<util::Fd> listen_for_page(const std::filesystem::path& path) {
+    struct stat folder{};
+    if (::stat(path.parent_path().c_str(), &folder) != 0) return util::Fd();
+    const auto address = address_of(path.string());
+    if (!address) return std::unexpected(address.error());
+    return listen_on(path.string(), *address, 0660);
+}
+
 }  // namespace
 
 std::filesystem::path gatherer_socket_path(const config::Configuration& configuration) {
@@ -68,12 +76,11 @@ Result<util::Fd> make_gatherer_socket(const config::Configuration& configuration
 }
 
 Result<util::Fd> make_report_socket(const config::Configuration& configuration) {
-    const std::string path = report::socket_path(configuration).string();
-    struct stat folder{};
-    if (::stat(report::socket_folder(configuration).c_str(), &folder) != 0) return util::Fd();
-    const auto address = address_of(path);
-    if (!address) return std::unexpected(address.error());
-    return listen_on(path, *address, 0660);
+    return listen_for_page(report::socket_path(configuration));
+}
+
+Result<util::Fd> make_forget_socket(const config::Configuration& configuration) {
+    return listen_for_page(report::forget_socket_path(configuration));
 }
 
 }  // namespace ceymail::process

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -17,11 +18,13 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "ceymail/gate/verified_token.hpp"
 #include "ceymail/process/child.hpp"
 #include "ceymail/process/estate.hpp"
 #include "ceymail/process/exit_code.hpp"
@@ -45,6 +48,7 @@ constexpr auto k_kill_takes = 1s;
 constexpr const char* k_remedy_of_a_hang = "it hangs in the kernel, mostly at a dead mount; mend or unmount that";
 constexpr auto k_fork_again_after = 1s;
 constexpr auto k_fork_trouble_lasts = 60s;
+constexpr int k_orders_at_a_time = 16;
 
 std::string reason_of(int status) {
     if (WIFSIGNALED(status)) {
@@ -109,6 +113,7 @@ public:
             wait_until(std::min(next_due(), m_watchdog.due()));
             heed_signals();
             if (m_stopping) break;
+            forget_when_told();
             fill_posts();
             if (AwakeClock::now() >= m_watchdog.due()) look_after_workers();
         }
@@ -187,10 +192,32 @@ private:
         return next;
     }
 
-    // AwakeTime::max(): until a signal comes.
+    // AwakeTime::max(): until a signal comes, or somebody connects who wants a token forgotten.
     void wait_until(AwakeTime deadline) const {
-        pollfd signals{m_estate.signals.get(), POLLIN, 0};
-        ::poll(&signals, 1, deadline == AwakeTime::max() ? -1 : util::remaining_ms(deadline));
+        std::array<pollfd, 2> news{{{m_estate.signals.get(), POLLIN, 0}, {m_estate.forget_listener.get(), POLLIN, 0}}};
+        ::poll(news.data(), news.size(), deadline == AwakeTime::max() ? -1 : util::remaining_ms(deadline));
+    }
+
+    // The settings page connects, and takes the end of the connection for the answer. Not a byte is read. Who may
+    // connect can keep tokens from being remembered for an outage, and nothing else.
+    void forget_when_told() {
+        if (!m_estate.forget_listener) return;
+        // A few at a time: signals come first.
+        for (int i = 0; i < k_orders_at_a_time; ++i) {
+            const util::Fd order(::accept4(m_estate.forget_listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+            if (!order && (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR)) return;
+            if (!order) {
+                // What waits there would wake us without end.
+                say(LogLevel::error, [error = errno] {
+                    return util::fail_errno(error, "cannot accept who wants a token forgotten",
+                                            "the settings page cannot do so until ceymail-metrics is restarted")
+                        .error()
+                        .message;
+                });
+                return m_estate.forget_listener.reset();
+            }
+            gate::VerifiedToken(m_estate.segment.layout().verified).clear();
+        }
     }
 
     void heed_signals() {
@@ -246,6 +273,7 @@ private:
 
     int stop() {
         ::sd_notify(0, "STOPPING=1\nSTATUS=answering the requests in hand");
+        m_estate.forget_listener.reset();  // nobody answers there any more
         end_all(Role::worker, k_longest_request);
         end_all(Role::gatherer, 1s);  // whatever it has in hand was for the workers
         for (const auto& post : m_posts) {

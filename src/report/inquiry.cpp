@@ -18,22 +18,26 @@ using util::ErrorKind;
 using util::Result;
 
 std::string words(const std::filesystem::path& socket) { return "cannot ask the collectors at " + socket.string(); }
+std::string forget_words(const std::filesystem::path& socket) {
+    return "cannot make the responder forget a token at " + socket.string();
+}
 
-Result<util::Fd> connect_to(const std::filesystem::path& socket) {
+// `what`: cannot be done if this fails.
+Result<util::Fd> connect_to(const std::filesystem::path& socket, const std::string& what) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (socket.native().size() >= sizeof address.sun_path)
-        return util::fail(ErrorKind::invalid, words(socket) +
+        return util::fail(ErrorKind::invalid, what +
                                                   ": the path is too long for the name of a socket; name a "
                                                   "shorter folder by runtime_directory =");
     std::memcpy(address.sun_path, socket.c_str(), socket.native().size());
     util::Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (fd && ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
     if (errno == EACCES)
-        return util::fail_errno(errno, words(socket),
+        return util::fail_errno(errno, what,
                                 "its folder must belong to the group of ceymail-settings: restart ceymail-metrics "
                                 "after systemd-tmpfiles --create");
-    return util::fail_errno(errno, words(socket), "is ceymail-metrics running? systemctl status ceymail-metrics");
+    return util::fail_errno(errno, what, "is ceymail-metrics running? systemctl status ceymail-metrics");
 }
 
 }  // namespace
@@ -46,8 +50,23 @@ std::filesystem::path socket_path(const config::Configuration& configuration) {
     return socket_folder(configuration) / "collectors.sock";
 }
 
+std::filesystem::path forget_socket_path(const config::Configuration& configuration) {
+    return socket_folder(configuration) / "forget.sock";
+}
+
+Result<void> order_to_forget(const std::filesystem::path& socket, util::BootTime deadline) {
+    const auto fd = connect_to(socket, forget_words(socket));
+    if (!fd) return std::unexpected(fd.error());
+    pollfd end{.fd = fd->get(), .events = POLLIN, .revents = 0};
+    while (::poll(&end, 1, util::remaining_ms(deadline)) < 0 && errno == EINTR) continue;
+    char byte = 0;
+    if (::recv(fd->get(), &byte, 1, MSG_DONTWAIT) == 0) return {};
+    return util::fail(ErrorKind::timed_out,
+                      forget_words(socket) + ": it does not answer; restart ceymail-metrics if that goes on");
+}
+
 Result<std::vector<CollectorState>> ask_collectors(const std::filesystem::path& socket, util::BootTime deadline) {
-    const auto fd = connect_to(socket);
+    const auto fd = connect_to(socket, words(socket));
     if (!fd) return std::unexpected(fd.error());
     pollfd answer{.fd = fd->get(), .events = POLLIN, .revents = 0};
     while (::poll(&answer, 1, util::remaining_ms(deadline)) < 0 && errno == EINTR) continue;

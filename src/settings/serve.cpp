@@ -40,11 +40,14 @@ int answer(const config::Configuration& configuration, const util::Fd& listener,
     if (!segment) return process::give_up(segment.error());
     auto seals = page::FormSeals::make();
     if (!seals) return process::give_up(seals.error());
-    page::SettingsPage page(configuration, segment->layout().rate, std::move(*seals),
-                            page::ask_metrics_responder(configuration),
-                            [socket = report::socket_path(configuration)](util::BootTime deadline) {
-                                return report::ask_collectors(socket, deadline);
-                            });
+    page::SettingsPage page(
+        configuration, segment->layout().rate, std::move(*seals),
+        [socket = report::forget_socket_path(configuration)](util::BootTime deadline) {
+            return report::order_to_forget(socket, deadline);
+        },
+        [socket = report::socket_path(configuration)](util::BootTime deadline) {
+            return report::ask_collectors(socket, deadline);
+        });
     // The page tells it too, and serves nobody until then.
     if (const auto secret = gate::read_gateway_secret(configuration.settings_gateway_secret); !secret)
         util::log(util::LogLevel::error, secret.error().message);

@@ -11,12 +11,17 @@
 #include <boost/test/unit_test.hpp>
 
 #include <pwd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include "ceymail/report/inquiry.hpp"
+#include "support/fastcgi_client.hpp"
 #include "support/mariadb_server.hpp"
 #include "support/responder_process.hpp"
 
+using namespace ceymail;
 using namespace ceymail::testing;
 using namespace std::chrono_literals;
 
@@ -122,6 +127,18 @@ std::string gateway_secret() {
     auto text = slurp(shared().gateway_secret());
     text.pop_back();
     return text;
+}
+
+// How ceymail-metrics answers; 0: not at all.
+int scraped(const std::string& token) {
+    try {
+        return read_cgi(
+                   ask("unix:" + (shared().folder / "metrics/socket").string(), Scrape{.token = token}.parameters())
+                       .text)
+            .status;
+    } catch (const std::system_error&) {
+        return 0;
+    }
 }
 
 struct Page {
@@ -563,22 +580,49 @@ BOOST_AUTO_TEST_CASE(tells_the_metrics_responder_to_forget_a_revoked_token) {
     ChildProcess metrics({.arguments = {built_program("ceymail-metrics"), "--config", shared().configuration()},
                           .errors_file = shared().folder / "metrics.log"});
     const auto token = generate();
-    const auto status = [&](const std::string& bearer) {
-        try {
-            return read_cgi(::ceymail::testing::ask("unix:" + (shared().folder / "metrics/socket").string(),
-                                                    Scrape{.token = bearer}.parameters())
-                                .text)
-                .status;
-        } catch (const std::system_error&) {
-            return 0;
-        }
-    };
+    const auto status = scraped;
     BOOST_TEST_REQUIRE(eventually([&] { return status(token) == 200; }));
     const auto revoked = post("revoke", seal("?confirm=revoke"));
     const auto shown = ask({.cookie = cookie_of(revoked)});
     BOOST_TEST(!shown.mentions("could not be told"), slurp(log()));
     shared().server.stop();  // before anybody has scraped again
     BOOST_TEST(status(token) == 503);
+}
+
+// Connecting is the order; whatever is sent there, and however many connect, it is carried out and the rest goes on.
+BOOST_AUTO_TEST_CASE(the_metrics_responder_forgets_by_a_connection_alone) {
+    ChildProcess metrics({.arguments = {built_program("ceymail-metrics"), "--config", shared().configuration()},
+                          .errors_file = shared().folder / "metrics.log"});
+    const auto token = generate();
+    const auto status = [&] { return scraped(token); };
+    BOOST_TEST_REQUIRE(eventually([&] { return status() == 200; }));
+    const auto forget = shared().folder / "metrics/page/forget.sock";
+    struct stat file{};
+    BOOST_TEST_REQUIRE(::stat(forget.c_str(), &file) == 0);
+    BOOST_TEST((file.st_mode & 0777) == 0660);
+    shared().server.pause();
+    BOOST_TEST(status() == 200);  // remembered
+    shared().server.resume();
+    std::vector<util::Fd> crowd;
+    for (int i = 0; i < 200; ++i) {
+        util::Fd one(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+        sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+        forget.native().copy(&address.sun_path[0], sizeof address.sun_path - 1);
+        BOOST_TEST_REQUIRE(::connect(one.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+        (void)::send(one.get(), "GET / HTTP/1.1", 14, MSG_NOSIGNAL);
+        crowd.push_back(std::move(one));
+    }
+    const auto done = report::order_to_forget(forget, util::BootClock::now() + 5s);
+    BOOST_TEST(done.has_value(), (done ? "" : done.error().message));
+    shared().server.stop();
+    BOOST_TEST(status() == 503);
+    shared().server.start();
+    BOOST_TEST(status() == 200);
+    metrics.signal(SIGTERM);
+    BOOST_TEST(metrics.wait(6s).value_or(-1) == 0);
+    const auto gone = report::order_to_forget(forget, util::BootClock::now() + 1s);
+    BOOST_TEST_REQUIRE(!gone.has_value());
+    BOOST_TEST(gone.error().message.find("is ceymail-metrics running?") != std::string::npos, gone.error().message);
 }
 
 BOOST_AUTO_TEST_CASE(says_so_when_the_metrics_responder_cannot_be_told) {

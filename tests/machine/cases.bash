@@ -281,6 +281,60 @@ case_the_exposure_of_the_settings_page_is_at_most_0_8() {
     exposure_is_at_most_0_8 ceymail-settings.service
 }
 
+# A socket as PHP-FPM makes it, where it is hidden and where it is not; MariaDB's, so that a refusal tells something.
+case_the_settings_page_reaches_no_socket_of_the_web_servers_group() {
+    local got path
+    inside sh -c 'cat >/usr/libexec/ceymail-probe; chmod 755 /usr/libexec/ceymail-probe' <"$work/probe"
+    script '
+        for path in /run/php/php8.2-fpm.sock /run/elsewhere/fpm.sock; do
+            systemd-run --quiet --unit="fpm-$(basename $(dirname $path))" --socket-property=ListenStream=$path \
+                --socket-property=SocketUser=www-data --socket-property=SocketGroup=www-data \
+                --socket-property=SocketMode=0660 /bin/sleep 60
+        done
+        mkdir -p /run/systemd/system/ceymail-settings.service.d
+        cat >/run/systemd/system/ceymail-settings.service.d/probe.conf <<END
+[Service]
+Type=oneshot
+Restart=no
+ExecStart=
+ExecStart=/usr/libexec/ceymail-probe connect /run/php/php8.2-fpm.sock /run/elsewhere/fpm.sock \
+    /run/ceymail-metrics/ceymail-metrics.sock \
+    /run/dbus/system_bus_socket /run/mysqld/mysqld.sock
+BindReadOnlyPaths=/usr/libexec/ceymail-probe
+ExecPaths=+/usr/libexec/ceymail-probe
+StandardOutput=truncate:/run/settings-probe.out
+END
+        systemctl daemon-reload
+        systemctl stop ceymail-settings.socket ceymail-settings.service
+        timeout 30 systemctl start ceymail-settings.service || journalctl -n 5 --no-pager -u ceymail-settings
+        rm -r /run/systemd/system/ceymail-settings.service.d /usr/libexec/ceymail-probe
+        systemctl daemon-reload
+        systemctl stop fpm-php.socket fpm-elsewhere.socket
+        systemctl start ceymail-settings.socket' || return
+    got=$(inside cat /run/settings-probe.out)
+    grep -qx 'DONE /run/mysqld/mysqld.sock' <<<"$got" || complain "$got" || return
+    for path in /run/php/php8.2-fpm.sock /run/elsewhere/fpm.sock /run/ceymail-metrics/ceymail-metrics.sock /run/dbus/system_bus_socket; do
+        grep -q "^refused $path (Permission denied)" <<<"$got" || complain "$path: $got" || return
+    done
+}
+
+# A process of the web server's group reaches the page's socket, and is not believed.
+case_the_settings_page_serves_no_other_process_of_the_web_servers_group() {
+    script 'for file in nginx apache; do
+                test "$(stat -c "%U %a" /etc/ceymail-metrics/gateway-secret.$file.conf)" = "root 600"
+            done
+            test "$(stat -c "%U %a" /etc/ceymail-metrics/gateway-secret)" = "ceymail-settings 600"
+            ! setpriv --reuid www-data --regid www-data --clear-groups cat /etc/ceymail-metrics/gateway-secret.nginx.conf' || return
+    # What nginx does without the secret is all that such a process can do.
+    script 'sed -i "s/gateway-secret.nginx.con/none.con/" /etc/nginx/snippets/ceymail-settings.conf; systemctl restart nginx'
+    local page
+    page=$(settings_page https://mail.example.test/settings/security/prometheus-metrics)
+    script 'sed -i "s/none.con/gateway-secret.nginx.con/" /etc/nginx/snippets/ceymail-settings.conf; systemctl restart nginx'
+    grep -q 'did not come through the web server' <<<"$page" || complain "$page" || return
+    page=$(settings_page https://mail.example.test/settings/security/prometheus-metrics)
+    grep -q 'Signed in as' <<<"$page" || complain "$page"
+}
+
 # --- cases: in use -----------------------------------------------------------------------------------------------
 
 # Without a cache, what follows need not wait for it.

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -177,9 +178,25 @@ void attempt_database(Database& database) {
     database.attempt("read_audit_log", "SELECT * FROM ceymail_dashboard.audit_logs");
 }
 
+// In the place of ceymail-settings: which of these sockets can be reached.
+void attempt_sockets(char** paths) {
+    for (; *paths != nullptr; ++paths) {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        std::strncpy(address.sun_path, *paths, sizeof address.sun_path - 1);
+        const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        tell(*paths, ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+        ::close(fd);
+    }
+}
+
 }  // namespace
 
-int main(int argc, char**) {
+int main(int argc, char** argv) {
+    if (argc > 1 && std::strcmp(argv[1], "connect") == 0) {
+        attempt_sockets(argv + 2);
+        return 0;
+    }
     if (argc > 1) return 0;  // executed by itself
     Database database;
     do_what_the_service_does(database);

@@ -22,15 +22,11 @@
 
 namespace ceymail::page {
 
-// Makes the metrics responder ask MariaDB which token is active, so that it forgets one that is not any more.
+// report::order_to_forget() of the metrics responder.
 using TellMetrics = std::function<util::Result<void>(util::BootTime deadline)>;
 
 // report::ask_collectors() of the metrics responder's gatherer.
 using AskCollectors = std::function<util::Result<std::vector<report::CollectorState>>(util::BootTime deadline)>;
-
-// The way of a FastCGI request, which needs no right but that of the web server's peers: one with a token that cannot
-// be right. Whatever token a worker is asked about, the answer it gets makes it forget a revoked one.
-[[nodiscard]] TellMetrics ask_metrics_responder(const config::Configuration& configuration);
 
 // One process, one thread; see Outcomes for why. A session with MariaDB is opened for a request and closed after it:
 // the page is asked for a few times a year. Configuration and rate table outlive it.

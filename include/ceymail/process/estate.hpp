@@ -17,6 +17,7 @@ struct Estate {
     util::Fd listener;
     util::Fd gatherer_listener;
     util::Fd report_listener;  // may be none
+    util::Fd forget_listener;  // may be none; the supervisor's
     util::Fd signals;          // SIGTERM, SIGINT, SIGHUP, SIGCHLD: the supervisor's
     gate::Segment segment;
     snapshot::Board board;

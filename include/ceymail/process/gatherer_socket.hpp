@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The sockets on which workers and the settings page ask the gatherer.
+// The sockets on which workers and the settings page ask the gatherer, and the page the supervisor.
 #pragma once
 
 #include <filesystem>
@@ -19,5 +19,8 @@ namespace ceymail::process {
 // Another at report::socket_path(), for the group of its folder; no descriptor where that folder is not there.
 // Requires the same.
 [[nodiscard]] util::Result<util::Fd> make_report_socket(const config::Configuration& configuration);
+
+// Another at report::forget_socket_path(), in the same way.
+[[nodiscard]] util::Result<util::Fd> make_forget_socket(const config::Configuration& configuration);
 
 }  // namespace ceymail::process

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Asking the gatherer how its collectors fare, from another process that may reach its second socket.
+// What another process can ask of ceymail-metrics by connecting: how its collectors fare, and to forget a token.
 #pragma once
 
 #include <filesystem>
@@ -12,10 +12,11 @@
 
 namespace ceymail::report {
 
-// A folder for this socket alone, because a folder can have a group that its maker is not in: tmpfiles.d(5) gives it
+// A folder for these sockets alone, because a folder can have a group that its maker is not in: tmpfiles.d(5) gives it
 // the settings page's, and by its setgid bit what is made in it has that too.
 [[nodiscard]] std::filesystem::path socket_folder(const config::Configuration& configuration);
 [[nodiscard]] std::filesystem::path socket_path(const config::Configuration& configuration);
+[[nodiscard]] std::filesystem::path forget_socket_path(const config::Configuration& configuration);
 
 // Connecting is the question, one SOCK_SEQPACKET message as of to_text() the answer, in which nothing is older than
 // `k_freshness` but what rests within the work budget, and of that nothing which tells of MariaDB: it is gathered for
@@ -23,6 +24,11 @@ namespace ceymail::report {
 // unavailable, denied, timed_out: no gatherer there, none for this user, none that answers; invalid: see from_text().
 [[nodiscard]] util::Result<std::vector<CollectorState>> ask_collectors(const std::filesystem::path& socket,
                                                                        util::BootTime deadline);
+
+// Makes the responder forget the token that it remembers for an outage. Connecting is the order, and the end of the
+// connection says that it is done: no byte goes either way.
+// Errors: unavailable, denied, timed_out: no responder there, none for this user, none that does it in time.
+[[nodiscard]] util::Result<void> order_to_forget(const std::filesystem::path& socket, util::BootTime deadline);
 
 inline constexpr std::chrono::nanoseconds k_freshness = std::chrono::seconds(5);
 inline constexpr std::chrono::nanoseconds k_time_to_answer = std::chrono::seconds(1);
