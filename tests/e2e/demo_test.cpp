@@ -23,6 +23,7 @@ constexpr std::array k_may_be_empty = {
     "annotation Upgrades",
     "alerting CeymailBouncesRising",
     "alerting CeymailCollectorOld",
+    "alerting CeymailCollectorsMissing",
     "alerting CeymailCpuHigh",
     "alerting CeymailDeferredHigh",
     "alerting CeymailDeferredOld",
