@@ -419,6 +419,19 @@ BOOST_AUTO_TEST_CASE(names_the_folder_and_the_capability_when_it_may_not_read) {
     BOOST_TEST(counts().deferred == 1U);  // and is itself again
 }
 
+BOOST_AUTO_TEST_CASE(does_not_ask_for_the_capability_that_is_there) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0U, "this case takes root, to become somebody else");
+    messages("deferred/0", 1);
+    fs::permissions(folder / "deferred", fs::perms::none);
+    QueueReader capable(folder.path(), {.may_read_all = []() noexcept { return true; }});
+    BOOST_TEST_REQUIRE(::seteuid(65534) == 0);
+    const auto got = capable.read(in_a_minute());
+    BOOST_TEST_REQUIRE(::seteuid(0) == 0);
+    BOOST_TEST_REQUIRE(!got.has_value());
+    BOOST_TEST(!contains(got.error(), "needs CAP_DAC_READ_SEARCH"));
+    BOOST_TEST(contains(got.error(), "systemctl restart ceymail-metrics"));
+}
+
 BOOST_AUTO_TEST_CASE(stops_at_the_deadline_and_goes_on_later) {
     messages("deferred/0", 3);
     const auto late = reader.read(util::BootClock::now() - 1s);
