@@ -650,6 +650,33 @@ case_check_finds_an_address_that_is_not_passed_on() {
         'sed -i "s/ include snippets/ # include snippets/; s/^include snippets/# include snippets/" /etc/nginx/sites-enabled/ceymail; systemctl restart nginx' \
         'sed -i "s/# include snippets/include snippets/" /etc/nginx/sites-enabled/ceymail; systemctl restart nginx'
 }
+# These follow the remedy to the letter, and then take the site's own lines away again.
+check_is_content() { until_true 5 inside ceymail-metrics --check --url https://mail.example.test/api/stats/metrics; }
+case_check_finds_a_redirect_of_the_whole_site() {
+    found_by_check 'a redirect to https://mail.example.test/login' \
+        'sed -i "s#server_name mail.example.test;#&\nreturn 302 /login;#" /etc/nginx/sites-enabled/ceymail; systemctl reload nginx' \
+        'sed -i "s#^return 302 /login;#location / { & }#" /etc/nginx/sites-enabled/ceymail; systemctl reload nginx' &&
+        check_is_content
+    local result=$?
+    script 'sed -i "/return 302/d" /etc/nginx/sites-enabled/ceymail; systemctl reload nginx'
+    return $result
+}
+case_check_finds_a_dashboard_that_answers() {
+    found_by_check 'in JSON: a program of the site' \
+        'sed -i "s/ include snippets/ # include snippets/; s/^include snippets/# include snippets/" /etc/nginx/sites-enabled/ceymail
+         sed -i "s#server_name mail.example.test;#&\nlocation /api/ { default_type application/json; return 401 denied; }#" /etc/nginx/sites-enabled/ceymail; systemctl reload nginx' \
+        'sed -i "s/# include snippets/include snippets/" /etc/nginx/sites-enabled/ceymail; systemctl reload nginx' &&
+        check_is_content
+    local result=$?
+    script 'sed -i "/location .api/d" /etc/nginx/sites-enabled/ceymail; systemctl reload nginx'
+    return $result
+}
+case_check_finds_a_login_before_the_endpoint() {
+    found_by_check 'asks for a login of its own' \
+        'sed -i "s#auth_basic off;#auth_basic site; auth_basic_user_file /etc/passwd;#" /etc/nginx/snippets/ceymail-metrics.conf; systemctl reload nginx' \
+        'sed -i "s#auth_basic site; auth_basic_user_file /etc/passwd;#auth_basic off;#" /etc/nginx/snippets/ceymail-metrics.conf; systemctl reload nginx' &&
+        check_is_content
+}
 # The last of these: what was seen is told for an hour.
 case_check_finds_that_keep_alive_is_on() {
     found_by_check 'set fastcgi_keep_conn off' \

@@ -135,7 +135,7 @@ furnish_machine() {
             -keyout /etc/ssl/ceymail/key.pem -out /etc/ssl/ceymail/cert.pem 2>/dev/null
         sed -i "s/Listen 80$/Listen 8080/; s/Listen 443$/Listen 8443/" /etc/apache2/ports.conf
         sed -i "s/:80>/:8080>/" /etc/apache2/sites-available/000-default.conf
-        a2enmod -q ssl
+        a2enmod -q ssl proxy proxy_http proxy_wstunnel rewrite headers
         cat >/etc/nginx/sites-enabled/ceymail <<END
 server {
     listen 443 ssl;
@@ -150,6 +150,12 @@ END
     SSLEngine on
     SSLCertificateFile /etc/ssl/ceymail/cert.pem
     SSLCertificateKeyFile /etc/ssl/ceymail/key.pem
+    Header always set X-Content-Type-Options nosniff
+    RewriteEngine On
+    RewriteCond %{HTTP:Upgrade} websocket [NC]
+    RewriteRule /(.*) ws://127.0.0.1:3000/\$1 [P,L]
+    ProxyPass / http://127.0.0.1:3000/
+    ProxyPassReverse / http://127.0.0.1:3000/
 </VirtualHost>
 END
         systemctl stop apache2   # it may have been the first to take the port
