@@ -272,7 +272,7 @@ std::optional<std::chrono::microseconds> QueueReader::oldest_deferred(util::Boot
         deferred.forget_births();
         return known();
     }
-    const auto queue_directory = open_queue_directory(m_queue_directory);
+    const auto queue_directory = open_queue_directory(m_queue_directory, m_options);
     if (!queue_directory) return {};
     const auto now = util::BootClock::now();
     BirthBudget budget{.left = std::clamp<std::size_t>(sum.files / 4, k_fewest_births, k_most_births_a_call),

@@ -156,7 +156,7 @@ std::vector<std::filesystem::path> readable_by_gatherer(const config::Configurat
     if (has_to_be_looked_up(configuration.database_host))
         readable.insert(readable.end(), {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf",
                                          "/etc/host.conf", "/run/systemd/resolve"});
-    readable.insert(readable.end(), {configuration.proc, "/etc/systemd/system", "/run/systemd/system"});
+    readable.insert(readable.end(), {configuration.proc, "/etc/systemd/system", "/run/systemd"});
     for (const auto& directory : configuration.queue_directories) allow_place(readable, directory);
     return readable;
 }

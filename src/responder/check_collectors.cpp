@@ -76,7 +76,12 @@ std::string one_line(std::string text) {
 // For a collector that hangs: what it asks.
 std::string source_of(const std::string& collector, const Configuration& configuration) {
     if (collector == "disk") return "disk = " + configuration.disk.string();
-    if (collector == "queue") return "queue_directory = " + configuration.queue_directory.string();
+    if (collector == "queue") {
+        std::string all;
+        for (const auto& directory : configuration.queue_directories)
+            all += (all.empty() ? "queue_directory = " : " or ") + directory.string();
+        return all;
+    }
     if (collector == "accounts") return "MariaDB";
     if (collector == "services") return "D-Bus or " + configuration.proc.string();
     return configuration.proc.string();
@@ -138,9 +143,15 @@ bool is_always_hidden(const std::filesystem::path& path) {
                                [&](const char* hidden) { return path.string().starts_with(hidden); });
 }
 
-std::filesystem::path path_of(const std::string& collector, const Configuration& configuration) {
+// Of several queue directories the one that the trouble names.
+std::filesystem::path path_of(const std::string& collector, const std::string& trouble,
+                              const Configuration& configuration) {
     if (collector == "disk") return configuration.disk;
-    if (collector == "queue") return configuration.queue_directory;
+    if (collector == "queue") {
+        const auto& all = configuration.queue_directories;
+        const auto named = std::ranges::find_if(all, [&](const auto& one) { return trouble.contains(one.string()); });
+        return named != all.end() ? *named : all.front();
+    }
     if (collector == "accounts" && configuration.database_host.empty()) return configuration.database_socket;
     return {};
 }
@@ -148,7 +159,7 @@ std::filesystem::path path_of(const std::string& collector, const Configuration&
 // For what is there, but not in the service's sandbox. ceymail-metrics-generator shows what the configuration names,
 // but not a disk, which may be a dead mount, nor a path that would have to be quoted.
 std::string remedy_for(const std::string& collector, const std::string& trouble, const Configuration& configuration) {
-    const auto path = path_of(collector, configuration);
+    const auto path = path_of(collector, trouble, configuration);
     if (is_always_hidden(path)) return "; the unit hides " + path.string() + " from the service: move it elsewhere";
     if (collector == "disk" || !is_plain(path))
         return "; its sandbox does not show " + path.string() +

@@ -103,15 +103,17 @@ void check_service(CheckReport& report, const config::Configuration& configurati
 void check_queue_directory(CheckReport& report, const config::Configuration& configuration) {
     for (const auto& gatherer : gatherers_of(configuration)) {
         const auto root = configuration.proc / gatherer.pid / "root";
-        const auto& directory = configuration.queue_directory;
-        struct stat here{};
-        struct stat there{};
-        if (::stat(directory.c_str(), &here) != 0 || ::stat((root / directory.relative_path()).c_str(), &there) != 0)
-            continue;  // a matter for the collector
-        if (here.st_dev == there.st_dev && here.st_ino == there.st_ino) continue;
-        report.bad("queue directory", "the service counts another directory than " + directory.string() +
-                                          " is now, which took its place while the service ran: systemctl restart "
-                                          "ceymail-metrics");
+        for (const auto& directory : configuration.queue_directories) {
+            struct stat here{};
+            struct stat there{};
+            if (::stat(directory.c_str(), &here) != 0 ||
+                ::stat((root / directory.relative_path()).c_str(), &there) != 0)
+                continue;  // a matter for the collector
+            if (here.st_dev == there.st_dev && here.st_ino == there.st_ino) continue;
+            report.bad("queue directory", "the service counts another directory than " + directory.string() +
+                                              " is now, which took its place while the service ran: systemctl restart "
+                                              "ceymail-metrics");
+        }
     }
 }
 

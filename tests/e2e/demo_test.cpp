@@ -19,22 +19,14 @@ using namespace std::chrono_literals;
 
 // What a host in good health has no answer to, nor one that goes through a round of the load.
 constexpr std::array k_may_be_empty = {
-    "annotation Host restarted",
-    "annotation Upgrades",
-    "alerting CeymailBouncesRising",
-    "alerting CeymailCollectorOld",
-    "alerting CeymailCollectorsMissing",
-    "alerting CeymailCpuHigh",
-    "alerting CeymailDeferredHigh",
-    "alerting CeymailDeferredOld",
-    "alerting CeymailDiskAlmostFull",
-    "alerting CeymailDiskFullWithinADay",
-    "alerting CeymailMemoryHigh",
-    "alerting CeymailRateLimitWithoutCause",
-    "alerting CeymailScrapesRefused",
-    "alerting CeymailSnapshotOld",
-    "alerting CeymailTargetDown",
-    "alerting CeymailTokenUnused",
+    "annotation Host restarted",         "annotation Upgrades",
+    "alerting CeymailBouncesRising",     "alerting CeymailCollectorOld",
+    "alerting CeymailCollectorsMissing", "alerting CeymailCpuHigh",
+    "alerting CeymailDeferredHigh",      "alerting CeymailDeferredOld",
+    "alerting CeymailDiskAlmostFull",    "alerting CeymailDiskFullWithinADay",
+    "alerting CeymailMemoryHigh",        "alerting CeymailRateLimitWithoutCause",
+    "alerting CeymailScrapesRefused",    "alerting CeymailSnapshotOld",
+    "alerting CeymailTargetDown",        "alerting CeymailTokenUnused",
 };
 
 // Lines WHERE <tab> QUERY, and behind another tab what Prometheus says against it.

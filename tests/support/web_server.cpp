@@ -48,8 +48,9 @@ std::string apache_main(const std::string& folder, int port, const std::string& 
                        "/pid\nErrorLog " + folder + "/log\nMutex file:" + folder +
                        " default\nServerName localhost\nUser " + k_web_user + "\nGroup " + k_web_user +
                        "\nListen 127.0.0.1:" + std::to_string(port) + "\n";
-    for (const char* module : {"mpm_event", "authn_core", "authn_file", "authz_core", "authz_user", "auth_basic",
-                               "alias", "env", "setenvif", "ssl", "socache_shmcb", "proxy", "proxy_fcgi", "fcgid", "cgid"})
+    for (const char* module :
+         {"mpm_event", "authn_core", "authn_file", "authz_core", "authz_user", "auth_basic", "alias", "env", "setenvif",
+          "ssl", "socache_shmcb", "proxy", "proxy_fcgi", "fcgid", "cgid"})
         text += std::string("LoadModule ") + module + "_module modules/mod_" + module + ".so\n";
     // As Debian's own apache2.conf: nothing of the file system unless it is granted.
     text += "<Directory />\nRequire all denied\n</Directory>\nDocumentRoot " + folder + "/www\n<Directory " + folder +
