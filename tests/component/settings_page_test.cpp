@@ -567,7 +567,8 @@ BOOST_AUTO_TEST_CASE(its_account_can_do_what_the_page_does_and_no_more) {
     BOOST_TEST(grants.find("DELETE") == std::string::npos, grants);
     BOOST_TEST(grants.find("ALL") == std::string::npos, grants);
     const auto metrics = shared().server.query("SHOW GRANTS FOR 'ceymail-metrics'@'localhost'");
-    BOOST_TEST(metrics.find("INSERT") == std::string::npos, metrics);
+    const std::regex writes("(INSERT|UPDATE|DELETE)[^\n]*`(metrics_tokens|virtual_\\w+)`");
+    BOOST_TEST(!std::regex_search(metrics, writes), metrics);
     BOOST_TEST(metrics.find("audit_logs") == std::string::npos, metrics);
     const auto select = run({.arguments = {"mariadb", "--defaults-file=" + (shared().folder / "settings.cnf").string(),
                                            "--socket=" + shared().server.socket().string(), "--user=ceymail-settings",

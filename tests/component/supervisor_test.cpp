@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <thread>
 
@@ -453,20 +454,23 @@ BOOST_FIXTURE_TEST_CASE(replaces_the_one_worker_that_is_stuck, Watched) {
 // One of the two workers with a request in hand, held fast by ptrace(2), of which the kernel tells no parent: it is
 // known by its time in the roster alone.
 struct HeldWorker {
-    FastcgiClient client;
+    std::optional<FastcgiClient> client;
     pid_t pid = 0;
 
-    explicit HeldWorker(const ResponderProcess& responder) : client(responder.address()) {
+    explicit HeldWorker(const ResponderProcess& responder) {
         BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+        let_them_grow_up();  // one that starts opens files too
         const auto workers = responder.workers();
         const std::vector idle{open_files(workers.at(0)), open_files(workers.at(1))};
-        client.send(begin_request());
+        client.emplace(responder.address());
+        client->send(begin_request());
         std::size_t which = 0;
         BOOST_TEST_REQUIRE(
             eventually([&] { return open_files(workers.at(which)) > idle.at(which) || (which = 1 - which, false); }));
         pid = workers.at(which);
         BOOST_TEST_REQUIRE(::ptrace(PTRACE_SEIZE, pid, nullptr, nullptr) == 0);
         BOOST_TEST_REQUIRE(::ptrace(PTRACE_INTERRUPT, pid, nullptr, nullptr) == 0);
+        BOOST_TEST_REQUIRE(open_files(pid) > idle.at(which), "it has the request no more");
     }
     [[nodiscard]] bool killed() const {
         int status = 0;

@@ -178,6 +178,18 @@ BOOST_FIXTURE_TEST_CASE(nothing_but_a_regular_file_is_replaced, Fixture) {
     BOOST_TEST(is_active(old));
 }
 
+BOOST_FIXTURE_TEST_CASE(file_and_folder_are_on_the_disk_before_it_says_so, Fixture) {
+    auto traced = generating();
+    const auto trace = folder() / "trace";
+    traced.arguments.insert(traced.arguments.begin(), {"strace", "-y", "-o", trace, "-e", "trace=fsync,rename"});
+    BOOST_TEST_REQUIRE(run(traced).status == 0);
+    const auto text = slurp(trace);
+    const auto file_synced = text.find("/out/token.new>)");
+    const auto renamed = text.find("rename(\"" + beside().string());
+    const auto folder_synced = text.find("/out>)");
+    BOOST_TEST((file_synced < renamed && renamed < folder_synced && folder_synced != text.npos), text);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_second_command_for_the_same_file_is_refused, Proxied) {
     auto first = waiting_behind(5);
     BOOST_TEST_REQUIRE(first.has_value());
