@@ -209,7 +209,9 @@ dependencies_of_check-settings := build run check browser node
 dependencies_of_deb := build package
 dependencies_of_check-machine := build package machine
 
-DEPENDENCIES := $(addprefix dependencies-,build run demo check tests console check-settings lint tidy bench fuzz deb check-machine)
+dependencies_of_check-bare := machine
+
+DEPENDENCIES := $(addprefix dependencies-,build run demo check tests console check-settings lint tidy bench fuzz deb check-machine check-bare)
 .PHONY: $(DEPENDENCIES)
 $(DEPENDENCIES): dependencies-%:
 	@deploy/dependencies/install $(call dependencies_of,$*)
@@ -258,6 +260,10 @@ check-console: dependencies-console ## opens the console in a headless Chromium 
 pictures: dependencies-console ## takes the README's pictures anew, from a demo; 6 minutes
 	$(call build_now,programs) >&2
 	@deploy/miniature/pictures $(OUT) $(BUILD)/demo docs/pictures
+
+.PHONY: check-bare
+check-bare: dependencies-check-bare ## make run on a bare Debian below a closed home directory; CHECK=check also make check there
+	@tests/bare/run $(BUILD) $(CHECK)
 
 .PHONY: fuzz sanitize
 sanitize: dependencies-tests ## runs the tests on programs that watch their memory, what is undefined, and their threads
