@@ -112,10 +112,10 @@ BOOST_AUTO_TEST_CASE(every_command_block_works) {
 
 BOOST_AUTO_TEST_CASE(names_every_configuration_key) {
     const auto readme = slurp(source("README.md"));
-    const auto header = slurp(source("include/ceymail/config/configuration.hpp"));
-    const std::regex member(R"(\n    (?:std::\S+|Plan|unsigned|ServiceManager) (\w+)(?: = |;|\{))");
+    const auto parser = slurp(source("src/config/configuration.cpp"));
+    const std::regex row(R"x(\("(\w+)",\s+&C::)x");
     int keys = 0;
-    for (std::sregex_iterator found(header.begin(), header.end(), member), end; found != end; ++found, ++keys) {
+    for (std::sregex_iterator found(parser.begin(), parser.end(), row), end; found != end; ++found, ++keys) {
         const auto key = (*found)[1].str();
         BOOST_TEST(readme.find("| `" + key + "` |") != std::string::npos, key);
     }
