@@ -72,7 +72,7 @@ test_flags = $(if $(filter-out fuzz,$(VARIANT)),-O0) -U_FORTIFY_SOURCE -Itests -
   $(shell $(PKG_CONFIG) --cflags $(TEST_LIBRARIES))
 test_libraries = -lboost_unit_test_framework $(shell $(PKG_CONFIG) --libs $(TEST_LIBRARIES))
 
-# Every folder of src is a room of the library, but for those that hold a main().
+# Every directory of src is a room of the library, but for those that hold a main().
 PROGRAM_ROOMS := responder token settings
 PROGRAMS := $(OUT)/ceymail-metrics $(OUT)/ceymail-token $(OUT)/ceymail-settings
 TEST_KINDS := unit component e2e torture console
@@ -300,7 +300,7 @@ examplesdir = $(datadir)/doc/ceymail-metrics/examples
 sharedir = $(datadir)/ceymail-metrics
 # The root that the services see, see their units: empty, and all that is bound into it has its place there.
 sandboxdir = $(prefix)/lib/ceymail-metrics/root
-SANDBOX_FOLDERS = boot dev efi etc/ceymail-metrics etc/systemd/system home proc root run sys tmp usr/lib/ssl \
+SANDBOX_DIRECTORIES = boot dev efi etc/ceymail-metrics etc/systemd/system home proc root run sys tmp usr/lib/ssl \
   $(patsubst /%,%,$(libraries)) var/spool var/tmp
 SANDBOX_FILES = etc/ld.so.cache $(patsubst /%,%,$(loader)) \
   $(addprefix $(patsubst /%,%,$(libexecdir))/,ceymail-metrics ceymail-settings)
@@ -308,7 +308,7 @@ SANDBOX_FILES = etc/ld.so.cache $(patsubst /%,%,$(loader)) \
 libraries = /usr/lib$(addprefix /,$(shell $(CXX) -print-multiarch))
 loader = $(shell readelf -l $(OUT)/ceymail-metrics | sed -n 's/.*interpreter: \(.*\)]/\1/p')
 
-# MODE, FOLDER, FILES: what there is of them.
+# MODE, DIRECTORY, FILES: what there is of them.
 put = $(if $(wildcard $3),$(Q)$(INSTALL) -d $(DESTDIR)$2 && $(INSTALL) -m $1 $(wildcard $3) $(DESTDIR)$2/)
 
 install: programs ## the programs and all that belongs to them, under DESTDIR and prefix
@@ -321,7 +321,7 @@ install: programs ## the programs and all that belongs to them, under DESTDIR an
 	$(Q)sed -i -e 's#/usr/libexec/#$(libexecdir)/#g; s#/usr/lib/ceymail-metrics#$(prefix)/lib/ceymail-metrics#' \
 	  -e 's#/usr/lib/x86_64-linux-gnu#$(libraries)#g; s#/lib64/ld-linux-x86-64.so.2#$(loader)#g' \
 	  $(DESTDIR)$(unitdir)/ceymail-metrics.service $(DESTDIR)$(unitdir)/ceymail-settings.service
-	$(Q)$(INSTALL) -d $(addprefix $(DESTDIR)$(sandboxdir)/,$(SANDBOX_FOLDERS))
+	$(Q)$(INSTALL) -d $(addprefix $(DESTDIR)$(sandboxdir)/,$(SANDBOX_DIRECTORIES))
 	$(Q)ln -sfn usr/lib $(DESTDIR)$(sandboxdir)/lib
 	$(Q)ln -sfn ../run $(DESTDIR)$(sandboxdir)/var/run
 	$(Q)for file in $(SANDBOX_FILES); do $(INSTALL) -D -m 644 /dev/null $(DESTDIR)$(sandboxdir)/$$file; done

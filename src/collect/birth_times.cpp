@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// BirthTimes: when the files of one folder were made, remembered by name so that each is asked for once.
+// BirthTimes: when the files of one directory were made, remembered by name so that each is asked for once.
 #include "ceymail/collect/birth_times.hpp"
 
 #include <fcntl.h>
@@ -23,11 +23,11 @@ std::uint64_t key_of(std::string_view name) noexcept {
 
 }  // namespace
 
-std::expected<std::chrono::microseconds, int> birth_of(int folder, const char* name) noexcept {
+std::expected<std::chrono::microseconds, int> birth_of(int directory, const char* name) noexcept {
     struct statx status{};
     // What is known already will do: a birth does not change.
     constexpr int k_flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
-    if (::statx(folder, name, k_flags, STATX_BTIME, &status) != 0) return std::unexpected(errno);
+    if (::statx(directory, name, k_flags, STATX_BTIME, &status) != 0) return std::unexpected(errno);
     // btrfs gives 0 for a file that is older than its keeping of births.
     if ((status.stx_mask & STATX_BTIME) == 0 || status.stx_btime.tv_sec <= 0) return std::unexpected(ENODATA);
     return std::chrono::seconds(status.stx_btime.tv_sec) + std::chrono::microseconds(status.stx_btime.tv_nsec / 1000);
@@ -39,7 +39,7 @@ void BirthTimes::begin_pass() {
 }
 
 // Where the key is, or would be. Keys are spread evenly, so it is looked for where it should be by its size: in a
-// folder of 60,000 that is some hundred places off, all next to one another in memory.
+// directory of 60,000 that is some hundred places off, all next to one another in memory.
 std::size_t BirthTimes::place_of(std::uint64_t key) const {
     std::size_t place = (key >> 32U) * m_known.size() >> 32U;
     while (place > 0 && m_known[place - 1].key >= key) --place;

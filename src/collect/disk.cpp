@@ -7,7 +7,7 @@
 namespace ceymail::collect {
 namespace {
 
-constexpr std::string_view k_remedy = "set `disk` to a folder of the root file system";
+constexpr std::string_view k_remedy = "set `disk` to a directory of the root file system";
 
 util::Result<struct statvfs> status_of(const std::filesystem::path& path) {
     struct statvfs status{};

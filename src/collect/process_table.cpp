@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ceymail/util/directory.hpp"
 #include "ceymail/util/fd.hpp"
 #include "ceymail/util/file.hpp"
-#include "ceymail/util/folder.hpp"
 
 namespace ceymail::collect {
 
@@ -22,7 +22,7 @@ namespace {
 
 using util::ErrorKind;
 
-constexpr std::array<std::string_view, 7> k_program_folders{
+constexpr std::array<std::string_view, 7> k_program_directories{
     "/usr/sbin",           "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/usr/libexec", "/usr/lib/postfix/sbin",
     "/usr/libexec/postfix"};
 constexpr std::string_view k_postfix = "postfix";  // the one whose process is told by its pid
@@ -36,15 +36,16 @@ constexpr uid_t k_first_person = 1000;              // FIRST_UID of Debian's add
 constexpr uid_t k_nobody = 65534;
 constexpr std::size_t k_between_looks_at_the_clock = 64;
 
-std::string_view folder_of(std::string_view path) {
+std::string_view directory_of(std::string_view path) {
     const auto slash = path.rfind('/');
     return slash == std::string_view::npos ? std::string_view{} : path.substr(0, slash);
 }
 
 std::string_view name_of(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
-bool is_program_folder(std::string_view folder) {
-    return std::find(k_program_folders.begin(), k_program_folders.end(), folder) != k_program_folders.end();
+bool is_program_directory(std::string_view directory) {
+    return std::find(k_program_directories.begin(), k_program_directories.end(), directory) !=
+           k_program_directories.end();
 }
 
 bool is_interpreter(std::string_view name) {
@@ -82,9 +83,9 @@ std::string_view without_deleted(std::string_view path) {
 }
 
 // The errno where there is none to be had.
-std::expected<std::string, int> target_of(int folder, const std::string& link) {
+std::expected<std::string, int> target_of(int directory, const std::string& link) {
     std::array<char, PATH_MAX> target;
-    const ssize_t length = ::readlinkat(folder, link.c_str(), target.data(), target.size());
+    const ssize_t length = ::readlinkat(directory, link.c_str(), target.data(), target.size());
     if (length < 0) return std::unexpected(errno);
     return std::string(target.data(), static_cast<std::size_t>(length));
 }
@@ -94,8 +95,8 @@ bool is_any_of(const Process& process, const std::vector<std::string>& names) {
 }
 
 // What one read(2) gives, which is the whole of a file of /proc that is shorter than the buffer. Empty where it fails.
-std::string_view read_once(int folder, const std::string& path, std::span<char> buffer) {
-    const util::Fd file(::openat(folder, path.c_str(), O_RDONLY | O_CLOEXEC));
+std::string_view read_once(int directory, const std::string& path, std::span<char> buffer) {
+    const util::Fd file(::openat(directory, path.c_str(), O_RDONLY | O_CLOEXEC));
     const ssize_t length = file ? ::read(file.get(), buffer.data(), buffer.size()) : 0;
     return {buffer.data(), length < 0 ? 0 : static_cast<std::size_t>(length)};
 }
@@ -200,7 +201,7 @@ bool is_program(const Process& process, std::string_view name) {
     const auto path = without_deleted(*process.executable);
     const bool bears_name = name_of(path) == name || (is_interpreter(name_of(path)) && is_system_user(process.owner) &&
                                                       calls_itself(process, name));
-    return bears_name && is_program_folder(folder_of(path));
+    return bears_name && is_program_directory(directory_of(path));
 }
 
 std::optional<pid_t> parse_master_pid(std::string_view text) {
@@ -220,8 +221,8 @@ ProcessTable::ProcessTable(std::filesystem::path root, std::filesystem::path pro
 
 bool ProcessTable::installed(const Service& service) const {
     return std::any_of(service.executables.begin(), service.executables.end(), [&](const std::string& name) {
-        return std::any_of(k_program_folders.begin(), k_program_folders.end(), [&](std::string_view folder) {
-            return is_executable_file(m_root / folder.substr(1) / name);
+        return std::any_of(k_program_directories.begin(), k_program_directories.end(), [&](std::string_view directory) {
+            return is_executable_file(m_root / directory.substr(1) / name);
         });
     });
 }
@@ -252,7 +253,7 @@ util::Result<bool> ProcessTable::instance_runs(int proc, const std::filesystem::
     return process && is_confirmed(proc, std::to_string(*pid), *process, {"master"});
 }
 
-util::Result<void> ProcessTable::each_process(util::Folder& proc, util::BootTime deadline,
+util::Result<void> ProcessTable::each_process(util::Directory& proc, util::BootTime deadline,
                                               const std::function<void(const std::string& pid)>& visit) const {
     std::size_t seen = 0;
     for (;;) {
@@ -274,11 +275,11 @@ util::Result<void> ProcessTable::each_process(util::Folder& proc, util::BootTime
 
 util::Result<ServiceStates> ProcessTable::states(const std::vector<Service>& services, util::BootTime deadline) {
     if (auto whole = require_whole_table(m_proc); !whole) return std::unexpected(std::move(whole.error()));
-    auto folder = util::Folder::open(m_proc);
-    if (!folder) return std::unexpected(std::move(folder.error()));
-    const int proc = folder->fd();
+    auto directory = util::Directory::open(m_proc);
+    if (!directory) return std::unexpected(std::move(directory.error()));
+    const int proc = directory->fd();
     ServiceStates states(services.size(), ServiceState::absent);
-    auto read = each_process(*folder, deadline, [&](const std::string& pid) {
+    auto read = each_process(*directory, deadline, [&](const std::string& pid) {
         const auto process = glance_at(proc, pid);
         for (std::size_t i = 0; process && i < services.size(); ++i) {
             if (services[i].name == k_postfix || states[i] == ServiceState::up) continue;

@@ -40,7 +40,7 @@ QueueCollector::QueueCollector(std::vector<std::filesystem::path> queue_director
     for (const auto& directory : m_queue_directories) m_readers.emplace_back(directory, options);
 }
 
-std::chrono::nanoseconds QueueCollector::work_elsewhere() const noexcept {
+std::chrono::nanoseconds QueueCollector::extra_cpu_time() const noexcept {
     return std::accumulate(m_readers.begin(), m_readers.end(), std::chrono::nanoseconds{},
                            [](auto sum, const QueueReader& reader) { return sum + reader.helpers_time(); });
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// QueueReader: counts the messages of Postfix's queues and reads only the folders that changed since the last time.
+// QueueReader: counts the messages of Postfix's queues and reads only the directories that changed since the last time.
 //
-// A read goes in rounds. First every remembered folder is asked for its stamp; those that changed or are new are
-// set aside. They are read, side by side when that is worth it, which may bring up subfolders to ask, and so on.
-// Where fewer folders are to be read than threads could share evenly, they are cut into stretches, at positions that
-// the last read came by: a changed folder is then read from several places at once.
+// A read goes in rounds. First every remembered directory is asked for its stamp; those that changed or are new are
+// set aside. They are read, side by side when that is worth it, which may bring up subdirectories to ask, and so on.
+// Where fewer directories are to be read than threads could share evenly, they are cut into stretches, at positions
+// that the last read came by: a changed directory is then read from several places at once.
 #include "ceymail/collect/queue_reader.hpp"
 
 #include <fcntl.h>
@@ -30,7 +30,7 @@ constexpr unsigned k_most_threads = 8;
 constexpr std::size_t k_even_share = 4;  // stretches a thread, from which on all end at about the same time
 constexpr unsigned k_deepest = 16;
 constexpr std::size_t k_deferred = 1;  // of the queues
-constexpr std::size_t k_most_folders = 65536;
+constexpr std::size_t k_most_directories = 65536;
 constexpr std::size_t k_most_births_a_call = 25'000;
 constexpr std::chrono::milliseconds k_longest_asking{50};
 
@@ -50,9 +50,9 @@ std::string_view remedy_of(int error, const QueueReaderOptions& options) {
         case ETIMEDOUT:
             return "what was read so far is remembered, the next scrape goes on from there";
         case ENOTDIR:
-            return "a queue must be a real folder, no symbolic link";
+            return "a queue must be a real directory, no symbolic link";
         case EMLINK:
-            return "Postfix makes no such folders, remove them";
+            return "Postfix makes no such directories, remove them";
         default:
             return {};
     }
@@ -77,16 +77,16 @@ util::Result<util::Fd> open_queue_directory(const std::filesystem::path& path, c
 struct QueueReader::Round {
     util::Fd queue_directory;
     util::BootTime deadline;
-    std::size_t folders = 0;           // examined so far
-    std::vector<QueueFolder*> unread;  // examined, and to be read
-    std::map<dev_t, bool> local{};     // which file systems are stamped here; asked once for each
+    std::size_t directories = 0;          // examined so far
+    std::vector<QueueDirectory*> unread;  // examined, and to be read
+    std::map<dev_t, bool> local{};        // which file systems are stamped here; asked once for each
 };
 
-// What one thread reads at a time: a folder or a part of one.
+// What one thread reads at a time: a directory or a part of one.
 struct QueueReader::Stretch {
-    QueueFolder* folder;
-    FolderPart part;
-    std::optional<std::expected<FolderListing, int>> listing{};  // none: not read
+    QueueDirectory* directory;
+    DirectoryPart part;
+    std::optional<std::expected<DirectoryListing, int>> listing{};  // none: not read
 };
 
 // How many births one call may ask for, and how long.
@@ -106,8 +106,8 @@ struct QueueReader::BirthBudget {
 QueueReader::QueueReader(std::filesystem::path queue_directory, QueueReaderOptions options)
     : m_queue_directory(std::move(queue_directory)),
       m_options(options),
-      m_queues{QueueFolder{"active", Arrivals::ignored}, QueueFolder{"deferred", Arrivals::wanted},
-               QueueFolder{"bounce", Arrivals::ignored}, QueueFolder{"hold", Arrivals::ignored}} {}
+      m_queues{QueueDirectory{"active", Arrivals::ignored}, QueueDirectory{"deferred", Arrivals::wanted},
+               QueueDirectory{"bounce", Arrivals::ignored}, QueueDirectory{"hold", Arrivals::ignored}} {}
 
 util::Result<QueueCounts> QueueReader::read(util::BootTime deadline) {
     auto queue_directory = open_queue_directory(m_queue_directory, m_options);
@@ -118,7 +118,7 @@ util::Result<QueueCounts> QueueReader::read(util::BootTime deadline) {
     for (auto& queue : m_queues) {
         if (auto done = examine(round, round.queue_directory.get(), queue); !done) return std::unexpected(done.error());
     }
-    if (round.folders == 0) {
+    if (round.directories == 0) {
         return util::fail(util::ErrorKind::invalid, m_queue_directory.string() +
                                                         " is no Postfix queue directory: it has neither active nor "
                                                         "deferred, bounce or hold; " +
@@ -130,35 +130,35 @@ util::Result<QueueCounts> QueueReader::read(util::BootTime deadline) {
     return QueueCounts{active.sum().files, deferred.sum().files, bounce.sum().files, hold.sum().files};
 }
 
-// Sets the folder aside for reading unless its stamp proves that nothing changed.
-util::Result<void> QueueReader::examine(Round& round, int parent, QueueFolder& folder) const {
+// Sets the directory aside for reading unless its stamp proves that nothing changed.
+util::Result<void> QueueReader::examine(Round& round, int parent, QueueDirectory& directory) const {
     // In this order: whatever changes after the stamp was taken is stamped with this time or a later one.
     const FileTime now = m_options.now();
     struct stat status{};
-    if (::fstatat(parent, folder.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return lost(folder, errno);
-    if (!S_ISDIR(status.st_mode)) return lost(folder, ENOTDIR);
-    if (++round.folders > k_most_folders || folder.depth > k_deepest) return failure(folder, EMLINK);
-    if (!folder.settled || stamp_of(status) != folder.stamp) {
-        folder.begin_reading(status, now, is_local(round, parent, folder, status.st_dev));
-        round.unread.push_back(&folder);
+    if (::fstatat(parent, directory.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return lost(directory, errno);
+    if (!S_ISDIR(status.st_mode)) return lost(directory, ENOTDIR);
+    if (++round.directories > k_most_directories || directory.depth > k_deepest) return failure(directory, EMLINK);
+    if (!directory.settled || stamp_of(status) != directory.stamp) {
+        directory.begin_reading(status, now, is_local(round, parent, directory, status.st_dev));
+        round.unread.push_back(&directory);
         return {};
     }
-    if (folder.subfolders.empty()) return {};
-    const auto fd = open_subfolder(parent, folder.name, O_PATH);
-    if (!fd) return lost(folder, fd.error());
-    return examine_subfolders(round, fd->get(), folder);
+    if (directory.subdirectories.empty()) return {};
+    const auto fd = open_subdirectory(parent, directory.name, O_PATH);
+    if (!fd) return lost(directory, fd.error());
+    return examine_subdirectories(round, fd->get(), directory);
 }
 
-bool QueueReader::is_local(Round& round, int parent, const QueueFolder& folder, dev_t device) const {
+bool QueueReader::is_local(Round& round, int parent, const QueueDirectory& directory, dev_t device) const {
     const auto known = round.local.find(device);
     if (known != round.local.end()) return known->second;
-    const auto fd = open_subfolder(parent, folder.name, O_PATH);
+    const auto fd = open_subdirectory(parent, directory.name, O_PATH);
     return round.local[device] = fd && m_options.stamped_here(fd->get());
 }
 
-util::Result<void> QueueReader::examine_subfolders(Round& round, int fd, QueueFolder& folder) const {
-    for (const auto& subfolder : folder.subfolders) {
-        if (auto done = examine(round, fd, *subfolder); !done) return done;
+util::Result<void> QueueReader::examine_subdirectories(Round& round, int fd, QueueDirectory& directory) const {
+    for (const auto& subdirectory : directory.subdirectories) {
+        if (auto done = examine(round, fd, *subdirectory); !done) return done;
     }
     return {};
 }
@@ -166,39 +166,40 @@ util::Result<void> QueueReader::examine_subfolders(Round& round, int fd, QueueFo
 util::Result<void> QueueReader::read_unread(Round& round) {
     while (!round.unread.empty()) {
         const auto batch = std::exchange(round.unread, {});
-        if (auto done = read_folders(round, batch); !done) return done;
-        for (QueueFolder* folder : batch) {
-            if (folder->subfolders.empty()) continue;
-            const auto fd = open_folder(round.queue_directory.get(), *folder, O_PATH);
-            auto done = fd ? examine_subfolders(round, fd->get(), *folder) : lost(*folder, fd.error());
+        if (auto done = read_directories(round, batch); !done) return done;
+        for (QueueDirectory* directory : batch) {
+            if (directory->subdirectories.empty()) continue;
+            const auto fd = open_directory(round.queue_directory.get(), *directory, O_PATH);
+            auto done = fd ? examine_subdirectories(round, fd->get(), *directory) : lost(*directory, fd.error());
             if (!done) return done;
         }
     }
     return {};
 }
 
-util::Result<void> QueueReader::read_folders(const Round& round, std::vector<QueueFolder*> batch) {
-    std::ranges::sort(batch, std::greater{}, &QueueFolder::size_hint);  // the largest first, so that all end together
+util::Result<void> QueueReader::read_directories(const Round& round, std::vector<QueueDirectory*> batch) {
+    std::ranges::sort(batch, std::greater{},
+                      &QueueDirectory::size_hint);  // the largest first, so that all end together
     const std::size_t threads = threads_for(batch);
     const std::size_t pieces = batch.size() < k_even_share * threads ? threads : 1;
     std::vector<Stretch> stretches;
-    for (QueueFolder* folder : batch) {
-        for (const FolderPart& part : folder->parts(pieces)) stretches.push_back({folder, part});
+    for (QueueDirectory* directory : batch) {
+        for (const DirectoryPart& part : directory->parts(pieces)) stretches.push_back({directory, part});
     }
     read_stretches(round, stretches, threads);
 
     util::Result<void> outcome;
     for (auto first = stretches.begin(); first != stretches.end();) {
         const auto last = std::ranges::find_if(
-            first, stretches.end(), [&](const QueueFolder* folder) { return folder != first->folder; },
-            &Stretch::folder);
+            first, stretches.end(), [&](const QueueDirectory* directory) { return directory != first->directory; },
+            &Stretch::directory);
         if (auto done = take_over(round, {first, last}); outcome && !done) outcome = std::move(done);
         first = last;
     }
     return outcome;
 }
 
-// No thread is kept for the next time: they are rarely needed, and starting one takes less than reading a folder.
+// No thread is kept for the next time: they are rarely needed, and starting one takes less than reading a directory.
 void QueueReader::read_stretches(const Round& round, std::span<Stretch> stretches, std::size_t threads) {
     std::atomic<std::size_t> next = 0;
     const auto work = [&] {
@@ -229,38 +230,39 @@ void QueueReader::read_stretches(const Round& round, std::span<Stretch> stretche
     for (auto& helper : helpers) helper.outcome.get();
 }
 
-std::expected<FolderListing, int> QueueReader::read_stretch(const Round& round, const Stretch& stretch,
-                                                            std::span<std::byte> buffer) const {
-    const auto fd = open_folder(round.queue_directory.get(), *stretch.folder, O_RDONLY);
+std::expected<DirectoryListing, int> QueueReader::read_stretch(const Round& round, const Stretch& stretch,
+                                                               std::span<std::byte> buffer) const {
+    const auto fd = open_directory(round.queue_directory.get(), *stretch.directory, O_RDONLY);
     if (!fd) return std::unexpected(fd.error());
-    return list_folder(fd->get(), buffer, {stretch.folder->arrivals, m_options.types, round.deadline, stretch.part});
+    return list_directory(fd->get(), buffer,
+                          {stretch.directory->arrivals, m_options.types, round.deadline, stretch.part});
 }
 
-// All stretches of one folder.
+// All stretches of one directory.
 util::Result<void> QueueReader::take_over(const Round& round, std::span<Stretch> stretches) {
-    QueueFolder& folder = *stretches.front().folder;
-    FolderListing whole;
-    for (auto& [its_folder, part, listing] : stretches) {
+    QueueDirectory& directory = *stretches.front().directory;
+    DirectoryListing whole;
+    for (auto& [its_directory, part, listing] : stretches) {
         if (!listing) return {};  // another one's failure ended the reading
         if (!*listing) {
-            folder.landmarks.clear();  // the file system may not know them any more
-            return lost(folder, listing->error());
+            directory.landmarks.clear();  // the file system may not know them any more
+            return lost(directory, listing->error());
         }
         whole.append(std::move(**listing), part);
     }
     if (stretches.size() > 1 && !whole.ordered) {
-        folder.landmarks.clear();
-        Stretch again{&folder, {}};
+        directory.landmarks.clear();
+        Stretch again{&directory, {}};
         read_stretches(round, {&again, 1}, 1);
         return take_over(round, {&again, 1});
     }
-    ++m_folders_read;
-    folder.adopt(std::move(whole));
+    ++m_directories_read;
+    directory.adopt(std::move(whole));
     return {};
 }
 
 std::optional<std::chrono::microseconds> QueueReader::oldest_deferred(util::BootTime deadline) {
-    QueueFolder& deferred = m_queues[k_deferred];
+    QueueDirectory& deferred = m_queues[k_deferred];
     const auto known = [&]() -> std::optional<std::chrono::microseconds> {
         const auto sum = deferred.sum();
         return sum.dated ? sum.oldest : std::nullopt;
@@ -282,48 +284,49 @@ std::optional<std::chrono::microseconds> QueueReader::oldest_deferred(util::Boot
 }
 
 // What fails here is tried again by the next call; the value is absent until then.
-void QueueReader::ask_births(int queue_directory, QueueFolder& folder, BirthBudget& budget) const {
-    for (const auto& subfolder : folder.subfolders) ask_births(queue_directory, *subfolder, budget);
-    if (folder.is_dated() || budget.left == 0) return;
-    const auto fd = open_folder(queue_directory, folder, O_RDONLY);
+void QueueReader::ask_births(int queue_directory, QueueDirectory& directory, BirthBudget& budget) const {
+    for (const auto& subdirectory : directory.subdirectories) ask_births(queue_directory, *subdirectory, budget);
+    if (directory.is_dated() || budget.left == 0) return;
+    const auto fd = open_directory(queue_directory, directory, O_RDONLY);
     if (!fd) return;
     const auto ask = [&](const char* name) {
-        if (folder.births.keep(name)) return true;
+        if (directory.births.keep(name)) return true;
         if (!budget.take()) return false;
         const auto birth = m_options.birth_of(fd->get(), name);
-        if (birth) folder.births.add(name, *birth);
+        if (birth) directory.births.add(name, *birth);
         if (!birth && birth.error() != ENOENT) budget.left = 0;  // it would be the same with the next
         return birth || birth.error() == ENOENT;
     };
     const auto buffer = std::make_unique_for_overwrite<std::byte[]>(k_buffer_bytes);
-    folder.births.begin_pass();
-    const auto listing = list_folder(fd->get(), {buffer.get(), k_buffer_bytes},
-                                     {folder.arrivals, m_options.types, budget.deadline, {}, ask});
-    folder.births.end_pass(listing.has_value());
+    directory.births.begin_pass();
+    const auto listing = list_directory(fd->get(), {buffer.get(), k_buffer_bytes},
+                                        {directory.arrivals, m_options.types, budget.deadline, {}, ask});
+    directory.births.end_pass(listing.has_value());
     if (!listing) return;
-    folder.births_of = folder.times_read;
-    folder.oldest = earlier(listing->oldest, folder.births.oldest());
+    directory.births_of = directory.times_read;
+    directory.oldest = earlier(listing->oldest, directory.births.oldest());
 }
 
-std::size_t QueueReader::threads_for(const std::vector<QueueFolder*>& batch) const {
+std::size_t QueueReader::threads_for(const std::vector<QueueDirectory*>& batch) const {
     std::uintmax_t bytes = 0;
-    for (const QueueFolder* folder : batch) bytes += folder->size_hint;
+    for (const QueueDirectory* directory : batch) bytes += directory->size_hint;
     if (bytes < m_options.parallel_from_bytes) return 1;
     const unsigned cores = std::min(std::max(std::thread::hardware_concurrency(), 1U), k_most_threads);
     return m_options.threads == 0 ? cores : m_options.threads;
 }
 
-// What comes of a folder that cannot be reached: gone, and so empty, or an error. In a queue's own place something
-// that is no folder is an error: a link to another disk would otherwise pass for an empty queue.
-util::Result<void> QueueReader::lost(QueueFolder& folder, int error) const {
-    const bool may_be_missing = error == ENOENT || (folder.parent != nullptr && (error == ENOTDIR || error == ELOOP));
-    if (!may_be_missing) return failure(folder, error);
-    folder.forget();
+// What comes of a directory that cannot be reached: gone, and so empty, or an error. In a queue's own place something
+// that is no directory is an error: a link to another disk would otherwise pass for an empty queue.
+util::Result<void> QueueReader::lost(QueueDirectory& directory, int error) const {
+    const bool may_be_missing =
+        error == ENOENT || (directory.parent != nullptr && (error == ENOTDIR || error == ELOOP));
+    if (!may_be_missing) return failure(directory, error);
+    directory.forget();
     return {};
 }
 
-std::unexpected<util::Error> QueueReader::failure(const QueueFolder& folder, int error) const {
-    const std::string what = "cannot read the queue folder " + (m_queue_directory / folder.path()).string();
+std::unexpected<util::Error> QueueReader::failure(const QueueDirectory& directory, int error) const {
+    const std::string what = "cannot read the queue directory " + (m_queue_directory / directory.path()).string();
     auto failed = util::fail_errno(error, what, remedy_of(error, m_options));
     if (error == EMLINK) failed.error().kind = util::ErrorKind::exhausted;
     if (error == ENOTDIR) failed.error().kind = util::ErrorKind::invalid;

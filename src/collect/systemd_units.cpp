@@ -11,7 +11,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "ceymail/util/folder.hpp"
+#include "ceymail/util/directory.hpp"
 
 namespace ceymail::collect {
 
@@ -129,19 +129,20 @@ bool is_link(const std::filesystem::path& path) {
 }
 
 // Where links of enabled units are. generator.late has those of scripts in /etc/init.d, systemd-sysv-generator(8).
-constexpr std::array<const char*, 5> k_unit_folders{"etc/systemd/system", "run/systemd/system", "run/systemd/generator",
-                                                    "run/systemd/generator.early", "run/systemd/generator.late"};
+constexpr std::array<const char*, 5> k_unit_directories{"etc/systemd/system", "run/systemd/system",
+                                                        "run/systemd/generator", "run/systemd/generator.early",
+                                                        "run/systemd/generator.late"};
 
-// Every *.wants and *.requires folder below `root`, until `visit` says true.
+// Every *.wants and *.requires directory below `root`, until `visit` says true.
 template <class Visit>
-bool any_folder_of_wants(const std::filesystem::path& root, Visit visit) {
-    for (const char* where : k_unit_folders) {
-        const auto folder = root / where;
-        auto names = util::Folder::open(folder);
+bool any_directory_of_wants(const std::filesystem::path& root, Visit visit) {
+    for (const char* where : k_unit_directories) {
+        const auto directory = root / where;
+        auto names = util::Directory::open(directory);
         if (!names) continue;
         for (auto name = names->next(); name && !name->empty(); name = names->next()) {
             const bool wants = name->ends_with(".wants") || name->ends_with(".requires");
-            if (wants && visit(folder / *name)) return true;
+            if (wants && visit(directory / *name)) return true;
         }
     }
     return false;
@@ -206,16 +207,16 @@ bool systemd_runs(const std::filesystem::path& root) {
 }
 
 bool is_unit_enabled(const std::filesystem::path& root, const std::string& unit) {
-    return any_folder_of_wants(root, [&](const auto& folder) { return is_link(folder / unit); });
+    return any_directory_of_wants(root, [&](const auto& directory) { return is_link(directory / unit); });
 }
 
 std::vector<std::string> enabled_postfix_units(const std::filesystem::path& root) {
     std::set<std::string> units;
-    any_folder_of_wants(root, [&](const auto& folder) {
-        auto names = util::Folder::open(folder);
+    any_directory_of_wants(root, [&](const auto& directory) {
+        auto names = util::Directory::open(directory);
         if (!names) return false;
         for (auto name = names->next(); name && !name->empty(); name = names->next()) {
-            if (is_of_postfix(*name) && is_link(folder / *name)) units.emplace(*name);
+            if (is_of_postfix(*name) && is_link(directory / *name)) units.emplace(*name);
         }
         return false;
     });

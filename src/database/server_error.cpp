@@ -36,9 +36,9 @@ constexpr std::string_view k_disk = "see MariaDB's log and its disk";
 constexpr std::string_view k_room = "make room on MariaDB's disk";
 constexpr std::string_view k_own_resources = "this process is out of memory or of descriptors";
 
-// Kinds decide what a scrape gets (gate::TokenCheck). unavailable, timed_out and conflict mean that MariaDB cannot work
-// now: the grace applies. denied, not_found and internal mean that an administrator must mend something: it does not.
-// A read-only server (1290, 1836) is the latter: it answers the token's SELECT, and refuses changes for good.
+// Kinds decide what a scrape gets (admission::TokenCheck). unavailable, timed_out and conflict mean that MariaDB cannot
+// work now: the grace applies. denied, not_found and internal mean that an administrator must mend something: it does
+// not. A read-only server (1290, 1836) is the latter: it answers the token's SELECT, and refuses changes for good.
 constexpr std::array k_meanings{
     Meaning{CR_CONNECTION_ERROR, ErrorKind::unavailable, k_start},
     Meaning{CR_CONN_HOST_ERROR, ErrorKind::unavailable, "check database_host, database_port and the firewall"},

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "ceymail/database/close_once.hpp"
+#include "ceymail/database/double_close_guard.hpp"
 #include "ceymail/database/option_file.hpp"
 #include "ceymail/database/server_error.hpp"
 #include "ceymail/util/file.hpp"
@@ -147,8 +147,8 @@ util::Result<void> Session::connect(const Address& address, util::BootTime deadl
         if (!read) return std::unexpected(read.error());
         password.text = read->reveal();
     }
-    std::optional<CloseOnce> close_once;
-    if (local) close_once.emplace();
+    std::optional<DoubleCloseGuard> double_close_guard;
+    if (local) double_close_guard.emplace();
     MYSQL* const connected = call(mysql_real_connect_start, mysql_real_connect_cont, deadline, m_mysql,
                                   local ? "localhost" : address.host.c_str(), address.user.c_str(),
                                   password.text.c_str(), static_cast<const char*>(nullptr),

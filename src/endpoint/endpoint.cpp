@@ -5,13 +5,13 @@
 #include <exception>
 #include <utility>
 
+#include "ceymail/admission/address_key.hpp"
+#include "ceymail/admission/bearer.hpp"
+#include "ceymail/admission/plan.hpp"
 #include "ceymail/endpoint/request_path.hpp"
 #include "ceymail/endpoint/self_metrics.hpp"
 #include "ceymail/endpoint/time_budget.hpp"
 #include "ceymail/exposition/text_format.hpp"
-#include "ceymail/gate/address_key.hpp"
-#include "ceymail/gate/bearer.hpp"
-#include "ceymail/gate/plan_gate.hpp"
 #include "ceymail/util/log.hpp"
 
 namespace ceymail::endpoint {
@@ -19,7 +19,7 @@ namespace ceymail::endpoint {
 namespace {
 
 using namespace std::chrono_literals;
-using snapshot::Occasion;
+using snapshot::RefreshReason;
 using util::BootTime;
 
 constexpr const char* k_keep_alive_hint =
@@ -28,22 +28,22 @@ constexpr const char* k_keep_alive_hint =
 constexpr std::size_t k_usual_answer = 8192;  // bytes
 constexpr auto k_last_used_every = 5s;
 
-gate::ActiveTokenSource source_of(database::TokenReader& tokens) {
-    return [&tokens](BootTime deadline) -> util::Result<std::optional<gate::ActiveToken>> {
+admission::ActiveTokenSource source_of(database::TokenReader& tokens) {
+    return [&tokens](BootTime deadline) -> util::Result<std::optional<admission::ActiveToken>> {
         auto row = tokens.active(deadline);
         if (!row) return std::unexpected(std::move(row.error()));
         if (!*row) return std::nullopt;
-        return gate::ActiveToken{(*row)->id, (*row)->digest};
+        return admission::ActiveToken{(*row)->id, (*row)->digest};
     };
 }
 
-std::optional<gate::AddressKey> client_of(const fastcgi::Request& request) {
+std::optional<admission::AddressKey> client_of(const fastcgi::Request& request) {
     if (request.malformed) return std::nullopt;
-    return gate::parse_address_key(request.remote_addr);
+    return admission::parse_address_key(request.remote_addr);
 }
 
 const Refusal& refusal_without_client(const fastcgi::Request& request) {
-    return !request.malformed && gate::is_unix_peer(request.remote_addr) ? k_unix_peer : k_bad_request;
+    return !request.malformed && admission::is_unix_peer(request.remote_addr) ? k_unix_peer : k_bad_request;
 }
 
 void start_anew(fastcgi::Response& response) {
@@ -56,15 +56,16 @@ void start_anew(fastcgi::Response& response) {
 
 }  // namespace
 
-Endpoint::Endpoint(const config::Configuration& configuration, gate::Segment& segment, SnapshotSource snapshots,
+Endpoint::Endpoint(const config::Configuration& configuration, shared::Segment& segment, SnapshotSource snapshots,
                    database::TokenReader tokens, util::ClockFunction clock)
     : m_configuration(configuration),
       m_segment(segment),
       m_rates(segment.layout().rate, configuration.rate_window, clock),
       m_snapshots(std::move(snapshots)),
       m_tokens(std::move(tokens)),
-      m_check(gate::VerifiedToken(segment.layout().verified, clock),
-              gate::CircuitBreaker(segment.layout().database, clock), configuration.auth_grace, source_of(m_tokens)),
+      m_check(admission::VerifiedToken(segment.layout().verified, clock),
+              admission::CircuitBreaker(segment.layout().database, clock), configuration.auth_grace,
+              source_of(m_tokens)),
       m_clock(clock),
       m_checking("check tokens", clock),
       m_touching("note when the token was last used", clock) {
@@ -96,9 +97,9 @@ void Endpoint::decide(const fastcgi::Request& request) {
     if (request.method != "GET" && request.method != "HEAD") return refuse(k_other_method);
     const auto address = client_of(request);
     if (!address) return refuse(refusal_without_client(request));
-    if (const auto decision = m_rates.admit(*address); decision.admission != gate::Admission::admitted)
+    if (const auto decision = m_rates.admit(*address); decision.admission != admission::Admission::admitted)
         return refuse(decision);
-    if (!gate::may_export_metrics(m_configuration.plan)) return refuse(k_plan_too_low);
+    if (!admission::may_export_metrics(m_configuration.plan)) return refuse(k_plan_too_low);
     authenticate(request, *address, start);
 }
 
@@ -110,26 +111,26 @@ void Endpoint::note_keep_alive(const fastcgi::Request& request, BootTime now) {
         util::log(util::LogLevel::notice, k_keep_alive_hint);
 }
 
-void Endpoint::authenticate(const fastcgi::Request& request, const gate::AddressKey& address, BootTime start) {
-    const auto bearer = gate::parse_bearer(request.authorization.reveal());
-    if (bearer.form == gate::BearerForm::absent) return refuse_without_authorization(request, start);
-    if (bearer.form == gate::BearerForm::malformed) return refuse(k_bad_authorization);
+void Endpoint::authenticate(const fastcgi::Request& request, const admission::AddressKey& address, BootTime start) {
+    const auto bearer = admission::parse_bearer(request.authorization.reveal());
+    if (bearer.form == admission::BearerForm::absent) return refuse_without_authorization(request, start);
+    if (bearer.form == admission::BearerForm::malformed) return refuse(k_bad_authorization);
 
     const auto budget = time_budget(start, request.scrape_timeout);
     const auto verdict = m_check.check(bearer.token, {budget.token, budget.latest_token});
     note(verdict);
-    if (verdict.standing == gate::TokenStanding::wrong) return refuse(k_wrong_token);
-    if (verdict.standing == gate::TokenStanding::unknown) return refuse(k_database_away);
+    if (verdict.standing == admission::TokenStanding::wrong) return refuse(k_wrong_token);
+    if (verdict.standing == admission::TokenStanding::unknown) return refuse(k_database_away);
     m_rates.keep(address);
     serve(verdict, start, budget.snapshot);
 }
 
-void Endpoint::serve(const gate::TokenVerdict& verdict, BootTime start, BootTime deadline) {
-    const bool database_up = verdict.standing == gate::TokenStanding::valid;
+void Endpoint::serve(const admission::TokenVerdict& verdict, BootTime start, BootTime deadline) {
+    const bool database_up = verdict.standing == admission::TokenStanding::valid;
     // A snapshot from before an outage would deny it, so an outage gets one of its own.
     const BootTime taken_at =
-        database_up ? m_snapshots(m_response.body, start - m_configuration.cache_ttl, deadline, Occasion::scrape)
-                    : m_snapshots(m_response.body, start, deadline, Occasion::outage);
+        database_up ? m_snapshots(m_response.body, start - m_configuration.cache_ttl, deadline, RefreshReason::scrape)
+                    : m_snapshots(m_response.body, start, deadline, RefreshReason::outage);
 
     SelfMetrics self{{}, database_up, !database_up, &m_segment.layout()};
     if (taken_at != BootTime{}) self.snapshot_age = m_clock() - taken_at;
@@ -153,28 +154,28 @@ void Endpoint::refuse(const Refusal& refusal) {
     if (!refusal.header_name.empty()) m_response.headers.push_back({refusal.header_name, refusal.header_value});
 }
 
-void Endpoint::refuse(const gate::RateDecision& decision) {
-    if (decision.admission == gate::Admission::undecided) return refuse(k_undecided);
-    refuse(decision.admission == gate::Admission::full ? k_table_full : k_too_many);
+void Endpoint::refuse(const admission::RateDecision& decision) {
+    if (decision.admission == admission::Admission::undecided) return refuse(k_undecided);
+    refuse(decision.admission == admission::Admission::full ? k_table_full : k_too_many);
     m_retry_after = std::to_string(decision.retry_after.count());
     m_response.headers.back().value = m_retry_after;
 }
 
-void Endpoint::note(const gate::TokenVerdict& verdict) {
+void Endpoint::note(const admission::TokenVerdict& verdict) {
     if (verdict.database_error) {
-        m_checking.met(*verdict.database_error);
+        m_checking.failed(*verdict.database_error);
     } else {
-        m_checking.over();
+        m_checking.recovered();
     }
 }
 
-void Endpoint::settle() noexcept {
+void Endpoint::record_last_used() noexcept {
     try {
         if (!m_token_used || !claim_last_used()) return;
         if (const auto touched = m_tokens.touch(*m_token_used, m_clock() + k_longest_touch); touched) {
-            m_touching.over();
+            m_touching.recovered();
         } else {
-            m_touching.met(touched.error());
+            m_touching.failed(touched.error());
         }
     } catch (const std::exception& problem) {
         util::log(util::LogLevel::error, problem.what());

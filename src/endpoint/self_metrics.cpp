@@ -44,7 +44,7 @@ const WordedFamily& requests() {
                             "Answers by HTTP status, over all workers, before this one.",
                             MetricType::counter,
                             {}};
-        for (const int code : gate::k_status_codes)
+        for (const int code : shared::k_status_codes)
             family.samples.push_back({{{"code", std::to_string(code)}}, std::uint64_t{}});
         return family;
     }());
@@ -74,8 +74,8 @@ Value flag(bool value) { return std::uint64_t{value ? 1U : 0U}; }
 
 Value count(const std::atomic<std::uint64_t>& counter) { return counter.load(std::memory_order_relaxed); }
 
-void append_counters(std::string& out, const gate::SegmentLayout& segment) {
-    std::array<Value, gate::k_status_codes.size()> answers;
+void append_counters(std::string& out, const shared::SegmentLayout& segment) {
+    std::array<Value, shared::k_status_codes.size()> answers;
     for (std::size_t i = 0; i < answers.size(); ++i) answers[i] = count(segment.answers[i]);
     requests().append(out, answers);
     const std::array refusals{count(segment.rate.full_total), count(segment.rate.undecided_total)};

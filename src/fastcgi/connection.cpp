@@ -33,23 +33,23 @@ private:
 }  // namespace
 
 // The bytes are not initialised: pages that no request reaches are never touched.
-Intake::Intake()
+RequestReader::RequestReader()
     : m_bytes(std::make_unique_for_overwrite<std::byte[]>(k_capacity)), m_epoll(epoll_create1(EPOLL_CLOEXEC)) {
     if (!m_epoll) throw std::system_error(errno, std::generic_category(), "cannot wait for requests");
 }
 
-std::optional<Intake::Request> Intake::receive(int connection, util::BootTime deadline) {
+std::optional<RequestReader::Request> RequestReader::receive(int connection, util::BootTime deadline) {
     WipeAfter wipe(m_bytes.get());
     bool watched = false;  // most requests are there at once
-    for (News news = News::bytes; news != News::none;) {
+    for (SocketEvent news = SocketEvent::bytes; news != SocketEvent::none;) {
         const ssize_t received = recv(connection, m_bytes.get(), k_capacity, MSG_PEEK | MSG_DONTWAIT);
         if (received == 0) return std::nullopt;
         if (received < 0 && errno != EAGAIN && errno != EINTR) return std::nullopt;
         const auto size = static_cast<std::size_t>(std::max<ssize_t>(received, 0));
         wipe.grow_to(size);
-        const Vetting vetting = vet({m_bytes.get(), size});
+        const Validation vetting = validate({m_bytes.get(), size});
         if (vetting.verdict != Verdict::incomplete) return Request{vetting, size};
-        if (news == News::end || (!watched && !watch(connection))) return std::nullopt;
+        if (news == SocketEvent::end || (!watched && !watch(connection))) return std::nullopt;
         watched = true;
         news = await_news(deadline);
     }
@@ -59,18 +59,18 @@ std::optional<Intake::Request> Intake::receive(int connection, util::BootTime de
 // Peeked bytes stay readable, so that poll(2) would return at once for ever; edge-triggered, epoll(7) tells of each
 // arrival once. Of what is there already it tells at the first wait: nothing is missed between a look and the wait.
 // Closing the connection ends the watch.
-bool Intake::watch(int connection) const {
+bool RequestReader::watch(int connection) const {
     epoll_event interest{.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data = {}};
     return epoll_ctl(m_epoll.get(), EPOLL_CTL_ADD, connection, &interest) == 0;
 }
 
-Intake::News Intake::await_news(util::BootTime deadline) const {
+RequestReader::SocketEvent RequestReader::await_news(util::BootTime deadline) const {
     epoll_event event{};
     const int left = util::remaining_ms(deadline);
     const int count = left > 0 ? epoll_wait(m_epoll.get(), &event, 1, left) : 0;
-    if (count < 0 && errno == EINTR) return News::bytes;
-    if (count <= 0) return News::none;
-    return (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0 ? News::end : News::bytes;
+    if (count < 0 && errno == EINTR) return SocketEvent::bytes;
+    if (count <= 0) return SocketEvent::none;
+    return (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0 ? SocketEvent::end : SocketEvent::bytes;
 }
 
 void discard_input(int connection) noexcept {

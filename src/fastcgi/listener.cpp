@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/fastcgi/listener.hpp"
 
+#include "ceymail/util/unix_socket.hpp"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -73,7 +75,7 @@ Result<void> clear_path(const std::string& path, const sockaddr_un& address) {
     }
     const Fd probe(socket(AF_UNIX, k_type, 0));
     if (!probe) return fail_errno(errno, "cannot make a socket");
-    const bool connected = connect(probe.get(), generic(address), sizeof address) == 0;
+    const bool connected = util::connect_unix(probe.get(), address) == 0;
     if (connected ? maker_runs(probe) : errno != ECONNREFUSED) {
         return fail(ErrorKind::conflict, "another program answers on '" + path + "'; stop it or listen elsewhere");
     }
@@ -106,18 +108,17 @@ Result<Fd> listen_on_path(const std::string& path, const std::string& group_name
         if (!found) return std::unexpected(found.error());
         group = *found;
     }
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path, path.data(), path.size());
-    if (const auto cleared = clear_path(path, address); !cleared) return std::unexpected(cleared.error());
+    const auto address = util::unix_address(path);
+    if (!address) return std::unexpected(address.error());
+    if (const auto cleared = clear_path(path, *address); !cleared) return std::unexpected(cleared.error());
 
     Fd listener(socket(AF_UNIX, k_type, 0));
     if (!listener) return fail_errno(errno, "cannot make a socket");
     // bind(2) gives the file the mode that the unbound socket has, less the umask: it is never open to everybody.
     if (fchmod(listener.get(), k_mode) != 0) return fail_errno(errno, "cannot set the mode of a socket");
-    if (bind(listener.get(), generic(address), sizeof address) != 0) {
+    if (util::bind_unix(listener.get(), *address) != 0) {
         return fail_errno(errno, "cannot make the socket '" + path + "'",
-                          "its folder must exist and be writable for us");
+                          "its directory must exist and be writable for us");
     }
     if (const auto opened = open_to_group(listener, path, group); !opened) {
         unlink(path.c_str());

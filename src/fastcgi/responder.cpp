@@ -93,7 +93,7 @@ struct Responder::State {
 
     Acceptor acceptor;
     BusySince* busy;
-    Intake intake;
+    RequestReader reader;
     util::Fd connection;
     Request request;  // this and the two texts are kept from request to request for their memory
     PageRequest page_request;
@@ -142,7 +142,7 @@ struct Responder::State {
         connection.reset();
         request.clear();
         while (const auto came = accept()) {
-            const auto received = intake.receive(connection.get(), *came + k_patience);
+            const auto received = reader.receive(connection.get(), *came + k_peer_timeout);
             if (!received) {
                 connection.reset();
                 continue;
@@ -166,7 +166,7 @@ struct Responder::State {
         append_head(response, text);
         text.append(sent_body(response));
         append_answer(request_id, text, records);
-        send_all(connection.get(), records, util::BootClock::now() + k_patience);
+        send_all(connection.get(), records, util::BootClock::now() + k_peer_timeout);
         connection.reset();
         request.clear();
     }

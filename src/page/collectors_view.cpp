@@ -12,8 +12,8 @@
 namespace ceymail::page {
 namespace {
 
-using report::CollectorState;
-using report::Health;
+using snapshot::CollectorState;
+using snapshot::Health;
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 6> k_names{{{"cpu", "Processor"},
                                                                                 {"memory", "Memory"},
@@ -39,7 +39,7 @@ Html date_of(const CollectorState& state, std::uint64_t now) {
 }
 
 // What is in backquotes, as code.
-Html words_of(std::string_view text) {
+Html format_words(std::string_view text) {
     Html words;
     for (bool code = false;; code = !code) {
         const auto end = text.find('`');
@@ -60,9 +60,9 @@ std::string capitalized(std::string_view text) {
 // Errors are worded "thing: cause; remedy".
 Html trouble(std::string_view words) {
     const auto end = words.find("; ");
-    const Html cause = html("<p>{}</p>", words_of(capitalized(words.substr(0, end))));
+    const Html cause = html("<p>{}</p>", format_words(capitalized(words.substr(0, end))));
     if (end == words.npos) return cause;
-    return html("{}<p><strong>What to do:</strong> {}</p>", cause, words_of(words.substr(end + 2)));
+    return html("{}<p><strong>What to do:</strong> {}</p>", cause, format_words(words.substr(end + 2)));
 }
 
 Html line(std::string_view css_class, const CollectorState& state, std::string_view badge, std::string_view words,

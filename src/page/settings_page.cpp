@@ -6,11 +6,11 @@
 #include <new>
 #include <utility>
 
+#include "ceymail/admission/gateway_secret.hpp"
+#include "ceymail/admission/new_token.hpp"
+#include "ceymail/admission/plan.hpp"
 #include "ceymail/database/audit_reader.hpp"
 #include "ceymail/database/token_registry.hpp"
-#include "ceymail/gate/gateway_secret.hpp"
-#include "ceymail/gate/new_token.hpp"
-#include "ceymail/gate/plan_gate.hpp"
 #include "ceymail/page/files.hpp"
 #include "ceymail/page/form.hpp"
 #include "ceymail/util/log.hpp"
@@ -115,12 +115,12 @@ Response file(std::string_view content_type, std::string_view text) {
 
 }  // namespace
 
-SettingsPage::SettingsPage(const config::Configuration& configuration, gate::RateStorage& rates, FormSeals seals,
-                           TellMetrics tell_metrics, AskCollectors ask_collectors, util::ClockFunction clock)
+SettingsPage::SettingsPage(const config::Configuration& configuration, admission::RateStorage& rates, CsrfTokens csrf,
+                           ForgetToken tell_metrics, AskCollectors ask_collectors, util::ClockFunction clock)
     : m_configuration(configuration),
       m_site(site_of(configuration)),
       m_rates(rates, configuration.rate_window, clock),
-      m_seals(std::move(seals)),
+      m_csrf(std::move(csrf)),
       m_outcomes(clock),
       m_tell_metrics(std::move(tell_metrics)),
       m_ask_collectors(std::move(ask_collectors)),
@@ -144,22 +144,22 @@ Response SettingsPage::decide(const PageRequest& request) {
     const auto gateway = came_through_gateway(request);
     if (!gateway) return message(503, {"The gateway secret cannot be read", gateway.error().message});
     if (!*gateway) return refuse(k_no_gateway);
-    const auto visitor = identify(request, plain_http(m_configuration));
-    if (!visitor) return refuse(visitor.error());
+    const auto user = identify(request, plain_http(m_configuration));
+    if (!user) return refuse(user.error());
     const auto path = path_of(request.uri);
     const bool reads = request.method == "GET" || request.method == "HEAD";
     if (reads && path == m_site.path + "/style.css") return file("text/css; charset=utf-8", k_style);
     if (reads && path == m_site.path + "/script.js") return file("text/javascript; charset=utf-8", k_script);
     if (path != m_site.path) return refuse(k_other_path);
     if (!reads && request.method != "POST") return refuse(k_other_method);
-    const auto decision = m_rates.admit(visitor->key);
-    if (decision.admission != gate::Admission::admitted) return limited(decision);
-    return reads ? show(request, *visitor) : change(request, *visitor);
+    const auto decision = m_rates.admit(user->key);
+    if (decision.admission != admission::Admission::admitted) return limited(decision);
+    return reads ? show(request, *user) : change(request, *user);
 }
 
 // Read each time: a new secret counts at once, and there is none in memory between two requests.
 util::Result<bool> SettingsPage::came_through_gateway(const PageRequest& request) {
-    const auto secret = gate::read_gateway_secret(m_configuration.settings_gateway_secret);
+    const auto secret = admission::read_gateway_secret(m_configuration.settings_gateway_secret);
     const bool same =
         secret && util::equal_in_constant_time(util::sha256(secret->reveal()), util::sha256(request.gateway_secret));
     if (!same && m_clock() >= m_warn_again) {
@@ -172,103 +172,103 @@ util::Result<bool> SettingsPage::came_through_gateway(const PageRequest& request
 
 // --- GET -------------------------------------------------------------------------------------------------------------
 
-Response SettingsPage::show(const PageRequest& request, const Visitor& visitor) {
-    View view{.site = m_site, .user = visitor.user, .host = visitor.host, .now = unix_now()};
+Response SettingsPage::show(const PageRequest& request, const AuthenticatedUser& user) {
+    PageModel model{.site = m_site, .user = user.user, .host = user.host, .now = unix_now()};
     const auto fields = parse_fields(query_of(request.uri));
-    if (fields) view.confirm = action_named(field(*fields, "confirm"));
-    look(view);
-    view.collectors = m_ask_collectors(m_clock() + k_time_to_report);
-    if (!view.token) view.confirm.reset();  // nothing to lose: nothing to ask
-    if (view.confirm == Action::generate && !gate::may_export_metrics(m_site.plan)) view.confirm.reset();
-    seal_forms(view);
+    if (fields) model.confirm = action_named(field(*fields, "confirm"));
+    look(model);
+    model.collectors = m_ask_collectors(m_clock() + k_time_to_report);
+    if (!model.token) model.confirm.reset();  // nothing to lose: nothing to ask
+    if (model.confirm == Action::generate && !admission::may_export_metrics(m_site.plan)) model.confirm.reset();
+    seal_forms(model);
 
     std::optional<Outcome> outcome;
     // HEAD shows nothing, and so must not use up what is shown once.
     if (request.method == "GET")
-        outcome = m_outcomes.take(std::string(cookie_value(request.cookie, k_cookie)), visitor.user);
+        outcome = m_outcomes.take(std::string(cookie_value(request.cookie, k_cookie)), user.user);
     if (outcome) {
-        view.fresh_token = outcome->token.reveal();
-        view.revoked_now = outcome->token.empty() && view.database_trouble.empty() && !view.token;
-        view.token_may_linger = outcome->may_linger;
-        view.confirm.reset();
+        model.fresh_token = outcome->token.reveal();
+        model.revoked_now = outcome->token.empty() && model.database_trouble.empty() && !model.token;
+        model.token_may_linger = outcome->may_linger;
+        model.confirm.reset();
     }
-    return page(view.database_trouble.empty() ? 200 : 503, render(view));
+    return page(model.database_trouble.empty() ? 200 : 503, render(model));
 }
 
-void SettingsPage::look(View& view) {
+void SettingsPage::look(PageModel& model) {
     const auto deadline = m_clock() + k_time_to_look;
     auto connection = connect(m_configuration);
     auto token = database::TokenRegistry(connection, m_configuration.database_dashboard).status(deadline);
     if (!token) {
-        view.database_trouble = token.error().message;
+        model.database_trouble = token.error().message;
         util::log(util::LogLevel::error, token.error().message);
         return;
     }
-    view.token = std::move(*token);
+    model.token = std::move(*token);
     auto history = database::AuditReader(connection, m_configuration.database_dashboard).last(deadline);
     if (history) {
-        view.history = std::move(*history);
+        model.history = std::move(*history);
     } else {
         util::log(util::LogLevel::warning, history.error().message);
     }
 }
 
-void SettingsPage::seal_forms(View& view) const {
-    const std::uint64_t seen = view.token ? view.token->id : 0;
+void SettingsPage::seal_forms(PageModel& model) const {
+    const std::uint64_t seen = model.token ? model.token->id : 0;
     const auto sealed = [&](Action action) {
-        auto seal = m_seals.seal({action, view.user, seen});
+        auto seal = m_csrf.seal({action, model.user, seen});
         if (!seal) throw std::runtime_error(seal.error().message);
         return std::move(*seal);
     };
-    view.generate_seal = sealed(Action::generate);
-    view.revoke_seal = sealed(Action::revoke);
+    model.generate_seal = sealed(Action::generate);
+    model.revoke_seal = sealed(Action::revoke);
 }
 
 // --- POST ------------------------------------------------------------------------------------------------------------
 
-Response SettingsPage::change(const PageRequest& request, const Visitor& visitor) {
+Response SettingsPage::change(const PageRequest& request, const AuthenticatedUser& user) {
     if (!comes_from_here(request)) return message(403, k_foreign);
     if (request.body_too_long) return refuse({413, "This form is too long", "Nothing was changed."});
     if (!is_form(request.content_type)) return refuse({415, "This is no form", "Nothing was changed."});
     const auto fields = parse_fields(request.body);
     const auto action = fields ? action_named(field(*fields, "action")) : std::nullopt;
     if (!action) return refuse({400, "This form is malformed", "Nothing was changed."});
-    const auto opened = m_seals.open(field(*fields, "seal"), *action, visitor.user);
+    const auto opened = m_csrf.open(field(*fields, "seal"), *action, user.user);
     if (opened.seal == Seal::forged) return message(403, k_forged);
     if (opened.seal == Seal::expired) return message(403, k_expired);
-    switch (m_outcomes.fate(opened.nonce, visitor.user)) {
-        case Outcomes::Fate::waiting:  // sent twice at once: the browser shows what comes of the second
-            return sent_on(request, opened.nonce);
-        case Outcomes::Fate::over:
+    switch (m_outcomes.fate(opened.nonce, user.user)) {
+        case FlashStore::Fate::waiting:  // sent twice at once: the browser shows what comes of the second
+            return redirect_after_post(request, opened.nonce);
+        case FlashStore::Fate::over:
             return message(409, k_done_already);
-        case Outcomes::Fate::unknown:
+        case FlashStore::Fate::unknown:
             break;
     }
-    if (*action == Action::generate && !gate::may_export_metrics(m_site.plan)) return message(403, k_plan_too_low);
-    return carry_out(request, visitor, *action, opened);
+    if (*action == Action::generate && !admission::may_export_metrics(m_site.plan)) return message(403, k_plan_too_low);
+    return carry_out(request, user, *action, opened);
 }
 
-Response SettingsPage::carry_out(const PageRequest& request, const Visitor& visitor, Action action,
+Response SettingsPage::carry_out(const PageRequest& request, const AuthenticatedUser& user, Action action,
                                  const OpenedSeal& opened) {
-    auto outcome = make_change(visitor, action, opened.seen);
+    auto outcome = make_change(user, action, opened.seen);
     if (!outcome && outcome.error().code == database::k_superseded) return message(409, page::k_superseded);
     if (!outcome) {
         util::log(util::LogLevel::error, outcome.error().message);
         return message(503, {"The change could not be made", outcome.error().message, "Look at how it is now"});
     }
-    m_outcomes.keep(opened.nonce, visitor.user, std::move(*outcome));
-    return sent_on(request, opened.nonce);
+    m_outcomes.keep(opened.nonce, user.user, std::move(*outcome));
+    return redirect_after_post(request, opened.nonce);
 }
 
-util::Result<Outcome> SettingsPage::make_change(const Visitor& visitor, Action action, std::uint64_t seen) {
+util::Result<Outcome> SettingsPage::make_change(const AuthenticatedUser& user, Action action, std::uint64_t seen) {
     const auto deadline = m_clock() + k_time_to_change;
-    const database::Actor actor(visitor.user, visitor.address);
+    const database::Actor actor(user.user, user.address);
     const auto nothing_more = [] { return util::Result<void>{}; };
     auto connection = connect(m_configuration);
     database::TokenRegistry registry(connection, m_configuration.database_dashboard);
     Outcome outcome;
     if (action == Action::generate) {
-        auto token = gate::make_token();
+        auto token = admission::make_token();
         if (!token) return std::unexpected(std::move(token.error()));
         const auto made = registry.replace(util::sha256(token->reveal()), actor, nothing_more, deadline, seen);
         if (!made) return std::unexpected(made.error());
@@ -311,8 +311,8 @@ Response SettingsPage::refuse(const Refusal& refusal) const {
     return response;
 }
 
-Response SettingsPage::limited(const gate::RateDecision& decision) {
-    const bool undecided = decision.admission == gate::Admission::undecided;
+Response SettingsPage::limited(const admission::RateDecision& decision) {
+    const bool undecided = decision.admission == admission::Admission::undecided;
     m_retry_after = std::to_string(undecided ? 1 : decision.retry_after.count());
     const std::string words = "This address has asked for the page 12 times within a minute. Try again in " +
                               m_retry_after + (m_retry_after == "1" ? " second." : " seconds.");
@@ -322,7 +322,7 @@ Response SettingsPage::limited(const gate::RateDecision& decision) {
 }
 
 // 303: the browser asks for the page by GET, and neither reload nor the way back sends the form again.
-Response SettingsPage::sent_on(const PageRequest& request, const std::string& nonce) {
+Response SettingsPage::redirect_after_post(const PageRequest& request, const std::string& nonce) {
     m_cookie = std::string(k_cookie) + "=" + nonce + "; Path=" + m_site.path +
                "; Max-Age=" + std::to_string(k_outcome_life.count()) + "; HttpOnly; SameSite=Strict" +
                (over_tls(request) ? "; Secure" : "");

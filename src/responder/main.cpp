@@ -10,11 +10,12 @@
 #include <sysexits.h>
 
 #include "ceymail/config/configuration.hpp"
+#include "ceymail/doctor/check.hpp"
 #include "ceymail/fastcgi/cgi.hpp"
-#include "ceymail/process/exit_code.hpp"
+#include "ceymail/responder/modes.hpp"
+#include "ceymail/responder/options.hpp"
+#include "ceymail/system/exit_code.hpp"
 #include "ceymail/util/log.hpp"
-#include "modes.hpp"
-#include "options.hpp"
 
 namespace {
 
@@ -54,12 +55,12 @@ std::string source_of(const Options& options) {
 int run(const Options& options) {
     if (options.mode == Mode::help) return print(responder::k_help);
     if (options.mode == Mode::version) return print("ceymail-metrics " CEYMAIL_VERSION "\n");
-    if (options.mode == Mode::check && !responder::can_be_read_in_time(options.config.value_or(config::k_default_path)))
+    if (options.mode == Mode::check && !doctor::can_be_read_in_time(options.config.value_or(config::k_default_path)))
         return EX_CONFIG;
     const auto configuration = configuration_of(options);
-    if (!configuration) return process::give_up(configuration.error());
+    if (!configuration) return system::log_and_exit_code(configuration.error());
     if (options.mode == Mode::once) return responder::once(*configuration);
-    if (options.mode == Mode::check) return responder::check(*configuration, source_of(options), options.url);
+    if (options.mode == Mode::check) return doctor::check(*configuration, source_of(options), options.url);
     return responder::serve(*configuration);
 }
 

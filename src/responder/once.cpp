@@ -6,13 +6,13 @@
 #include <sysexits.h>
 
 #include "ceymail/endpoint/self_metrics.hpp"
-#include "ceymail/gate/segment.hpp"
-#include "ceymail/process/exit_code.hpp"
-#include "ceymail/process/privileges.hpp"
-#include "ceymail/process/sources.hpp"
-#include "ceymail/snapshot/gathering.hpp"
+#include "ceymail/responder/modes.hpp"
+#include "ceymail/scheduler/collector_scheduler.hpp"
+#include "ceymail/shared/segment.hpp"
+#include "ceymail/supervisor/factories.hpp"
+#include "ceymail/system/exit_code.hpp"
+#include "ceymail/system/privileges.hpp"
 #include "ceymail/util/log.hpp"
-#include "modes.hpp"
 
 namespace ceymail::responder {
 
@@ -25,16 +25,17 @@ constexpr auto k_time_to_gather = 5s;
 constexpr auto k_time_to_ask_database = 1200ms;
 
 bool database_answers(const config::Configuration& configuration) {
-    auto tokens = process::token_reader(configuration);
+    auto tokens = supervisor::token_reader(configuration);
     const auto asked = tokens.active(BootClock::now() + k_time_to_ask_database);
     return asked.has_value();
 }
 
 std::string exposition(const config::Configuration& configuration) {
     const auto taken_at = BootClock::now();
-    auto text = snapshot::Gathering(process::make_collectors(configuration)).gather(taken_at + k_time_to_gather);
+    auto text =
+        scheduler::CollectorScheduler(supervisor::make_collectors(configuration)).gather(taken_at + k_time_to_gather);
     // Of a responder that runs, its counters; the segment is not made for one that does not.
-    const auto segment = gate::Segment::open_existing(configuration.runtime_directory);
+    const auto segment = shared::Segment::open_existing(configuration.runtime_directory);
     endpoint::append_self_metrics(text, {.snapshot_age = BootClock::now() - taken_at,
                                          .database_up = database_answers(configuration),
                                          .auth_stale = false,
@@ -47,8 +48,8 @@ std::string exposition(const config::Configuration& configuration) {
 // As root it becomes the service's user, so that it shows what the service sees, MariaDB's view of us included. Where
 // that user is not made yet, what root sees is a beginning.
 int once(const config::Configuration& configuration) {
-    const auto done = process::become(configuration.user, process::Capability::dac_read_search);
-    if (!done && done.error().kind != util::ErrorKind::not_found) return process::give_up(done.error());
+    const auto done = system::become(configuration.user, system::Capability::dac_read_search);
+    if (!done && done.error().kind != util::ErrorKind::not_found) return system::log_and_exit_code(done.error());
     if (!done) util::log(util::LogLevel::warning, done.error().message + "; reading as root this time");
     const auto text = exposition(configuration);
     const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();

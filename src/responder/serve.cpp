@@ -3,19 +3,19 @@
 
 #include "ceymail/fastcgi/cgi.hpp"
 #include "ceymail/fastcgi/listener.hpp"
-#include "ceymail/process/exit_code.hpp"
-#include "ceymail/process/runtime_directory.hpp"
-#include "ceymail/process/supervisor.hpp"
+#include "ceymail/responder/modes.hpp"
+#include "ceymail/supervisor/supervisor.hpp"
+#include "ceymail/system/exit_code.hpp"
+#include "ceymail/system/runtime_directory.hpp"
 #include "ceymail/util/log.hpp"
-#include "modes.hpp"
 
 namespace ceymail::responder {
 
 namespace {
 
 int supervise_on(const config::Configuration& configuration, util::Result<util::Fd> listener) {
-    if (!listener) return process::give_up(listener.error());
-    return process::supervise(configuration, std::move(*listener));
+    if (!listener) return system::log_and_exit_code(listener.error());
+    return supervisor::supervise(configuration, std::move(*listener));
 }
 
 int nobody_started_us() {
@@ -29,9 +29,9 @@ int nobody_started_us() {
 
 int serve(const config::Configuration& configuration) {
     // First, since the socket may be meant to lie in there; and while we may still be root.
-    if (const auto prepared = process::prepare_runtime_directory(configuration); !prepared)
-        return process::give_up(prepared.error());
-    process::prepare_report_folder(configuration);
+    if (const auto prepared = system::prepare_runtime_directory(configuration); !prepared)
+        return system::log_and_exit_code(prepared.error());
+    system::prepare_report_directory(configuration);
     if (fastcgi::started_as_cgi()) return serve_cgi(configuration);
     if (!configuration.listen.empty())
         return supervise_on(configuration, fastcgi::make_listener(configuration.listen, configuration.listen_group));

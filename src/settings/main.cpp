@@ -7,10 +7,10 @@
 #include <sysexits.h>
 
 #include "ceymail/config/configuration.hpp"
-#include "ceymail/process/exit_code.hpp"
+#include "ceymail/settings/options.hpp"
+#include "ceymail/settings/serve.hpp"
+#include "ceymail/system/exit_code.hpp"
 #include "ceymail/util/log.hpp"
-#include "options.hpp"
-#include "serve.hpp"
 
 namespace {
 
@@ -26,7 +26,7 @@ int run(const settings::Options& options) {
     if (options.mode == Mode::help) return print(settings::k_help);
     if (options.mode == Mode::version) return print("ceymail-settings " CEYMAIL_VERSION "\n");
     auto configuration = config::load_configuration(options.config);
-    if (!configuration) return process::give_up(configuration.error());
+    if (!configuration) return system::log_and_exit_code(configuration.error());
     if (options.listen) configuration->settings_listen = *options.listen;
     if (options.user) configuration->settings_user = *options.user;
     return settings::serve(*configuration);

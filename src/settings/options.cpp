@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "options.hpp"
+#include "ceymail/settings/options.hpp"
 
 #include "ceymail/config/command_line.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "serve.hpp"
+#include "ceymail/settings/serve.hpp"
 
 #include <csignal>
 #include <cstdlib>
@@ -7,17 +7,18 @@
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 
+#include "ceymail/admission/gateway_secret.hpp"
 #include "ceymail/fastcgi/listener.hpp"
 #include "ceymail/fastcgi/responder.hpp"
-#include "ceymail/gate/gateway_secret.hpp"
-#include "ceymail/gate/segment.hpp"
 #include "ceymail/page/settings_page.hpp"
-#include "ceymail/process/exit_code.hpp"
-#include "ceymail/process/instance_lock.hpp"
-#include "ceymail/process/privileges.hpp"
-#include "ceymail/process/runtime_directory.hpp"
-#include "ceymail/process/signals.hpp"
-#include "ceymail/report/inquiry.hpp"
+#include "ceymail/shared/segment.hpp"
+#include "ceymail/snapshot/protocol.hpp"
+#include "ceymail/snapshot/report_client.hpp"
+#include "ceymail/system/exit_code.hpp"
+#include "ceymail/system/instance_lock.hpp"
+#include "ceymail/system/privileges.hpp"
+#include "ceymail/system/runtime_directory.hpp"
+#include "ceymail/system/signals.hpp"
 #include "ceymail/util/log.hpp"
 
 namespace ceymail::settings {
@@ -36,20 +37,20 @@ util::Result<util::Fd> take_listener(const config::Configuration& configuration)
 }
 
 int answer(const config::Configuration& configuration, const util::Fd& listener, const util::Fd& stop) {
-    auto segment = gate::Segment::attach(configuration.settings_runtime_directory);
-    if (!segment) return process::give_up(segment.error());
-    auto seals = page::FormSeals::make();
-    if (!seals) return process::give_up(seals.error());
+    auto segment = shared::Segment::attach(configuration.settings_runtime_directory);
+    if (!segment) return system::log_and_exit_code(segment.error());
+    auto csrf = page::CsrfTokens::make();
+    if (!csrf) return system::log_and_exit_code(csrf.error());
     page::SettingsPage page(
-        configuration, segment->layout().rate, std::move(*seals),
-        [socket = report::forget_socket_path(configuration)](util::BootTime deadline) {
-            return report::order_to_forget(socket, deadline);
+        configuration, segment->layout().rate, std::move(*csrf),
+        [socket = snapshot::forget_socket_path(configuration)](util::BootTime deadline) {
+            return snapshot::order_to_forget(socket, deadline);
         },
-        [socket = report::socket_path(configuration)](util::BootTime deadline) {
-            return report::ask_collectors(socket, deadline);
+        [socket = snapshot::report_socket_path(configuration)](util::BootTime deadline) {
+            return snapshot::ask_collectors(socket, deadline);
         });
     // The page tells it too, and serves nobody until then.
-    if (const auto secret = gate::read_gateway_secret(configuration.settings_gateway_secret); !secret)
+    if (const auto secret = admission::read_gateway_secret(configuration.settings_gateway_secret); !secret)
         util::log(util::LogLevel::error, secret.error().message);
     fastcgi::Responder responder(listener.get(), stop.get());
     ::sd_notify(0, "READY=1");
@@ -68,20 +69,20 @@ int serve(const config::Configuration& configuration) {
     auto own = configuration;
     own.runtime_directory = configuration.settings_runtime_directory;
     own.user = configuration.settings_user;
-    if (const auto prepared = process::prepare_runtime_directory(own); !prepared)
-        return process::give_up(prepared.error());
+    if (const auto prepared = system::prepare_runtime_directory(own); !prepared)
+        return system::log_and_exit_code(prepared.error());
     const auto listener = take_listener(configuration);
-    if (!listener) return process::give_up(listener.error());
-    if (const auto done = process::become(own.user, process::Capability::none); !done)
-        return process::give_up(done.error());
-    const auto lock = process::lock_instance(own.runtime_directory, "ceymail-settings", "settings_runtime_directory");
-    if (!lock) return process::give_up(lock.error());
-    process::forbid_dumps();
-    process::ignore_broken_pipes();
+    if (!listener) return system::log_and_exit_code(listener.error());
+    if (const auto done = system::become(own.user, system::Capability::none); !done)
+        return system::log_and_exit_code(done.error());
+    const auto lock = system::lock_instance(own.runtime_directory, "ceymail-settings", "settings_runtime_directory");
+    if (!lock) return system::log_and_exit_code(lock.error());
+    system::forbid_dumps();
+    system::ignore_broken_pipes();
     std::signal(SIGHUP, SIG_IGN);
     std::signal(SIGUSR1, SIG_IGN);
-    const auto stop = process::signal_fd({SIGTERM, SIGINT});
-    if (!stop) return process::give_up(stop.error());
+    const auto stop = system::signal_fd({SIGTERM, SIGINT});
+    if (!stop) return system::log_and_exit_code(stop.error());
     return answer(configuration, *listener, *stop);
 }
 

@@ -4,15 +4,15 @@
 
 #include <pwd.h>
 
+#include "ceymail/admission/new_token.hpp"
 #include "ceymail/database/option_file.hpp"
-#include "ceymail/gate/new_token.hpp"
 #include "ceymail/token/secret_file.hpp"
 
 namespace ceymail::token {
 namespace {
 
 util::Result<util::Secret> make_password(const std::filesystem::path& file, const std::string& owner) {
-    auto made = gate::make_token();
+    auto made = admission::make_token();
     if (!made) return made;
     auto stored = SecretFile::make(file, Existing::refuse);
     if (!stored) return std::unexpected(std::move(stored.error()));

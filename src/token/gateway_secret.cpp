@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ceymail/gate/gateway_secret.hpp"
-#include "ceymail/gate/new_token.hpp"
+#include "ceymail/admission/gateway_secret.hpp"
+#include "ceymail/admission/new_token.hpp"
 #include "ceymail/token/secret_file.hpp"
 #include "ceymail/util/file.hpp"
 #include "ceymail/util/secret.hpp"
@@ -41,7 +41,7 @@ Result<Secret> make_secret(const std::filesystem::path& page, const std::string&
     if (user == nullptr)
         return util::fail(util::ErrorKind::not_found, "there is no user \"" + owner + "\" to read " + page.string() +
                                                           "; make it or name another by settings_user =");
-    auto made = gate::make_secret();
+    auto made = admission::make_secret();
     if (!made) return made;
     auto file = SecretFile::make(page, Existing::refuse);
     if (!file) return std::unexpected(std::move(file.error()));
@@ -88,11 +88,11 @@ Result<bool> write_frame(const std::filesystem::path& path, const Frame& frame, 
 }  // namespace
 
 Result<std::string> prepare_gateway_secret(const std::filesystem::path& page, const std::string& owner) {
-    auto secret = gate::read_gateway_secret(page);
+    auto secret = admission::read_gateway_secret(page);
     const bool missing = !secret && secret.error().kind == util::ErrorKind::not_found;
     if (missing) secret = make_secret(page, owner);
     if (!secret) return std::unexpected(std::move(secret.error()));
-    const auto files = gate::gateway_files(page);
+    const auto files = admission::gateway_files(page);
     const auto nginx = write_frame(files.nginx, k_nginx, *secret);
     if (!nginx) return std::unexpected(nginx.error());
     const auto apache = write_frame(files.apache, k_apache, *secret);

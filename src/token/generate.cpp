@@ -3,12 +3,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "ceymail/admission/new_token.hpp"
 #include "ceymail/database/token_registry.hpp"
-#include "ceymail/gate/new_token.hpp"
+#include "ceymail/token/cli_support.hpp"
 #include "ceymail/token/commands.hpp"
 #include "ceymail/token/interrupt.hpp"
 #include "ceymail/token/secret_file.hpp"
-#include "ceymail/token/surroundings.hpp"
 
 namespace ceymail::token {
 namespace {
@@ -39,34 +39,37 @@ util::Result<void> show(const Options& options, const util::Secret& token, const
 
 void say_what_was_made(const Options& options, const database::Replacement& made,
                        const std::optional<SecretFile>& file) {
-    say("token " + std::to_string(made.id) + " is active" +
-        (made.replaced ? "; token " + std::to_string(*made.replaced) + " is revoked" : std::string()));
-    if (!file) return say("this is the only time that it is shown: copy it to Prometheus now");
+    print_message("token " + std::to_string(made.id) + " is active" +
+                  (made.replaced ? "; token " + std::to_string(*made.replaced) + " is revoked" : std::string()));
+    if (!file) return print_message("this is the only time that it is shown: copy it to Prometheus now");
     const auto name = options.output.string();
-    say("it is in " + name +
+    print_message(
+        "it is in " + name +
         (file->replaces() ? ", with owner, group and mode of the file before" : ", readable by its owner only"));
-    if (file->open_to_others()) say("warning: " + name + " is open to others, as it was before; run: chmod o= " + name);
+    if (file->open_to_others())
+        print_message("warning: " + name + " is open to others, as it was before; run: chmod o= " + name);
 }
 
 int not_made(const Options& options, const util::Error& error, std::optional<SecretFile>& file) {
-    const int code = explain(error, options);
+    const int code = report_error(error, options);
     if (error.code != database::k_in_doubt || !file) return code;
     const auto written = file->leave().string();
-    say("the new token is in " + written + ": if `ceymail-token status` shows a token made just now, run: mv " +
-        written + " " + options.output.string() + "; if it does not, run: rm " + written);
+    print_message("the new token is in " + written +
+                  ": if `ceymail-token status` shows a token made just now, run: mv " + written + " " +
+                  options.output.string() + "; if it does not, run: rm " + written);
     return code;
 }
 
 int file_problem(const util::Error& error) {
-    say(error.message);
+    print_message(error.message);
     return EX_CANTCREAT;
 }
 
 }  // namespace
 
 int generate(const Options& options, const config::Configuration& configuration) {
-    auto token = gate::make_token();
-    if (!token) return explain(token.error());
+    auto token = admission::make_token();
+    if (!token) return report_error(token.error());
     auto file = write_output(options, *token);
     if (!file) return file_problem(file.error());
 
@@ -84,23 +87,24 @@ int generate(const Options& options, const config::Configuration& configuration)
     database::Connection connection(administrator(options, configuration));
     database::TokenRegistry registry(connection, configuration.database_dashboard,
                                      workers_account(options, configuration));
-    const auto made = registry.replace(util::sha256(token->reveal()), who_am_i(), last_step, command_deadline());
+    const auto made = registry.replace(util::sha256(token->reveal()), invoking_user(), last_step, command_deadline());
     if (!made) return not_made(options, made.error(), *file);
     const auto forgotten = forget();  // once more: a request may have been remembered between that and COMMIT
 
     const std::string active = "token " + std::to_string(made->id) + " is active";
     if (*file)
         if (auto kept = (*file)->keep(); !kept) {
-            say(active);
+            print_message(active);
             return file_problem(kept.error());
         }
     if (auto shown = show(options, *token, *made); !shown) {
-        say(shown.error().message);
-        say(active + (*file ? ", and in " + options.output.string() : ", but nobody knows it: generate another"));
+        print_message(shown.error().message);
+        print_message(active +
+                      (*file ? ", and in " + options.output.string() : ", but nobody knows it: generate another"));
         return EX_IOERR;
     }
     say_what_was_made(options, *made, *file);
-    return forgotten ? EX_OK : explain(forgotten.error());
+    return forgotten ? EX_OK : report_error(forgotten.error());
 }
 
 }  // namespace ceymail::token

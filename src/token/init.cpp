@@ -10,10 +10,10 @@
 #include "ceymail/database/login_obstacle.hpp"
 #include "ceymail/database/schema.hpp"
 #include "ceymail/token/account_password.hpp"
+#include "ceymail/token/cli_support.hpp"
 #include "ceymail/token/commands.hpp"
 #include "ceymail/token/gateway_secret.hpp"
 #include "ceymail/token/login_trial.hpp"
-#include "ceymail/token/surroundings.hpp"
 
 namespace ceymail::token {
 namespace {
@@ -37,11 +37,11 @@ int report(const Options& options, const Done& done) {
                       ",\"warnings\":" + json_list(report.warnings) + "}")
                    ? EX_OK
                    : EX_IOERR;
-    for (const auto& line : report.done) say(line);
-    for (const auto& line : report.pending) say(line);
-    for (const auto& line : report.warnings) say("warning: " + line);
-    say(done.tried ? "ready; next: ceymail-token generate"
-                   : "set up, but a login was not tried; next: ceymail-token generate");
+    for (const auto& line : report.done) print_message(line);
+    for (const auto& line : report.pending) print_message(line);
+    for (const auto& line : report.warnings) print_message("warning: " + line);
+    print_message(done.tried ? "ready; next: ceymail-token generate"
+                             : "set up, but a login was not tried; next: ceymail-token generate");
     return EX_OK;
 }
 
@@ -86,7 +86,7 @@ util::Result<database::SetupReport> set_up(const Login& login, database::Account
 bool by_unix_socket(const Login& login) { return login.option_file.empty(); }
 
 // Whether this process is who the account is for.
-bool is_own(const Login& login) { return ::geteuid() != 0 && who_am_i() == login.user; }
+bool is_own(const Login& login) { return ::geteuid() != 0 && invoking_user() == login.user; }
 
 bool has_system_user(const Login& login) { return ::getpwnam(login.system_user.c_str()) != nullptr; }
 
@@ -137,7 +137,7 @@ int init(const Options& options, const config::Configuration& configuration) {
     Done all;
     for (const auto& login : logins) {
         auto done = set_up(login, {login.user, host, nullptr, login.purpose}, connection, configuration);
-        if (!done) return explain(done.error(), options);
+        if (!done) return report_error(done.error(), options);
         append(all.report, std::move(*done));
     }
     for (const auto& login : logins) {
@@ -147,14 +147,14 @@ int init(const Options& options, const config::Configuration& configuration) {
             all.report.warnings.push_back("account " + login.user + "@" + host + ": the login was not tried, for " +
                                           reason + " `ceymail-token init` again");
         } else if (auto worked = try_out(login, account, connection, configuration); !worked) {
-            return explain(worked.error());
+            return report_error(worked.error());
         } else {
             all.report.done.push_back("account " + login.user + "@" + host + ": the login works");
         }
     }
     if (options.settings) {
         auto secret = prepare_gateway_secret(configuration.settings_gateway_secret, configuration.settings_user);
-        if (!secret) return explain(secret.error());
+        if (!secret) return report_error(secret.error());
         all.report.done.push_back(std::move(*secret));
     }
     return report(options, all);

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "ceymail/database/statement.hpp"
-#include "ceymail/process/privileges.hpp"
+#include "ceymail/system/privileges.hpp"
 #include "ceymail/token/secret_file.hpp"
 #include "ceymail/util/fd.hpp"
 
@@ -20,7 +20,7 @@ namespace {
 util::Result<std::string> log_in(const database::Address& address, const std::string& system_user,
                                  util::BootTime deadline) {
     if (!system_user.empty())
-        if (auto changed = process::become(system_user, process::Capability::none); !changed)
+        if (auto changed = system::become(system_user, system::Capability::none); !changed)
             return std::unexpected(std::move(changed.error()));
     database::Connection connection(address);
     database::Statement statement(connection, "SELECT CURRENT_USER()", "trying the login");

@@ -6,8 +6,8 @@
 #include <sys/prctl.h>
 #include <sysexits.h>
 
+#include "ceymail/token/cli_support.hpp"
 #include "ceymail/token/commands.hpp"
-#include "ceymail/token/surroundings.hpp"
 
 namespace ceymail::token {
 namespace {
@@ -15,7 +15,7 @@ namespace {
 int configured(const Options& options) {
     const auto configuration = config::load_configuration(options.config);
     if (!configuration) {
-        say(configuration.error().message);
+        print_message(configuration.error().message);
         return EX_CONFIG;
     }
     switch (options.command) {
@@ -33,7 +33,7 @@ int configured(const Options& options) {
 int run(int argc, const char* const* argv) {
     const auto options = parse_options(argc, argv);
     if (!options) {
-        say(options.error().message);
+        print_message(options.error().message);
         return EX_USAGE;
     }
     if (options->command == Command::help) return answer(help_text()) ? EX_OK : EX_IOERR;
@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
     try {
         return ceymail::token::run(argc, argv);
     } catch (const std::exception& error) {
-        ceymail::token::say(error.what());
+        ceymail::token::print_message(error.what());
         return EX_SOFTWARE;
     }
 }

@@ -3,8 +3,8 @@
 #include <sysexits.h>
 
 #include "ceymail/database/token_registry.hpp"
+#include "ceymail/token/cli_support.hpp"
 #include "ceymail/token/commands.hpp"
-#include "ceymail/token/surroundings.hpp"
 
 namespace ceymail::token {
 namespace {
@@ -13,13 +13,14 @@ namespace {
 // before it may have been remembered meanwhile.
 int report(const Options& options, const std::optional<std::uint64_t>& revoked) {
     if (options.json) return answer(R"({"revoked_id":)" + json(revoked) + "}") ? EX_OK : EX_IOERR;
-    say(revoked ? "token " + std::to_string(*revoked) + " is revoked: it opens nothing any more"
-                : std::string("no token was active; nothing to revoke"));
+    print_message(revoked ? "token " + std::to_string(*revoked) + " is revoked: it opens nothing any more"
+                          : std::string("no token was active; nothing to revoke"));
     return EX_OK;
 }
 
 void say_what_an_outage_means() {
-    say("the token is still in the database. While that is down the token opens nothing, for the responder has "
+    print_message(
+        "the token is still in the database. While that is down the token opens nothing, for the responder has "
         "forgotten it; revoke it again once the database is back");
 }
 
@@ -30,16 +31,16 @@ int revoke(const Options& options, const config::Configuration& configuration) {
     database::Connection connection(administrator(options, configuration));
     database::TokenRegistry registry(connection, configuration.database_dashboard,
                                      workers_account(options, configuration));
-    const auto revoked = registry.revoke(who_am_i(), [] { return util::Result<void>{}; }, command_deadline());
+    const auto revoked = registry.revoke(invoking_user(), [] { return util::Result<void>{}; }, command_deadline());
     const auto after = forget_remembered_token(configuration);
     if (!revoked) {
-        const int code = explain(revoked.error(), options);
-        if (!after) return explain(after.error());
+        const int code = report_error(revoked.error(), options);
+        if (!after) return report_error(after.error());
         if (code == EX_UNAVAILABLE && before) say_what_an_outage_means();
         return code;
     }
     const int code = report(options, *revoked);
-    return after ? code : explain(after.error());
+    return after ? code : report_error(after.error());
 }
 
 }  // namespace ceymail::token

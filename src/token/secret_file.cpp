@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SecretFile: O_EXCL, fsync(2), rename(2), fsync(2) of the folder.
+// SecretFile: O_EXCL, fsync(2), rename(2), fsync(2) of the directory.
 #include "ceymail/token/secret_file.hpp"
 
 #include <array>
@@ -30,7 +30,7 @@ util::Result<void> may_take_the_place(const std::filesystem::path& path, Existin
         return util::fail(util::ErrorKind::conflict,
                           path.string() + " is there already; name another file, or use --force to replace it", EEXIST);
     if (S_ISREG(status.st_mode)) return {};
-    const char* const what = S_ISDIR(status.st_mode)   ? "a folder"
+    const char* const what = S_ISDIR(status.st_mode)   ? "a directory"
                              : S_ISLNK(status.st_mode) ? "a symbolic link; name the file that it leads to"
                                                        : "no regular file";
     return util::fail(util::ErrorKind::conflict, words("replace", path) + ": it is " + what);
@@ -42,13 +42,13 @@ int rename_to_new_name(const char* from, const char* to) {
     return unknown_here ? ::rename(from, to) : failed;
 }
 
-util::Result<void> sync_folder_of(const std::filesystem::path& file) {
-    auto folder = file.parent_path();
-    if (folder.empty()) folder = ".";
-    const util::Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    // Not every file system can; a folder that may be written but not read cannot be opened for it.
+util::Result<void> sync_directory_of(const std::filesystem::path& file) {
+    auto directory = file.parent_path();
+    if (directory.empty()) directory = ".";
+    const util::Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    // Not every file system can; a directory that may be written but not read cannot be opened for it.
     if (!fd || ::fsync(fd.get()) == 0 || errno == EINVAL || errno == ENOTSUP) return {};
-    return util::fail_errno(errno, words("write", folder) + " down to the disk");
+    return util::fail_errno(errno, words("write", directory) + " down to the disk");
 }
 
 }  // namespace
@@ -104,7 +104,7 @@ util::Result<void> SecretFile::be_like_target() {
     std::array<char, 4096> acl{};
     const auto size = ::lgetxattr(m_target.c_str(), k_acl, acl.data(), acl.size());
     if (size <= 0)
-        ::fremovexattr(m_fd.get(), k_acl);  // the folder's default may have given it one
+        ::fremovexattr(m_fd.get(), k_acl);  // the directory's default may have given it one
     else if (::fsetxattr(m_fd.get(), k_acl, acl.data(), static_cast<std::size_t>(size), 0) != 0)
         return util::fail_errno(errno, words("keep the access list of", m_target));
     if (::fchmod(m_fd.get(), old.st_mode & k_permissions) != 0)
@@ -125,7 +125,7 @@ util::Result<void> SecretFile::keep() {
     if (failed != 0)
         return util::fail_errno(errno, words("put " + written.string() + " in the place of", m_target),
                                 "what was written is in " + written.string() + "; move it by hand");
-    return sync_folder_of(m_target);
+    return sync_directory_of(m_target);
 }
 
 std::filesystem::path SecretFile::leave() noexcept {

@@ -5,8 +5,8 @@
 #include <sysexits.h>
 
 #include "ceymail/database/token_registry.hpp"
+#include "ceymail/token/cli_support.hpp"
 #include "ceymail/token/commands.hpp"
-#include "ceymail/token/surroundings.hpp"
 #include "ceymail/token/time_text.hpp"
 
 namespace ceymail::token {
@@ -36,7 +36,7 @@ int status(const Options& options, const config::Configuration& configuration) {
     database::Connection connection(administrator(options, configuration));
     database::TokenRegistry registry(connection, configuration.database_dashboard);
     const auto token = registry.status(command_deadline());
-    if (!token) return explain(token.error(), options);
+    if (!token) return report_error(token.error(), options);
     return answer(options.json ? in_json(*token) : in_words(*token)) ? EX_OK : EX_IOERR;
 }
 

@@ -55,11 +55,11 @@ class Figures:
         same = (curve, size, series)
         self.points = [point for point in self.points if point[:3] != same] + [same + (value,)]
 
-    def keep_others(self, folder, measured):
+    def keep_others(self, directory, measured):
         """What an earlier run left of other measurements."""
         try:
-            earlier = json.loads((pathlib.Path(folder) / "bench.json").read_text())["figures"]
-            with open(pathlib.Path(folder) / "bench.csv", newline="") as file:
+            earlier = json.loads((pathlib.Path(directory) / "bench.json").read_text())["figures"]
+            with open(pathlib.Path(directory) / "bench.csv", newline="") as file:
                 points = [(row["curve"], int(row["size"]), row["series"], float(row["seconds"]))
                           for row in csv.DictReader(file)]
         except FileNotFoundError:
@@ -108,12 +108,12 @@ class Figures:
                 "| what | this responder | peer | peer's | ratio (range) | target |\n|---|---|---|---|---|---|\n"
                 + "\n".join(map(self.line, rows)) + "\n")
 
-    def write(self, folder):
-        folder = pathlib.Path(folder)
+    def write(self, directory):
+        directory = pathlib.Path(directory)
         self.machine["load_after"] = os.getloadavg()[0]
-        (folder / "bench.json").write_text(json.dumps({"machine": self.machine, "goals": self.outcomes(), "figures": self.rows}, indent=1) + "\n")
-        (folder / "bench.md").write_text(self.table())
-        with open(folder / "bench.csv", "w", newline="") as file:
+        (directory / "bench.json").write_text(json.dumps({"machine": self.machine, "goals": self.outcomes(), "figures": self.rows}, indent=1) + "\n")
+        (directory / "bench.md").write_text(self.table())
+        with open(directory / "bench.csv", "w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(("curve", "size", "series", "seconds"))
             writer.writerows((curve, size, series, f"{value:.9f}") for curve, size, series, value in self.points)

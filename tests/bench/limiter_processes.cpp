@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ceymail/gate/rate_table.hpp"
+#include "ceymail/admission/rate_table.hpp"
 
 namespace {
 
@@ -21,18 +21,18 @@ using namespace ceymail;
 constexpr unsigned k_addresses = 4096;
 
 struct Shared {
-    gate::RateStorage storage;
+    admission::RateStorage storage;
     std::atomic<bool> begin;
     std::atomic<bool> end;
     std::atomic<std::uint64_t> decisions;
 };
 
 [[noreturn]] void decide(Shared& shared, std::uint64_t from) {
-    gate::RateTable table(shared.storage, std::chrono::seconds(60), util::BootClock::now);
+    admission::RateTable table(shared.storage, std::chrono::seconds(60), util::BootClock::now);
     while (!shared.begin) ::usleep(100);
     std::uint64_t decisions = 0;
     for (; !shared.end; ++decisions)
-        static_cast<void>(table.admit({(from + decisions) % k_addresses, gate::AddressFamily::ipv4}));
+        static_cast<void>(table.admit({(from + decisions) % k_addresses, admission::AddressFamily::ipv4}));
     shared.decisions += decisions;
     ::_exit(0);
 }
@@ -41,7 +41,7 @@ double decisions_per_second(unsigned processes, double seconds) {
     void* const memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) std::exit(1);
     auto& shared = *new (memory) Shared{};
-    gate::init_rate_locks(shared.storage);
+    admission::init_rate_locks(shared.storage);
     for (unsigned i = 0; i < processes; ++i) {
         if (::fork() == 0) decide(shared, std::uint64_t{i} * k_addresses / processes);
     }

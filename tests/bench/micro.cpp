@@ -6,6 +6,9 @@
 
 #include <benchmark/benchmark.h>
 
+#include "ceymail/admission/address_key.hpp"
+#include "ceymail/admission/bearer.hpp"
+#include "ceymail/admission/rate_table.hpp"
 #include "ceymail/collect/cpu.hpp"
 #include "ceymail/collect/memory.hpp"
 #include "ceymail/collect/process_table.hpp"
@@ -14,11 +17,8 @@
 #include "ceymail/endpoint/self_metrics.hpp"
 #include "ceymail/endpoint/time_budget.hpp"
 #include "ceymail/exposition/text_format.hpp"
+#include "ceymail/fastcgi/request_validation.hpp"
 #include "ceymail/fastcgi/response.hpp"
-#include "ceymail/fastcgi/vetting.hpp"
-#include "ceymail/gate/address_key.hpp"
-#include "ceymail/gate/bearer.hpp"
-#include "ceymail/gate/rate_table.hpp"
 #include "ceymail/util/file.hpp"
 #include "ceymail/util/secret.hpp"
 #include "support/fastcgi_records.hpp"
@@ -31,19 +31,19 @@ using benchmark::State;
 
 // range(0): addresses in the table, one after the other.
 void limiter(State& state) {
-    const auto storage = std::make_unique<gate::RateStorage>();
-    gate::init_rate_locks(*storage);
-    gate::RateTable table(*storage, std::chrono::seconds(60), util::BootClock::now);
+    const auto storage = std::make_unique<admission::RateStorage>();
+    admission::init_rate_locks(*storage);
+    admission::RateTable table(*storage, std::chrono::seconds(60), util::BootClock::now);
     const auto addresses = static_cast<std::uint64_t>(state.range(0));
     std::uint64_t next = 0;
-    for (std::uint64_t i = 0; i < addresses; ++i) DoNotOptimize(table.admit({i, gate::AddressFamily::ipv4}));
-    for (auto _ : state) DoNotOptimize(table.admit({next++ % addresses, gate::AddressFamily::ipv4}));
+    for (std::uint64_t i = 0; i < addresses; ++i) DoNotOptimize(table.admit({i, admission::AddressFamily::ipv4}));
+    for (auto _ : state) DoNotOptimize(table.admit({next++ % addresses, admission::AddressFamily::ipv4}));
 }
 BENCHMARK(limiter)->RangeMultiplier(2)->Range(1, 8192);
 
 void vetting(State& state) {
     const auto bytes = testing::request(testing::scrape_parameters("Bearer ceymail_" + std::string(43, 'x')));
-    for (auto _ : state) DoNotOptimize(fastcgi::vet(testing::bytes_of(bytes)));
+    for (auto _ : state) DoNotOptimize(fastcgi::validate(testing::bytes_of(bytes)));
 }
 BENCHMARK(vetting);
 
@@ -63,7 +63,7 @@ void exposition_of_a_family(State& state) {
 BENCHMARK(exposition_of_a_family);
 
 void exposition_of_the_responder_itself(State& state) {
-    const auto segment = std::make_unique<gate::SegmentLayout>();
+    const auto segment = std::make_unique<shared::SegmentLayout>();
     std::string text;
     for (auto _ : state) {
         text.clear();
@@ -100,9 +100,9 @@ BENCHMARK_CAPTURE(parser, process, collect::parse_stat, util::read_file("/proc/s
 BENCHMARK_CAPTURE(parser, master_pid, collect::parse_master_pid, "      1234\n");
 BENCHMARK_CAPTURE(parser, long_queue_id, collect::arrival_of, "3Pt2mN2VXxznjll");
 BENCHMARK_CAPTURE(parser, short_queue_id, collect::arrival_of, "1D9F84A2C31");
-BENCHMARK_CAPTURE(parser, address_ipv4, gate::parse_address_key, "192.0.2.7");
-BENCHMARK_CAPTURE(parser, address_ipv6, gate::parse_address_key, "2001:db8:1:2::7");
-BENCHMARK_CAPTURE(parser, bearer, gate::parse_bearer, "Bearer ceymail_" + std::string(43, 'x'));
+BENCHMARK_CAPTURE(parser, address_ipv4, admission::parse_address_key, "192.0.2.7");
+BENCHMARK_CAPTURE(parser, address_ipv6, admission::parse_address_key, "2001:db8:1:2::7");
+BENCHMARK_CAPTURE(parser, bearer, admission::parse_bearer, "Bearer ceymail_" + std::string(43, 'x'));
 BENCHMARK_CAPTURE(parser, request_path, endpoint::request_path, "/api/stats/metrics?name=value");
 BENCHMARK_CAPTURE(parser, scrape_timeout, endpoint::answer_time, "10.000000");
 

@@ -9,7 +9,7 @@ DIGITS = "0123456789ABCDEF"
 
 
 def name_of(number):
-    """A short queue id; its first digit names the folder (hash_queue_depth = 1)."""
+    """A short queue id; its first digit names the directory (hash_queue_depth = 1)."""
     return f"{DIGITS[number % 16]}{number:010X}"
 
 
@@ -23,9 +23,9 @@ def fill(queue, first, last, template=None):
     content = template.read_bytes() if template else b""
     times = (template.stat().st_atime_ns, template.stat().st_mtime_ns) if template else None
     for digit in DIGITS:
-        folder = queue / "deferred" / digit
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
+        directory = queue / "deferred" / digit
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.chown(directory, owner.pw_uid, owner.pw_gid)
     for number in range(first, last):
         name = name_of(number)
         path = f"{queue}/deferred/{name[0]}/{name}"
@@ -54,11 +54,11 @@ def make(queue):
 
 
 def move(queue, digit, count):
-    """Moves `count` messages within one folder, there and back."""
-    folder = f"{queue}/deferred/{digit}"
-    with os.scandir(folder) as entries:
+    """Moves `count` messages within one directory, there and back."""
+    directory = f"{queue}/deferred/{digit}"
+    with os.scandir(directory) as entries:
         names = [entry.name for _, entry in zip(range(count), entries)]
     for name in names:
-        os.rename(f"{folder}/{name}", f"{folder}/{name}X")
+        os.rename(f"{directory}/{name}", f"{directory}/{name}X")
     for name in names:
-        os.rename(f"{folder}/{name}X", f"{folder}/{name}")
+        os.rename(f"{directory}/{name}X", f"{directory}/{name}")

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The queue reader beside the least that can be done: getdents64(2) in a loop, on one thread and on two.
 //   usage: queue_reader QUEUE-DIRECTORY RUNS     prints a JSON object of lists of seconds, one a run
-// 100 empty files are moved within one folder of `deferred` for the last of them, so the queue must be an artificial
-// one. All folders are in the kernel's cache: `cold` is a reader that remembers nothing.
+// 100 empty files are moved within one directory of `deferred` for the last of them, so the queue must be an artificial
+// one. All directories are in the kernel's cache: `cold` is a reader that remembers nothing.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -43,19 +43,19 @@ double seconds_of(Work work) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-std::vector<fs::path> folders_of(const fs::path& queue_directory) {
-    std::vector<fs::path> folders;
+std::vector<fs::path> directories_of(const fs::path& queue_directory) {
+    std::vector<fs::path> directories;
     for (const char* queue : {"active", "deferred", "bounce", "hold"}) {
-        folders.push_back(queue_directory / queue);
+        directories.push_back(queue_directory / queue);
         for (const auto& entry : fs::recursive_directory_iterator(queue_directory / queue)) {
-            if (entry.is_directory()) folders.push_back(entry.path());
+            if (entry.is_directory()) directories.push_back(entry.path());
         }
     }
-    return folders;
+    return directories;
 }
 
-std::size_t count_files(const fs::path& folder, std::byte* buffer) {
-    const util::Fd fd{::open(folder.c_str(), O_RDONLY | O_DIRECTORY)};
+std::size_t count_files(const fs::path& directory, std::byte* buffer) {
+    const util::Fd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY)};
     std::size_t files = 0;
     for (;;) {
         const long size = ::syscall(SYS_getdents64, fd.get(), buffer, k_buffer_bytes);
@@ -68,12 +68,13 @@ std::size_t count_files(const fs::path& folder, std::byte* buffer) {
     }
 }
 
-std::size_t count_raw(const std::vector<fs::path>& folders, unsigned threads) {
+std::size_t count_raw(const std::vector<fs::path>& directories, unsigned threads) {
     std::atomic<std::size_t> next = 0;
     std::atomic<std::size_t> files = 0;
     const auto work = [&] {
         const auto buffer = std::make_unique_for_overwrite<std::byte[]>(k_buffer_bytes);
-        for (std::size_t i = next++; i < folders.size(); i = next++) files += count_files(folders[i], buffer.get());
+        for (std::size_t i = next++; i < directories.size(); i = next++)
+            files += count_files(directories[i], buffer.get());
     };
     std::vector<std::jthread> helpers;
     while (helpers.size() + 1 < threads) helpers.emplace_back(work);
@@ -92,10 +93,10 @@ std::size_t sum(const collect::QueueCounts& counts) {
     return counts.active + counts.deferred + counts.bounce + counts.hold;
 }
 
-// There and back again under another name, so that the folder holds what it held.
-void move_files(const fs::path& folder) {
+// There and back again under another name, so that the directory holds what it held.
+void move_files(const fs::path& directory) {
     std::vector<fs::path> files;
-    for (const auto& entry : fs::directory_iterator(folder)) {
+    for (const auto& entry : fs::directory_iterator(directory)) {
         if (files.size() == k_moved) break;
         if (entry.is_regular_file()) files.push_back(entry.path());
     }
@@ -121,16 +122,16 @@ void print(const std::map<std::string, std::vector<double>>& figures, std::size_
 int main(int argc, char** argv) {
     if (argc != 3) die("usage: queue_reader QUEUE-DIRECTORY RUNS");
     const fs::path queue_directory = argv[1];
-    const auto folders = folders_of(queue_directory);
-    const std::size_t files = count_raw(folders, 1);
-    const auto one = std::ranges::find(folders, queue_directory / "deferred", &fs::path::parent_path);
-    if (one == folders.end()) die("deferred has no subfolders");
+    const auto directories = directories_of(queue_directory);
+    const std::size_t files = count_raw(directories, 1);
+    const auto one = std::ranges::find(directories, queue_directory / "deferred", &fs::path::parent_path);
+    if (one == directories.end()) die("deferred has no subdirectories");
     std::map<std::string, std::vector<double>> figures;
     let_stamps_settle();
     for (int run = std::atoi(argv[2]); run > 0; --run) {
         std::size_t seen = 0;
-        figures["getdents_1"].push_back(seconds_of([&] { seen = count_raw(folders, 1); }));
-        figures["getdents_2"].push_back(seconds_of([&] { seen = count_raw(folders, 2); }));
+        figures["getdents_1"].push_back(seconds_of([&] { seen = count_raw(directories, 1); }));
+        figures["getdents_2"].push_back(seconds_of([&] { seen = count_raw(directories, 2); }));
         collect::QueueReader reader(queue_directory);
         figures["cold"].push_back(seconds_of([&] { seen = sum(read(reader)); }));
         if (seen != files)

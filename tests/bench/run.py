@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 
-import queue_folder
+import queue_directory
 from figures import Figures
 from stage import ADDRESSES, QUERY, Failed, Stage, free_port
 
@@ -39,7 +39,7 @@ GOALS = {
     "first scrape": ("<= 0.025", "of everything with 20,000 deferred messages, beside postfix_exporter's"),
     "million cold": ("<= 0.6", "reading a million files, beside getdents on one thread"),
     "million unchanged": ("<= 1e-3", "seconds"),
-    "million moved": ("<= 0.125", "100 files moved within one of 16 folders, beside cold"),
+    "million moved": ("<= 0.125", "100 files moved within one of 16 directories, beside cold"),
     "memory": ("<= 8e6", "bytes of all processes after 10,000 requests"),
     "memory growth": ("<= 1.05", "after 1,000,000 requests, beside 10,000"),
     "minute": (f"<= {0.015 * MINUTE:g}", f"s of processor in {MINUTE} s of a scrape a second with a million of all"),
@@ -144,12 +144,12 @@ def set_stage(stage):
     stage.start_constant("constant_429", stage.answer_of("refusing", 429, address="10.0.0.1"))
     stage.start_constant("constant_401", stage.answer_of("serving", 401))
     stage.start_constant("constant_200", served)
-    stage.start_constant("constant_query", served, stage.database, stage.folder / "database.cnf", QUERY)
+    stage.start_constant("constant_query", served, stage.database, stage.directory / "database.cnf", QUERY)
 
 
 def start_exporters(stage):
     stage.ports |= {"node": free_port(), "postfix": free_port()}
-    log = stage.folder / "mail.log"
+    log = stage.directory / "mail.log"
     log.touch()
 
     def answers(name):
@@ -227,14 +227,14 @@ def resize_queue(stage, size):
     """Deferred messages, real ones as far as they are needed; behind them names alone."""
     there = getattr(stage, "deferred", 0)
     real = min(max(size, there), REAL_MESSAGES)
-    queue_folder.fill(stage.queue, there, min(size, real), queue_folder.real_message(stage.queue))
-    queue_folder.fill(stage.queue, max(there, real), size)
-    queue_folder.empty(stage.queue, size, there)
+    queue_directory.fill(stage.queue, there, min(size, real), queue_directory.real_message(stage.queue))
+    queue_directory.fill(stage.queue, max(there, real), size)
+    queue_directory.empty(stage.queue, size, there)
     stage.deferred = size
 
 
 def postqueue(stage):
-    return run_program("postqueue", "-c", stage.folder / "postfix" / "etc", "-j")
+    return run_program("postqueue", "-c", stage.directory / "postfix" / "etc", "-j")
 
 
 def find(stage):
@@ -284,7 +284,7 @@ def million_files(stage, figures):
     figures.pair(f"{files}, cold", "getdents on one thread", "s", list(zip(cold, runs["getdents_1"])), "million cold")
     figures.pair(f"{files}, cold", "getdents on two threads", "s", list(zip(cold, runs["getdents_2"])))
     figures.single(f"{files}, unchanged", "s", runs["unchanged"], "million unchanged")
-    figures.pair(f"{files}, 100 moved in one folder of 16", "cold", "s", list(zip(runs["moved"], cold)),
+    figures.pair(f"{files}, 100 moved in one directory of 16", "cold", "s", list(zip(runs["moved"], cold)),
                  "million moved")
 
 
@@ -312,8 +312,8 @@ def accounts(stage, figures):
 
 
 def empty_queue(stage):
-    queue_directory = stage.folder / "empty"
-    return queue_directory if queue_directory.exists() else queue_folder.make(queue_directory)
+    queue_directory = stage.directory / "empty"
+    return queue_directory if queue_directory.exists() else queue_directory.make(queue_directory)
 
 
 @measurement
@@ -328,7 +328,7 @@ def a_minute(stage, figures):
     def change():
         second = 0
         while not over.wait(1):
-            queue_folder.move(stage.queue, queue_folder.DIGITS[second % 16], 100)
+            queue_directory.move(stage.queue, queue_directory.DIGITS[second % 16], 100)
             second += 1
 
     changing = threading.Thread(target=change)
@@ -355,7 +355,7 @@ def a_minute(stage, figures):
 
 @measurement
 def limiter(stage, figures):
-    file = stage.folder / "micro.json"
+    file = stage.directory / "micro.json"
     subprocess.run([stage.programs / "bench" / "micro", f"--benchmark_out={file}", "--benchmark_repetitions=5",
                     f"--benchmark_min_time={0.01 if QUICK else 0.05}"],
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

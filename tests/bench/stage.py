@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The stage of the bench: a private MariaDB, Postfix and nginx, the shipped responder and its peers, in one folder."""
+"""The stage of the bench: a private MariaDB, Postfix and nginx, the shipped responder and its peers, in one directory."""
 
 import json
 import os
@@ -56,16 +56,16 @@ def descendants(pid):
 
 
 class Stage:
-    """Owns the folder and the processes; `with` ends them."""
+    """Owns the directory and the processes; `with` ends them."""
 
-    def __init__(self, programs, folder):
+    def __init__(self, programs, directory):
         self.programs = pathlib.Path(programs).resolve()
-        self.folder = pathlib.Path(folder).resolve()
+        self.directory = pathlib.Path(directory).resolve()
         self.processes = {}
         self.queue = None  # its directory
         self.ports = {}
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True)
 
     def __enter__(self):
         return self
@@ -79,7 +79,7 @@ class Stage:
     # --- processes ---
 
     def start(self, name, *command, ready=None):
-        log = open(self.folder / f"{name}.log", "ab")
+        log = open(self.directory / f"{name}.log", "ab")
         process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                    start_new_session=True)
         self.processes[name] = process
@@ -108,19 +108,19 @@ class Stage:
     # --- servers ---
 
     def start_mariadb(self):
-        folder = self.folder / "mariadb"
-        folder.mkdir()
-        self.database = folder / "mysqld.sock"
+        directory = self.directory / "mariadb"
+        directory.mkdir()
+        self.database = directory / "mysqld.sock"
 
         def answers():
             return subprocess.run(["mariadb-admin", "--no-defaults", f"--socket={self.database}", "ping"],
                                   capture_output=True).returncode == 0
 
-        self.start("mariadb", MINIATURE / "mariadb", folder, ready=answers)
+        self.start("mariadb", MINIATURE / "mariadb", directory, ready=answers)
         self.sql((MINIATURE / "sample.sql").read_text())
         self.write_configuration("schema")
         self.token_tool("schema", "init")
-        token = self.folder / "token"
+        token = self.directory / "token"
         self.token_tool("schema", "generate", "--output", token)
         self.token = token.read_text().strip()
 
@@ -132,72 +132,72 @@ class Stage:
         return done.stdout
 
     def start_postfix(self):
-        self.queue = self.folder / "postfix" / "queue"
-        self.start("postfix", MINIATURE / "postfix", self.folder / "postfix",
+        self.queue = self.directory / "postfix" / "queue"
+        self.start("postfix", MINIATURE / "postfix", self.directory / "postfix",
                    ready=lambda: (self.queue / "public" / "pickup").exists())
-        subprocess.run([MINIATURE / "messages", self.folder / "postfix", "1", "0"], check=True)
+        subprocess.run([MINIATURE / "messages", self.directory / "postfix", "1", "0"], check=True)
 
     def write_configuration(self, name, **settings):
-        folder = self.folder / name
-        folder.mkdir(exist_ok=True)
-        settings = {"listen": f"unix:{folder}/socket", "listen_group": "", "user": "root",
-                    "runtime_directory": folder, "workers": WORKERS, "database_socket": self.database,
-                    "database_option_file": self.folder / "database.cnf", "queue_directory": self.queue,
+        directory = self.directory / name
+        directory.mkdir(exist_ok=True)
+        settings = {"listen": f"unix:{directory}/socket", "listen_group": "", "user": "root",
+                    "runtime_directory": directory, "workers": WORKERS, "database_socket": self.database,
+                    "database_option_file": self.directory / "database.cnf", "queue_directory": self.queue,
                     "service_manager": "processes"} | settings
         lines = "".join(f"{key} = {value}\n" for key, value in settings.items())
-        (folder / "ceymail-metrics.conf").write_text(lines)
-        return folder / "ceymail-metrics.conf"
+        (directory / "ceymail-metrics.conf").write_text(lines)
+        return directory / "ceymail-metrics.conf"
 
     def token_tool(self, name, *words):
-        subprocess.run([self.programs / "ceymail-token", "--config", self.folder / name / "ceymail-metrics.conf",
+        subprocess.run([self.programs / "ceymail-token", "--config", self.directory / name / "ceymail-metrics.conf",
                         *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def start_responder(self, name, **settings):
         """The shipped binary; `settings` are lines of its configuration."""
         configuration = self.write_configuration(name, **settings)
-        socket_path = str(self.folder / name / "socket")
+        socket_path = str(self.directory / name / "socket")
         self.start(name, self.programs / "ceymail-metrics", "--config", configuration,
                    ready=lambda: listens(socket_path))
 
     def start_constant(self, name, answer, *query):
-        (self.folder / name).mkdir(exist_ok=True)
-        file = self.folder / name / "answer"
+        (self.directory / name).mkdir(exist_ok=True)
+        file = self.directory / name / "answer"
         file.write_bytes(answer)
-        socket_path = str(self.folder / name / "socket")
+        socket_path = str(self.directory / name / "socket")
         self.start(name, self.programs / "bench" / "constant_responder", f"unix:{socket_path}", WORKERS, file, *query,
                    ready=lambda: listens(socket_path))
 
     def start_nginx(self, responders, static_body):
         """One server for each of `responders` with the shipped location, one with a file, one that only refuses."""
-        folder = self.folder / "nginx"
-        folder.mkdir()
-        (folder / "static").mkdir()
-        (folder / "static" / "metrics").write_bytes(static_body)
+        directory = self.directory / "nginx"
+        directory.mkdir()
+        (directory / "static").mkdir()
+        (directory / "static" / "metrics").write_bytes(static_body)
         shipped = (ROOT / "nginx" / "ceymail-metrics.conf").read_text()
         servers = ""
         for name in responders:
-            location = folder / f"{name}.conf"
+            location = directory / f"{name}.conf"
             location.write_text(shipped.replace("fastcgi_pass ceymail_metrics;", f"fastcgi_pass {name};"))
-            servers += f"upstream {name} {{ server unix:{self.folder}/{name}/socket; }}\n"
+            servers += f"upstream {name} {{ server unix:{self.directory}/{name}/socket; }}\n"
             servers += f"server {{ listen 127.0.0.1:{self.port(name)}; include {location}; }}\n"
         servers += f"""
         server {{
             listen 127.0.0.1:{self.port("static")};
-            root {folder}/static; default_type text/plain; location = /api/stats/metrics {{ alias {folder}/static/metrics; }}
+            root {directory}/static; default_type text/plain; location = /api/stats/metrics {{ alias {directory}/static/metrics; }}
         }}
         limit_req_zone $binary_remote_addr zone=addresses:1m rate=12r/m;
         server {{
             listen 127.0.0.1:{self.port("limit_req")};
             limit_req zone=addresses; limit_req_status 429; limit_req_log_level info;
-            location / {{ alias {folder}/static/metrics; }}
+            location / {{ alias {directory}/static/metrics; }}
         }}
         """
-        (folder / "nginx.conf").write_text(f"""
-        daemon off; user root; pid {folder}/nginx.pid; error_log stderr error; worker_processes 2;
+        (directory / "nginx.conf").write_text(f"""
+        daemon off; user root; pid {directory}/nginx.pid; error_log stderr error; worker_processes 2;
         events {{ worker_connections 512; }}
         http {{
             access_log off; keepalive_requests 1000000000; open_file_cache max=16;
-            {"".join(f"{kind}_temp_path {folder}/{kind};" for kind in
+            {"".join(f"{kind}_temp_path {directory}/{kind};" for kind in
                      ("client_body", "fastcgi", "proxy", "scgi", "uwsgi"))}
             # The load passes for many clients; this is how a web server behind another learns of them.
             set_real_ip_from 127.0.0.1; real_ip_header X-Bench-Address;
@@ -205,7 +205,7 @@ class Stage:
         }}
         """)
 
-        self.start("nginx", "nginx", "-e", "stderr", "-p", folder, "-c", folder / "nginx.conf",
+        self.start("nginx", "nginx", "-e", "stderr", "-p", directory, "-c", directory / "nginx.conf",
                    ready=lambda: listens(("127.0.0.1", self.ports["static"])))
 
     def port(self, name):

@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_CASE(a_count_that_takes_too_long_ends_in_the_server_too) {
         "RENAME TABLE ceymail.virtual_users TO ceymail.hidden;"
         "CREATE VIEW ceymail.virtual_users AS SELECT id FROM ceymail.hidden WHERE SLEEP(60) = 0;"
         "GRANT SELECT (id) ON ceymail.virtual_users TO counter@localhost");
-    database::AccountCounter impatient(address("counter", folder() / "counter.cnf"), "ceymail", 200ms);
+    database::AccountCounter impatient(address("counter", directory() / "counter.cnf"), "ceymail", 200ms);
     const auto counted = impatient.count(in(30s));
     BOOST_TEST_REQUIRE(!counted.has_value());
     BOOST_TEST(counted.error().code == 1969, counted.error().message);
@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(connects_ahead_where_it_can) {
     BOOST_TEST(query("SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'counter'") == "1\n");
     BOOST_TEST(counts() == "3 12 7");
     kill();
-    database::AccountCounter early(address("counter", folder() / "counter.cnf"), "ceymail");
+    database::AccountCounter early(address("counter", directory() / "counter.cnf"), "ceymail");
     early.prepare(in(5s));
     start();
     BOOST_TEST(early.count(in(5s)).has_value());

@@ -16,7 +16,7 @@
 #include "ceymail/fastcgi/responder.hpp"
 #include "support/fastcgi_client.hpp"
 #include "support/forked_child.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace {
 
@@ -52,13 +52,13 @@ constexpr int k_wrong_answer = 90;
 
 // One worker's parts, without its process; no database is reached on the ways looked at here.
 struct Worker {
-    TemporaryFolder folder;
-    std::string address = "unix:" + (folder / "socket").string();
+    TemporaryDirectory directory;
+    std::string address = "unix:" + (directory / "socket").string();
     util::Fd listener = fastcgi::make_listener(address, "").value();
-    gate::Segment segment = gate::Segment::attach(folder.path()).value();
+    shared::Segment segment = shared::Segment::attach(directory.path()).value();
     config::Configuration configuration{};
     endpoint::Endpoint endpoint{configuration, segment, [](auto&&...) { return util::BootTime{}; },
-                                database::TokenReader({.socket = folder / "none"}, "ceymail_dashboard")};
+                                database::TokenReader({.socket = directory / "none"}, "ceymail_dashboard")};
     util::Fd stop{::eventfd(0, EFD_CLOEXEC)};  // never rings
     fastcgi::Responder responder{listener.get(), stop.get()};
 
@@ -71,7 +71,7 @@ struct Worker {
         const auto* const asked = responder.next(refused);
         const auto& answer = endpoint.answer(*asked);
         responder.answer(answer);
-        endpoint.settle();
+        endpoint.record_last_used();
         return answer.status == status ? allocations - before : k_wrong_answer;
     }
 };

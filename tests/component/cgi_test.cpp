@@ -14,7 +14,7 @@
 #include <string>
 
 #include "ceymail/fastcgi/listener.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 using namespace ceymail;
 using namespace ceymail::testing;
@@ -59,8 +59,8 @@ BOOST_AUTO_TEST_CASE(knows_when_it_was_started_as_one) {
                    standard_input_from("/dev/null");
                    return fastcgi::started_as_cgi() ? 1 : 0;
                }) == "[1]");
-    const TemporaryFolder folder;
-    const auto listener = fastcgi::make_listener("unix:" + (folder / "socket").string(), "");
+    const TemporaryDirectory directory;
+    const auto listener = fastcgi::make_listener("unix:" + (directory / "socket").string(), "");
     BOOST_TEST_REQUIRE(listener.has_value());
     BOOST_TEST(in_child([&] {
                    setenv("GATEWAY_INTERFACE", "CGI/1.1", 1);

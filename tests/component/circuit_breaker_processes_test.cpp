@@ -6,14 +6,14 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "ceymail/gate/circuit_breaker.hpp"
+#include "ceymail/admission/circuit_breaker.hpp"
 #include "support/forked_child.hpp"
 #include "support/shared_value.hpp"
 
 namespace {
 
 using namespace ceymail;
-using namespace ceymail::gate;
+using namespace ceymail::admission;
 using namespace std::chrono_literals;
 using testing::ForkedChild;
 

@@ -30,8 +30,8 @@ std::size_t lines(const std::string& text) { return static_cast<std::size_t>(std
 BOOST_AUTO_TEST_SUITE(command_line)
 
 BOOST_AUTO_TEST_CASE(a_mistake_is_one_line_with_a_remedy_and_its_exit_code) {
-    const TemporaryFolder folder;
-    const auto with = [&](const Settings& settings) { return write_configuration(folder, settings).string(); };
+    const TemporaryDirectory directory;
+    const auto with = [&](const Settings& settings) { return write_configuration(directory, settings).string(); };
     struct {
         const char* label;
         std::vector<std::string> arguments;
@@ -68,13 +68,13 @@ BOOST_AUTO_TEST_CASE(a_mistake_is_one_line_with_a_remedy_and_its_exit_code) {
         BOOST_TEST(done.status != 0, words);
         BOOST_TEST(lines(done.errors) == 1U, words << ": " << done.errors);
         BOOST_TEST(says(done.errors, words), words << ": " << done.errors);
-        std::filesystem::remove_all(folder / "run");
+        std::filesystem::remove_all(directory / "run");
     }
 }
 
 BOOST_AUTO_TEST_CASE(started_by_hand_it_says_how_it_is_started) {
-    const TemporaryFolder folder;
-    const auto done = metrics({"--config", write_configuration(folder, {{"listen", ""}})});
+    const TemporaryDirectory directory;
+    const auto done = metrics({"--config", write_configuration(directory, {{"listen", ""}})});
     BOOST_TEST(done.status == EX_USAGE);
     BOOST_TEST(lines(done.errors) == 1U, done.errors);
     BOOST_TEST(says(done.errors, "--listen"));
@@ -90,20 +90,20 @@ BOOST_AUTO_TEST_CASE(tells_its_version_and_its_options) {
 
 BOOST_AUTO_TEST_CASE(once_prints_all_that_a_scrape_would) {
     const TokenDatabase database;
-    const TemporaryFolder folder;
-    const auto done = metrics({"--config", write_configuration(folder, database.settings()), "--once"});
+    const TemporaryDirectory directory;
+    const auto done = metrics({"--config", write_configuration(directory, database.settings()), "--once"});
     BOOST_TEST(done.status == EX_OK);
     BOOST_TEST(done.errors == "");
     for (const auto name : {"ceymail_cpu_idle_jiffies ", "ceymail_queue_hold 0", "ceymail_domains_total ",
                             "ceymail_database_up 1", "ceymail_build_info{"}) {
         BOOST_TEST(says(done.output, std::string("\n") + name), name);
     }
-    BOOST_TEST(!std::filesystem::exists(folder / "run"), "it makes nothing");
+    BOOST_TEST(!std::filesystem::exists(directory / "run"), "it makes nothing");
 }
 
 BOOST_AUTO_TEST_CASE(once_without_a_database_tells_of_the_rest) {
-    const TemporaryFolder folder;
-    const auto done = metrics({"--config", write_configuration(folder), "--once"});
+    const TemporaryDirectory directory;
+    const auto done = metrics({"--config", write_configuration(directory), "--once"});
     BOOST_TEST(done.status == EX_OK);
     BOOST_TEST(says(done.output, "\nceymail_database_up 0\n"));
     BOOST_TEST(says(done.output, "\nceymail_memory_total_bytes "));
@@ -112,8 +112,8 @@ BOOST_AUTO_TEST_CASE(once_without_a_database_tells_of_the_rest) {
 
 BOOST_AUTO_TEST_CASE(check_says_ok_of_each_part_when_all_is_well) {
     const TokenDatabase database;
-    const TemporaryFolder folder;
-    const auto done = metrics({"--config", write_configuration(folder, database.settings()), "--check"});
+    const TemporaryDirectory directory;
+    const auto done = metrics({"--config", write_configuration(directory, database.settings()), "--check"});
     BOOST_TEST(done.status == EX_OK, done.output << done.errors);
     for (const auto part :
          {"configuration", "plan", "segment", "database", "token", "collector cpu", "collector memory",
@@ -124,9 +124,9 @@ BOOST_AUTO_TEST_CASE(check_says_ok_of_each_part_when_all_is_well) {
 
 BOOST_AUTO_TEST_CASE(check_names_what_is_wrong_and_the_remedy) {
     const TokenDatabase database;
-    const TemporaryFolder folder;
+    const TemporaryDirectory directory;
     const auto check = [&](const Settings& settings) {
-        auto done = metrics({"--config", write_configuration(folder, settings), "--check"});
+        auto done = metrics({"--config", write_configuration(directory, settings), "--check"});
         BOOST_TEST(done.status == EX_CONFIG);
         return done.output;
     };
@@ -147,8 +147,8 @@ boost::test_tools::assertion_result can_mount_what_hangs(boost::unit_test::test_
 // One dead mount, and --check of a configuration that names it.
 struct CheckOfDeadMount {
     CheckOfDeadMount(const char* key, const char* its_line, HungMount::Requests requests)
-        : line(its_line), dead(made(folder / "dead"), requests) {
-        const auto configuration = write_configuration(folder, {{key, folder / "dead"}});
+        : line(its_line), dead(made(directory / "dead"), requests) {
+        const auto configuration = write_configuration(directory, {{key, directory / "dead"}});
         check.emplace(
             ChildOptions{.arguments = {built_program("ceymail-metrics"), "--config", configuration, "--check"}});
     }
@@ -159,7 +159,7 @@ struct CheckOfDeadMount {
     }
 
     const char* line;
-    TemporaryFolder folder;
+    TemporaryDirectory directory;
     HungMount dead;
     std::optional<ChildProcess> check{};
 };
@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(check_ends_where_a_mount_hangs, *boost::unit_test::precondi
     checks.emplace_back("disk", "\ncollector disk: no answer within 6 s: disk = ", taken);
     checks.emplace_back("queue_directory", "\ncollector queue: no answer within 6 s: queue_directory = ", left);
     checks.emplace_back("runtime_directory", "\nsegment: no answer within 6 s: ", left);
-    for (auto& [line, folder, dead, check] : checks) {
+    for (auto& [line, directory, dead, check] : checks) {
         BOOST_TEST((check->wait(std::chrono::seconds(15)) == EX_CONFIG), line);
         const auto output = check->output();
         BOOST_TEST(says(output, line), line << ": " << output);
@@ -181,18 +181,18 @@ BOOST_AUTO_TEST_CASE(check_ends_where_a_mount_hangs, *boost::unit_test::precondi
 }
 
 BOOST_AUTO_TEST_CASE(check_ends_where_its_configuration_hangs, *boost::unit_test::precondition(can_mount_what_hangs)) {
-    const TemporaryFolder folder;
-    std::filesystem::create_directory(folder / "dead");
-    const HungMount dead(folder / "dead");
-    const auto done = metrics({"--config", folder / "dead/ceymail-metrics.conf", "--check"});
+    const TemporaryDirectory directory;
+    std::filesystem::create_directory(directory / "dead");
+    const HungMount dead(directory / "dead");
+    const auto done = metrics({"--config", directory / "dead/ceymail-metrics.conf", "--check"});
     BOOST_TEST(done.status == EX_CONFIG);
     BOOST_TEST(done.output.starts_with("configuration: no answer within 6 s: "), done.output);
 }
 
 // Whatever else --check finds: the line of that part.
 std::string checked(const Settings& settings, const std::string& part, std::vector<std::string> more = {}) {
-    const TemporaryFolder folder;
-    std::vector<std::string> arguments{"--config", write_configuration(folder, settings), "--check"};
+    const TemporaryDirectory directory;
+    std::vector<std::string> arguments{"--config", write_configuration(directory, settings), "--check"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     const auto output = "\n" + metrics(arguments).output;
     const auto begin = output.find("\n" + part + ": ");
@@ -241,7 +241,7 @@ BOOST_AUTO_TEST_CASE(check_looks_at_the_capability_of_the_gatherer_that_runs) {
     BOOST_TEST_REQUIRE(::geteuid() == 0);
     const ResponderProcess responder;
     BOOST_TEST(says(checked(responder), "\nservice: ok (runs, and its gatherer may count the mail queue)"));
-    const TemporaryFolder other;
+    const TemporaryDirectory other;
     BOOST_TEST(says("\n" + metrics({"--config", write_configuration(other), "--check"}).output,
                     "\nservice: warning: no gatherer runs"));
 }
@@ -255,12 +255,12 @@ BOOST_AUTO_TEST_CASE(check_tells_where_the_service_sees_something_else) {
     {
         const ResponderProcess responder(users);
         BOOST_TEST(says(checked(responder), "\ncollector queue: ok (in the service too, "));
-        write_configuration(responder.folder(), wrong);
+        write_configuration(responder.directory(), wrong);
         BOOST_TEST(says(checked(responder), "\ncollector queue: works in the service, "));
     }
     const ResponderProcess responder(wrong);
     BOOST_TEST(says(checked(responder), "\ncollector queue: cannot open the queue directory /nonexistent"));
-    write_configuration(responder.folder(), users);
+    write_configuration(responder.directory(), users);
     BOOST_TEST(says(checked(responder),
                     "\ncollector queue: works from here, but not in the service: cannot open the "
                     "queue directory /nonexistent"));
@@ -269,7 +269,7 @@ BOOST_AUTO_TEST_CASE(check_tells_where_the_service_sees_something_else) {
 
 BOOST_AUTO_TEST_CASE(check_tells_when_the_service_cannot_be_asked) {
     const ResponderProcess responder;
-    std::filesystem::remove_all(responder.folder() / "run/page");
+    std::filesystem::remove_all(responder.directory() / "run/page");
     BOOST_TEST(says(checked(responder), "\ncollectors: warning: the service does not tell what it sees: "));
 }
 
@@ -279,7 +279,7 @@ BOOST_AUTO_TEST_CASE(check_finds_that_the_service_counts_another_directory,
     const ResponderProcess responder;
     BOOST_TEST(!says(checked(responder), "queue directory: "));
     BOOST_TEST_REQUIRE(::unshare(CLONE_NEWNS) == 0);
-    const auto queue = responder.folder() / "queue";
+    const auto queue = responder.directory() / "queue";
     BOOST_TEST_REQUIRE(::mount("of-tests", queue.c_str(), "tmpfs", 0, nullptr) == 0);
     const auto line = checked(responder);
     BOOST_TEST(::umount(queue.c_str()) == 0);
@@ -292,12 +292,12 @@ BOOST_AUTO_TEST_CASE(check_warns_of_a_table_that_remove_ipc_would_empty) {
 }
 
 BOOST_AUTO_TEST_CASE(once_leaks_no_memory) {
-    const TemporaryFolder folder;
+    const TemporaryDirectory directory;
     // Its words alone are judged: libmariadb switches stacks, of which valgrind knows nothing ("invalid write").
     const auto done =
         run({.arguments = {"valgrind", "--vgdb=no", "--run-libc-freeres=no", "--leak-check=full",
                            "--suppressions=" + source("tests/support/valgrind.supp").string(),
-                           built_program("ceymail-metrics"), "--config", write_configuration(folder), "--once"}},
+                           built_program("ceymail-metrics"), "--config", write_configuration(directory), "--once"}},
             std::chrono::seconds(60));
     BOOST_TEST(done.status == 0, done.errors);
     BOOST_TEST((says(done.errors, "LEAK SUMMARY") || says(done.errors, "no leaks are possible")), done.errors);

@@ -17,7 +17,7 @@
 #include "ceymail/database/statement.hpp"
 #include "ceymail/util/fd.hpp"
 #include "support/mariadb_server.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 using namespace ceymail;
 using namespace ceymail::testing;
@@ -51,7 +51,7 @@ public:
         m_stop = true;
         ::shutdown(m_listener.get(), SHUT_RDWR);
     }
-    std::filesystem::path socket() const { return m_folder / "socket"; }
+    std::filesystem::path socket() const { return m_directory / "socket"; }
 
 private:
     void serve() {
@@ -67,7 +67,7 @@ private:
         }
     }
 
-    TemporaryFolder m_folder;
+    TemporaryDirectory m_directory;
     std::string m_greeting;
     util::Fd m_listener;
     std::atomic<bool> m_stop = false;
@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(names_the_socket_and_the_cause_where_there_is_no_server) {
 
 // Connector/C closes the socket of a failed attempt twice; here other threads wait to be given its number.
 BOOST_AUTO_TEST_CASE(takes_no_descriptor_from_another_thread) {
-    const TemporaryFolder folder;
+    const TemporaryDirectory directory;
     std::atomic<std::size_t> taken{0};
     const auto open_and_look = [&](const std::stop_token& stop) {
         while (!stop.stop_requested()) {
@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(takes_no_descriptor_from_another_thread) {
     std::array<std::jthread, 3> others{std::jthread(open_and_look), std::jthread(open_and_look),
                                        std::jthread(open_and_look)};
     for (const auto end = in(600ms); util::BootClock::now() < end;) {
-        Connection connection({.socket = folder / "none", .host = {}, .port = 0, .user = "root", .option_file = {}});
+        Connection connection({.socket = directory / "none", .host = {}, .port = 0, .user = "root", .option_file = {}});
         BOOST_TEST_REQUIRE(!connection.ensure(in(1s)).has_value());
     }
     for (auto& other : others) other = {};
@@ -158,15 +158,15 @@ BOOST_AUTO_TEST_CASE(takes_a_babbling_server_for_an_unreachable_one) {
 }
 
 BOOST_AUTO_TEST_CASE(refuses_an_option_file_that_is_missing_or_open_to_others) {
-    const TemporaryFolder folder;
-    const auto open_file = folder.write("open.cnf", "[client]\n", std::filesystem::perms{0644});
+    const TemporaryDirectory directory;
+    const auto open_file = directory.write("open.cnf", "[client]\n", std::filesystem::perms{0644});
     const struct {
         std::filesystem::path file;
         ErrorKind kind;
         std::string words;
-    } files[] = {{folder / "missing.cnf", ErrorKind::not_found, "No such file"},
+    } files[] = {{directory / "missing.cnf", ErrorKind::not_found, "No such file"},
                  {open_file, ErrorKind::denied, "chmod 600 " + open_file.string()},
-                 {folder.path(), ErrorKind::invalid, "no regular file"}};
+                 {directory.path(), ErrorKind::invalid, "no regular file"}};
     for (const auto& file : files) {
         Connection connection({.socket = "/no/such/socket", .user = "nobody", .option_file = file.file});
         const auto result = connection.ensure(in(5s));
@@ -302,7 +302,7 @@ BOOST_FIXTURE_TEST_CASE(refuses_more_rows_than_there_can_be, MariadbServer) {
 BOOST_FIXTURE_TEST_CASE(takes_a_password_from_the_option_file_and_nothing_else, MariadbServer) {
     const auto file = add_account("guest", "correct horse");
     auto text = slurp(file);
-    const auto astray = folder() / "astray.cnf";
+    const auto astray = directory() / "astray.cnf";
     std::ofstream(astray) << text << "socket=/no/such/socket\nuser=somebody\nhost=203.0.113.1\n";
     std::filesystem::permissions(astray, std::filesystem::perms{0600});
     Connection connection(address("guest", astray));

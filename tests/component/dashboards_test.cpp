@@ -9,7 +9,7 @@
 
 #include "support/child_process.hpp"
 #include "support/mariadb_server.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace ceymail::testing {
 namespace {
@@ -139,9 +139,9 @@ BOOST_AUTO_TEST_CASE(the_rules_find_what_is_wrong) {
         {"(.panels[] | select(.type == \"timeseries\").targets[0]).legendFormat = \"\"", "legend"},
         {"del(.panels[6].fieldConfig.defaults.thresholds)", "thresholds"},
     };
-    const TemporaryFolder folder;
+    const TemporaryDirectory directory;
     for (const auto& [change, want] : cases) {
-        const auto found = findings(folder.write("changed.json", jq({change, dashboard("overview")})));
+        const auto found = findings(directory.write("changed.json", jq({change, dashboard("overview")})));
         BOOST_TEST((("\n" + found).find("\n" + want + ": ") != std::string::npos), change + " gives:\n" + found);
     }
 }
@@ -152,10 +152,10 @@ BOOST_AUTO_TEST_CASE(every_query_of_the_dashboards_is_promql) {
     const std::string as_rules =
         "[inputs | split(\"\\t\")[1]] | {groups: [{name: \"queries\", rules:"
         " [to_entries[] | {record: \"query\\(.key)\", expr: .value}]}]}";
-    const TemporaryFolder folder;
+    const TemporaryDirectory directory;
     for (const std::string name : {"overview", "fleet"}) {
-        const auto lines = folder.write("lines", jq({"-f", queries, dashboard(name)}));
-        const auto rules = folder.write("rules.yml", jq({"-n", "-R", as_rules, lines}));
+        const auto lines = directory.write("lines", jq({"-f", queries, dashboard(name)}));
+        const auto rules = directory.write("rules.yml", jq({"-n", "-R", as_rules, lines}));
         const auto checked = promtool({"check", "rules", rules});
         BOOST_TEST(checked.status == 0, name + ":\n" + checked.output + checked.errors);
         BOOST_TEST((checked.output.find("SUCCESS") != std::string::npos), checked.output);

@@ -13,7 +13,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "ceymail/process/instance_lock.hpp"
+#include "ceymail/system/instance_lock.hpp"
 #include "support/hung_mount.hpp"
 #include "support/responder_process.hpp"
 #include "support/token_database.hpp"
@@ -29,7 +29,7 @@ boost::test_tools::assertion_result has_fuse(boost::unit_test::test_unit_id) { r
 bool runs(pid_t pid) { return ::kill(pid, 0) == 0; }
 
 struct DeadMount {
-    TemporaryFolder disk;
+    TemporaryDirectory disk;
     TokenDatabase database;
     std::optional<HungMount> mount;
     ResponderProcess responder;
@@ -81,7 +81,7 @@ BOOST_FIXTURE_TEST_CASE(costs_a_stop_a_few_seconds_and_keeps_no_instance_from_st
     BOOST_TEST(runs(hangs), "or nothing hung");
     BOOST_TEST(responder.log().find("gatherer " + std::to_string(hangs) + " cannot be ended") != std::string::npos,
                responder.log());
-    BOOST_TEST(!ceymail::process::find_instance(responder.folder() / "run").has_value());
+    BOOST_TEST(!ceymail::system::find_instance(responder.directory() / "run").has_value());
 
     responder.start();
     BOOST_TEST(serves_all_but_disk());
@@ -93,11 +93,12 @@ BOOST_FIXTURE_TEST_CASE(costs_a_stop_a_few_seconds_and_keeps_no_instance_from_st
 BOOST_FIXTURE_TEST_CASE(keeps_no_instance_from_replacing_a_damaged_segment, DeadMount) {
     const auto hangs = hanging_gatherer();
     BOOST_TEST(responder.stop().value_or(-1) == 0);
-    std::ofstream(responder.folder() / "run/segment", std::ios::in | std::ios::out) << "another version";
+    std::ofstream(responder.directory() / "run/segment", std::ios::in | std::ios::out) << "another version";
     responder.start();
     BOOST_TEST(runs(hangs), "or nothing hung");
-    BOOST_TEST(responder.log().find("replaced " + (responder.folder() / "run/segment").string()) != std::string::npos,
-               responder.log());
+    BOOST_TEST(
+        responder.log().find("replaced " + (responder.directory() / "run/segment").string()) != std::string::npos,
+        responder.log());
     BOOST_TEST(serves_all_but_disk());
 }
 

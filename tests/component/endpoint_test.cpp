@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "ceymail/endpoint/endpoint.hpp"
-#include "ceymail/gate/segment.hpp"
+#include "ceymail/shared/segment.hpp"
 #include "ceymail/util/clock.hpp"
 #include "support/captured_log.hpp"
 #include "support/responder_process.hpp"
@@ -38,8 +38,8 @@ ceymail::util::BootTime turned() noexcept { return BootClock::now() + turned_by;
 // One worker's part, in this process, whose clock can be turned forward.
 struct WithOwnEndpoint {
     TokenDatabase database;
-    TemporaryFolder folder;
-    ceymail::gate::Segment segment = ceymail::gate::Segment::attach(folder.path()).value();
+    TemporaryDirectory directory;
+    ceymail::shared::Segment segment = ceymail::shared::Segment::attach(directory.path()).value();
     ceymail::config::Configuration configuration{};
     ceymail::endpoint::Endpoint endpoint{
         configuration, segment, [](auto&&...) { return ceymail::util::BootTime{}; },
@@ -299,8 +299,8 @@ BOOST_AUTO_TEST_CASE(a_token_that_was_revoked_while_the_database_is_stalled_open
     database.server().pause();
     BOOST_TEST(ask({.token = k_other_token}).status == 503);
     BOOST_TEST(ask({.token = k_token}).has_line("ceymail_auth_stale 1"));
-    ceymail::gate::VerifiedToken(
-        ceymail::gate::Segment::open_existing(responder.folder() / "run").value().layout().verified)
+    ceymail::admission::VerifiedToken(
+        ceymail::shared::Segment::open_existing(responder.directory() / "run").value().layout().verified)
         .clear();  // as ceymail-token revoke does
     for (int i = 0; i < 12; ++i) {
         BOOST_TEST(ask({.token = k_token}).status == 503);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The gatherer's socket and the folder it lies in, as the supervisor makes them.
-#include "ceymail/process/gatherer_socket.hpp"
+// The gatherer's socket and the directory it lies in, as the supervisor makes them.
+#include "ceymail/supervisor/gatherer_socket.hpp"
 
 #include <pwd.h>
 #include <sys/stat.h>
@@ -8,23 +8,24 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "ceymail/process/runtime_directory.hpp"
-#include "ceymail/report/inquiry.hpp"
-#include "support/temporary_folder.hpp"
+#include "ceymail/snapshot/protocol.hpp"
+#include "ceymail/snapshot/report_client.hpp"
+#include "ceymail/system/runtime_directory.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace {
 
 using namespace ceymail;
-using process::gatherer_socket_path;
-using process::make_gatherer_socket;
-using process::make_report_socket;
-using process::prepare_report_folder;
-using process::prepare_runtime_directory;
+using snapshot::gatherer_socket_path;
+using supervisor::make_gatherer_socket;
+using supervisor::make_report_socket;
+using system::prepare_report_directory;
+using system::prepare_runtime_directory;
 using util::ErrorKind;
 
-config::Configuration in_folder(const std::filesystem::path& folder) {
+config::Configuration in_directory(const std::filesystem::path& directory) {
     config::Configuration configuration;
-    configuration.runtime_directory = folder;
+    configuration.runtime_directory = directory;
     configuration.user = "nobody";
     return configuration;
 }
@@ -38,8 +39,8 @@ struct stat status_of(const std::filesystem::path& path) {
 BOOST_AUTO_TEST_SUITE(gatherer_socket)
 
 BOOST_AUTO_TEST_CASE(is_for_our_user_alone) {
-    const testing::TemporaryFolder folder;
-    const auto configuration = in_folder(folder.path());
+    const testing::TemporaryDirectory directory;
+    const auto configuration = in_directory(directory.path());
     const mode_t before = ::umask(0);
     const auto socket = make_gatherer_socket(configuration);
     BOOST_TEST(::umask(before) == 0U, "the umask is as it was");
@@ -48,8 +49,8 @@ BOOST_AUTO_TEST_CASE(is_for_our_user_alone) {
 }
 
 BOOST_AUTO_TEST_CASE(replaces_one_that_a_hanging_process_of_a_former_instance_still_has) {
-    const testing::TemporaryFolder folder;
-    const auto configuration = in_folder(folder.path());
+    const testing::TemporaryDirectory directory;
+    const auto configuration = in_directory(directory.path());
     const auto first = make_gatherer_socket(configuration);
     BOOST_TEST_REQUIRE(first.has_value());
     const auto before = status_of(gatherer_socket_path(configuration)).st_ino;
@@ -57,15 +58,15 @@ BOOST_AUTO_TEST_CASE(replaces_one_that_a_hanging_process_of_a_former_instance_st
     BOOST_TEST(status_of(gatherer_socket_path(configuration)).st_ino != before);
 }
 
-BOOST_AUTO_TEST_CASE(says_when_the_folder_is_too_deep_for_a_socket) {
-    const auto made = make_gatherer_socket(in_folder("/tmp/" + std::string(120, 'd')));
+BOOST_AUTO_TEST_CASE(says_when_the_directory_is_too_deep_for_a_socket) {
+    const auto made = make_gatherer_socket(in_directory("/tmp/" + std::string(120, 'd')));
     BOOST_TEST_REQUIRE(!made.has_value());
     BOOST_TEST((made.error().kind == ErrorKind::invalid));
 }
 
-BOOST_AUTO_TEST_CASE(says_when_there_is_no_folder) {
-    const testing::TemporaryFolder folder;
-    const auto made = make_gatherer_socket(in_folder(folder / "none"));
+BOOST_AUTO_TEST_CASE(says_when_there_is_no_directory) {
+    const testing::TemporaryDirectory directory;
+    const auto made = make_gatherer_socket(in_directory(directory / "none"));
     BOOST_TEST_REQUIRE(!made.has_value());
     BOOST_TEST((made.error().kind == ErrorKind::not_found));
 }
@@ -76,28 +77,28 @@ BOOST_AUTO_TEST_SUITE(runtime_directory)
 
 BOOST_AUTO_TEST_CASE(root_makes_it_for_the_user_and_others_may_look_in) {
     BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
-    const testing::TemporaryFolder folder;
+    const testing::TemporaryDirectory directory;
     const mode_t before = ::umask(077);
-    const auto prepared = prepare_runtime_directory(in_folder(folder / "run"));
+    const auto prepared = prepare_runtime_directory(in_directory(directory / "run"));
     ::umask(before);
     BOOST_TEST_REQUIRE(prepared.has_value());
-    const auto made = status_of(folder / "run");
+    const auto made = status_of(directory / "run");
     BOOST_TEST((made.st_mode & 07777) == 0755U);
     BOOST_TEST(made.st_uid == ::getpwnam("nobody")->pw_uid);
 }
 
 BOOST_AUTO_TEST_CASE(one_that_is_there_stays_as_it_is) {
-    const testing::TemporaryFolder folder;
-    const auto before = status_of(folder.path());
-    BOOST_TEST(prepare_runtime_directory(in_folder(folder.path())).has_value());
-    BOOST_TEST(status_of(folder.path()).st_mode == before.st_mode);
-    BOOST_TEST(status_of(folder.path()).st_uid == before.st_uid);
+    const testing::TemporaryDirectory directory;
+    const auto before = status_of(directory.path());
+    BOOST_TEST(prepare_runtime_directory(in_directory(directory.path())).has_value());
+    BOOST_TEST(status_of(directory.path()).st_mode == before.st_mode);
+    BOOST_TEST(status_of(directory.path()).st_uid == before.st_uid);
 }
 
 BOOST_AUTO_TEST_CASE(a_file_in_its_place_is_not_touched) {
-    const testing::TemporaryFolder folder;
-    const auto file = folder.write("run", "precious");
-    const auto prepared = prepare_runtime_directory(in_folder(file));
+    const testing::TemporaryDirectory directory;
+    const auto file = directory.write("run", "precious");
+    const auto prepared = prepare_runtime_directory(in_directory(file));
     BOOST_TEST_REQUIRE(!prepared.has_value());
     BOOST_TEST((prepared.error().kind == ErrorKind::invalid));
     BOOST_TEST(testing::slurp(file) == "precious");
@@ -105,13 +106,13 @@ BOOST_AUTO_TEST_CASE(a_file_in_its_place_is_not_touched) {
 
 BOOST_AUTO_TEST_CASE(a_user_that_is_not_there_is_named_and_nothing_made) {
     BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
-    const testing::TemporaryFolder folder;
-    auto configuration = in_folder(folder / "run");
+    const testing::TemporaryDirectory directory;
+    auto configuration = in_directory(directory / "run");
     configuration.user = "nobody-of-this-name";
     const auto prepared = prepare_runtime_directory(configuration);
     BOOST_TEST_REQUIRE(!prepared.has_value());
     BOOST_TEST(prepared.error().message.find("nobody-of-this-name") != std::string::npos);
-    BOOST_TEST(!std::filesystem::exists(folder / "run"));
+    BOOST_TEST(!std::filesystem::exists(directory / "run"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
@@ -119,28 +120,28 @@ BOOST_AUTO_TEST_SUITE_END()
 BOOST_AUTO_TEST_SUITE(report_socket)
 
 // What systemd-tmpfiles(8) does on an installed system.
-BOOST_AUTO_TEST_CASE(root_makes_its_folder_for_the_group_of_the_settings_page) {
+BOOST_AUTO_TEST_CASE(root_makes_its_directory_for_the_group_of_the_settings_page) {
     BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
-    const testing::TemporaryFolder folder;
-    auto configuration = in_folder(folder.path());
+    const testing::TemporaryDirectory directory;
+    auto configuration = in_directory(directory.path());
     configuration.settings_user = "www-data";
-    prepare_report_folder(configuration);
-    const auto made = status_of(report::socket_folder(configuration));
+    prepare_report_directory(configuration);
+    const auto made = status_of(snapshot::page_socket_directory(configuration));
     BOOST_TEST((made.st_mode & 07777) == 02750U);
     BOOST_TEST(made.st_uid == ::getpwnam("nobody")->pw_uid);
     BOOST_TEST(made.st_gid == ::getpwnam("www-data")->pw_gid);
     BOOST_TEST(static_cast<bool>(make_report_socket(configuration).value()));
-    const auto socket = status_of(report::socket_path(configuration));
+    const auto socket = status_of(snapshot::report_socket_path(configuration));
     BOOST_TEST((socket.st_mode & 07777) == 0660U);
     BOOST_TEST(socket.st_gid == ::getpwnam("www-data")->pw_gid);
 }
 
 BOOST_AUTO_TEST_CASE(there_is_none_without_a_settings_page) {
-    const testing::TemporaryFolder folder;
-    auto configuration = in_folder(folder.path());
+    const testing::TemporaryDirectory directory;
+    auto configuration = in_directory(directory.path());
     configuration.settings_user = "nobody-of-this-name";
-    prepare_report_folder(configuration);
-    BOOST_TEST(!std::filesystem::exists(report::socket_folder(configuration)));
+    prepare_report_directory(configuration);
+    BOOST_TEST(!std::filesystem::exists(snapshot::page_socket_directory(configuration)));
     const auto socket = make_report_socket(configuration);
     BOOST_TEST_REQUIRE(socket.has_value());
     BOOST_TEST(!static_cast<bool>(*socket));
@@ -148,13 +149,13 @@ BOOST_AUTO_TEST_CASE(there_is_none_without_a_settings_page) {
 
 BOOST_AUTO_TEST_CASE(root_gives_away_nothing_that_was_there_before) {
     BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
-    const testing::TemporaryFolder folder;
-    const testing::TemporaryFolder precious;
+    const testing::TemporaryDirectory directory;
+    const testing::TemporaryDirectory precious;
     const auto before = status_of(precious.path());
-    auto configuration = in_folder(folder.path());
+    auto configuration = in_directory(directory.path());
     configuration.settings_user = "www-data";
-    std::filesystem::create_directory_symlink(precious.path(), report::socket_folder(configuration));
-    prepare_report_folder(configuration);
+    std::filesystem::create_directory_symlink(precious.path(), snapshot::page_socket_directory(configuration));
+    prepare_report_directory(configuration);
     BOOST_TEST(status_of(precious.path()).st_uid == before.st_uid);
     BOOST_TEST(status_of(precious.path()).st_mode == before.st_mode);
 }

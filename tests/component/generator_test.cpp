@@ -4,7 +4,7 @@
 
 #include "support/child_process.hpp"
 #include "support/mariadb_server.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace {
 
@@ -12,13 +12,13 @@ using namespace ceymail::testing;
 
 // The drop-in but for its first two lines; empty where there is none.
 std::string added_for(const std::string& configuration) {
-    const TemporaryFolder folder;
-    const auto file = folder.write("ceymail-metrics.conf", configuration);
-    const auto done = run({.arguments = {source("deploy/systemd/ceymail-metrics-generator"), folder / "units"},
+    const TemporaryDirectory directory;
+    const auto file = directory.write("ceymail-metrics.conf", configuration);
+    const auto done = run({.arguments = {source("deploy/systemd/ceymail-metrics-generator"), directory / "units"},
                            .environment = {"CEYMAIL_METRICS_CONFIG=" + file.string()}});
     BOOST_TEST(done.status == 0, done.errors);
     BOOST_TEST(done.errors == "");
-    const auto drop_in = folder / "units/ceymail-metrics.service.d/10-configuration.conf";
+    const auto drop_in = directory / "units/ceymail-metrics.service.d/10-configuration.conf";
     if (!std::filesystem::exists(drop_in)) return {};
     const auto text = slurp(drop_in);
     const std::string section = "\n[Service]\n";
@@ -76,8 +76,8 @@ BOOST_AUTO_TEST_CASE(shows_no_path_that_is_not_plain) {
 }
 
 BOOST_AUTO_TEST_CASE(follows_a_queue_directory_that_is_a_symbolic_link) {
-    const TemporaryFolder folder;
-    const auto link = folder / "spool/postfix";
+    const TemporaryDirectory directory;
+    const auto link = directory / "spool/postfix";
     std::filesystem::create_directories(link.parent_path());
     const std::pair<const char*, std::string> targets[] = {
         {"/srv/mail/postfix", shown("/srv/mail")},

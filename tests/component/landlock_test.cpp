@@ -14,21 +14,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ceymail/process/landlock.hpp"
-#include "support/temporary_folder.hpp"
+#include "ceymail/system/landlock.hpp"
+#include "support/temporary_directory.hpp"
 
-namespace ceymail::process {
+namespace ceymail::system {
 namespace {
 
-using testing::TemporaryFolder;
+using testing::TemporaryDirectory;
 
-// Runs `attempt` in a child that was confined to `folder`; its errno, 0: done.
+// Runs `attempt` in a child that was confined to `directory`; its errno, 0: done.
 template <class Attempt>
-int confined(const std::filesystem::path& folder, Attempt attempt, Tcp tcp = Tcp::forbidden) {
+int confined(const std::filesystem::path& directory, Attempt attempt, Tcp tcp = Tcp::forbidden) {
     const pid_t child = ::fork();
     if (child == 0) {
         ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        if (!allow_only({folder}, tcp)) ::_exit(255);
+        if (!allow_only({directory}, tcp)) ::_exit(255);
         errno = 0;
         ::_exit(attempt() ? 0 : errno);
     }
@@ -50,10 +50,10 @@ bool connect_by_tcp() {
     return ::connect(fd, reinterpret_cast<const sockaddr*>(&nobody), sizeof nobody) == 0;
 }
 
-struct Folders {
-    TemporaryFolder allowed;
-    TemporaryFolder other;
-    Folders() {
+struct Directories {
+    TemporaryDirectory allowed;
+    TemporaryDirectory other;
+    Directories() {
         allowed.write("file", "text");
         other.write("file", "text");
     }
@@ -64,7 +64,7 @@ boost::test_tools::assertion_result kernel_has_it(boost::unit_test::test_unit_id
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(landlock, Folders, *boost::unit_test::precondition(kernel_has_it))
+BOOST_FIXTURE_TEST_SUITE(landlock, Directories, *boost::unit_test::precondition(kernel_has_it))
 
 BOOST_AUTO_TEST_CASE(lets_read_what_is_named) {
     BOOST_TEST(confined(allowed.path(), open_as(allowed / "file", O_RDONLY)) == 0);
@@ -181,4 +181,4 @@ BOOST_AUTO_TEST_CASE(forbids_tcp_unless_it_is_asked_for) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-}  // namespace ceymail::process
+}  // namespace ceymail::system

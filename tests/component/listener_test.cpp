@@ -15,7 +15,7 @@
 #include <string>
 
 #include "support/fastcgi_client.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 using namespace ceymail;
 using namespace ceymail::testing;
@@ -25,8 +25,8 @@ using util::ErrorKind;
 namespace {
 
 struct Fixture {
-    TemporaryFolder folder;
-    std::string path = (folder.path() / "socket").string();
+    TemporaryDirectory directory;
+    std::string path = (directory.path() / "socket").string();
     std::string address = "unix:" + path;
 
     struct stat status() const {
@@ -121,11 +121,11 @@ BOOST_AUTO_TEST_CASE(leaves_alone_what_is_not_ours_to_replace) {
     BOOST_TEST(fails(make_listener(address, ""), ErrorKind::conflict, "another program answers"));
     BOOST_CHECK_NO_THROW(FastcgiClient{address});  // the first still works
 
-    const std::string file = folder.write("file", "precious").string();
+    const std::string file = directory.write("file", "precious").string();
     BOOST_TEST(fails(make_listener("unix:" + file, ""), ErrorKind::conflict, "is no socket"));
     BOOST_TEST(slurp(file) == "precious");
 
-    const std::string link = (folder / "link").string();
+    const std::string link = (directory / "link").string();
     BOOST_TEST_REQUIRE(symlink(path.c_str(), link.c_str()) == 0);
     BOOST_TEST(fails(make_listener("unix:" + link, ""), ErrorKind::conflict, "is no socket"));
 }
@@ -144,7 +144,7 @@ BOOST_AUTO_TEST_CASE(refuses_addresses_that_it_cannot_or_must_not_listen_on) {
         {"relative path", "unix:socket", ErrorKind::invalid, "starts with '/'"},
         {"path of 108 characters", "unix:/" + std::string(107, 'p'), ErrorKind::invalid, "at most 107"},
         {"NUL in the path", std::string("unix:/tmp/a\0b", 13), ErrorKind::invalid, "starts with '/'"},
-        {"folder that is not there", address + "/none/socket", ErrorKind::not_found, "folder must exist"},
+        {"directory that is not there", address + "/none/socket", ErrorKind::not_found, "directory must exist"},
         {"every address", "tcp:0.0.0.0:9000", ErrorKind::invalid, "loopback"},
         {"an address of the network", "tcp:192.0.2.1:9000", ErrorKind::invalid, "loopback"},
         {"every IPv6 address", "tcp:[::]:9000", ErrorKind::invalid, "loopback"},

@@ -9,8 +9,8 @@
 #include <mariadb/mysql.h>
 #include <boost/test/unit_test.hpp>
 
-#include "ceymail/database/close_once.hpp"
 #include "ceymail/database/connection.hpp"
+#include "ceymail/database/double_close_guard.hpp"
 #include "ceymail/database/native_password.hpp"
 #include "support/mariadb_server.hpp"
 
@@ -22,7 +22,7 @@ namespace {
 
 struct Fixture : MariadbServer {
     Fixture() { query("CREATE USER reader@localhost"); }
-    std::filesystem::path file() const { return folder() / "reader.cnf"; }
+    std::filesystem::path file() const { return directory() / "reader.cnf"; }
     void write(const std::string& text) const {
         std::ofstream(file()) << text;
         std::filesystem::permissions(file(), std::filesystem::perms{0600});
@@ -38,7 +38,7 @@ struct Fixture : MariadbServer {
               (password.empty() ? "" : database::native_password_hash(password)) + "'");
     }
     std::string the_librarys_login() const {
-        database::CloseOnce close_once;
+        database::DoubleCloseGuard double_close_guard;
         MYSQL* const session = mysql_init(nullptr);
         mysql_options(session, MYSQL_READ_DEFAULT_FILE, file().c_str());
         mysql_options(session, MYSQL_READ_DEFAULT_GROUP, "client");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a process of ours is and may after it has become one. Each case forks, since none of it can be undone.
-#include "ceymail/process/privileges.hpp"
+#include "ceymail/system/privileges.hpp"
 
 #include <fcntl.h>
 #include <pwd.h>
@@ -14,13 +14,13 @@
 #include <string>
 
 #include "ceymail/util/file.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace {
 
 using namespace ceymail;
-using process::become;
-using process::Capability;
+using system::become;
+using system::Capability;
 
 // Runs `what` in a child and returns its words.
 std::string in_child(const std::function<std::string()>& what) {
@@ -87,13 +87,13 @@ BOOST_AUTO_TEST_CASE(keeps_the_one_capability_and_no_other) {
     BOOST_TEST(has_line(status, std::string("CapAmb:\t") + k_nothing));
 }
 
-BOOST_AUTO_TEST_CASE(with_it_a_folder_of_root_can_be_read_and_without_it_not) {
-    const testing::TemporaryFolder folder;
-    const auto file = folder.write("secret", "x", std::filesystem::perms{0600});
+BOOST_AUTO_TEST_CASE(with_it_a_directory_of_root_can_be_read_and_without_it_not) {
+    const testing::TemporaryDirectory directory;
+    const auto file = directory.write("secret", "x", std::filesystem::perms{0600});
     const auto reads = [&](Capability kept) {
         return in_child([&] {
             if (!become("nobody", kept)) return std::string("failed");
-            return std::string(process::has_dac_read_search() ? "has it, " : "has it not, ") +
+            return std::string(system::has_dac_read_search() ? "has it, " : "has it not, ") +
                    (util::read_file(file) ? "reads" : "reads not");
         });
     };
@@ -122,13 +122,13 @@ BOOST_AUTO_TEST_CASE(says_who_is_missing_and_what_to_do) {
 
 BOOST_AUTO_TEST_CASE(leaves_no_core_and_lets_nobody_look_in) {
     const auto words = in_child([] {
-        process::forbid_dumps();
+        system::forbid_dumps();
         struct stat own{};
         ::stat("/proc/self/environ", &own);
         rlimit cores{};
         ::getrlimit(RLIMIT_CORE, &cores);
         if (!become("nobody", Capability::none)) return std::string("failed");
-        process::forbid_dumps();
+        system::forbid_dumps();
         // Owned by root, so that not even another process of this user opens them.
         ::stat("/proc/self/environ", &own);
         return std::to_string(cores.rlim_max) + " " + std::to_string(own.st_uid);

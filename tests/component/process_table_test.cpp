@@ -9,17 +9,17 @@
 
 #include "ceymail/collect/process_table.hpp"
 #include "support/child_process.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 using namespace ceymail::collect;
 using namespace std::chrono_literals;
 using ceymail::testing::ChildProcess;
-using ceymail::testing::TemporaryFolder;
+using ceymail::testing::TemporaryDirectory;
 using ceymail::util::BootClock;
 
 namespace {
 
-// A machine whose folders of programs are the test's own, and whose processes are real.
+// A machine whose directories of programs are the test's own, and whose processes are real.
 class Machine {
 public:
     void install(const std::string& name, const std::string& script) const {
@@ -41,7 +41,7 @@ public:
     }
 
 private:
-    TemporaryFolder m_root;
+    TemporaryDirectory m_root;
 };
 
 bool is_zombie(pid_t pid) {
@@ -110,10 +110,10 @@ BOOST_AUTO_TEST_CASE(a_process_in_a_container_is_not_the_machines) {
     BOOST_TEST((to_nobody() == ServiceState::up));
 }
 
-BOOST_AUTO_TEST_CASE(a_program_outside_the_folders_of_programs_is_not_the_service) {
+BOOST_AUTO_TEST_CASE(a_program_outside_the_directories_of_programs_is_not_the_service) {
     const Machine machine;
     machine.install("strange-sleep", "");
-    const TemporaryFolder elsewhere;
+    const TemporaryDirectory elsewhere;
     std::filesystem::copy_file("/bin/sleep", elsewhere / "strange-sleep");
     const ChildProcess child{{.arguments = {elsewhere / "strange-sleep", "60"}}};
     for (int i = 0; i < 500; ++i) {

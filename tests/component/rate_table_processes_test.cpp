@@ -14,7 +14,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "ceymail/gate/rate_table.hpp"
+#include "ceymail/admission/rate_table.hpp"
 #include "support/admission_history.hpp"
 #include "support/forked_child.hpp"
 #include "support/shared_value.hpp"
@@ -22,7 +22,8 @@
 namespace {
 
 using namespace ceymail;
-using namespace ceymail::gate;
+using namespace ceymail::admission;
+using namespace ceymail::util;
 using namespace std::chrono_literals;
 using testing::ForkedChild;
 using testing::in_window_before;

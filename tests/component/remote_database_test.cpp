@@ -32,7 +32,7 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 struct Authority {
     Authority() { certify("ca", {"-subj", "/CN=a CA of tests", "-addext", "keyUsage=critical,keyCertSign"}); }
     void sign(const std::string& name, const std::string& names, const std::string& usage) const {
-        certify(name, {"-CA", folder / "ca.pem", "-CAkey", folder / "ca.key", "-subj", "/CN=" + name, "-addext",
+        certify(name, {"-CA", directory / "ca.pem", "-CAkey", directory / "ca.key", "-subj", "/CN=" + name, "-addext",
                        "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=" + usage, "-addext",
                        "subjectAltName=" + names});
     }
@@ -48,15 +48,15 @@ struct Authority {
                                            "-days",
                                            "7",
                                            "-keyout",
-                                           folder / (name + ".key"),
+                                           directory / (name + ".key"),
                                            "-out",
-                                           folder / (name + ".pem")};
+                                           directory / (name + ".pem")};
         arguments.insert(arguments.end(), more.begin(), more.end());
         const auto done = run({.arguments = arguments});
         BOOST_TEST_REQUIRE(done.status == 0, done.errors);
     }
-    fs::path file(const std::string& name) const { return folder / name; }
-    TemporaryFolder folder;
+    fs::path file(const std::string& name) const { return directory / name; }
+    TemporaryDirectory directory;
 };
 
 std::vector<std::string> over_tcp(int port, std::vector<std::string> more = {}) {
@@ -74,7 +74,7 @@ std::vector<std::string> with_tls(const Authority& authority, const std::string&
 struct Server {
     explicit Server(const std::vector<std::string>& options = {}) : mariadb(over_tcp(port, options)) {
         mariadb.query("CREATE USER reader@'%' IDENTIFIED BY 'a long word'");
-        option_file = mariadb.folder() / "reader.cnf";
+        option_file = mariadb.directory() / "reader.cnf";
         std::ofstream(option_file) << "[client]\npassword=a long word\n";
         fs::permissions(option_file, fs::perms{0600});
     }
@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(is_reached_by_tls_with_the_ca_of_its_certificate_and_with_n
     server.expect_refusal({.ca = other.file("ca.pem")}, ErrorKind::unavailable, k_tls_remedy);
     server.expect_refusal({.ca = "/nonexistent/ca.pem"}, ErrorKind::not_found,
                           "cannot read database_tls_ca /nonexistent/ca.pem");
-    const auto junk = authority.folder.write("junk.pem", "no certificate\n");
+    const auto junk = authority.directory.write("junk.pem", "no certificate\n");
     server.expect_refusal({.ca = junk}, ErrorKind::unavailable, k_tls_remedy);
 }
 
@@ -174,13 +174,13 @@ BOOST_AUTO_TEST_CASE(is_reached_by_the_configuration_of_all_programs) {
     server.mariadb.query(
         "CREATE USER boss@'%' IDENTIFIED BY 'a long word' REQUIRE SSL;"
         "GRANT ALL ON *.* TO boss@'%' WITH GRANT OPTION");
-    const TemporaryFolder folder;
+    const TemporaryDirectory directory;
     const Settings settings{{"database_host", "127.0.0.1"},
                             {"database_port", std::to_string(server.port)},
                             {"database_tls_ca", authority.file("ca.pem")},
-                            {"database_option_file", folder / "worker.cnf"},
+                            {"database_option_file", directory / "worker.cnf"},
                             {"user", "nobody"}};
-    const auto configuration = write_configuration(folder, settings);
+    const auto configuration = write_configuration(directory, settings);
     const auto tool = [&](std::vector<std::string> arguments) {
         arguments.insert(arguments.begin(), built_program("ceymail-token"));
         arguments.insert(arguments.end(), {"--config", configuration, "--database-user", "boss",
@@ -205,8 +205,8 @@ BOOST_AUTO_TEST_CASE(is_reached_by_the_configuration_of_all_programs) {
 }
 
 BOOST_AUTO_TEST_CASE(no_program_starts_with_another_host_in_clear) {
-    const TemporaryFolder folder;
-    const auto configuration = folder.write("x.conf", "database_host = 192.0.2.5\n");
+    const TemporaryDirectory directory;
+    const auto configuration = directory.write("x.conf", "database_host = 192.0.2.5\n");
     const std::vector<std::vector<std::string>> commands{
         {built_program("ceymail-metrics"), "--config", configuration, "--once"},
         {built_program("ceymail-metrics"), "--config", configuration},
@@ -222,20 +222,20 @@ BOOST_AUTO_TEST_CASE(no_program_starts_with_another_host_in_clear) {
 }
 
 BOOST_AUTO_TEST_CASE(no_log_of_it_holds_a_password_that_init_sets) {
-    const TemporaryFolder folder;
-    Server server({"--log-bin=" + (folder / "binary").string(), "--server-id=1", "--general-log=1",
-                   "--general-log-file=" + (folder / "general.log").string(), "--slow-query-log=1",
-                   "--long-query-time=0", "--slow-query-log-file=" + (folder / "slow.log").string(),
+    const TemporaryDirectory directory;
+    Server server({"--log-bin=" + (directory / "binary").string(), "--server-id=1", "--general-log=1",
+                   "--general-log-file=" + (directory / "general.log").string(), "--slow-query-log=1",
+                   "--long-query-time=0", "--slow-query-log-file=" + (directory / "slow.log").string(),
                    "--plugin-load-add=server_audit", "--server-audit-logging=ON",
-                   "--server-audit-file-path=" + (folder / "audit.log").string(), "--plugin-load-add=sql_errlog",
-                   "--sql-error-log-filename=" + (folder / "errors.log").string(),
+                   "--server-audit-file-path=" + (directory / "audit.log").string(), "--plugin-load-add=sql_errlog",
+                   "--sql-error-log-filename=" + (directory / "errors.log").string(),
                    "--plugin-load-add=password_reuse_check"});
     server.mariadb.query(
         "SET GLOBAL strict_password_validation = OFF; CREATE USER boss@'%' IDENTIFIED BY 'a long word';"
         "GRANT ALL ON *.* TO boss@'%' WITH GRANT OPTION; SET GLOBAL strict_password_validation = ON");
     const auto configuration =
-        folder.write("tool.conf", "database_host = 127.0.0.1\ndatabase_port = " + std::to_string(server.port) +
-                                      "\ndatabase_option_file = " + (folder / "worker.cnf").string() + "\n");
+        directory.write("tool.conf", "database_host = 127.0.0.1\ndatabase_port = " + std::to_string(server.port) +
+                                         "\ndatabase_option_file = " + (directory / "worker.cnf").string() + "\n");
     const auto init = [&] {
         return run({.arguments = {built_program("ceymail-token"), "init", "--config", configuration, "--database-user",
                                   "boss", "--database-option-file", server.option_file}});
@@ -245,13 +245,13 @@ BOOST_AUTO_TEST_CASE(no_log_of_it_holds_a_password_that_init_sets) {
     const auto done = init();
     BOOST_TEST(done.status == 0, done.errors);
     server.mariadb.query("FLUSH LOGS");
-    const auto option_file = slurp(folder / "worker.cnf");
+    const auto option_file = slurp(directory / "worker.cnf");
     const auto password = option_file.substr(option_file.find("password=") + 9, 51);
     const auto hash = database::native_password_hash(password);
     BOOST_TEST(server.mariadb.query("SELECT PASSWORD('" + password.substr(0, 3) + "')") ==
                database::native_password_hash(password.substr(0, 3)) + "\n");
     std::size_t seen = 0;
-    for (const auto& entry : fs::directory_iterator(folder.path())) {
+    for (const auto& entry : fs::directory_iterator(directory.path())) {
         if (entry.path().filename() == "worker.cnf") continue;
         const auto text = slurp(entry.path());
         BOOST_TEST(!contains(text, password), entry.path());
@@ -260,7 +260,7 @@ BOOST_AUTO_TEST_CASE(no_log_of_it_holds_a_password_that_init_sets) {
     BOOST_TEST(seen >= 2U);
     BOOST_TEST(!contains(server.mariadb.log(), password));
     for (const char* const name : {"general.log", "slow.log", "audit.log", "errors.log", "binary.000001"})
-        BOOST_TEST(contains(slurp(folder / name), "CREATE USER"), name);
+        BOOST_TEST(contains(slurp(directory / name), "CREATE USER"), name);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -74,7 +74,7 @@ constexpr int k_for_a_slow_peer = 3;
 
 template <class Ask>
 void check_calls(Fixture& fixture, int status, int bound, Ask ask) {
-    Strace strace(fixture.responder.workers().at(0), fixture.responder.folder() / "strace");
+    Strace strace(fixture.responder.workers().at(0), fixture.responder.directory() / "strace");
     for (std::size_t i = 0; i < k_requests; ++i) BOOST_TEST_REQUIRE(ask().status == status);
     const auto calls = strace.calls();
     BOOST_TEST(std::ranges::min(calls) <= bound, status);

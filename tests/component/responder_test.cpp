@@ -26,7 +26,7 @@
 #include "ceymail/util/clock.hpp"
 #include "support/fastcgi_client.hpp"
 #include "support/malformed_requests.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 using namespace ceymail;
 using namespace ceymail::testing;
@@ -140,8 +140,8 @@ public:
     [[nodiscard]] pid_t pid() const { return m_pid; }
 
     [[nodiscard]] std::size_t descriptors() const {
-        const std::filesystem::directory_iterator folder("/proc/" + std::to_string(m_pid) + "/fd");
-        return static_cast<std::size_t>(std::distance(begin(folder), end(folder)));
+        const std::filesystem::directory_iterator directory("/proc/" + std::to_string(m_pid) + "/fd");
+        return static_cast<std::size_t>(std::distance(begin(directory), end(directory)));
     }
 
     [[nodiscard]] bool has_descriptor(rlim_t fd) const {
@@ -171,8 +171,8 @@ private:
 
 // A listening Unix socket and a worker on it.
 struct Fixture {
-    TemporaryFolder folder;
-    std::string address = "unix:" + (folder.path() / "socket").string();
+    TemporaryDirectory directory;
+    std::string address = "unix:" + (directory.path() / "socket").string();
     util::Fd listener = std::move(fastcgi::make_listener(address, "")).value();
     Worker worker{listener};
 

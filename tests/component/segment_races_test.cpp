@@ -19,10 +19,10 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "ceymail/gate/segment.hpp"
+#include "ceymail/shared/segment.hpp"
 #include "support/forked_child.hpp"
 #include "support/shared_value.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace {
 
@@ -45,15 +45,17 @@ extern "C" int flock(int fd, int operation) noexcept {
     before_lock.step(fd);
     return static_cast<int>(::syscall(SYS_flock, fd, operation));
 }
-extern "C" int renameat2(int from_folder, const char* from, int to_folder, const char* to, unsigned flags) noexcept {
+extern "C" int renameat2(int from_directory, const char* from, int to_directory, const char* to,
+                         unsigned flags) noexcept {
     before_rename.step(-1);
-    return static_cast<int>(::syscall(SYS_renameat2, from_folder, from, to_folder, to, flags));
+    return static_cast<int>(::syscall(SYS_renameat2, from_directory, from, to_directory, to, flags));
 }
 
 namespace {
 
 using namespace ceymail;
-using namespace ceymail::gate;
+using namespace ceymail::admission;
+using namespace ceymail::shared;
 using namespace std::chrono_literals;
 using testing::ForkedChild;
 
@@ -71,7 +73,7 @@ struct Fixture {
     Fixture() { before_lock = before_rename = {}; }
 
     Segment attach() {
-        auto segment = Segment::attach(folder.path());
+        auto segment = Segment::attach(directory.path());
         if (!segment) throw std::runtime_error(segment.error().message);
         return std::move(*segment);
     }
@@ -106,9 +108,9 @@ struct Fixture {
         BOOST_TEST(!std::filesystem::exists(draft));
     }
 
-    testing::TemporaryFolder folder;
-    std::filesystem::path file = folder / "segment";
-    std::filesystem::path draft = folder / "segment.new";
+    testing::TemporaryDirectory directory;
+    std::filesystem::path file = directory / "segment";
+    std::filesystem::path draft = directory / "segment.new";
     std::vector<Segment> others;
 };
 
@@ -157,9 +159,9 @@ BOOST_AUTO_TEST_CASE(the_last_who_shares_a_damaged_one_leaves_as_we_find_it_dama
 // A draft that somebody has put out of the way lets another make one of its own.
 BOOST_AUTO_TEST_CASE(another_appears_before_we_give_ours_its_name) {
     before_rename = {[&](int) {
-                         std::filesystem::rename(draft, folder / "aside");
+                         std::filesystem::rename(draft, directory / "aside");
                          another_spends();
-                         std::filesystem::rename(folder / "aside", draft);
+                         std::filesystem::rename(directory / "aside", draft);
                      },
                      1};
     check_that_we_end_where_the_other_is();
@@ -198,11 +200,11 @@ BOOST_AUTO_TEST_CASE(all_who_start_at_once_admit_twelve_together) {
     constexpr std::size_t k_crowd = 8;
     const util::Fd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
     const std::array<std::function<void()>, 5> beginnings{
-        [&] { remove(); },                                                                   // missing
-        [&] { make_damaged(); },                                                             // damaged
-        [&] { folder.write("segment", "of somebody else", std::filesystem::perms{0600}); },  // foreign
-        [&] { BOOST_TEST(::truncate(file.c_str(), 4096) == 0); },                            // short
-        [&] { folder.write("segment.new", "left behind", std::filesystem::perms{0600}); },   // a death's draft
+        [&] { remove(); },                                                                      // missing
+        [&] { make_damaged(); },                                                                // damaged
+        [&] { directory.write("segment", "of somebody else", std::filesystem::perms{0600}); },  // foreign
+        [&] { BOOST_TEST(::truncate(file.c_str(), 4096) == 0); },                               // short
+        [&] { directory.write("segment.new", "left behind", std::filesystem::perms{0600}); },   // a death's draft
     };
     for (std::size_t round = 0; round < k_rounds; ++round) {
         remove();
@@ -218,7 +220,7 @@ BOOST_AUTO_TEST_CASE(all_who_start_at_once_admit_twelve_together) {
                 ::dup2(null.get(), STDERR_FILENO);
                 ::close(gate[1]);
                 if (::read(gate[0], &byte, 1) != 0) return 1;
-                auto segment = Segment::attach(folder.path());
+                auto segment = Segment::attach(directory.path());
                 if (!segment) return 2;
                 *total += admitted(*segment, 3);
                 return 0;

@@ -19,14 +19,16 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "ceymail/gate/segment.hpp"
+#include "ceymail/shared/segment.hpp"
 #include "support/forked_child.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace {
 
 using namespace ceymail;
-using namespace ceymail::gate;
+using namespace ceymail::admission;
+using namespace ceymail::shared;
+using namespace ceymail::util;
 using namespace std::chrono_literals;
 using testing::ForkedChild;
 using util::ErrorKind;
@@ -55,14 +57,14 @@ public:
     [[nodiscard]] std::string text() const { return testing::slurp(m_file); }
 
 private:
-    testing::TemporaryFolder m_folder;
-    std::filesystem::path m_file = m_folder / "log";
+    testing::TemporaryDirectory m_directory;
+    std::filesystem::path m_file = m_directory / "log";
     util::Fd m_saved;
 };
 
 struct Fixture {
     Segment attached() {
-        auto segment = Segment::attach(folder.path());
+        auto segment = Segment::attach(directory.path());
         if (!segment) throw std::runtime_error(segment.error().message);
         return std::move(*segment);
     }
@@ -80,7 +82,7 @@ struct Fixture {
     // A damage to a file that nobody uses costs one warning, and a fresh table takes its place.
     void check_replaced(const std::string& label, std::string_view words = {}) {
         const CapturedLog log;
-        auto segment = Segment::attach(folder.path());
+        auto segment = Segment::attach(directory.path());
         const auto said = log.text();
         BOOST_TEST_CONTEXT(label) {
             BOOST_TEST_REQUIRE(segment.has_value());
@@ -91,7 +93,7 @@ struct Fixture {
         }
     }
     void check_denied(const std::string& label, std::string_view words) const {
-        const auto segment = Segment::attach(folder.path());
+        const auto segment = Segment::attach(directory.path());
         BOOST_TEST_CONTEXT(label) {
             BOOST_TEST_REQUIRE(!segment.has_value());
             BOOST_TEST((segment.error().kind == ErrorKind::denied));
@@ -99,9 +101,9 @@ struct Fixture {
         }
     }
 
-    testing::TemporaryFolder folder;
-    std::filesystem::path file = folder / "segment";
-    std::filesystem::path draft = folder / "segment.new";
+    testing::TemporaryDirectory directory;
+    std::filesystem::path file = directory / "segment";
+    std::filesystem::path draft = directory / "segment.new";
 };
 
 BOOST_FIXTURE_TEST_SUITE(segment, Fixture)
@@ -154,7 +156,7 @@ BOOST_AUTO_TEST_CASE(a_child_keeps_it_in_use_when_its_parent_has_gone) {
     BOOST_TEST_REQUIRE(::read(reader.get(), &byte, 1) == 1);
     segment.reset();
     overwrite(0, 1);
-    const auto refused = Segment::attach(folder.path());
+    const auto refused = Segment::attach(directory.path());
     BOOST_TEST_REQUIRE(!refused.has_value());
     BOOST_TEST((refused.error().kind == ErrorKind::conflict));
     child.signal(SIGKILL);
@@ -184,7 +186,7 @@ BOOST_AUTO_TEST_CASE(no_descriptor_of_it_can_cut_it_short) {
     std::vector<Segment> segments;
     for (int i = 0; i < 2; ++i) segments.push_back(attached());  // who makes it and who joins
     {
-        auto opened = Segment::open_existing(folder.path());
+        auto opened = Segment::open_existing(directory.path());
         BOOST_TEST_REQUIRE(opened.has_value());
         segments.push_back(std::move(*opened));
     }
@@ -296,7 +298,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_others_could_touch_is_replaced) {
         BOOST_TEST_REQUIRE(::chmod(file.c_str(), mode) == 0);
         check_replaced("mode " + std::to_string(mode), "mode 0600");
     }
-    std::filesystem::create_hard_link(file, folder / "second");
+    std::filesystem::create_hard_link(file, directory / "second");
     check_replaced("hard link", "second name");
 }
 
@@ -304,7 +306,7 @@ BOOST_AUTO_TEST_CASE(damaged_while_others_use_it_is_left_alone) {
     auto user = attached();
     BOOST_TEST_REQUIRE(spend(user));
     overwrite(offsetof(SegmentHeader, version), 1);
-    const auto refused = Segment::attach(folder.path());
+    const auto refused = Segment::attach(directory.path());
     BOOST_TEST_REQUIRE(!refused.has_value());
     BOOST_TEST((refused.error().kind == ErrorKind::conflict));
     BOOST_TEST(refused.error().message.contains("stop every ceymail-metrics"));
@@ -315,7 +317,7 @@ BOOST_AUTO_TEST_CASE(damaged_while_others_use_it_is_left_alone) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_plain_file_of_ours_is_refused_and_left) {
-    const auto elsewhere = folder.write("elsewhere", "precious");
+    const auto elsewhere = directory.write("elsewhere", "precious");
     struct Foreign {
         const char* label;
         const char* words;
@@ -323,8 +325,9 @@ BOOST_AUTO_TEST_CASE(what_is_no_plain_file_of_ours_is_refused_and_left) {
     };
     const std::array foreigners{
         Foreign{"symlink", "not a plain file", [&] { std::filesystem::create_symlink(elsewhere, file); }},
-        Foreign{"dangling symlink", "not a plain file", [&] { std::filesystem::create_symlink(folder / "no", file); }},
-        Foreign{"folder", "not a plain file", [&] { std::filesystem::create_directory(file); }},
+        Foreign{"dangling symlink", "not a plain file",
+                [&] { std::filesystem::create_symlink(directory / "no", file); }},
+        Foreign{"directory", "not a plain file", [&] { std::filesystem::create_directory(file); }},
         Foreign{"fifo", "not a plain file", [&] { BOOST_TEST(::mkfifo(file.c_str(), 0600) == 0); }},
         Foreign{"another owner", "belongs to user 65534",
                 [&] {
@@ -343,38 +346,39 @@ BOOST_AUTO_TEST_CASE(what_is_no_plain_file_of_ours_is_refused_and_left) {
     BOOST_TEST(testing::slurp(elsewhere) == "precious");
 }
 
-BOOST_AUTO_TEST_CASE(a_folder_that_others_may_write_to_is_refused) {
-    BOOST_TEST_REQUIRE(::chmod(folder.path().c_str(), 01777) == 0);
+BOOST_AUTO_TEST_CASE(a_directory_that_others_may_write_to_is_refused) {
+    BOOST_TEST_REQUIRE(::chmod(directory.path().c_str(), 01777) == 0);
     check_denied("world", "chmod go-w");
-    BOOST_TEST_REQUIRE(::chmod(folder.path().c_str(), 0775) == 0);
+    BOOST_TEST_REQUIRE(::chmod(directory.path().c_str(), 0775) == 0);
     check_denied("group", "chmod go-w");
-    BOOST_TEST_REQUIRE(::chmod(folder.path().c_str(), 0750) == 0);
-    BOOST_TEST_REQUIRE(::chown(folder.path().c_str(), 65534, 65534) == 0, "needs root");
+    BOOST_TEST_REQUIRE(::chmod(directory.path().c_str(), 0750) == 0);
+    BOOST_TEST_REQUIRE(::chown(directory.path().c_str(), 65534, 65534) == 0, "needs root");
     check_denied("another owner", "belongs to user 65534");
 }
 
-BOOST_AUTO_TEST_CASE(names_a_folder_that_is_none) {
-    const auto missing = Segment::attach(folder / "missing");
+BOOST_AUTO_TEST_CASE(names_a_directory_that_is_none) {
+    const auto missing = Segment::attach(directory / "missing");
     BOOST_TEST((missing.error().kind == ErrorKind::not_found));
     BOOST_TEST(missing.error().message.contains("RuntimeDirectory"));
-    BOOST_TEST((Segment::attach(folder.write("file", "")).error().kind == ErrorKind::denied));
-    std::filesystem::create_directory_symlink(folder.path(), folder / "link");
-    BOOST_TEST((Segment::attach(folder / "link").error().kind == ErrorKind::denied));
+    BOOST_TEST((Segment::attach(directory.write("file", "")).error().kind == ErrorKind::denied));
+    std::filesystem::create_directory_symlink(directory.path(), directory / "link");
+    BOOST_TEST((Segment::attach(directory / "link").error().kind == ErrorKind::denied));
 }
 
 // In a mount namespace of the child's own, so that the mount goes with it.
 BOOST_AUTO_TEST_CASE(a_full_file_system_is_an_error_and_no_signal) {
     const auto on_small_tmpfs = [this](const std::function<int()>& body) {
         return ForkedChild([&] {
-                   const bool mounted = ::unshare(CLONE_NEWNS) == 0 &&
-                                        ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-                                        ::mount("none", folder.path().c_str(), "tmpfs", 0, "size=256k,mode=0755") == 0;
+                   const bool mounted =
+                       ::unshare(CLONE_NEWNS) == 0 &&
+                       ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                       ::mount("none", directory.path().c_str(), "tmpfs", 0, "size=256k,mode=0755") == 0;
                    return mounted ? body() : 77;
                })
             .wait();
     };
     BOOST_TEST(on_small_tmpfs([this] {
-                   const auto segment = Segment::attach(folder.path());
+                   const auto segment = Segment::attach(directory.path());
                    if (segment || segment.error().kind != ErrorKind::exhausted) return 1;
                    return std::filesystem::exists(file) || std::filesystem::exists(draft) ? 2 : 0;
                }) == 0);
@@ -382,15 +386,15 @@ BOOST_AUTO_TEST_CASE(a_full_file_system_is_an_error_and_no_signal) {
     (void)attached();
     const auto header = testing::slurp(file).substr(0, sizeof(SegmentHeader));
     BOOST_TEST(on_small_tmpfs([&, this] {
-                   folder.write("segment", header, std::filesystem::perms{0600});
+                   directory.write("segment", header, std::filesystem::perms{0600});
                    if (::truncate(file.c_str(), sizeof(SegmentLayout)) != 0) return 1;
-                   const auto segment = Segment::attach(folder.path());
+                   const auto segment = Segment::attach(directory.path());
                    return !segment && segment.error().kind == ErrorKind::exhausted ? 0 : 2;
                }) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(what_a_death_left_half_made_is_no_hindrance) {
-    folder.write("segment.new", std::string(3'000'000, 'x'), std::filesystem::perms{0644});
+    directory.write("segment.new", std::string(3'000'000, 'x'), std::filesystem::perms{0644});
     auto segment = attached();
     BOOST_TEST((segment.origin() == SegmentOrigin::made));
     BOOST_TEST(std::filesystem::file_size(file) == sizeof(SegmentLayout));
@@ -407,7 +411,7 @@ BOOST_AUTO_TEST_CASE(a_stopped_process_with_the_lock_costs_two_seconds_and_is_na
         return 0;
     });
     holder.wait_until_stopped();
-    const auto refused = Segment::attach(folder.path());
+    const auto refused = Segment::attach(directory.path());
     BOOST_TEST_REQUIRE(!refused.has_value());
     BOOST_TEST((refused.error().kind == ErrorKind::timed_out));
     holder.signal(SIGCONT);
@@ -424,13 +428,13 @@ BOOST_AUTO_TEST_CASE(counts_answers_by_code) {
 }
 
 BOOST_AUTO_TEST_CASE(opening_what_exists_never_makes_it) {
-    BOOST_TEST((Segment::open_existing(folder.path()).error().kind == ErrorKind::not_found));
-    BOOST_TEST(std::filesystem::is_empty(folder.path()));
+    BOOST_TEST((Segment::open_existing(directory.path()).error().kind == ErrorKind::not_found));
+    BOOST_TEST(std::filesystem::is_empty(directory.path()));
 
     (void)attached();
     overwrite(0, 1);
     const auto damaged = testing::slurp(file);
-    BOOST_TEST((Segment::open_existing(folder.path()).error().kind == ErrorKind::not_found));
+    BOOST_TEST((Segment::open_existing(directory.path()).error().kind == ErrorKind::not_found));
     BOOST_TEST((testing::slurp(file) == damaged));
 }
 
@@ -439,22 +443,22 @@ BOOST_AUTO_TEST_CASE(opening_what_exists_reaches_the_running_responder) {
     VerifiedToken verified(responder.layout().verified);
     verified.remember(util::sha256("token"), verified.epoch());
     {
-        auto tool = Segment::open_existing(folder.path());
+        auto tool = Segment::open_existing(directory.path());
         BOOST_TEST_REQUIRE(tool.has_value());
         VerifiedToken(tool->layout().verified).clear();
     }
     BOOST_TEST(!verified.within_grace(util::sha256("token"), 300s));
 
     overwrite(0, 1);
-    BOOST_TEST((Segment::open_existing(folder.path()).error().kind == ErrorKind::conflict));
+    BOOST_TEST((Segment::open_existing(directory.path()).error().kind == ErrorKind::conflict));
 }
 
-BOOST_AUTO_TEST_CASE(root_opens_what_belongs_to_the_owner_of_the_folder) {
+BOOST_AUTO_TEST_CASE(root_opens_what_belongs_to_the_owner_of_the_directory) {
     (void)attached();
-    BOOST_TEST_REQUIRE(::chown(folder.path().c_str(), 65534, 65534) == 0, "needs root");
-    BOOST_TEST((Segment::open_existing(folder.path()).error().kind == ErrorKind::denied));
+    BOOST_TEST_REQUIRE(::chown(directory.path().c_str(), 65534, 65534) == 0, "needs root");
+    BOOST_TEST((Segment::open_existing(directory.path()).error().kind == ErrorKind::denied));
     BOOST_TEST_REQUIRE(::chown(file.c_str(), 65534, 65534) == 0);
-    BOOST_TEST(Segment::open_existing(folder.path()).has_value());
+    BOOST_TEST(Segment::open_existing(directory.path()).has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

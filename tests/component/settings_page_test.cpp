@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "ceymail/report/inquiry.hpp"
+#include "ceymail/snapshot/report_client.hpp"
 #include "support/fastcgi_client.hpp"
 #include "support/mariadb_server.hpp"
 #include "support/responder_process.hpp"
@@ -81,39 +81,39 @@ void hand_to(const char* user, const fs::path& path) {
 // One database for all cases, as `ceymail-token init --settings` leaves it.
 struct Shared {
     MariadbServer server;
-    TemporaryFolder folder;
+    TemporaryDirectory directory;
 
     Shared() {
         BOOST_TEST_REQUIRE(::geteuid() == 0, "the programs change their users: sudo make check");
-        for (const auto* name : {"settings", "metrics", "queue"}) fs::create_directory(folder / name);
-        for (const auto* name : {"settings", "metrics"}) hand_to("nobody", folder / name);
+        for (const auto* name : {"settings", "metrics", "queue"}) fs::create_directory(directory / name);
+        for (const auto* name : {"settings", "metrics"}) hand_to("nobody", directory / name);
         write({});
         const auto init =
             run({.arguments = {built_program("ceymail-token"), "--config", configuration(), "init", "--settings"}});
         BOOST_TEST_REQUIRE(init.status == 0, init.errors);
     }
-    [[nodiscard]] fs::path configuration() const { return folder / "ceymail-metrics.conf"; }
-    [[nodiscard]] fs::path socket() const { return folder / "settings/socket"; }
-    [[nodiscard]] fs::path gateway_secret() const { return folder / "gateway-secret"; }
+    [[nodiscard]] fs::path configuration() const { return directory / "ceymail-metrics.conf"; }
+    [[nodiscard]] fs::path socket() const { return directory / "settings/socket"; }
+    [[nodiscard]] fs::path gateway_secret() const { return directory / "gateway-secret"; }
     void write(const Settings& more) const {
-        Settings all{{"listen", "unix:" + (folder / "metrics/socket").string()},
+        Settings all{{"listen", "unix:" + (directory / "metrics/socket").string()},
                      {"listen_group", "nogroup"},
                      {"user", "nobody"},
-                     {"runtime_directory", folder / "metrics"},
-                     {"queue_directory", folder / "queue"},
+                     {"runtime_directory", directory / "metrics"},
+                     {"queue_directory", directory / "queue"},
                      {"service_manager", "processes"},
                      {"cache_ttl", "0"},
                      {"database_socket", server.socket()},
-                     {"database_option_file", folder / "metrics.cnf"},
+                     {"database_option_file", directory / "metrics.cnf"},
                      {"settings_listen", "unix:" + socket().string()},
                      {"settings_user", "nobody"},
-                     {"settings_runtime_directory", folder / "settings"},
-                     {"settings_database_option_file", folder / "settings.cnf"},
+                     {"settings_runtime_directory", directory / "settings"},
+                     {"settings_database_option_file", directory / "settings.cnf"},
                      {"settings_gateway_secret", gateway_secret()}};
         for (const auto& [key, value] : more) all[key] = value;
         std::string text;
         for (const auto& [key, value] : all) text += key + " = " + value + "\n";
-        folder.write("ceymail-metrics.conf", text);
+        directory.write("ceymail-metrics.conf", text);
     }
 };
 
@@ -133,7 +133,7 @@ std::string gateway_secret() {
 int scraped(const std::string& token) {
     try {
         return read_cgi(
-                   ask("unix:" + (shared().folder / "metrics/socket").string(), Scrape{.token = token}.parameters())
+                   ask("unix:" + (shared().directory / "metrics/socket").string(), Scrape{.token = token}.parameters())
                        .text)
             .status;
     } catch (const std::system_error&) {
@@ -165,7 +165,7 @@ struct Page {
                            }),
                            slurp(log()));
     }
-    [[nodiscard]] static fs::path log() { return shared().folder / "settings.log"; }
+    [[nodiscard]] static fs::path log() { return shared().directory / "settings.log"; }
 
     CgiAnswer ask(Sent sent) const {
         sent.more.insert(sent.more.begin(), {"CEYMAIL_GATEWAY_SECRET", gateway_secret()});
@@ -296,7 +296,7 @@ BOOST_AUTO_TEST_CASE(serves_nobody_while_it_has_no_gateway_secret_and_says_what_
     };
     for (const std::string text : {"", "none", "short\n"}) {
         fs::remove(file);
-        if (text != "none") shared().folder.write("gateway-secret", text);
+        if (text != "none") shared().directory.write("gateway-secret", text);
         for (const auto& secret : {before, std::string(), text}) {
             const auto answer = ask_with(secret);
             BOOST_TEST(answer.status == 503);
@@ -501,10 +501,10 @@ BOOST_AUTO_TEST_CASE(shows_every_stored_text_as_text) {
 }
 
 BOOST_AUTO_TEST_CASE(tells_what_to_do_about_a_collector_that_fails_though_nobody_has_scraped) {
-    const auto queue = shared().folder / "no <b>queue</b>";
+    const auto queue = shared().directory / "no <b>queue</b>";
     shared().write({{"queue_directory", queue}});
     ChildProcess metrics({.arguments = {built_program("ceymail-metrics"), "--config", shared().configuration()},
-                          .errors_file = shared().folder / "metrics.log"});
+                          .errors_file = shared().directory / "metrics.log"});
     CgiAnswer shown;
     BOOST_TEST_REQUIRE(eventually([&] { return (shown = ask({})).mentions("1 of 6 failing"); }), shown.body);
     BOOST_TEST(shown.status == 200);
@@ -570,16 +570,17 @@ BOOST_AUTO_TEST_CASE(its_account_can_do_what_the_page_does_and_no_more) {
     const std::regex writes("(INSERT|UPDATE|DELETE)[^\n]*`(metrics_tokens|virtual_\\w+)`");
     BOOST_TEST(!std::regex_search(metrics, writes), metrics);
     BOOST_TEST(metrics.find("audit_logs") == std::string::npos, metrics);
-    const auto select = run({.arguments = {"mariadb", "--defaults-file=" + (shared().folder / "settings.cnf").string(),
-                                           "--socket=" + shared().server.socket().string(), "--user=ceymail-settings",
-                                           "-e", "SELECT token_sha256 FROM ceymail_dashboard.metrics_tokens"}});
+    const auto select =
+        run({.arguments = {"mariadb", "--defaults-file=" + (shared().directory / "settings.cnf").string(),
+                           "--socket=" + shared().server.socket().string(), "--user=ceymail-settings", "-e",
+                           "SELECT token_sha256 FROM ceymail_dashboard.metrics_tokens"}});
     BOOST_TEST(select.status != 0);
     BOOST_TEST(select.errors.find("denied") != std::string::npos, select.errors);
 }
 
 BOOST_AUTO_TEST_CASE(tells_the_metrics_responder_to_forget_a_revoked_token) {
     ChildProcess metrics({.arguments = {built_program("ceymail-metrics"), "--config", shared().configuration()},
-                          .errors_file = shared().folder / "metrics.log"});
+                          .errors_file = shared().directory / "metrics.log"});
     const auto token = generate();
     const auto status = scraped;
     BOOST_TEST_REQUIRE(eventually([&] { return status(token) == 200; }));
@@ -593,11 +594,11 @@ BOOST_AUTO_TEST_CASE(tells_the_metrics_responder_to_forget_a_revoked_token) {
 // Connecting is the order; whatever is sent there, and however many connect, it is carried out and the rest goes on.
 BOOST_AUTO_TEST_CASE(the_metrics_responder_forgets_by_a_connection_alone) {
     ChildProcess metrics({.arguments = {built_program("ceymail-metrics"), "--config", shared().configuration()},
-                          .errors_file = shared().folder / "metrics.log"});
+                          .errors_file = shared().directory / "metrics.log"});
     const auto token = generate();
     const auto status = [&] { return scraped(token); };
     BOOST_TEST_REQUIRE(eventually([&] { return status() == 200; }));
-    const auto forget = shared().folder / "metrics/page/forget.sock";
+    const auto forget = shared().directory / "metrics/page/forget.sock";
     struct stat file{};
     BOOST_TEST_REQUIRE(::stat(forget.c_str(), &file) == 0);
     BOOST_TEST((file.st_mode & 0777) == 0660);
@@ -613,7 +614,7 @@ BOOST_AUTO_TEST_CASE(the_metrics_responder_forgets_by_a_connection_alone) {
         (void)::send(one.get(), "GET / HTTP/1.1", 14, MSG_NOSIGNAL);
         crowd.push_back(std::move(one));
     }
-    const auto done = report::order_to_forget(forget, util::BootClock::now() + 5s);
+    const auto done = snapshot::order_to_forget(forget, util::BootClock::now() + 5s);
     BOOST_TEST(done.has_value(), (done ? "" : done.error().message));
     shared().server.stop();
     BOOST_TEST(status() == 503);
@@ -621,7 +622,7 @@ BOOST_AUTO_TEST_CASE(the_metrics_responder_forgets_by_a_connection_alone) {
     BOOST_TEST(status() == 200);
     metrics.signal(SIGTERM);
     BOOST_TEST(metrics.wait(6s).value_or(-1) == 0);
-    const auto gone = report::order_to_forget(forget, util::BootClock::now() + 1s);
+    const auto gone = snapshot::order_to_forget(forget, util::BootClock::now() + 1s);
     BOOST_TEST_REQUIRE(!gone.has_value());
     BOOST_TEST(gone.error().message.find("is ceymail-metrics running?") != std::string::npos, gone.error().message);
 }

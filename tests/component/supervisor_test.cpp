@@ -25,8 +25,8 @@
 #include <sstream>
 #include <thread>
 
-#include "ceymail/gate/segment.hpp"
-#include "ceymail/process/roles.hpp"
+#include "ceymail/shared/segment.hpp"
+#include "ceymail/supervisor/roles.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/fd.hpp"
 #include "support/failing_calls.hpp"
@@ -70,8 +70,8 @@ std::vector<pid_t> everybody(ResponderProcess& responder) {
     return all;
 }
 
-bool logged(const ResponderProcess& responder, const std::string& words) {
-    return responder.log().find(words) != std::string::npos;
+bool logged(const ResponderProcess& responder, const std::string& message) {
+    return responder.log().find(message) != std::string::npos;
 }
 
 // systemd's ear: hears what sd_notify(3) says.
@@ -146,8 +146,8 @@ BOOST_AUTO_TEST_CASE(leaves_nothing_open_that_a_role_does_not_need) {
         const auto text = inodes.substr(line, inodes.find(name, line) - line - 1);
         return "socket:[" + text.substr(text.rfind(' ') + 1) + "]";
     };
-    const auto requests = inode_of(folder().path().string() + "/responder.sock");
-    const auto questions = inode_of(folder().path().string() + "/run/gatherer.sock");
+    const auto requests = inode_of(directory().path().string() + "/responder.sock");
+    const auto questions = inode_of(directory().path().string() + "/run/gatherer.sock");
     BOOST_TEST(names_of(gatherer()).find(questions) != std::string::npos);
     BOOST_TEST(names_of(gatherer()).find(requests) == std::string::npos);
     for (const auto pid : workers()) {
@@ -172,8 +172,8 @@ std::vector<std::string> maps_of(pid_t pid, const std::string& name) {
 }
 
 BOOST_AUTO_TEST_CASE(each_role_has_mapped_what_it_needs_and_no_more) {
-    using ceymail::gate::GathererStorage;
-    using ceymail::gate::SegmentLayout;
+    using ceymail::shared::GathererStorage;
+    using ceymail::shared::SegmentLayout;
     ask({.token = k_token});
     const auto mapped = [](const char* mode, std::size_t offset, std::size_t size) {
         char text[64];
@@ -181,18 +181,18 @@ BOOST_AUTO_TEST_CASE(each_role_has_mapped_what_it_needs_and_no_more) {
         return std::vector<std::string>{text};
     };
     constexpr std::size_t k_behind_workers = offsetof(SegmentLayout, gatherer);
-    const auto segment = (folder() / "run/segment").string();
+    const auto segment = (directory() / "run/segment").string();
     BOOST_TEST(maps_of(gatherer(), segment) == mapped("rw-s", k_behind_workers, sizeof(GathererStorage)),
                boost::test_tools::per_element());
     BOOST_TEST(maps_of(gatherer(), "/dev/zero (deleted)").size() == 0U, "no worker's heartbeat");
     for (const auto pid : workers()) {
         BOOST_TEST(maps_of(pid, segment) == mapped("rw-s", 0, k_behind_workers), boost::test_tools::per_element());
-        const auto board = maps_of(pid, "memfd:ceymail-snapshot (deleted)");
-        BOOST_TEST_REQUIRE(board.size() == 1U);
-        BOOST_TEST(board[0].starts_with("r--s"));
-        const auto roster = maps_of(pid, "/dev/zero (deleted)");
-        BOOST_TEST_REQUIRE(roster.size() == 1U, "its own heartbeat");
-        BOOST_TEST(roster[0].ends_with(" 4096"));
+        const auto buffer = maps_of(pid, "memfd:ceymail-snapshot (deleted)");
+        BOOST_TEST_REQUIRE(buffer.size() == 1U);
+        BOOST_TEST(buffer[0].starts_with("r--s"));
+        const auto heartbeats = maps_of(pid, "/dev/zero (deleted)");
+        BOOST_TEST_REQUIRE(heartbeats.size() == 1U, "its own heartbeat");
+        BOOST_TEST(heartbeats[0].ends_with(" 4096"));
     }
 }
 
@@ -217,7 +217,7 @@ BOOST_AUTO_TEST_CASE(no_role_holds_a_descriptor_by_which_a_file_is_cut_short) {
         }
     }
     BOOST_TEST(tried > roles.size());
-    BOOST_TEST(std::filesystem::file_size(folder() / "run/segment") == sizeof(ceymail::gate::SegmentLayout));
+    BOOST_TEST(std::filesystem::file_size(directory() / "run/segment") == sizeof(ceymail::shared::SegmentLayout));
     BOOST_TEST(ask({}).status == 401);
 }
 
@@ -274,7 +274,7 @@ std::chrono::seconds patience_of_systemd() {
 
 BOOST_AUTO_TEST_CASE(ends_before_systemd_loses_patience_though_its_children_do_not) {
     const auto patience = patience_of_systemd();
-    BOOST_TEST((patience > ceymail::process::k_longest_request));
+    BOOST_TEST((patience > ceymail::supervisor::k_longest_request));
     for (const auto pid : workers()) ::kill(pid, SIGSTOP);
     ::kill(gatherer(), SIGSTOP);
     const auto start = BootClock::now();
@@ -299,9 +299,9 @@ BOOST_AUTO_TEST_CASE(takes_sighup_as_a_question_and_answers_it) {
     BOOST_TEST(ask({}).status == 401);
 }
 
-BOOST_AUTO_TEST_CASE(does_not_run_twice_in_one_folder) {
-    const TemporaryFolder other;
-    auto settings = Settings{{"runtime_directory", folder() / "run"}};
+BOOST_AUTO_TEST_CASE(does_not_run_twice_in_one_directory) {
+    const TemporaryDirectory other;
+    auto settings = Settings{{"runtime_directory", directory() / "run"}};
     const auto second =
         run({.arguments = {built_program("ceymail-metrics"), "--config", write_configuration(other, settings)}});
     BOOST_TEST(second.status == EX_UNAVAILABLE);
@@ -404,8 +404,8 @@ BOOST_AUTO_TEST_SUITE_END()
 BOOST_AUTO_TEST_SUITE(watchdog)
 
 struct Watched {
-    TemporaryFolder folder;
-    NotifySocket systemd{folder / "notify"};
+    TemporaryDirectory directory;
+    NotifySocket systemd{directory / "notify"};
     ResponderProcess responder;
 
     explicit Watched(std::vector<std::string> environment = {}) : responder({}, with_systemd(std::move(environment))) {
@@ -486,7 +486,8 @@ BOOST_FIXTURE_TEST_CASE(replaces_a_worker_that_is_stuck_in_a_request, Watched) {
         listen();
         return held.killed();
     };
-    BOOST_TEST(!eventually(killed, std::chrono::milliseconds(ceymail::process::k_longest_request)), "it may be slow");
+    BOOST_TEST(!eventually(killed, std::chrono::milliseconds(ceymail::supervisor::k_longest_request)),
+               "it may be slow");
     BOOST_TEST(eventually(killed, 30s));
     BOOST_TEST(eventually([&] { return logged(responder, "worker " + std::to_string(busy) + " was stuck"); }));
     BOOST_TEST(eventually([&] { return responder.workers().size() == before.size(); }));
@@ -495,7 +496,7 @@ BOOST_FIXTURE_TEST_CASE(replaces_a_worker_that_is_stuck_in_a_request, Watched) {
 
 // An hour of CLOCK_BOOTTIME that no process was at work in.
 BOOST_AUTO_TEST_CASE(a_suspend_makes_no_busy_worker_a_stuck_one) {
-    const TemporaryFolder clock;
+    const TemporaryDirectory clock;
     Watched watched({"LD_PRELOAD=" + std::filesystem::absolute(built_program("turned-clock.so")).string(),
                      "CEYMAIL_TURNED_CLOCK=" + clock.write("clock", "0").string()});
     const HeldWorker held(watched.responder);
@@ -535,10 +536,10 @@ BOOST_AUTO_TEST_SUITE_END()
 BOOST_AUTO_TEST_SUITE(supervisor_started)
 
 BOOST_AUTO_TEST_CASE(tells_systemd_when_it_is_ready_and_when_it_stops) {
-    const TemporaryFolder folder;
-    const NotifySocket systemd(folder / "notify");
+    const TemporaryDirectory directory;
+    const NotifySocket systemd(directory / "notify");
     const auto next_word = [&] { return systemd.next_word(); };
-    ChildProcess responder({.arguments = {built_program("ceymail-metrics"), "--config", write_configuration(folder)},
+    ChildProcess responder({.arguments = {built_program("ceymail-metrics"), "--config", write_configuration(directory)},
                             .environment = {systemd.variable(), "WATCHDOG_USEC=200000"}});
     BOOST_TEST(next_word() == "READY=1\nSTATUS=answering with 2 workers");
     BOOST_TEST(next_word() == "WATCHDOG=1");
@@ -559,10 +560,10 @@ BOOST_AUTO_TEST_CASE(tells_once_that_it_can_start_no_process_and_once_that_it_ca
     BOOST_TEST(eventually([&] { return calls.failed() >= 4; }));
     BOOST_TEST(calls.failed() <= 5U, "once a second, whatever there is to start");
     const auto text = responder.log();
-    const std::string words = "cannot start a worker: Resource temporarily unavailable";
-    BOOST_TEST(text.find(words) != std::string::npos, text);
+    const std::string message = "cannot start a worker: Resource temporarily unavailable";
+    BOOST_TEST(text.find(message) != std::string::npos, text);
     BOOST_TEST(text.find(" of 3 processes run") != std::string::npos, text);
-    BOOST_TEST(text.find(words) == text.rfind(words), text);
+    BOOST_TEST(text.find(message) == text.rfind(message), text);
     calls.stop();
     BOOST_TEST(eventually([&] { return logged(responder, "all 3 processes run"); }));
     BOOST_TEST(eventually([&] { return responder.workers().size() == 2; }));
@@ -571,16 +572,16 @@ BOOST_AUTO_TEST_CASE(tells_once_that_it_can_start_no_process_and_once_that_it_ca
 
 BOOST_AUTO_TEST_CASE(serves_the_socket_it_is_handed_as_standard_input_or_by_systemd) {
     for (const bool by_systemd : {false, true}) {
-        const TemporaryFolder folder;
-        const auto path = folder / "handed.sock";
+        const TemporaryDirectory directory;
+        const auto path = directory / "handed.sock";
         const Fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
         path.string().copy(address.sun_path, sizeof address.sun_path - 1);
         BOOST_TEST_REQUIRE(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
         BOOST_TEST_REQUIRE(::listen(listener.get(), 16) == 0);
-        ChildOptions options{
-            .arguments = {built_program("ceymail-metrics"), "--config", write_configuration(folder, {{"listen", ""}})}};
+        ChildOptions options{.arguments = {built_program("ceymail-metrics"), "--config",
+                                           write_configuration(directory, {{"listen", ""}})}};
         if (by_systemd) {
             options.passed = {listener.get()};
             options.announce_passed = true;
@@ -595,14 +596,14 @@ BOOST_AUTO_TEST_CASE(serves_the_socket_it_is_handed_as_standard_input_or_by_syst
 
 BOOST_AUTO_TEST_CASE(answers_one_request_as_plain_cgi) {
     const TokenDatabase database;
-    const TemporaryFolder folder;
-    std::filesystem::create_directory(folder / "run");
-    std::filesystem::permissions(folder / "run", std::filesystem::perms{0700});
+    const TemporaryDirectory directory;
+    std::filesystem::create_directory(directory / "run");
+    std::filesystem::permissions(directory / "run", std::filesystem::perms{0700});
     if (::geteuid() == 0) {
         const auto nobody = ::getpwnam("nobody");
-        BOOST_TEST_REQUIRE(::chown((folder / "run").c_str(), nobody->pw_uid, nobody->pw_gid) == 0);
+        BOOST_TEST_REQUIRE(::chown((directory / "run").c_str(), nobody->pw_uid, nobody->pw_gid) == 0);
     }
-    const auto file = write_configuration(folder, database.settings({{"listen", ""}}));
+    const auto file = write_configuration(directory, database.settings({{"listen", ""}}));
     const auto ask_cgi = [&](const Scrape& scrape) {
         ChildOptions options{.arguments = {built_program("ceymail-metrics")}};
         options.environment.push_back("CEYMAIL_METRICS_CONFIG=" + file.string());
@@ -621,9 +622,9 @@ BOOST_AUTO_TEST_CASE(answers_one_request_as_plain_cgi) {
 // What a host says of its processors, and what is served of it.
 struct Processors {
     TokenDatabase database;
-    TemporaryFolder proc;
+    TemporaryDirectory proc;
 
-    void say(const char* columns) const { proc.write("stat", "cpu  " + std::string(columns) + "\n"); }
+    void try_log(const char* columns) const { proc.write("stat", "cpu  " + std::string(columns) + "\n"); }
     [[nodiscard]] Settings settings(Settings more = {}) const {
         more.emplace("proc", proc.path());
         more.emplace("work_budget_percent", "0");  // each scrape reads
@@ -637,38 +638,38 @@ struct Processors {
 };
 
 BOOST_FIXTURE_TEST_CASE(processor_times_go_on_after_a_fall_a_killed_gatherer_and_a_restart, Processors) {
-    say("400600 0 100150 4005250");
+    try_log("400600 0 100150 4005250");
     ResponderProcess responder(settings());
     const auto scrape = [&] { return responder.ask({.token = k_token}); };
     check(scrape(), "4005250", "4506000");
-    say("401200 0 100300 3010500");
+    try_log("401200 0 100300 3010500");
     check(scrape(), "4005250", "4506750");
-    say("401300 0 100350 3010600");
+    try_log("401300 0 100350 3010600");
     check(scrape(), "4005350", "4507000");
 
     let_them_grow_up();
     const auto killed = responder.gatherer();
     ::kill(killed, SIGKILL);
     BOOST_TEST(eventually([&] { return !alive(killed); }));
-    say("401400 0 100350 3010700");
+    try_log("401400 0 100350 3010700");
     check(scrape(), "4005450", "4507200");
 
     BOOST_TEST(responder.stop().value_or(-1) == 0);
-    say("401500 0 100350 3010800");
+    try_log("401500 0 100350 3010800");
     responder.start();
     check(scrape(), "4005550", "4507400");
-    say("100 0 100 900");
+    try_log("100 0 100 900");
     check(scrape(), "4005550", "4507400");
-    say("200 0 100 1000");
+    try_log("200 0 100 1000");
     check(scrape(), "4005650", "4507600");
 }
 
 BOOST_FIXTURE_TEST_CASE(processor_times_go_on_as_plain_cgi, Processors) {
-    const TemporaryFolder folder;
-    std::filesystem::create_directory(folder / "run");
+    const TemporaryDirectory directory;
+    std::filesystem::create_directory(directory / "run");
     const auto nobody = ::getpwnam("nobody");
-    BOOST_TEST_REQUIRE(::chown((folder / "run").c_str(), nobody->pw_uid, nobody->pw_gid) == 0);
-    const auto file = write_configuration(folder, settings({{"listen", ""}}));
+    BOOST_TEST_REQUIRE(::chown((directory / "run").c_str(), nobody->pw_uid, nobody->pw_gid) == 0);
+    const auto file = write_configuration(directory, settings({{"listen", ""}}));
     const auto scrape = [&] {
         ChildOptions options{.arguments = {built_program("ceymail-metrics")}};
         options.environment.push_back("CEYMAIL_METRICS_CONFIG=" + file.string());
@@ -676,11 +677,11 @@ BOOST_FIXTURE_TEST_CASE(processor_times_go_on_as_plain_cgi, Processors) {
             options.environment.push_back(name + "=" + value);
         return read_cgi(run(options).output);
     };
-    say("10 0 0 5000");
+    try_log("10 0 0 5000");
     check(scrape(), "5000", "5010");
-    say("20 0 0 1000");
+    try_log("20 0 0 1000");
     check(scrape(), "5000", "5020");
-    say("20 0 0 1100");
+    try_log("20 0 0 1100");
     check(scrape(), "5100", "5120");
 }
 

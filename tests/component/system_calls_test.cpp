@@ -13,16 +13,16 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "ceymail/process/system_calls.hpp"
+#include "ceymail/system/system_calls.hpp"
 #include "ceymail/util/fd.hpp"
 #include "support/forked_child.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
-namespace ceymail::process {
+namespace ceymail::system {
 namespace {
 
 using testing::ForkedChild;
-using testing::TemporaryFolder;
+using testing::TemporaryDirectory;
 
 constexpr std::size_t k_page = 4096;
 
@@ -46,8 +46,8 @@ Outcome tried(Attempt attempt) {
 }
 
 struct File {
-    TemporaryFolder folder;
-    std::filesystem::path path = folder.write("file", std::string(4 * k_page, 'x'));
+    TemporaryDirectory directory;
+    std::filesystem::path path = directory.write("file", std::string(4 * k_page, 'x'));
     util::Fd fd{::open(path.c_str(), O_RDWR | O_CLOEXEC)};
     void* memory = ::mmap(nullptr, 4 * k_page, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
 
@@ -115,4 +115,4 @@ BOOST_AUTO_TEST_CASE(other_numbers_of_the_same_calls_are_no_way_round) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ceymail::process
+}  // namespace ceymail::system

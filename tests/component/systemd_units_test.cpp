@@ -11,14 +11,14 @@
 #include "ceymail/collect/services_collector.hpp"
 #include "ceymail/collect/systemd_units.hpp"
 #include "support/fake_systemd.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 using namespace ceymail::collect;
 using namespace std::chrono_literals;
 using ceymail::testing::FakeAnswer;
 using ceymail::testing::FakeSystemd;
 using ceymail::testing::FakeUnit;
-using ceymail::testing::TemporaryFolder;
+using ceymail::testing::TemporaryDirectory;
 using ceymail::util::BootClock;
 using ceymail::util::ErrorKind;
 using ceymail::util::Fd;
@@ -87,13 +87,13 @@ std::size_t open_descriptors() {
 BOOST_AUTO_TEST_SUITE(systemd_units)
 
 BOOST_AUTO_TEST_CASE(tells_all_services_from_one_call_on_one_connection) {
-    const TemporaryFolder folder;
-    FakeSystemd systemd{folder.path()};
+    const TemporaryDirectory directory;
+    FakeSystemd systemd{directory.path()};
     systemd.set("postfix@-.service", k_running);
     systemd.set("postfix.service", k_exited);
     systemd.set("mariadb.service", k_dead);
     systemd.set("nginx.service", k_running);
-    auto collector = collector_on(systemd.address(), folder / "root");
+    auto collector = collector_on(systemd.address(), directory / "root");
     BOOST_TEST(ask(collector).told == "postfix=1 mariadb=0 nginx=1");
     BOOST_TEST(systemd.calls() == 1);
     systemd.set("postfix@-.service", k_dead);  // its master was killed
@@ -105,23 +105,23 @@ BOOST_AUTO_TEST_CASE(tells_all_services_from_one_call_on_one_connection) {
 }
 
 BOOST_AUTO_TEST_CASE(an_alias_is_answered_under_the_name_it_stands_for) {
-    const TemporaryFolder folder;
-    FakeSystemd systemd{folder.path()};
+    const TemporaryDirectory directory;
+    FakeSystemd systemd{directory.path()};
     systemd.set("mysql.service", {.id = "percona.service"});
     systemd.set("filter.service", {.id = "nginx.service"});
-    auto collector = collector_on(systemd.address(), folder / "root");
+    auto collector = collector_on(systemd.address(), directory / "root");
     BOOST_TEST(ask(collector).told == "mariadb=1");
 }
 
 BOOST_AUTO_TEST_CASE(the_filter_and_one_of_two_web_servers_go_by_the_links_of_enabled_units) {
-    const TemporaryFolder folder;
-    FakeSystemd systemd{folder.path()};
+    const TemporaryDirectory directory;
+    FakeSystemd systemd{directory.path()};
     for (const auto* unit : {"nginx.service", "apache2.service", "ceymail-ai-filter.service"}) {
         systemd.set(unit, k_running);
     }
-    auto collector = collector_on(systemd.address(), folder / "root");
+    auto collector = collector_on(systemd.address(), directory / "root");
     BOOST_TEST(ask(collector).told == "nginx=1 apache=1");
-    const auto wants = folder / "root/etc/systemd/system/multi-user.target.wants";
+    const auto wants = directory / "root/etc/systemd/system/multi-user.target.wants";
     std::filesystem::create_directories(wants);
     std::filesystem::create_symlink("/nowhere", wants / "apache2.service");
     std::filesystem::create_symlink("/nowhere", wants / "ceymail-ai-filter.service");
@@ -132,11 +132,11 @@ BOOST_AUTO_TEST_CASE(the_filter_and_one_of_two_web_servers_go_by_the_links_of_en
 BOOST_AUTO_TEST_CASE(a_reload_is_up_until_it_has_lasted_two_minutes) {
     static std::atomic<std::chrono::nanoseconds> clock;
     clock = 1h;
-    const TemporaryFolder folder;
-    FakeSystemd systemd{folder.path()};
+    const TemporaryDirectory directory;
+    FakeSystemd systemd{directory.path()};
     ServicesOptions options;
     options.service_manager = ceymail::config::ServiceManager::systemd;
-    options.root = folder.path();
+    options.root = directory.path();
     options.bus_address = systemd.address();
     options.now = []() noexcept { return ceymail::util::BootTime{clock.load()}; };
     ServicesCollector collector{options};
@@ -152,14 +152,14 @@ BOOST_AUTO_TEST_CASE(a_reload_is_up_until_it_has_lasted_two_minutes) {
 }
 
 BOOST_AUTO_TEST_CASE(every_instance_of_postfix_that_is_enabled_is_asked_for_in_the_same_call) {
-    const TemporaryFolder folder;
-    FakeSystemd systemd{folder.path()};
+    const TemporaryDirectory directory;
+    FakeSystemd systemd{directory.path()};
     for (const auto* unit : {"postfix@-.service", "postfix@out.service", "nginx.service"}) {
         systemd.set(unit, k_running);
     }
     systemd.set("postfix.service", k_exited);
-    auto collector = collector_on(systemd.address(), folder / "root");
-    const auto wants = folder / "root/run/systemd/generator/postfix.service.wants";
+    auto collector = collector_on(systemd.address(), directory / "root");
+    const auto wants = directory / "root/run/systemd/generator/postfix.service.wants";
     std::filesystem::create_directories(wants);
     const auto enable = [&](const std::string& unit) {
         std::filesystem::create_symlink("/lib/systemd/system/postfix@.service", wants / unit);
@@ -175,30 +175,30 @@ BOOST_AUTO_TEST_CASE(every_instance_of_postfix_that_is_enabled_is_asked_for_in_t
 }
 
 BOOST_AUTO_TEST_CASE(an_ill_name_of_the_filter_costs_no_other_service) {
-    const TemporaryFolder folder;
-    FakeSystemd systemd{folder.path()};
+    const TemporaryDirectory directory;
+    FakeSystemd systemd{directory.path()};
     systemd.set("rsyslog.service", k_running);
     ServicesOptions options;
     options.service_manager = ceymail::config::ServiceManager::systemd;
     options.bus_address = systemd.address();
-    options.root = folder.path();
+    options.root = directory.path();
     options.ai_filter_unit = "filter@.service";
     ServicesCollector collector{options};
     BOOST_TEST(ask(collector).told == "rsyslog=1");
 }
 
 BOOST_AUTO_TEST_CASE(the_process_table_is_asked_where_systemd_does_not_run) {
-    const TemporaryFolder folder;
-    FakeSystemd systemd{folder.path()};
+    const TemporaryDirectory directory;
+    FakeSystemd systemd{directory.path()};
     systemd.set("rsyslog.service", k_running);
-    folder.write("proc/1/stat", "1 (init) S 0 1 1 0 -1 4194560 0");
+    directory.write("proc/1/stat", "1 (init) S 0 1 1 0 -1 4194560 0");
     ServicesOptions options;
-    options.proc = folder / "proc";
+    options.proc = directory / "proc";
     options.bus_address = systemd.address();
-    options.root = folder.path();
+    options.root = directory.path();
     ServicesCollector collector{options};
     BOOST_TEST(ask(collector).told.empty());
-    std::filesystem::create_directories(folder / "run/systemd/system");
+    std::filesystem::create_directories(directory / "run/systemd/system");
     BOOST_TEST(ask(collector).told == "rsyslog=1");
     options.service_manager = ceymail::config::ServiceManager::processes;
     ServicesCollector by_processes{options};
@@ -206,27 +206,27 @@ BOOST_AUTO_TEST_CASE(the_process_table_is_asked_where_systemd_does_not_run) {
 }
 
 BOOST_AUTO_TEST_CASE(a_bus_that_was_restarted_is_found_again_in_the_same_call) {
-    const TemporaryFolder folder;
-    auto systemd = std::make_unique<FakeSystemd>(folder.path());
+    const TemporaryDirectory directory;
+    auto systemd = std::make_unique<FakeSystemd>(directory.path());
     systemd->set("nginx.service", k_running);
-    auto collector = collector_on(systemd->address(), folder / "root");
+    auto collector = collector_on(systemd->address(), directory / "root");
     BOOST_TEST(ask(collector).told == "nginx=1");
     systemd.reset();
     const auto away = ask(collector);
     BOOST_TEST((away.kind == ErrorKind::unavailable), away.told);
     for (int i = 0; i < 3; ++i) {
         systemd.reset();
-        systemd = std::make_unique<FakeSystemd>(folder.path());
+        systemd = std::make_unique<FakeSystemd>(directory.path());
         systemd->set("nginx.service", k_dead);
         BOOST_TEST(ask(collector).told == "nginx=0");
     }
 }
 
 BOOST_AUTO_TEST_CASE(a_bus_that_stops_costs_the_deadline_and_recovers) {
-    const TemporaryFolder folder;
-    FakeSystemd systemd{folder.path()};
+    const TemporaryDirectory directory;
+    FakeSystemd systemd{directory.path()};
     systemd.set("nginx.service", k_running);
-    auto collector = collector_on(systemd.address(), folder / "root");
+    auto collector = collector_on(systemd.address(), directory / "root");
     BOOST_TEST(ask(collector).told == "nginx=1");
     systemd.bus().signal(SIGSTOP);
     const auto stuck = ask(collector, 200ms);
@@ -238,11 +238,11 @@ BOOST_AUTO_TEST_CASE(a_bus_that_stops_costs_the_deadline_and_recovers) {
 }
 
 BOOST_AUTO_TEST_CASE(a_systemd_that_does_not_answer_costs_one_second_at_most) {
-    const TemporaryFolder folder;
-    FakeSystemd systemd{folder.path()};
+    const TemporaryDirectory directory;
+    FakeSystemd systemd{directory.path()};
     systemd.set("nginx.service", k_running);
     systemd.answer_with(FakeAnswer::nothing);
-    auto collector = collector_on(systemd.address(), folder / "root");
+    auto collector = collector_on(systemd.address(), directory / "root");
     const auto stuck = ask(collector, 20s);
     BOOST_TEST((stuck.kind == ErrorKind::timed_out), stuck.told);
     BOOST_TEST(stuck.took.count() >= 999);
@@ -253,10 +253,10 @@ BOOST_AUTO_TEST_CASE(a_systemd_that_does_not_answer_costs_one_second_at_most) {
 }
 
 BOOST_AUTO_TEST_CASE(a_bus_that_refuses_says_so_with_a_remedy) {
-    const TemporaryFolder folder;
-    FakeSystemd systemd{folder.path()};
+    const TemporaryDirectory directory;
+    FakeSystemd systemd{directory.path()};
     systemd.answer_with(FakeAnswer::refusal);
-    auto collector = collector_on(systemd.address(), folder / "root");
+    auto collector = collector_on(systemd.address(), directory / "root");
     const auto refused = ask(collector);
     BOOST_TEST((refused.kind == ErrorKind::denied), refused.told);
     BOOST_TEST(refused.told ==
@@ -265,11 +265,11 @@ BOOST_AUTO_TEST_CASE(a_bus_that_refuses_says_so_with_a_remedy) {
 }
 
 BOOST_AUTO_TEST_CASE(a_systemd_that_starts_anew_during_the_call_is_asked_once_more) {
-    const TemporaryFolder folder;
-    FakeSystemd systemd{folder.path()};
+    const TemporaryDirectory directory;
+    FakeSystemd systemd{directory.path()};
     systemd.set("nginx.service", k_running);
     systemd.answer_with(FakeAnswer::hang_up_once);
-    auto collector = collector_on(systemd.address(), folder / "root");
+    auto collector = collector_on(systemd.address(), directory / "root");
     BOOST_TEST(ask(collector).told == "nginx=1");
     BOOST_TEST(systemd.calls() == 2);
     systemd.answer_with(FakeAnswer::hang_up);
@@ -280,11 +280,11 @@ BOOST_AUTO_TEST_CASE(a_systemd_that_starts_anew_during_the_call_is_asked_once_mo
 }
 
 BOOST_AUTO_TEST_CASE(an_answer_of_another_length_is_not_guessed_at) {
-    const TemporaryFolder folder;
-    FakeSystemd systemd{folder.path()};
+    const TemporaryDirectory directory;
+    FakeSystemd systemd{directory.path()};
     systemd.set("dovecot.service", k_running);
     systemd.answer_with(FakeAnswer::one_too_few);
-    auto collector = collector_on(systemd.address(), folder / "root");
+    auto collector = collector_on(systemd.address(), directory / "root");
     const auto odd = ask(collector);
     BOOST_TEST((odd.kind == ErrorKind::unavailable), odd.told);
     systemd.answer_with(FakeAnswer::units);
@@ -292,9 +292,9 @@ BOOST_AUTO_TEST_CASE(an_answer_of_another_length_is_not_guessed_at) {
 }
 
 BOOST_AUTO_TEST_CASE(a_socket_that_never_greets_costs_the_deadline) {
-    const TemporaryFolder folder;
-    const MuteSocket socket{folder / "bus"};
-    auto collector = collector_on("unix:path=" + (folder / "bus").string(), folder / "root");
+    const TemporaryDirectory directory;
+    const MuteSocket socket{directory / "bus"};
+    auto collector = collector_on("unix:path=" + (directory / "bus").string(), directory / "root");
     const auto stuck = ask(collector, 200ms);
     BOOST_TEST((stuck.kind == ErrorKind::timed_out), stuck.told);
     BOOST_TEST(stuck.took.count() >= 199);
@@ -302,18 +302,18 @@ BOOST_AUTO_TEST_CASE(a_socket_that_never_greets_costs_the_deadline) {
 }
 
 BOOST_AUTO_TEST_CASE(a_socket_whose_queue_is_full_fails_by_the_deadline) {
-    const TemporaryFolder folder;
-    const MuteSocket socket{folder / "bus", 0};
+    const TemporaryDirectory directory;
+    const MuteSocket socket{directory / "bus", 0};
     std::vector<ServicesCollector> waiting;
     for (int i = 0; i < 4; ++i) {
-        waiting.push_back(collector_on("unix:path=" + (folder / "bus").string(), folder / "root"));
+        waiting.push_back(collector_on("unix:path=" + (directory / "bus").string(), directory / "root"));
         BOOST_TEST(ask(waiting.back(), 50ms).took.count() < 500);
     }
 }
 
 BOOST_AUTO_TEST_CASE(no_bus_at_all_fails_at_once_with_a_remedy) {
-    const TemporaryFolder folder;
-    auto collector = collector_on("unix:path=" + (folder / "bus").string(), folder / "root");
+    const TemporaryDirectory directory;
+    auto collector = collector_on("unix:path=" + (directory / "bus").string(), directory / "root");
     const auto none = ask(collector);
     BOOST_TEST((none.kind == ErrorKind::unavailable), none.told);
     BOOST_TEST(none.told.find("service_manager = processes") != std::string::npos, none.told);
@@ -321,9 +321,9 @@ BOOST_AUTO_TEST_CASE(no_bus_at_all_fails_at_once_with_a_remedy) {
 }
 
 BOOST_AUTO_TEST_CASE(failed_calls_leave_no_descriptor_behind) {
-    const TemporaryFolder folder;
-    const MuteSocket socket{folder / "bus"};
-    auto collector = collector_on("unix:path=" + (folder / "bus").string(), folder / "root");
+    const TemporaryDirectory directory;
+    const MuteSocket socket{directory / "bus"};
+    auto collector = collector_on("unix:path=" + (directory / "bus").string(), directory / "root");
     const auto before = open_descriptors();
     for (int i = 0; i < 20; ++i) BOOST_TEST(!ask(collector, 1ms).told.empty());
     BOOST_TEST(open_descriptors() == before);

@@ -40,24 +40,24 @@ struct stat status_of(const fs::path& file) {
 // A MariaDB that is set up, behind a proxy, and a token in a file.
 struct Fixture : MariadbServer {
     Fixture() {
-        fs::create_directory(folder() / "run");
-        fs::create_directory(folder() / "out");
+        fs::create_directory(directory() / "run");
+        fs::create_directory(directory() / "out");
         configure(socket());
         BOOST_TEST_REQUIRE(run(command({"init"})).status == 0);
         BOOST_TEST_REQUIRE(generate().status == 0);
         old = slurp(file());
         BOOST_TEST_REQUIRE(old.size() == 52U);
     }
-    fs::path file() const { return folder() / "out/token"; }
-    fs::path beside() const { return folder() / "out/token.new"; }
+    fs::path file() const { return directory() / "out/token"; }
+    fs::path beside() const { return directory() / "out/token.new"; }
 
     void configure(const fs::path& through) const {
-        std::ofstream(folder() / "tool.conf") << "database_socket = " << through.string()
-                                              << "\nruntime_directory = " << (folder() / "run").string() << "\n";
+        std::ofstream(directory() / "tool.conf") << "database_socket = " << through.string()
+                                                 << "\nruntime_directory = " << (directory() / "run").string() << "\n";
     }
     ChildOptions command(std::vector<std::string> arguments) const {
         arguments.insert(arguments.begin(), built_program("ceymail-token"));
-        arguments.insert(arguments.end(), {"--config", folder() / "tool.conf"});
+        arguments.insert(arguments.end(), {"--config", directory() / "tool.conf"});
         return {.arguments = std::move(arguments), .environment = {"SUDO_USER="}};
     }
     ChildOptions generating() const { return command({"generate", "--output", file(), "--force"}); }
@@ -73,7 +73,7 @@ struct Fixture : MariadbServer {
 };
 
 struct Proxied : Fixture {
-    Proxied() : proxy(folder() / "proxy.sock", socket()) { configure(folder() / "proxy.sock"); }
+    Proxied() : proxy(directory() / "proxy.sock", socket()) { configure(directory() / "proxy.sock"); }
 
     // A `generate` that waits for an answer which does not come: behind so many packets of the server's.
     // Nothing where it needs no more than that.
@@ -158,16 +158,16 @@ BOOST_FIXTURE_TEST_CASE(a_file_that_others_can_read_stays_so_with_a_warning_whos
 }
 
 BOOST_FIXTURE_TEST_CASE(nothing_but_a_regular_file_is_replaced, Fixture) {
-    const auto link = folder() / "out/link";
-    const auto fifo = folder() / "out/fifo";
+    const auto link = directory() / "out/link";
+    const auto fifo = directory() / "out/fifo";
     fs::create_symlink(file(), link);
-    const auto device = folder() / "out/null";  // of its own: where this fails, a file takes its place
+    const auto device = directory() / "out/null";  // of its own: where this fails, a file takes its place
     BOOST_TEST_REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
     BOOST_TEST_REQUIRE(::mknod(device.c_str(), S_IFCHR | 0666, ::makedev(1, 3)) == 0);
     const std::pair<fs::path, const char*> cases[] = {{link, "it is a symbolic link; name the file that it leads to"},
                                                       {fifo, "it is no regular file"},
                                                       {device, "it is no regular file"},
-                                                      {folder() / "out", "it is a folder"}};
+                                                      {directory() / "out", "it is a directory"}};
     for (const auto& [path, words] : cases) {
         const auto refused = run(command({"generate", "--output", path, "--force"}));
         BOOST_TEST(refused.status == 73, path);
@@ -178,16 +178,16 @@ BOOST_FIXTURE_TEST_CASE(nothing_but_a_regular_file_is_replaced, Fixture) {
     BOOST_TEST(is_active(old));
 }
 
-BOOST_FIXTURE_TEST_CASE(file_and_folder_are_on_the_disk_before_it_says_so, Fixture) {
+BOOST_FIXTURE_TEST_CASE(file_and_directory_are_on_the_disk_before_it_says_so, Fixture) {
     auto traced = generating();
-    const auto trace = folder() / "trace";
+    const auto trace = directory() / "trace";
     traced.arguments.insert(traced.arguments.begin(), {"strace", "-y", "-o", trace, "-e", "trace=fsync,rename"});
     BOOST_TEST_REQUIRE(run(traced).status == 0);
     const auto text = slurp(trace);
     const auto file_synced = text.find("/out/token.new>)");
     const auto renamed = text.find("rename(\"" + beside().string());
-    const auto folder_synced = text.find("/out>)");
-    BOOST_TEST((file_synced < renamed && renamed < folder_synced && folder_synced != text.npos), text);
+    const auto directory_synced = text.find("/out>)");
+    BOOST_TEST((file_synced < renamed && renamed < directory_synced && directory_synced != text.npos), text);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_second_command_for_the_same_file_is_refused, Proxied) {
@@ -221,7 +221,7 @@ BOOST_FIXTURE_TEST_CASE(a_signal_before_commit_leaves_the_old_file_and_the_old_t
             }
         }
     // A new name: neither the file nor a part of it is there.
-    fs::rename(file(), folder() / "out/elsewhere");
+    fs::rename(file(), directory() / "out/elsewhere");
     auto child = waiting_behind(commit - 1);
     BOOST_TEST_REQUIRE(child.has_value());
     BOOST_TEST(!fs::exists(file()));

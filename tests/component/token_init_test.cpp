@@ -26,7 +26,7 @@ struct Fixture {
         : mariadb({"--skip-networking=0", "--bind-address=127.0.0.1", "--port=" + std::to_string(port),
                    "--skip-name-resolve=0"}) {
         BOOST_TEST_REQUIRE(::geteuid() == 0, "logins are tried as another user: sudo make check");
-        option_file = folder / "nobody.cnf";
+        option_file = directory / "nobody.cnf";
     }
     Settings by_socket(Settings more = {}) const {
         more.insert({{"user", "nobody"}, {"database_user", "nobody"}, {"database_socket", mariadb.socket()}});
@@ -41,13 +41,13 @@ struct Fixture {
     // The administrator comes by the socket in any case: over TCP root has no password here.
     Finished tool(const Settings& settings, std::vector<std::string> arguments) const {
         arguments.insert(arguments.begin(), built_program("ceymail-token"));
-        arguments.insert(arguments.end(), {"--config", write_configuration(folder, settings)});
+        arguments.insert(arguments.end(), {"--config", write_configuration(directory, settings)});
         if (settings.contains("database_host"))
             arguments.insert(arguments.end(), {"--database-user", "boss", "--database-option-file", boss()});
         return run({.arguments = arguments});
     }
     fs::path boss() const {
-        const auto file = mariadb.folder() / "boss.cnf";
+        const auto file = mariadb.directory() / "boss.cnf";
         if (!fs::exists(file)) {
             mariadb.query(
                 "CREATE USER boss@localhost IDENTIFIED BY 'a long word';"
@@ -63,9 +63,9 @@ struct Fixture {
         BOOST_TEST(contains(done.errors, ": the login works"), done.errors);
         BOOST_TEST(contains(done.errors, "ready; next: ceymail-token generate"), done.errors);
         // What the service itself says of it.
-        const auto once =
-            run({.arguments = {built_program("ceymail-metrics"), "--config", folder / "ceymail-metrics.conf", "--once"},
-                 .input = " "});
+        const auto once = run(
+            {.arguments = {built_program("ceymail-metrics"), "--config", directory / "ceymail-metrics.conf", "--once"},
+             .input = " "});
         BOOST_TEST(contains(once.output, "\nceymail_database_up 1\n"), once.errors);
     }
     // Refused with these words; gives what follows `before` up to the end of the line: the remedy.
@@ -82,7 +82,7 @@ struct Fixture {
 
     const int port = free_port();
     MariadbServer mariadb;
-    TemporaryFolder folder;
+    TemporaryDirectory directory;
     fs::path option_file;
 };
 
@@ -94,7 +94,7 @@ BOOST_FIXTURE_TEST_SUITE(token_init, Fixture)
 
 BOOST_AUTO_TEST_CASE(tries_the_login_as_the_services_user) {
     expect_ready(by_socket());
-    expect_ready(by_socket({{"database_user", "reader"}, {"database_option_file", folder / "reader.cnf"}}));
+    expect_ready(by_socket({{"database_user", "reader"}, {"database_option_file", directory / "reader.cnf"}}));
     mariadb.query("DROP USER nobody@localhost");
     expect_ready(by_tcp());
     expect_ready(by_tcp());  // and again, with the password that is there
@@ -159,7 +159,7 @@ BOOST_AUTO_TEST_CASE(names_two_users_where_the_unix_socket_knows_one) {
     const auto mismatch = by_socket({{"database_user", "reader"}});
     const auto words = "by Unix socket it is for system user reader, and the program runs as nobody";
     BOOST_TEST(refused(mismatch, words, "or set ") == "database_option_file");
-    expect_ready(by_socket({{"database_user", "reader"}, {"database_option_file", folder / "reader.cnf"}}));
+    expect_ready(by_socket({{"database_user", "reader"}, {"database_option_file", directory / "reader.cnf"}}));
     expect_ready(by_socket());
 }
 
@@ -185,7 +185,7 @@ BOOST_AUTO_TEST_CASE(takes_awkward_passwords_as_the_service_does) {
 
 BOOST_AUTO_TEST_CASE(explains_plugins_that_validate_passwords_and_its_remedy_works) {
     for (const char* const plugin : {"simple_password_check", "password_reuse_check"}) {
-        const auto settings = by_tcp({{"database_option_file", folder / plugin}});
+        const auto settings = by_tcp({{"database_option_file", directory / plugin}});
         static_cast<void>(boss());
         mariadb.query(std::string("DROP USER IF EXISTS nobody@'%'; INSTALL SONAME '") + plugin + "'");
         const auto remedy = refused(settings, "while strict_password_validation is on", k_in_mariadb);

@@ -11,7 +11,7 @@
 
 #include "ceymail/database/account_counter.hpp"
 #include "ceymail/database/token_reader.hpp"
-#include "ceymail/gate/segment.hpp"
+#include "ceymail/shared/segment.hpp"
 #include "support/mariadb_server.hpp"
 
 using namespace ceymail;
@@ -32,9 +32,9 @@ struct Fixture : MariadbServer {
         fs::create_directory(runtime());
         configure("");
     }
-    fs::path runtime() const { return folder() / "run"; }
-    fs::path config() const { return folder() / "tool.conf"; }
-    fs::path output() const { return folder() / "token"; }
+    fs::path runtime() const { return directory() / "run"; }
+    fs::path config() const { return directory() / "tool.conf"; }
+    fs::path output() const { return directory() / "token"; }
 
     void configure(const std::string& more) const {
         std::ofstream(config()) << "database_socket = " << socket().string()
@@ -76,19 +76,19 @@ struct Ready : Fixture {
     Ready() { done({"init"}); }
 };
 
-// What the responder remembers for an outage, in the tool's runtime folder.
+// What the responder remembers for an outage, in the tool's runtime directory.
 struct Memory {
-    explicit Memory(const fs::path& runtime) : segment(gate::Segment::attach(runtime)) {
+    explicit Memory(const fs::path& runtime) : segment(shared::Segment::attach(runtime)) {
         BOOST_TEST_REQUIRE(segment.has_value(), (segment ? "" : segment.error().message));
     }
-    gate::VerifiedToken verified() { return gate::VerifiedToken(segment->layout().verified); }
+    admission::VerifiedToken verified() { return admission::VerifiedToken(segment->layout().verified); }
     void remember(const std::string& token) {
         verified().remember(util::sha256(token), verified().epoch());
         BOOST_TEST_REQUIRE(holds(token));
     }
     bool holds(const std::string& token) { return verified().within_grace(util::sha256(token), 300s); }
 
-    util::Result<gate::Segment> segment;
+    util::Result<shared::Segment> segment;
 };
 
 unsigned mode_of(const fs::path& file) { return static_cast<unsigned>(fs::status(file).permissions()); }
@@ -134,9 +134,9 @@ BOOST_AUTO_TEST_CASE(refuses_what_it_does_not_understand) {
 }
 
 BOOST_AUTO_TEST_CASE(explains_a_configuration_it_cannot_use) {
-    const TemporaryFolder folder;
-    const auto wrong = folder.write("wrong.conf", "no_such_key = 1\n");
-    for (const auto& file : {wrong, folder / "missing.conf"}) {
+    const TemporaryDirectory directory;
+    const auto wrong = directory.write("wrong.conf", "no_such_key = 1\n");
+    for (const auto& file : {wrong, directory / "missing.conf"}) {
         const auto refused = run({.arguments = {built_program("ceymail-token"), "status", "--config", file}});
         BOOST_TEST(refused.status == 78);
         BOOST_TEST(contains(refused.errors, file.string()), refused.errors);
@@ -144,7 +144,7 @@ BOOST_AUTO_TEST_CASE(explains_a_configuration_it_cannot_use) {
 }
 
 BOOST_FIXTURE_TEST_CASE(init_sets_up_what_workers_need_and_no_more, Fixture) {
-    const auto option_file = folder() / "worker.cnf";
+    const auto option_file = directory() / "worker.cnf";
     configure("database_user = worker\ndatabase_option_file = " + option_file.string() + "\n");
     done({"init"});
     BOOST_TEST(mode_of(option_file) == 0600U);
@@ -214,7 +214,7 @@ BOOST_FIXTURE_TEST_CASE(generate_replaces_the_token_and_leaves_an_audit_row, Rea
 }
 
 BOOST_FIXTURE_TEST_CASE(shows_the_token_once_and_nowhere_else, Ready) {
-    const auto general_log = folder() / "general.log";
+    const auto general_log = directory() / "general.log";
     query("SET GLOBAL general_log_file = '" + general_log.string() + "', GLOBAL general_log = 1");
     const auto finished = tool({"generate"});
     const auto token = finished.output.substr(8, 43);
@@ -292,7 +292,7 @@ BOOST_FIXTURE_TEST_CASE(init_takes_back_the_right_to_write_into_the_tokens_table
 
 // The right to read a row is enough to lock it: SELECT ... FOR UPDATE, or any SELECT of a SERIALIZABLE transaction.
 BOOST_FIXTURE_TEST_CASE(no_lock_of_the_workers_account_delays_revoke_or_generate, Fixture) {
-    const auto option_file = folder() / "worker.cnf";
+    const auto option_file = directory() / "worker.cnf";
     configure("database_user = worker\ndatabase_option_file = " + option_file.string() + "\n");
     done({"init"});
     generate();
@@ -343,11 +343,11 @@ BOOST_FIXTURE_TEST_CASE(output_is_private_and_never_overwritten_unasked, Ready) 
     BOOST_TEST(mode_of(output()) == 0600U);
     BOOST_TEST(active_digest() == digest_of(slurp(output()).substr(0, 51)));
 
-    const auto link = folder() / "link";
-    fs::create_symlink(folder() / "elsewhere", link);
+    const auto link = directory() / "link";
+    fs::create_symlink(directory() / "elsewhere", link);
     BOOST_TEST(tool({"generate", "--output", link}).status == 73);
-    BOOST_TEST(!fs::exists(folder() / "elsewhere"));
-    BOOST_TEST(tool({"generate", "--output", folder() / "no/such/folder"}).status == 73);
+    BOOST_TEST(!fs::exists(directory() / "elsewhere"));
+    BOOST_TEST(tool({"generate", "--output", directory() / "no/such/directory"}).status == 73);
 }
 
 BOOST_FIXTURE_TEST_CASE(leaves_nothing_half_done_where_the_audit_row_cannot_be_written, Ready) {
@@ -377,8 +377,8 @@ BOOST_FIXTURE_TEST_CASE(keeps_the_old_file_where_the_database_is_down, Ready) {
     BOOST_TEST(contains(failed.errors, "cannot reach MariaDB at " + socket().string() + ": No such file"),
                failed.errors);
     BOOST_TEST(slurp(output()) == old);
-    BOOST_TEST(std::distance(fs::directory_iterator(folder()), {}) ==
-               std::count_if(fs::directory_iterator(folder()), fs::directory_iterator(),
+    BOOST_TEST(std::distance(fs::directory_iterator(directory()), {}) ==
+               std::count_if(fs::directory_iterator(directory()), fs::directory_iterator(),
                              [](const auto& entry) { return !contains(entry.path(), "token.new"); }));
     BOOST_TEST(tool({"status"}).status == 69);
     BOOST_TEST(tool({"init"}).status == 69);

@@ -9,7 +9,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "ceymail/config/configuration.hpp"
-#include "ceymail/snapshot/gatherer.hpp"
+#include "ceymail/scheduler/snapshot_server.hpp"
 #include "support/mariadb_server.hpp"
 #include "support/responder_process.hpp"
 
@@ -84,7 +84,7 @@ BOOST_FIXTURE_TEST_CASE(allow_twice_the_memory_of_the_most_workers, MostWorkers)
 
 BOOST_AUTO_TEST_CASE(allow_the_gatherer_as_many_descriptors_as_it_takes_connections) {
     constexpr std::size_t k_own = 64;  // files, directories and sockets of the collectors, reports
-    BOOST_TEST(std::stoul(setting("ceymail-metrics.service", "LimitNOFILE")) >= snapshot::k_callers + k_own);
+    BOOST_TEST(std::stoul(setting("ceymail-metrics.service", "LimitNOFILE")) >= scheduler::k_clients + k_own);
 }
 
 BOOST_AUTO_TEST_CASE(leave_it_to_the_supervisor_to_replace_a_process_that_was_killed_for_memory) {

@@ -4,14 +4,14 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "ceymail/gate/verified_token.hpp"
+#include "ceymail/admission/verified_token.hpp"
 #include "support/forked_child.hpp"
 #include "support/shared_value.hpp"
 
 namespace {
 
 using namespace ceymail;
-using namespace ceymail::gate;
+using namespace ceymail::admission;
 using namespace std::chrono_literals;
 using testing::ForkedChild;
 

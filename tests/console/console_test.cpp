@@ -28,7 +28,7 @@ boost::test_tools::assertion_result there_is_a_browser(boost::unit_test::test_un
 
 // The page as it stands when its scripts have run for a while, from a profile of its own.
 std::string drawn_page(const std::string& address) {
-    const TemporaryFolder profile;
+    const TemporaryDirectory profile;
     const auto opened =
         run({.arguments = {browser(), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                            "--disable-background-networking", "--disable-component-update", "--disable-sync",

@@ -211,8 +211,8 @@ BOOST_AUTO_TEST_CASE(of_a_stopped_gatherer_raise_the_alert_for_it) {
     BOOST_TEST(build_info.ends_with("1 1 1 1"), build_info);
 
     const std::string minute = std::to_string(k_scrapes + 1) + "m";
-    const TemporaryFolder folder;
-    const auto rules = folder.write(
+    const TemporaryDirectory directory;
+    const auto rules = directory.write(
         "rules_test.yml",
         std::string("rule_files: [") + std::string(source("deploy/prometheus/ceymail-alerts.rules.yml")) +
             "]\nevaluation_interval: 1m\ntests:\n  - interval: 1m\n    input_series:\n"

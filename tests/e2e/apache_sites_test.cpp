@@ -57,7 +57,7 @@ std::vector<Site> sites() {
         {"a front controller in .htaccess", "", {{".htaccess", front}, {"index.html", "front"}}},
         {"a redirect in .htaccess", "", {{".htaccess", "RewriteEngine On\nRewriteRule ^ https://x.example/ [R,L]\n"}}},
         {"FallbackResource", "FallbackResource /index.html\n", {{"index.html", "front"}}, "front"},
-        {"Alias /", "Alias / " + (s_sites->folder / "empty").string() + "/\n"},
+        {"Alias /", "Alias / " + (s_sites->directory / "empty").string() + "/\n"},
         {"a login in a Location", everywhere(basic)},
         {"a login in .htaccess", "", {{".htaccess", basic}}},
         {"a login that is added", everywhere("AuthMerging And\n" + basic)},
@@ -108,15 +108,15 @@ WebServer apache(const std::vector<Site>& all, Place place, const std::string& o
     for (const char* module : {"access_compat", "auth_basic", "authn_anon", "authn_file", "authz_host", "authz_user",
                                "dir", "expires", "headers", "proxy_http", "rewrite"})
         text += std::string("LoadModule ") + module + "_module modules/mod_" + module + ".so\n";
-    text +=
-        "<Directory " + s_sites->folder.path().string() + ">\nAllowOverride All\nRequire all granted\n</Directory>\n";
+    text += "<Directory " + s_sites->directory.path().string() +
+            ">\nAllowOverride All\nRequire all granted\n</Directory>\n";
     if (place == Place::conf_enabled) text += ours;
     for (std::size_t n = 0; n < all.size(); ++n) {
-        for (const auto& [file, content] : all[n].files) s_sites->folder.write(name(n) + "/" + file, content);
-        s_sites->folder.write(name(n) + "/.keep", "");
+        for (const auto& [file, content] : all[n].files) s_sites->directory.write(name(n) + "/" + file, content);
+        s_sites->directory.write(name(n) + "/.keep", "");
         text += "<VirtualHost 127.0.0.1:@PORT@>\nServerName " + name(n) + "\nDocumentRoot " +
-                (s_sites->folder / name(n)).string() + "\n" + (place == Place::host_begins ? ours : "") + all[n].lines +
-                (place == Place::host_ends ? ours : "") + "</VirtualHost>\n";
+                (s_sites->directory / name(n)).string() + "\n" + (place == Place::host_begins ? ours : "") +
+                all[n].lines + (place == Place::host_ends ? ours : "") + "</VirtualHost>\n";
     }
     return WebServer::apache(text);
 }
@@ -141,17 +141,17 @@ std::string page() {
 
 // The responder as a program that Apache starts as its own user; a copy, to which that user can get.
 struct StartedByApache {
-    std::string program = s_sites->folder / "ceymail-metrics";
+    std::string program = s_sites->directory / "ceymail-metrics";
     std::string configuration;
 
     StartedByApache() {
         namespace fs = std::filesystem;
         fs::copy_file(built_program("ceymail-metrics"), program, fs::copy_options::skip_existing);
-        const auto runtime = s_sites->folder / "run";
+        const auto runtime = s_sites->directory / "run";
         fs::create_directory(runtime);
         const auto done = run({.arguments = {"chown", k_web_user, runtime}});
         BOOST_TEST_REQUIRE(done.status == 0, done.errors);
-        configuration = s_sites->folder.write(
+        configuration = s_sites->directory.write(
             "web.conf", std::string("user = ") + k_web_user + "\nruntime_directory = " + runtime.string() +
                             "\ndatabase_socket = /nonexistent\nservice_manager = processes\n");
     }

@@ -15,7 +15,7 @@ namespace {
 std::optional<Sites> s_sites;
 void make_sites() {
     s_sites.emplace();
-    const auto made = run({.arguments = {source("deploy/miniature/certificate"), s_sites->folder / "tls"}});
+    const auto made = run({.arguments = {source("deploy/miniature/certificate"), s_sites->directory / "tls"}});
     BOOST_TEST_REQUIRE(made.status == 0, made.errors);
 }
 void remove_sites() { s_sites.reset(); }
@@ -33,8 +33,8 @@ struct Site {
 std::string address(std::size_t n) { return "127.30.0." + std::to_string(n + 1); }
 
 std::string checked(const std::string& url) {
-    const TemporaryFolder folder;
-    const auto done = run({.arguments = {built_program("ceymail-metrics"), "--config", write_configuration(folder),
+    const TemporaryDirectory directory;
+    const auto done = run({.arguments = {built_program("ceymail-metrics"), "--config", write_configuration(directory),
                                          "--check", "--url", url}});
     const std::string part = "\nweb server: ";
     const auto begin = ("\n" + done.output).find(part);
@@ -58,12 +58,12 @@ std::string include(const std::string& pattern = "", const std::string& instead 
 }
 std::string instead(const std::string& lines) { return "location = /api/stats/metrics { " + lines + " }"; }
 std::string tls() {
-    const auto file = [](const char* name) { return (s_sites->folder / "tls" / name).string(); };
+    const auto file = [](const char* name) { return (s_sites->directory / "tls" / name).string(); };
     return "ssl_certificate " + file("server.pem") + "; ssl_certificate_key " + file("server.key") +
            "; ssl_client_certificate " + file("ca.pem") + ";";
 }
 std::string pass_to(const ResponderProcess& responder) {
-    std::filesystem::permissions(responder.folder() / "responder.sock", std::filesystem::perms{0666});
+    std::filesystem::permissions(responder.directory() / "responder.sock", std::filesystem::perms{0666});
     return include("fastcgi_pass ceymail_metrics", "fastcgi_pass " + responder.address());
 }
 std::string upstream() {
@@ -135,7 +135,7 @@ BOOST_AUTO_TEST_CASE(tells_what_stands_between_nginx_and_the_responder) {
     std::string http = upstream() +
                        "limit_req_zone $server_addr zone=requests:32k rate=1r/m;\n"
                        "fastcgi_cache_path " +
-                       (s_sites->folder / "kept").string() +
+                       (s_sites->directory / "kept").string() +
                        " keys_zone=kept:1m;\n"
                        "server {\nlisten 127.0.0.1:@PORT@;\n}\n";
     for (std::size_t n = 0; n < all.size(); ++n)

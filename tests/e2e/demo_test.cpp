@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(alerts_fire_when_their_cause_is_there_and_go_silent_after) 
     const auto start = [&](const char* server) {
         return [&, server] { demo.control(std::string("start ") + server); };
     };
-    const std::string etc = demo.folder() / "postfix" / "etc";
+    const std::string etc = demo.directory() / "postfix" / "etc";
     struct {
         std::string label;
         std::function<void()> cause;
@@ -105,8 +105,8 @@ BOOST_AUTO_TEST_CASE(alerts_fire_when_their_cause_is_there_and_go_silent_after) 
         {"Postfix is stopped", stop("postfix"), start("postfix"), {alert("CeymailServiceDown", "name=\"postfix\"")}},
         {"the web server is stopped", stop("nginx"), start("nginx"), {alert("CeymailTargetDown")}},
         {"the queue cannot be read",
-         [&] { std::filesystem::rename(demo.folder() / "postfix/queue", demo.folder() / "postfix/away"); },
-         [&] { std::filesystem::rename(demo.folder() / "postfix/away", demo.folder() / "postfix/queue"); },
+         [&] { std::filesystem::rename(demo.directory() / "postfix/queue", demo.directory() / "postfix/away"); },
+         [&] { std::filesystem::rename(demo.directory() / "postfix/away", demo.directory() / "postfix/queue"); },
          {alert("CeymailCollectorFailed", "collector=\"queue\"")}},
         {"messages are held",
          [] {},  // the load left some

@@ -27,7 +27,7 @@ struct Site {
     std::string http{};  // lines of the http block
 };
 
-std::string path(const std::string& name) { return s_sites->folder / name; }
+std::string path(const std::string& name) { return s_sites->directory / name; }
 
 std::vector<Site> sites() {
     const auto basic = "auth_basic site; auth_basic_user_file " + s_sites->site_users() + ";";
@@ -108,8 +108,8 @@ std::string shipped(const std::string& file) {
 }
 
 WebServer nginx(const std::vector<Site>& all, const std::string& ours) {
-    fs::create_directories(s_sites->folder / "web");
-    fs::permissions(s_sites->folder / "web", fs::perms::all);
+    fs::create_directories(s_sites->directory / "web");
+    fs::permissions(s_sites->directory / "web", fs::perms::all);
     std::string http = shipped("nginx/ceymail-metrics-upstream.conf") + shipped("nginx/ceymail-settings-upstream.conf");
     for (std::size_t n = 0; n < all.size(); ++n) {
         http += all[n].http + "\nserver {\nlisten 127.0.0.1:@PORT@;\nserver_name " + name(n) + ";\n" + all[n].server +

@@ -16,13 +16,13 @@ std::string job(const std::string& name, const std::string& credentials) {
     const auto host = url.substr(url.find("//") + 2, url.find("/api/") - url.find("//") - 2);
     return "  - job_name: " + name +
            "\n    scheme: https\n    metrics_path: /api/stats/metrics\n    tls_config: { ca_file: " +
-           (miniature.folder() / "ca.pem").string() + " }\n" + credentials + "    static_configs: [ { targets: ['" +
+           (miniature.directory() / "ca.pem").string() + " }\n" + credentials + "    static_configs: [ { targets: ['" +
            host + "'] } ]\n";
 }
 
 // Two jobs every 10 s: as often as one address may ask. What other tests asked for is forgotten after a minute.
 std::string configuration() {
-    const std::string token_file = Miniature::shared().folder() / "token";
+    const std::string token_file = Miniature::shared().directory() / "token";
     return "global: { scrape_interval: 10s, scrape_timeout: 3s }\nscrape_configs:\n" +
            job("today", "    authorization: { credentials_file: " + token_file + " }\n") +
            job("older", "    bearer_token_file: " + token_file + "\n");

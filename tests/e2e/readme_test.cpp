@@ -51,22 +51,22 @@ public:
         const fs::path built = fs::path(built_program("ceymail-token")).parent_path();
         for (const auto& entry : fs::directory_iterator(fs::current_path()))
             if (entry.path().filename() != "build" && entry.path().filename() != ".git")
-                fs::create_symlink(entry.path(), m_folder / entry.path().filename());
-        fs::create_directory(m_folder / "build");
-        fs::create_symlink(fs::absolute(built), m_folder / "build" / "release");
+                fs::create_symlink(entry.path(), m_directory / entry.path().filename());
+        fs::create_directory(m_directory / "build");
+        fs::create_symlink(fs::absolute(built), m_directory / "build" / "release");
         // Where there is no sudo, the tests are root's own.
-        m_folder.write("bin/sudo", "#!/bin/sh\nexec \"$@\"\n", fs::perms{0755});
+        m_directory.write("bin/sudo", "#!/bin/sh\nexec \"$@\"\n", fs::perms{0755});
     }
 
     [[nodiscard]] ChildOptions shell(const std::string& commands) const {
         return {.arguments = {"bash", "-euo", "pipefail", "-c", commands},
-                .environment = {"PATH=" + (m_folder / "bin").string() + ":" + std::getenv("PATH"), "MAKEFLAGS="},
-                .directory = m_folder.path()};
+                .environment = {"PATH=" + (m_directory / "bin").string() + ":" + std::getenv("PATH"), "MAKEFLAGS="},
+                .directory = m_directory.path()};
     }
-    [[nodiscard]] const TemporaryFolder& folder() const noexcept { return m_folder; }
+    [[nodiscard]] const TemporaryDirectory& directory() const noexcept { return m_directory; }
 
 private:
-    TemporaryFolder m_folder;
+    TemporaryDirectory m_directory;
 };
 
 BOOST_AUTO_TEST_SUITE(readme)
@@ -89,8 +89,8 @@ BOOST_AUTO_TEST_CASE(every_command_block_works) {
             }
             const auto quoted = block.marker.substr(block.marker.find('"') + 1);
             const auto words = quoted.substr(0, quoted.find('"'));
-            options.errors_file = checkout.folder() / "words";
-            options.output_file = checkout.folder() / "printed";
+            options.errors_file = checkout.directory() / "words";
+            options.output_file = checkout.directory() / "printed";
             stays.emplace(options);
             const auto has_come = [&] {
                 return !stays->running() || slurp(options.errors_file).find(words) != std::string::npos;
@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(every_command_block_works) {
     stays->signal(SIGTERM);
     BOOST_TEST(stays->wait(20s).has_value());
     const auto all_stopped = [&] {
-        return slurp(checkout.folder() / "words").find("run: all stopped") != std::string::npos;
+        return slurp(checkout.directory() / "words").find("run: all stopped") != std::string::npos;
     };
     BOOST_TEST(eventually(all_stopped, 10s));
 }

@@ -15,7 +15,7 @@ using namespace ceymail::testing;
 namespace {
 
 std::string line(const std::string& file) {
-    auto text = slurp(Miniature::shared().folder() / file);
+    auto text = slurp(Miniature::shared().directory() / file);
     while (!text.empty() && text.back() == '\n') text.pop_back();
     return text;
 }
@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(makes_the_token_that_scrapes_and_shows_it_once) {
     next.headers.push_back("Cookie: other=1; " + found(sent.header("set-cookie"), "^([^;]+)"));
     const auto token = found(fetch(next).body, "value=\"(ceymail_[A-Za-z0-9_-]{43})\"");
     BOOST_TEST_REQUIRE(token != "");
-    std::ofstream(miniature.folder() / "token") << token << "\n";  // for the tests after this one
+    std::ofstream(miniature.directory() / "token") << token << "\n";  // for the tests after this one
     BOOST_TEST(scraped(token) == 200);
     BOOST_TEST(scraped(before) == 401);
     BOOST_TEST(fetch(next).body.find(token) == std::string::npos);

@@ -65,37 +65,37 @@ class Host {
 public:
     Host() {
         BOOST_TEST_REQUIRE(::geteuid() == 0, "web servers change their user, so this needs root: sudo make check");
-        fs::create_directory(m_folder / "settings");
+        fs::create_directory(m_directory / "settings");
         const passwd* const web = ::getpwnam(k_web_user);
-        BOOST_TEST_REQUIRE((web && ::chown((m_folder / "settings").c_str(), web->pw_uid, web->pw_gid) == 0));
-        m_folder.write("conf", "settings_listen = unix:" + socket().string() + "\nlisten_group = " + k_web_user +
-                                   "\nsettings_user = " + k_web_user +
-                                   "\nsettings_runtime_directory = " + (m_folder / "settings").string() +
-                                   "\nsettings_database_option_file = " + (m_folder / "settings.cnf").string() +
-                                   "\nsettings_gateway_secret = " + gateway_secret().string() +
-                                   "\nruntime_directory = " + m_folder.path().string() +
-                                   "\ndatabase_option_file = " + (m_folder / "metrics.cnf").string() +
-                                   "\ndatabase_socket = " + m_database.socket().string() + "\nuser = daemon\n");
-        must({built_program("ceymail-token"), "--config", m_folder / "conf", "init", "--settings"});
-        must({source("deploy/miniature/certificate"), m_folder / "certificate"});
+        BOOST_TEST_REQUIRE((web && ::chown((m_directory / "settings").c_str(), web->pw_uid, web->pw_gid) == 0));
+        m_directory.write("conf", "settings_listen = unix:" + socket().string() + "\nlisten_group = " + k_web_user +
+                                      "\nsettings_user = " + k_web_user +
+                                      "\nsettings_runtime_directory = " + (m_directory / "settings").string() +
+                                      "\nsettings_database_option_file = " + (m_directory / "settings.cnf").string() +
+                                      "\nsettings_gateway_secret = " + gateway_secret().string() +
+                                      "\nruntime_directory = " + m_directory.path().string() +
+                                      "\ndatabase_option_file = " + (m_directory / "metrics.cnf").string() +
+                                      "\ndatabase_socket = " + m_database.socket().string() + "\nuser = daemon\n");
+        must({built_program("ceymail-token"), "--config", m_directory / "conf", "init", "--settings"});
+        must({source("deploy/miniature/certificate"), m_directory / "certificate"});
         for (const char* name : {"amal", "stranger"}) certify(name);
         const auto hashed = run({.arguments = {"openssl", "passwd", "-apr1", "amals-password"}});
-        m_folder.write("htpasswd", "amal:" + hashed.output);
-        m_page.emplace(ChildOptions{.arguments = {built_program("ceymail-settings"), "--config", m_folder / "conf"},
-                                    .output_file = m_folder / "log",
-                                    .errors_file = m_folder / "log"});
-        BOOST_TEST_REQUIRE(eventually([&] { return fs::is_socket(socket()); }), slurp(m_folder / "log"));
+        m_directory.write("htpasswd", "amal:" + hashed.output);
+        m_page.emplace(ChildOptions{.arguments = {built_program("ceymail-settings"), "--config", m_directory / "conf"},
+                                    .output_file = m_directory / "log",
+                                    .errors_file = m_directory / "log"});
+        BOOST_TEST_REQUIRE(eventually([&] { return fs::is_socket(socket()); }), slurp(m_directory / "log"));
     }
-    [[nodiscard]] fs::path socket() const { return m_folder / "settings/socket"; }
+    [[nodiscard]] fs::path socket() const { return m_directory / "settings/socket"; }
     [[nodiscard]] ChildProcess& page() { return *m_page; }
     [[nodiscard]] std::string secret() const {
         auto text = slurp(gateway_secret());
         text.pop_back();
         return text;
     }
-    [[nodiscard]] fs::path htpasswd() const { return m_folder / "htpasswd"; }
-    [[nodiscard]] fs::path gateway_secret() const { return m_folder / "gateway-secret"; }
-    [[nodiscard]] fs::path certificate(const std::string& name) const { return m_folder / (name + ".pem"); }
+    [[nodiscard]] fs::path htpasswd() const { return m_directory / "htpasswd"; }
+    [[nodiscard]] fs::path gateway_secret() const { return m_directory / "gateway-secret"; }
+    [[nodiscard]] fs::path certificate(const std::string& name) const { return m_directory / (name + ".pem"); }
     [[nodiscard]] std::string nginx_tls() const {
         return "ssl_certificate " + tls("server.pem") + ";\nssl_certificate_key " + tls("server.key") + ";\n";
     }
@@ -126,12 +126,12 @@ public:
 private:
     // Signed by itself; the key is in the same file.
     void certify(const std::string& name) const {
-        const auto half = m_folder / "public.pem";
+        const auto half = m_directory / "public.pem";
         must({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-days",
               "2", "-subj", "/CN=" + name, "-keyout", certificate(name), "-out", half});
         std::ofstream(certificate(name), std::ios::app) << slurp(half);
     }
-    [[nodiscard]] std::string tls(const std::string& file) const { return m_folder / "certificate" / file; }
+    [[nodiscard]] std::string tls(const std::string& file) const { return m_directory / "certificate" / file; }
     static void must(const std::vector<std::string>& arguments) {
         const auto done = run({.arguments = arguments});
         BOOST_TEST_REQUIRE(done.status == 0, arguments.front() << ": " << done.errors);
@@ -139,7 +139,7 @@ private:
 
     int m_addresses = 0;
     MariadbServer m_database;
-    TemporaryFolder m_folder;
+    TemporaryDirectory m_directory;
     std::optional<ChildProcess> m_page;
 };
 
@@ -252,9 +252,9 @@ BOOST_AUTO_TEST_CASE(by_the_session_of_a_dashboard_through_nginx) {
     auto page = nginx_without_password();
     page.with("auth_request /").with("auth_request_set ").with("fastcgi_param REMOTE_USER \\$ceymail_user");
     // A dashboard that knows one session, and that is asked over a socket of its own.
-    const TemporaryFolder folder;
-    fs::permissions(folder.path(), fs::perms::all);
-    const auto backend = "unix:" + (folder / "dashboard.sock").string();
+    const TemporaryDirectory directory;
+    fs::permissions(directory.path(), fs::perms::all);
+    const auto backend = "unix:" + (directory / "dashboard.sock").string();
     const auto server = nginx("location = /internal/ceymail-session { internal; proxy_pass http://" + backend +
                                   "; proxy_pass_request_body off; proxy_set_header Content-Length \"\"; }\n",
                               page,
@@ -352,10 +352,10 @@ BOOST_AUTO_TEST_CASE(by_a_password_through_apache) {
 
 // A site that words Apache's errors by a program of its own: that one gets the parameters of the request that failed.
 BOOST_AUTO_TEST_CASE(no_program_of_the_site_gets_the_gateway_secret) {
-    const TemporaryFolder folder;
+    const TemporaryDirectory directory;
     const auto script =
-        folder.write("words", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nworded\\n'; env\n", fs::perms{0755});
-    const auto site = "ScriptAlias /words " + script.string() + "\n<Directory " + folder.path().string() +
+        directory.write("words", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nworded\\n'; env\n", fs::perms{0755});
+    const auto site = "ScriptAlias /words " + script.string() + "\n<Directory " + directory.path().string() +
                       ">\nRequire all granted\n</Directory>\nErrorDocument 404 /words\nErrorDocument 503 /words\n"
                       "ErrorDocument 504 /words\nErrorDocument 500 /words\nErrorDocument 502 /words\n";
     auto page = apache_with_password();

@@ -32,17 +32,17 @@ class Sites {
 public:
     Sites() : token(responder.generate()) {
         namespace fs = std::filesystem;
-        fs::permissions(responder.folder() / "socket", fs::perms{0666});
+        fs::permissions(responder.directory() / "socket", fs::perms{0666});
         const auto hashed = run({.arguments = {"openssl", "passwd", "-apr1", "password"}}).output;
-        folder.write("users", "admin:" + hashed);
+        directory.write("users", "admin:" + hashed);
         const auto others = run({.arguments = {"openssl", "passwd", "-apr1", "elsewhere"}}).output;
-        folder.write("site-users", "admin:" + others);
-        folder.write("empty/.keep", "");
+        directory.write("site-users", "admin:" + others);
+        directory.write("empty/.keep", "");
     }
 
-    [[nodiscard]] std::string users() const { return folder / "users"; }
-    [[nodiscard]] std::string site_users() const { return folder / "site-users"; }
-    [[nodiscard]] std::string socket() const { return "unix:" + (responder.folder() / "socket").string(); }
+    [[nodiscard]] std::string users() const { return directory / "users"; }
+    [[nodiscard]] std::string site_users() const { return directory / "site-users"; }
+    [[nodiscard]] std::string socket() const { return "unix:" + (responder.directory() / "socket").string(); }
 
     // Each time from another address. Status 0: no answer within 4 s.
     HttpAnswer ask(const WebServer& server, const std::string& site, const std::string& path,
@@ -99,7 +99,7 @@ public:
 
     LiveResponder responder{{.configuration = {{"rate_window", "1"}}}};  // the limit is not what is looked at here
     std::string token;
-    TemporaryFolder folder;
+    TemporaryDirectory directory;
 
 private:
     static std::string basic(const std::string& login) {

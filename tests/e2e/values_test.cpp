@@ -19,8 +19,8 @@ BOOST_AUTO_TEST_SUITE(scraped_values)
 
 BOOST_AUTO_TEST_CASE(equal_what_others_count) {
     auto& miniature = Miniature::shared();
-    const std::string queue = miniature.folder() / "postfix/queue";
-    const std::string socket = miniature.folder() / "mariadb/mysqld.sock";
+    const std::string queue = miniature.directory() / "postfix/queue";
+    const std::string socket = miniature.directory() / "mariadb/mysqld.sock";
     const auto files = [&](const char* name) { return "find " + queue + "/" + name + " -type f | wc -l"; };
     const auto rows = [&](const char* table) {
         return "mariadb --no-defaults --socket=" + socket + " -N -e 'SELECT COUNT(*) FROM ceymail." + table + "'";
@@ -55,13 +55,13 @@ BOOST_AUTO_TEST_CASE(tell_when_the_oldest_deferred_message_arrived) {
     const auto body = fetch(miniature.request()).body;
     const auto told = value_of(body, "ceymail_queue_oldest_deferred_timestamp_seconds");
     BOOST_TEST_REQUIRE(told.has_value());
-    const auto arrival = counted({"postqueue -c " + (miniature.folder() / "postfix/etc").string() +
+    const auto arrival = counted({"postqueue -c " + (miniature.directory() / "postfix/etc").string() +
                                   " -j | grep -F '\"queue_name\": \"deferred\"' |"
                                   " sed 's/.*\"arrival_time\": \\([0-9]*\\).*/\\1/' | sort -n | head -n 1"});
     BOOST_TEST(*told >= arrival - 10);
     BOOST_TEST(*told <= arrival + 10);
     const auto ids =
-        run({.arguments = {"postconf", "-c", miniature.folder() / "postfix/etc", "-h", "enable_long_queue_ids"}});
+        run({.arguments = {"postconf", "-c", miniature.directory() / "postfix/etc", "-h", "enable_long_queue_ids"}});
     BOOST_TEST(ids.output == "no\n");  // as on a CeyMail host
 }
 

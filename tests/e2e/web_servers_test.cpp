@@ -52,10 +52,10 @@ class Host {
 public:
     Host() {
         BOOST_TEST_REQUIRE(::geteuid() == 0, "web servers change their user, so this needs root: sudo make check");
-        fs::create_directories(m_folder / "queue/deferred");
-        fs::permissions(m_folder / "queue/deferred", fs::perms::owner_all);
-        m_folder.write("queue/deferred/4ABCDE", "");
-        (void)must({source("deploy/miniature/certificate"), m_folder / "certificate"});
+        fs::create_directories(m_directory / "queue/deferred");
+        fs::permissions(m_directory / "queue/deferred", fs::perms::owner_all);
+        m_directory.write("queue/deferred/4ABCDE", "");
+        (void)must({source("deploy/miniature/certificate"), m_directory / "certificate"});
         (void)token_tool(service_configuration("first"), "init");
         (void)token_tool(web_configuration("second"), "init");
         m_token = token_tool(service_configuration("first"), "generate");
@@ -65,24 +65,24 @@ public:
     // For a responder that is started as root and becomes the service's user, with a password for MariaDB.
     fs::path service_configuration(const std::string& name) const {
         return configuration(name, k_service_user,
-                             "database_option_file = " + (m_folder / "database.cnf").string() + "\n");
+                             "database_option_file = " + (m_directory / "database.cnf").string() + "\n");
     }
     // For one that the web server runs as its own user, whom MariaDB knows by the Unix socket.
     fs::path web_configuration(const std::string& name) const {
         return configuration(name, k_web_user, std::string("database_user = ") + k_web_user + "\n");
     }
-    [[nodiscard]] fs::path runtime(const std::string& name) const { return m_folder / name; }
-    [[nodiscard]] fs::path certificate(const std::string& file) const { return m_folder / "certificate" / file; }
+    [[nodiscard]] fs::path runtime(const std::string& name) const { return m_directory / name; }
+    [[nodiscard]] fs::path certificate(const std::string& file) const { return m_directory / "certificate" / file; }
     [[nodiscard]] const std::string& token() const { return m_token; }
 
 private:
     fs::path configuration(const std::string& name, const char* user, const std::string& more) const {
         fs::create_directory(runtime(name));
         give_to(runtime(name), user);
-        return m_folder.write(name + ".conf",
-                              std::string("user = ") + user + "\nruntime_directory = " + runtime(name).string() +
-                                  "\ndatabase_socket = " + m_database.socket().string() + "\nqueue_directory = " +
-                                  (m_folder / "queue").string() + "\nservice_manager = processes\n" + more);
+        return m_directory.write(name + ".conf",
+                                 std::string("user = ") + user + "\nruntime_directory = " + runtime(name).string() +
+                                     "\ndatabase_socket = " + m_database.socket().string() + "\nqueue_directory = " +
+                                     (m_directory / "queue").string() + "\nservice_manager = processes\n" + more);
     }
     static std::string must(const std::vector<std::string>& arguments) {
         auto done = run({.arguments = arguments});
@@ -94,7 +94,7 @@ private:
     }
 
     MariadbServer m_database;
-    TemporaryFolder m_folder;
+    TemporaryDirectory m_directory;
     std::string m_token;
 };
 
@@ -106,10 +106,10 @@ void remove_host() { s_host.reset(); }
 
 // A copy: web servers run it as their own user, who may not be able to get to the checkout, in a home of 0700 say.
 const std::string& responder() {
-    static const TemporaryFolder s_folder;
+    static const TemporaryDirectory s_directory;
     static const std::string s_path = [] {
-        fs::copy_file(built_program("ceymail-metrics"), s_folder / "ceymail-metrics");
-        return (s_folder / "ceymail-metrics").string();
+        fs::copy_file(built_program("ceymail-metrics"), s_directory / "ceymail-metrics");
+        return (s_directory / "ceymail-metrics").string();
     }();
     return s_path;
 }
@@ -129,8 +129,8 @@ public:
     [[nodiscard]] std::string log() const { return slurp(log_file()); }
 
 private:
-    [[nodiscard]] fs::path log_file() const { return m_folder / "log"; }
-    TemporaryFolder m_folder;
+    [[nodiscard]] fs::path log_file() const { return m_directory / "log"; }
+    TemporaryDirectory m_directory;
     ChildProcess m_process;
 };
 
@@ -404,8 +404,8 @@ BOOST_AUTO_TEST_CASE(behind_a_named_proxy_its_client_is_limited_and_not_the_prox
 BOOST_AUTO_TEST_CASE(behind_a_proxy_on_a_unix_socket_the_answer_names_the_remedy_and_the_remedy_works) {
     const auto started = listening_on_unix_socket("unix_proxied");
     const auto behind_proxy = [](const std::string& remedy) {
-        const TemporaryFolder folder;
-        const auto between = (folder / "nginx.sock").string();
+        const TemporaryDirectory directory;
+        const auto between = (directory / "nginx.sock").string();
         const auto nginx =
             WebServer::nginx(nginx_upstream("unix:" + socket_in("unix_proxied").string()) +
                              "server {\nlisten unix:" + between + ";\n" + remedy + "\n" + nginx_location() +

@@ -2,7 +2,7 @@
 // parse_address_key() against a second reading of RFC 4291 2.2 that does without inet_pton(3); every spelling of an
 // address must give the same key, or a client would have as many limits as spellings.
 // fuzz: -max_len=64
-#include "ceymail/gate/address_key.hpp"
+#include "ceymail/admission/address_key.hpp"
 
 #include <charconv>
 #include <optional>
@@ -13,10 +13,10 @@
 
 #include "fuzz/fuzz.hpp"
 
+using ceymail::admission::AddressFamily;
+using ceymail::admission::AddressKey;
+using ceymail::admission::parse_address_key;
 using ceymail::fuzz::require;
-using ceymail::gate::AddressFamily;
-using ceymail::gate::AddressKey;
-using ceymail::gate::parse_address_key;
 
 namespace {
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 // parse_bearer() against a second reading of RFC 6750, letter by letter.
 // fuzz: -max_len=600
-#include "ceymail/gate/bearer.hpp"
+#include "ceymail/admission/bearer.hpp"
 
 #include <string>
 #include <string_view>
 
 #include "fuzz/fuzz.hpp"
 
+using ceymail::admission::BearerForm;
 using ceymail::fuzz::require;
-using ceymail::gate::BearerForm;
 
 namespace {
 
@@ -32,7 +32,7 @@ std::string token_slowly(std::string_view header) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto header = ceymail::fuzz::text_of(data, size);
-    const auto got = ceymail::gate::parse_bearer(header);
+    const auto got = ceymail::admission::parse_bearer(header);
     require((got.form == BearerForm::absent) == header.empty(), "absent is what is empty");
     require(got.token == token_slowly(header), "the token is that of the slow reading");
     require((got.form == BearerForm::token) == !got.token.empty(), "there is a token where it says so");

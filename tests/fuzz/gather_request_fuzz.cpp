@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "ceymail/snapshot/gatherer.hpp"
+#include "ceymail/scheduler/snapshot_server.hpp"
 #include "ceymail/util/fd.hpp"
 #include "fuzz/fuzz.hpp"
 
@@ -35,11 +35,11 @@ public:
         require(::listen(m_listener.get(), 16) == 0, "listen");
         require(::getsockname(m_listener.get(), reinterpret_cast<sockaddr*>(&m_address), &m_size) == 0, "getsockname");
         std::thread([this] {
-            auto board = snapshot::Board::make().value();
+            auto buffer = snapshot::SnapshotBuffer::make().value();
             std::vector<std::unique_ptr<collect::Collector>> collectors;
             collectors.push_back(std::make_unique<AtOnce>());
-            snapshot::Gathering gathering(std::move(collectors), {.share = 0});
-            snapshot::serve_gatherer(m_listener.get(), m_stop.get(), board, gathering);
+            scheduler::CollectorScheduler gathering(std::move(collectors), {.share = 0});
+            scheduler::serve_gatherer(m_listener.get(), m_stop.get(), buffer, gathering);
         }).detach();
     }
 
@@ -65,7 +65,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static_cast<void>(::send(fd.get(), data, size, MSG_NOSIGNAL));
     char bytes[2];
     const bool answered = ::recv(fd.get(), bytes, sizeof bytes, 0) == 1;
-    require(answered == (size == sizeof(snapshot::GatherRequest)), "what has the right size is answered, and no more");
+    require(answered == (size == sizeof(snapshot::SnapshotRequest)),
+            "what has the right size is answered, and no more");
     require(::recv(fd.get(), bytes, sizeof bytes, 0) == 0, "and the connection ends");
     return 0;
 }

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "ceymail/page/authenticated_user.hpp"
 #include "ceymail/page/utf8.hpp"
-#include "ceymail/page/visitor.hpp"
 #include "fuzz/fuzz.hpp"
 
 using ceymail::fastcgi::PageRequest;
@@ -77,18 +77,18 @@ std::string lower(std::string text) {
 void check_visitor(const PageRequest& request) {
     using ceymail::page::PlainHttp;
     const bool tls = request.https == "on" || request.https == "1";
-    const auto visitor = ceymail::page::identify(request, PlainHttp::refused);
-    if (visitor) {
+    const auto user = ceymail::page::identify(request, PlainHttp::refused);
+    if (user) {
         require(tls && !request.malformed, "nobody comes in over plain HTTP, or by a malformed request");
-        require(visitor->user == request.remote_user && !visitor->user.empty() && visitor->user.size() <= 200,
+        require(user->user == request.remote_user && !user->user.empty() && user->user.size() <= 200,
                 "a user has a name");
-        require(ceymail::page::is_printable(visitor->user), "that can be shown and logged");
+        require(ceymail::page::is_printable(user->user), "that can be shown and logged");
         constexpr std::string_view k_harmless = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]";
-        require(!visitor->host.empty() && visitor->host.find_first_not_of(k_harmless) == visitor->host.npos,
+        require(!user->host.empty() && user->host.find_first_not_of(k_harmless) == user->host.npos,
                 "a host's name holds nothing else");
     }
     const auto plain = ceymail::page::identify(request, PlainHttp::served);
-    require(!visitor || plain, "who may come over TLS may where plain HTTP is served");
+    require(!user || plain, "who may come over TLS may where plain HTTP is served");
 }
 
 void check_origin(const PageRequest& request) {

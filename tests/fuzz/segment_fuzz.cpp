@@ -9,12 +9,14 @@
 #include <memory>
 #include <vector>
 
-#include "ceymail/gate/rate_table.hpp"
-#include "ceymail/gate/segment_header.hpp"
-#include "ceymail/gate/siphash.hpp"
+#include "ceymail/admission/rate_table.hpp"
+#include "ceymail/shared/segment_header.hpp"
+#include "ceymail/util/siphash.hpp"
 #include "fuzz/fuzz.hpp"
 
-using namespace ceymail::gate;
+using namespace ceymail::admission;
+using namespace ceymail::shared;
+using namespace ceymail::util;
 using ceymail::fuzz::require;
 using ceymail::util::BootTime;
 

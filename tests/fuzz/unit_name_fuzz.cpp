@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string name(ceymail::fuzz::text_of(data, size));
     if (!ceymail::collect::is_service_unit_name(name)) return 0;
     require(name.size() <= 255 && name.ends_with(".service"), "a unit name as systemd takes it");
-    require(name.find('/') == name.npos, "no other folder");
+    require(name.find('/') == name.npos, "no other directory");
     for (const char c : name) require(c > ' ' && c < 0x7f, "printable ASCII");
     return 0;
 }

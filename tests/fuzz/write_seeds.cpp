@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Writes the seeds that are no text: FastCGI requests, and a segment. Usage: write-seeds FOLDER
+// Writes the seeds that are no text: FastCGI requests, and a segment. Usage: write-seeds DIRECTORY
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 
-#include "ceymail/gate/segment_header.hpp"
+#include "ceymail/shared/segment_header.hpp"
 #include "support/fastcgi_records.hpp"
 #include "support/malformed_requests.hpp"
 
@@ -14,16 +14,16 @@ constexpr std::size_t k_longest = 2048;  // the long ones say nothing that a sho
 
 class Seeds {
 public:
-    explicit Seeds(std::filesystem::path folder) : m_folder(std::move(folder)) {
-        std::filesystem::create_directories(m_folder);
+    explicit Seeds(std::filesystem::path directory) : m_directory(std::move(directory)) {
+        std::filesystem::create_directories(m_directory);
     }
     void add(std::string_view bytes) {
         if (bytes.size() > k_longest) return;
-        std::ofstream(m_folder / std::to_string(m_count++), std::ios::binary) << bytes;
+        std::ofstream(m_directory / std::to_string(m_count++), std::ios::binary) << bytes;
     }
 
 private:
-    std::filesystem::path m_folder;
+    std::filesystem::path m_directory;
     int m_count = 0;
 };
 
@@ -43,7 +43,7 @@ std::string slot(int family, int entry, std::uint64_t network, std::int64_t time
 
 void write_segments(Seeds seeds) {
     constexpr std::int64_t k_minute = 60'000'000'000;
-    const auto header = ceymail::gate::make_header(123456, "8a2f3c1e-0000-4000-8000-0123456789ab");
+    const auto header = ceymail::shared::make_header(123456, "8a2f3c1e-0000-4000-8000-0123456789ab");
     seeds.add("\1" + std::string(reinterpret_cast<const char*>(&header), sizeof header));
     seeds.add(std::string(1, '\0') + slot(4, 0, 0xC0000207, 120 * k_minute - 1));
     seeds.add(std::string(1, '\0') + slot(6, 12, 0x20010db800000000, 119 * k_minute));
@@ -56,8 +56,8 @@ void write_segments(Seeds seeds) {
 
 int main(int argc, char** argv) {
     if (argc != 2) return 64;
-    const std::filesystem::path folder = argv[1];
-    write_requests(Seeds(folder / "vetting"));
-    write_segments(Seeds(folder / "segment"));
+    const std::filesystem::path directory = argv[1];
+    write_requests(Seeds(directory / "vetting"));
+    write_segments(Seeds(directory / "segment"));
     return 0;
 }

@@ -121,14 +121,14 @@ int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
         static const auto real = next(&::name, #name);                   \
         return fails(Call::open, EMFILE) ? -1 : real(path, flags, mode); \
     }
-#define CEYMAIL_OPENAT(name)                                                     \
-    int name(int folder, const char* path, int flags, ...) {                     \
-        std::va_list rest;                                                       \
-        va_start(rest, flags);                                                   \
-        const mode_t mode = mode_of(flags, rest);                                \
-        va_end(rest);                                                            \
-        static const auto real = next(&::name, #name);                           \
-        return fails(Call::open, EMFILE) ? -1 : real(folder, path, flags, mode); \
+#define CEYMAIL_OPENAT(name)                                                        \
+    int name(int directory, const char* path, int flags, ...) {                     \
+        std::va_list rest;                                                          \
+        va_start(rest, flags);                                                      \
+        const mode_t mode = mode_of(flags, rest);                                   \
+        va_end(rest);                                                               \
+        static const auto real = next(&::name, #name);                              \
+        return fails(Call::open, EMFILE) ? -1 : real(directory, path, flags, mode); \
     }
 CEYMAIL_OPEN(open)
 CEYMAIL_OPEN(open64)

@@ -209,7 +209,7 @@ END
         systemctl daemon-reload
         systemctl restart ceymail-metrics.socket ceymail-metrics.service' || return
     inside cat /run/probe.out >"$work/probe.out"
-    for part in folder settings queue token; do
+    for part in directory settings queue token; do
         grep -qx "DONE own_$part" "$work/probe.out" || { cat "$work/probe.out"; return 1; }
     done
 }
@@ -217,7 +217,7 @@ END
 refused() { grep "refused $1 (" "$work/probe.out" || { grep -B1 " $1" "$work/probe.out"; complain "not refused: $1"; }; }
 case_the_probe_cannot_read_etc_shadow() { refused shadow; }
 case_the_probe_cannot_read_the_keys_of_the_host() { refused root_keys; }
-case_the_probe_cannot_write_outside_of_its_folder() { refused write_elsewhere; }
+case_the_probe_cannot_write_outside_of_its_directory() { refused write_elsewhere; }
 case_the_probe_cannot_execute_a_program() { refused exec; }
 case_the_probe_cannot_execute_what_it_wrote() { refused exec_own_copy; }
 case_the_probe_cannot_map_memory_to_write_and_execute() { refused exec_from_memory; }
@@ -374,7 +374,7 @@ case_tells_when_mariadb_is_stopped() {
     inside systemctl start mariadb && expect "$(up mariadb 1)" 'ceymail_database_up 1' 'ceymail_mailboxes_total 12'
 }
 
-case_reaches_a_mariadb_whose_folder_was_made_anew() {
+case_reaches_a_mariadb_whose_directory_was_made_anew() {
     script 'systemctl stop mariadb; rm -r /run/mysqld; mkdir /run/keep-the-inode; systemd-tmpfiles --create mariadb.conf
             systemctl start mariadb; rmdir /run/keep-the-inode'
     expect 'ceymail_database_up 1' 'ceymail_auth_stale 0' 'ceymail_mailboxes_total 12'

@@ -26,23 +26,23 @@ script() { inside bash -euo pipefail -c "$1"; }
 
 # --- made --------------------------------------------------------------------------------------------------------
 
-# NAME PACKAGE...: a folder with a Debian of that suite, made where there is none yet of just these packages; its path
+# NAME PACKAGE...: a directory with a Debian of that suite, made where there is none yet of just these packages; its path
 # is printed. Nobody misses what a power cut would take, so nothing waits for the disk; nor documentation.
 fresh_root() {
-    local name=$1 folder package
+    local name=$1 directory package
     shift
-    folder=$work/$name-$(printf '%s\n' "$@" | md5sum | cut -c1-8)
-    if [ ! -d "$folder" ]; then
-        say "installing $suite in $folder, once"
-        rm -rf --one-file-system "$folder.part"
+    directory=$work/$name-$(printf '%s\n' "$@" | md5sum | cut -c1-8)
+    if [ ! -d "$directory" ]; then
+        say "installing $suite in $directory, once"
+        rm -rf --one-file-system "$directory.part"
         mmdebstrap --quiet --format=directory --variant=minbase \
             --hook-dir=/usr/share/mmdebstrap/hooks/eatmydata \
             --dpkgopt='path-exclude=/usr/share/doc/*' \
             --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-include=/usr/share/doc/ceymail*' \
-            "${@/#/--include=}" "$suite" "$folder.part" >"$folder.log" 2>&1 &&
-            mv "$folder.part" "$folder" || { say "no root; look at $folder.log"; return 1; }
+            "${@/#/--include=}" "$suite" "$directory.part" >"$directory.log" 2>&1 &&
+            mv "$directory.part" "$directory" || { say "no root; look at $directory.log"; return 1; }
     fi
-    echo "$folder"
+    echo "$directory"
 }
 
 packages_in() { sed 's/#.*//; s/ | .*//; /^ *$/d' "$@"; }

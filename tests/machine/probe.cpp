@@ -42,8 +42,8 @@ bool reads(const char* path) {
     return done;
 }
 
-bool writes(const std::string& folder) {
-    const std::string path = folder + "/ceymail-probe";
+bool writes(const std::string& directory) {
+    const std::string path = directory + "/ceymail-probe";
     const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
     if (fd < 0) return false;
     ::close(fd);
@@ -130,7 +130,7 @@ private:
 };
 
 void do_what_the_service_does(Database& database) {
-    tell("own_folder", writes("/run/ceymail-metrics"));
+    tell("own_directory", writes("/run/ceymail-metrics"));
     tell("own_settings", reads("/etc/ceymail-metrics/ceymail-metrics.conf"));
     tell("own_queue", ::open("/var/spool/postfix/deferred", O_RDONLY | O_DIRECTORY | O_CLOEXEC) >= 0);
     database.attempt("own_token", "SELECT id, token_sha256 FROM ceymail_dashboard.metrics_tokens WHERE active = 1");
@@ -139,10 +139,11 @@ void do_what_the_service_does(Database& database) {
 void attempt_files() {
     tell("shadow", reads("/etc/shadow") || reads("/proc/1/root/etc/shadow") || reads("/var/spool/postfix/etc/shadow"));
     tell("root_keys", reads("/root/.ssh/id_ed25519") || reads("/etc/ssl/ceymail/key.pem") || reads("/etc/passwd"));
-    for (const char* folder : {"/", "/etc/ceymail-metrics", "/run", "/run/host", "/tmp", "/var/tmp", "/dev/shm", "/dev",
-                               "/var/spool/postfix", "/var/spool/postfix/maildrop", "/usr/lib", "/proc/sys/kernel"}) {
-        if (!writes(folder)) continue;
-        std::printf("in %s\n", folder);
+    for (const char* directory :
+         {"/", "/etc/ceymail-metrics", "/run", "/run/host", "/tmp", "/var/tmp", "/dev/shm", "/dev",
+          "/var/spool/postfix", "/var/spool/postfix/maildrop", "/usr/lib", "/proc/sys/kernel"}) {
+        if (!writes(directory)) continue;
+        std::printf("in %s\n", directory);
         return tell("write_elsewhere", true);
     }
     tell("write_elsewhere", false);

@@ -8,7 +8,7 @@ import { setDefaultResultOrder } from 'node:dns';
 import { HtmlValidate } from 'html-validate';
 import { chromium } from 'playwright-core';
 
-const { FOLDER, NGINX, APACHE, PLAIN, LOW, NOBODY, PROMETHEUS, MARIADB, METRICS, CHROMIUM } = process.env;
+const { DIRECTORY, NGINX, APACHE, PLAIN, LOW, NOBODY, PROMETHEUS, MARIADB, METRICS, CHROMIUM } = process.env;
 const PATH = '/settings/security/prometheus-metrics';
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const validator = new HtmlValidate({
@@ -26,7 +26,7 @@ const check = (label, holds, detail = '') => {
   holds ? passed++ : failed++;
   if (!holds) console.log(`FAILED: ${label}${detail ? `: ${detail}` : ''}`);
 };
-const sql = (statement) => execFileSync('mariadb', ['--no-defaults', `--socket=${FOLDER}/mariadb/mysqld.sock`, '-e', statement]);
+const sql = (statement) => execFileSync('mariadb', ['--no-defaults', `--socket=${DIRECTORY}/mariadb/mysqld.sock`, '-e', statement]);
 const sleep = (ms) => new Promise((done) => { setTimeout(done, ms); });
 const eventually = async (condition, ms = 15000) => {
   for (const end = Date.now() + ms; Date.now() < end; await sleep(200)) if (await condition()) return true;
@@ -77,7 +77,7 @@ const inspect = async (page, state) => {
       return (await globalThis.axe.run()).violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target).join(', ')}`);
     }, axe).catch((error) => [String(error)]);
     check(`${name}, ${look}: axe finds nothing`, violations.length === 0, violations.join('; '));
-    await page.screenshot({ path: `${FOLDER}/screenshots/${name.replace(', ', '-').replace(' ', '-')}-${look}.png`, fullPage: true });
+    await page.screenshot({ path: `${DIRECTORY}/screenshots/${name.replace(', ', '-').replace(' ', '-')}-${look}.png`, fullPage: true });
   }
 };
 // A page that says what it should, under the status it should, and is inspected.
@@ -106,7 +106,7 @@ const prometheusUp = async () => {
   const answer = await (await fetch(`${PROMETHEUS}/api/v1/query?query=up`)).json();
   return answer.data.result[0]?.value[1];
 };
-const hand = (token) => writeFileSync(`${FOLDER}/prometheus/token`, token);
+const hand = (token) => writeFileSync(`${DIRECTORY}/prometheus/token`, token);
 
 const throughTheWholeWay = async (server, base, javaScriptEnabled) => {
   const way = `${server}, JavaScript ${javaScriptEnabled ? 'on' : 'off'}`;
@@ -232,10 +232,10 @@ const everyStateOfThePage = async (script) => {
   await page.reload();
   await shows(page, 'stale', 200, 'No successful scrape for more than 5 minutes');
   used(0);
-  mkdirSync(`${FOLDER}/queue/active`);
+  mkdirSync(`${DIRECTORY}/queue/active`);
   await eventually(async () => { await page.reload(); return (await text(page)).includes('All working'); });
   await shows(page, 'scraped', 200, 'All working');
-  rmdirSync(`${FOLDER}/queue/active`);
+  rmdirSync(`${DIRECTORY}/queue/active`);
   await eventually(async () => { await page.reload(); return (await text(page)).includes('1 of 6 failing'); });
   await shows(page, 'collector-failing', 200, 'What to do:');
   process.kill(Number(METRICS), 'SIGSTOP');
@@ -303,7 +303,7 @@ const everyRefusal = async (script) => {
 
   await page.goto(NGINX + PATH);
   const aged = await sealOn(page);
-  writeFileSync(`${FOLDER}/clock`, String(Number(readFileSync(`${FOLDER}/clock`, 'utf8')) + 31 * 60));
+  writeFileSync(`${DIRECTORY}/clock`, String(Number(readFileSync(`${DIRECTORY}/clock`, 'utf8')) + 31 * 60));
   await submit(page, { action: 'generate', seal: aged });
   await shows(page, 'expired', 403, 'This page was open for too long');
   await press(page, 'Open the page');

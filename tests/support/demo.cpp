@@ -11,14 +11,14 @@ namespace ceymail::testing {
 
 using namespace std::chrono_literals;
 
-ChildOptions demo_options(const std::filesystem::path& folder) {
+ChildOptions demo_options(const std::filesystem::path& directory) {
     const auto programs = std::filesystem::path(built_program("ceymail-metrics")).parent_path();
-    return {.arguments = {source("deploy/miniature/demo"), programs, folder},
+    return {.arguments = {source("deploy/miniature/demo"), programs, directory},
             .environment = {"SCRAPE_SECONDS=1", "STEP_SECONDS=1", "ROUNDS=1", "ALERT_AFTER=1s"}};
 }
 
 Demo::Demo() {
-    auto options = demo_options(folder());
+    auto options = demo_options(directory());
     options.output_file = m_parent / "printed";
     options.errors_file = m_parent / "words";
     m_process.emplace(options);
@@ -38,11 +38,11 @@ Demo& Demo::shared() {
 }
 
 std::string Demo::prometheus() const {
-    auto url = slurp(folder() / "prometheus.url");
+    auto url = slurp(directory() / "prometheus.url");
     while (!url.empty() && url.back() == '\n') url.pop_back();
     return url;
 }
 
-void Demo::control(const std::string& command) const { std::ofstream(folder() / "control") << command + "\n"; }
+void Demo::control(const std::string& command) const { std::ofstream(directory() / "control") << command + "\n"; }
 
 }  // namespace ceymail::testing

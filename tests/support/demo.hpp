@@ -8,7 +8,7 @@
 #include <string>
 
 #include "support/child_process.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace ceymail::testing {
 
@@ -22,7 +22,7 @@ public:
     // The one that the tests of a program share; a test leaves it as it found it.
     [[nodiscard]] static Demo& shared();
 
-    [[nodiscard]] std::filesystem::path folder() const { return m_parent / "demo"; }
+    [[nodiscard]] std::filesystem::path directory() const { return m_parent / "demo"; }
     [[nodiscard]] std::string printed() const { return slurp(m_parent / "printed"); }
     [[nodiscard]] std::string words() const { return slurp(m_parent / "words"); }
     [[nodiscard]] std::string prometheus() const;  // its URL, without a slash at the end
@@ -31,11 +31,11 @@ public:
     void control(const std::string& command) const;
 
 private:
-    TemporaryFolder m_parent;
+    TemporaryDirectory m_parent;
     std::optional<ChildProcess> m_process;
 };
 
 // What deploy/miniature/demo is started with.
-[[nodiscard]] ChildOptions demo_options(const std::filesystem::path& folder);
+[[nodiscard]] ChildOptions demo_options(const std::filesystem::path& directory);
 
 }  // namespace ceymail::testing

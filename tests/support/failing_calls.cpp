@@ -12,7 +12,7 @@
 namespace ceymail::testing {
 
 FailingCalls::FailingCalls() {
-    const auto path = m_folder.write("control", std::string(sizeof(FailingCallsControl), '\0'));
+    const auto path = m_directory.write("control", std::string(sizeof(FailingCallsControl), '\0'));
     const util::Fd file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
     auto memory = util::MappedMemory::map(file.get(), sizeof(FailingCallsControl), util::Access::read_write);
     if (!memory) throw std::runtime_error(memory.error().message);
@@ -23,7 +23,7 @@ std::vector<std::string> FailingCalls::environment() const {
     const std::filesystem::path library = std::filesystem::absolute(built_program("failing-calls.so"));
     if (!std::filesystem::exists(library)) throw std::runtime_error(library.string() + " is not built");
     return {"LD_PRELOAD=" + library.string(),
-            std::string(k_failing_calls_variable) + "=" + (m_folder / "control").string()};
+            std::string(k_failing_calls_variable) + "=" + (m_directory / "control").string()};
 }
 
 FailingCallsControl& FailingCalls::control() const noexcept {

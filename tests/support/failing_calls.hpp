@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "ceymail/util/mapped_memory.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace ceymail::testing {
 
@@ -57,7 +57,7 @@ private:
     [[nodiscard]] FailingCallsControl& control() const noexcept;
     void begin(std::uint32_t calls);
 
-    TemporaryFolder m_folder;
+    TemporaryDirectory m_directory;
     util::MappedMemory m_memory;
 };
 

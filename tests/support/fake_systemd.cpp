@@ -17,8 +17,8 @@ constexpr const char* k_path = "/org/freedesktop/systemd1";
 constexpr std::chrono::milliseconds k_look_again{10};
 constexpr int k_looks = 1000;
 
-std::filesystem::path write_configuration(const std::filesystem::path& folder, const std::string& address) {
-    const auto file = folder / "bus.conf";
+std::filesystem::path write_configuration(const std::filesystem::path& directory, const std::string& address) {
+    const auto file = directory / "bus.conf";
     std::ofstream{file} << "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\"\n"
                            " \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n"
                            "<busconfig><listen>"
@@ -46,9 +46,10 @@ std::unique_ptr<sd_bus, Unref> connect(const std::string& address) {
 
 }  // namespace
 
-FakeSystemd::FakeSystemd(const std::filesystem::path& folder) : m_address("unix:path=" + (folder / "bus").string()) {
-    std::filesystem::remove(folder / "bus");
-    const auto configuration = write_configuration(folder, m_address);
+FakeSystemd::FakeSystemd(const std::filesystem::path& directory)
+    : m_address("unix:path=" + (directory / "bus").string()) {
+    std::filesystem::remove(directory / "bus");
+    const auto configuration = write_configuration(directory, m_address);
     m_daemon = std::make_unique<ChildProcess>(
         ChildOptions{.arguments = {"dbus-daemon", "--nofork", "--nosyslog", "--print-address",
                                    "--config-file=" + configuration.string()}});

@@ -29,8 +29,8 @@ enum class FakeAnswer { units, nothing, refusal, one_too_few, hang_up, hang_up_o
 // Throws std::runtime_error where the bus does not come up. Units that were not set are "not-found".
 class FakeSystemd {
 public:
-    // The socket and the configuration of the bus are made in `folder`; one that was left there is replaced.
-    explicit FakeSystemd(const std::filesystem::path& folder);
+    // The socket and the configuration of the bus are made in `directory`; one that was left there is replaced.
+    explicit FakeSystemd(const std::filesystem::path& directory);
     ~FakeSystemd();
     FakeSystemd(const FakeSystemd&) = delete;
     FakeSystemd& operator=(const FakeSystemd&) = delete;

@@ -22,7 +22,7 @@
 
 namespace ceymail::testing {
 
-// Owns the mount over the folder `path`. It is FUSE, fuse(4), and nobody reads its requests: who asks it anything
+// Owns the mount over the directory `path`. It is FUSE, fuse(4), and nobody reads its requests: who asks it anything
 // waits until this object goes, or is killed. Needs root and /dev/fuse.
 class HungMount {
 public:

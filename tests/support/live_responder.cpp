@@ -42,19 +42,19 @@ std::string line_of(const std::filesystem::path& file) {
 
 std::string in_proc(pid_t pid, const std::string& name) { return "/proc/" + std::to_string(pid) + "/" + name; }
 
-std::size_t count_entries(const std::filesystem::path& folder) {
+std::size_t count_entries(const std::filesystem::path& directory) {
     std::error_code gone;
-    const std::filesystem::directory_iterator entries(folder, gone);
+    const std::filesystem::directory_iterator entries(directory, gone);
     return gone ? 0 : static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
 }
 
-Settings leading_to(const std::filesystem::path& database, const TemporaryFolder& folder, Settings settings) {
+Settings leading_to(const std::filesystem::path& database, const TemporaryDirectory& directory, Settings settings) {
     settings.merge(Settings{{"listen", ""},  // the test's own
                             {"user", k_user},
                             {"cache_ttl", "5"},
                             {"database_socket", database},
                             {"database_user", "worker"},
-                            {"database_option_file", folder / "worker.cnf"}});
+                            {"database_option_file", directory / "worker.cnf"}});
     return settings;
 }
 
@@ -62,22 +62,22 @@ Settings leading_to(const std::filesystem::path& database, const TemporaryFolder
 
 LiveResponder::LiveResponder(const LiveSettings& settings)
     : m_listener(fastcgi::make_listener(address(), "").value()), m_environment(settings.environment) {
-    if (settings.through_proxy) m_proxy.emplace(m_folder / "proxy", m_database.socket());
-    const auto database = settings.through_proxy ? m_folder / "proxy" : m_database.socket();
-    write_configuration(m_folder, leading_to(database, m_folder, settings.configuration));
-    std::filesystem::create_directory(m_folder / "run");
-    give_away(m_folder / "run");
+    if (settings.through_proxy) m_proxy.emplace(m_directory / "proxy", m_database.socket());
+    const auto database = settings.through_proxy ? m_directory / "proxy" : m_database.socket();
+    write_configuration(m_directory, leading_to(database, m_directory, settings.configuration));
+    std::filesystem::create_directory(m_directory / "run");
+    give_away(m_directory / "run");
     if (const auto done = token_tool({"init"}); done.status != 0) throw std::runtime_error("init: " + done.errors);
     start();
     await_children();
 }
 
 void LiveResponder::start(const std::string& program) {
-    m_process.emplace(ChildOptions{.arguments = {program, "--config", m_folder / "ceymail-metrics.conf"},
+    m_process.emplace(ChildOptions{.arguments = {program, "--config", m_directory / "ceymail-metrics.conf"},
                                    .environment = m_environment,
-                                   .directory = m_folder.path(),
+                                   .directory = m_directory.path(),
                                    .input_fd = m_listener.get(),
-                                   .errors_file = m_folder / "log"});
+                                   .errors_file = m_directory / "log"});
 }
 
 // Each has its name once it is past the fork; the supervisor says when all are forked.
@@ -95,7 +95,8 @@ void LiveResponder::stop() {
 }
 
 Finished LiveResponder::token_tool(const std::vector<std::string>& arguments) const {
-    ChildOptions options{.arguments = {built_program("ceymail-token"), "--config", m_folder / "ceymail-metrics.conf"}};
+    ChildOptions options{
+        .arguments = {built_program("ceymail-token"), "--config", m_directory / "ceymail-metrics.conf"}};
     options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
     return run(options);
 }

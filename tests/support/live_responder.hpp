@@ -16,7 +16,7 @@
 #include "support/fastcgi_records.hpp"
 #include "support/mariadb_server.hpp"
 #include "support/responder_process.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace ceymail::testing {
 
@@ -41,9 +41,9 @@ public:
 
     [[nodiscard]] MariadbServer& database() noexcept { return m_database; }
     [[nodiscard]] DatabaseProxy& proxy() { return m_proxy.value(); }
-    [[nodiscard]] const TemporaryFolder& folder() const noexcept { return m_folder; }
-    [[nodiscard]] std::string address() const { return "unix:" + (m_folder / "socket").string(); }
-    [[nodiscard]] std::string log() const { return slurp(m_folder / "log"); }
+    [[nodiscard]] const TemporaryDirectory& directory() const noexcept { return m_directory; }
+    [[nodiscard]] std::string address() const { return "unix:" + (m_directory / "socket").string(); }
+    [[nodiscard]] std::string log() const { return slurp(m_directory / "log"); }
 
     // `program`: another executable of the responder, as after an upgrade.
     void start(const std::string& program = built_program("ceymail-metrics"));
@@ -69,7 +69,7 @@ public:
 private:
     void await_children() const;
 
-    TemporaryFolder m_folder;
+    TemporaryDirectory m_directory;
     MariadbServer m_database;
     std::optional<DatabaseProxy> m_proxy;
     util::Fd m_listener;

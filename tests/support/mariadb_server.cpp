@@ -22,8 +22,8 @@ std::string own_user() {
     return entry != nullptr ? entry->pw_name : std::to_string(::geteuid());
 }
 
-ChildOptions script(const std::filesystem::path& folder, const std::vector<std::string>& options) {
-    ChildOptions child{.arguments = {source("deploy/miniature/mariadb"), folder}};
+ChildOptions script(const std::filesystem::path& directory, const std::vector<std::string>& options) {
+    ChildOptions child{.arguments = {source("deploy/miniature/mariadb"), directory}};
     child.arguments.insert(child.arguments.end(), options.begin(), options.end());
     return child;
 }
@@ -38,7 +38,7 @@ const std::filesystem::path& MariadbServer::prepared_data() {
         s_template.start();
         s_template.query(slurp(source("deploy/miniature/sample.sql")));
         s_template.stop();
-        return s_template.m_folder / "data";
+        return s_template.m_directory / "data";
     }();
     return s_data;
 }
@@ -46,7 +46,7 @@ const std::filesystem::path& MariadbServer::prepared_data() {
 MariadbServer::MariadbServer(Bare) {}
 
 MariadbServer::MariadbServer(std::vector<std::string> options) : m_options(std::move(options)) {
-    std::filesystem::copy(prepared_data(), m_folder / "data", std::filesystem::copy_options::recursive);
+    std::filesystem::copy(prepared_data(), m_directory / "data", std::filesystem::copy_options::recursive);
     start();
 }
 
@@ -60,7 +60,7 @@ database::Address MariadbServer::address(const std::string& user, const std::fil
 
 void MariadbServer::start() {
     if (m_server && m_server->running()) return;
-    m_server.emplace(script(m_folder.path(), m_options));
+    m_server.emplace(script(m_directory.path(), m_options));
     wait_until_it_answers();
 }
 
@@ -101,7 +101,7 @@ std::string MariadbServer::query(const std::string& sql) const {
 
 std::filesystem::path MariadbServer::add_account(const std::string& user, const std::string& password) const {
     query("CREATE USER `" + user + "`@localhost IDENTIFIED BY '" + password + "'");
-    return m_folder.write(user + ".cnf", "[client]\npassword=" + password + "\n", std::filesystem::perms{0600});
+    return m_directory.write(user + ".cnf", "[client]\npassword=" + password + "\n", std::filesystem::perms{0600});
 }
 
 void MariadbServer::apply_schema() const {

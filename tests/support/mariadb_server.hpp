@@ -9,22 +9,22 @@
 
 #include "ceymail/database/connection.hpp"
 #include "support/child_process.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace ceymail::testing {
 
-// Runs deploy/miniature/mariadb in a temporary folder. The first one of a test program prepares a data folder, which
-// the others copy. Started by the constructor; std::runtime_error with the server's log where it does not come up.
-// Its administrator is the user who runs the tests, over the socket.
+// Runs deploy/miniature/mariadb in a temporary directory. The first one of a test program prepares a data directory,
+// which the others copy. Started by the constructor; std::runtime_error with the server's log where it does not come
+// up. Its administrator is the user who runs the tests, over the socket.
 class MariadbServer {
 public:
     // `options`: more of mariadbd's, which win over the script's.
     explicit MariadbServer(std::vector<std::string> options = {});
     ~MariadbServer();
 
-    [[nodiscard]] std::filesystem::path socket() const { return m_folder / "mysqld.sock"; }
-    [[nodiscard]] const std::filesystem::path& folder() const noexcept { return m_folder.path(); }
-    [[nodiscard]] std::string log() const { return slurp(m_folder / "mariadb.log"); }
+    [[nodiscard]] std::filesystem::path socket() const { return m_directory / "mysqld.sock"; }
+    [[nodiscard]] const std::filesystem::path& directory() const noexcept { return m_directory.path(); }
+    [[nodiscard]] std::string log() const { return slurp(m_directory / "mariadb.log"); }
 
     // The administrator's, or another account's: one made with a password needs its option file.
     [[nodiscard]] database::Address address() const;
@@ -52,12 +52,12 @@ private:
     static const std::filesystem::path& prepared_data();
     void wait_until_it_answers();
 
-    TemporaryFolder m_folder;
+    TemporaryDirectory m_directory;
     std::vector<std::string> m_options;
     std::optional<ChildProcess> m_server;
 };
 
-// A file or folder of this project's sources, such as "deploy/sql". Tests run at its root.
+// A file or directory of this project's sources, such as "deploy/sql". Tests run at its root.
 [[nodiscard]] std::filesystem::path source(const std::filesystem::path& name);
 
 }  // namespace ceymail::testing

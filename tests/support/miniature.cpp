@@ -38,14 +38,14 @@ std::optional<double> value_of(const std::string& exposition, const std::string&
     return std::stod(exposition.substr(at + series.size() + 1));
 }
 
-ChildOptions miniature_options(const std::filesystem::path& folder) {
+ChildOptions miniature_options(const std::filesystem::path& directory) {
     const auto programs = std::filesystem::path(built_program("ceymail-metrics")).parent_path();
-    return {.arguments = {source("deploy/miniature/run"), programs, folder}};
+    return {.arguments = {source("deploy/miniature/run"), programs, directory}};
 }
 
 Miniature::Miniature() {
     if (::geteuid() != 0) throw std::runtime_error("the miniature needs root, as Postfix does: sudo make check");
-    auto options = miniature_options(folder());
+    auto options = miniature_options(directory());
     options.output_file = m_parent / "printed";
     options.errors_file = m_parent / "words";
     m_process.emplace(options);
@@ -60,7 +60,7 @@ Miniature& Miniature::shared() {
 }
 
 HttpRequest Miniature::anonymous_request() const {
-    return {.url = url(), .authorities = folder() / "ca.pem", .source_address = fresh_address()};
+    return {.url = url(), .authorities = directory() / "ca.pem", .source_address = fresh_address()};
 }
 
 HttpRequest Miniature::request() const {
@@ -71,20 +71,21 @@ HttpRequest Miniature::request() const {
 
 void Miniature::control(const std::string& verb, const std::string& server) {
     const auto before = log().size();
-    std::ofstream(folder() / "control") << verb + " " + server + "\n" << std::flush;
+    std::ofstream(directory() / "control") << verb + " " + server + "\n" << std::flush;
     const auto done = "run: " + server + (verb == "stop" ? " stopped" : " started");
     if (!eventually([&] { return log().find(done, before) != std::string::npos; }, 60s))
         throw std::runtime_error("could not " + verb + " " + server + ":\n" + log());
 }
 
 Finished Miniature::token_tool(const std::vector<std::string>& arguments) const {
-    ChildOptions options{.arguments = {built_program("ceymail-token"), "--config", folder() / "ceymail-metrics.conf"}};
+    ChildOptions options{
+        .arguments = {built_program("ceymail-token"), "--config", directory() / "ceymail-metrics.conf"}};
     options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
     return run(options);
 }
 
 std::string Miniature::line(const std::string& file) const {
-    auto text = slurp(folder() / file);
+    auto text = slurp(directory() / file);
     while (!text.empty() && text.back() == '\n') text.pop_back();
     return text;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Miniature: what `make run` starts, in a temporary folder, for tests to look at from outside.
+// Miniature: what `make run` starts, in a temporary directory, for tests to look at from outside.
 #pragma once
 
 #include <chrono>
@@ -11,7 +11,7 @@
 
 #include "support/child_process.hpp"
 #include "support/http_client.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace ceymail::testing {
 
@@ -24,7 +24,7 @@ public:
     // The one that the tests of a program share; a test leaves it as it found it, but for a newer token.
     [[nodiscard]] static Miniature& shared();
 
-    [[nodiscard]] std::filesystem::path folder() const { return m_parent / "run"; }
+    [[nodiscard]] std::filesystem::path directory() const { return m_parent / "run"; }
     [[nodiscard]] std::string url() const { return line("url"); }
     [[nodiscard]] std::string token() const { return line("token"); }
     [[nodiscard]] std::string log() const { return slurp(m_parent / "words"); }
@@ -44,12 +44,12 @@ public:
 private:
     [[nodiscard]] std::string line(const std::string& file) const;
 
-    TemporaryFolder m_parent;
+    TemporaryDirectory m_parent;
     std::optional<ChildProcess> m_process;
 };
 
 // What deploy/miniature/run is started with.
-[[nodiscard]] ChildOptions miniature_options(const std::filesystem::path& folder);
+[[nodiscard]] ChildOptions miniature_options(const std::filesystem::path& directory);
 
 // Asks until it is true; false where it is not within `patience`.
 [[nodiscard]] bool eventually(const std::function<bool()>& condition,

@@ -9,12 +9,12 @@
 namespace ceymail::testing {
 
 PrometheusServer::PrometheusServer(const std::string& configuration) : m_port(free_port()) {
-    const auto file = m_folder.write("prometheus.yml", configuration);
+    const auto file = m_directory.write("prometheus.yml", configuration);
     m_server.emplace(ChildOptions{.arguments = {"prometheus", "--config.file=" + file.string(),
-                                                "--storage.tsdb.path=" + (m_folder / "data").string(),
+                                                "--storage.tsdb.path=" + (m_directory / "data").string(),
                                                 "--web.listen-address=127.0.0.1:" + std::to_string(m_port)},
-                                  .output_file = m_folder / "log",
-                                  .errors_file = m_folder / "log"});
+                                  .output_file = m_directory / "log",
+                                  .errors_file = m_directory / "log"});
     const auto answers = [&] {
         try {
             return !m_server->running() || fetch({.url = url() + "/-/ready"}).status == 200;

@@ -86,35 +86,35 @@ Parameters Scrape::parameters() const {
     return parameters;
 }
 
-std::filesystem::path write_configuration(const TemporaryFolder& folder, const Settings& settings) {
+std::filesystem::path write_configuration(const TemporaryDirectory& directory, const Settings& settings) {
     for (const auto queue : {"active", "deferred", "bounce", "hold"})
-        std::filesystem::create_directories(folder / "queue" / queue);
-    Settings all{{"listen", "unix:" + (folder / "responder.sock").string()},
+        std::filesystem::create_directories(directory / "queue" / queue);
+    Settings all{{"listen", "unix:" + (directory / "responder.sock").string()},
                  {"listen_group", ""},
                  {"user", "nobody"},
-                 {"runtime_directory", folder / "run"},
-                 {"database_socket", folder / "no-mariadb.sock"},
-                 {"queue_directory", folder / "queue"},
+                 {"runtime_directory", directory / "run"},
+                 {"database_socket", directory / "no-mariadb.sock"},
+                 {"queue_directory", directory / "queue"},
                  {"service_manager", "processes"},
                  {"cache_ttl", "0"}};
     for (const auto& [key, value] : settings) all[key] = value;
     std::string text;
     for (const auto& [key, value] : all) text += key + " = " + value + "\n";
-    return folder.write("ceymail-metrics.conf", text);
+    return directory.write("ceymail-metrics.conf", text);
 }
 
 ResponderProcess::ResponderProcess(const Settings& settings, std::vector<std::string> environment)
     : m_environment(std::move(environment)) {
-    write_configuration(m_folder, settings);
-    std::filesystem::create_directory(m_folder / "run");
-    hand_to_nobody(m_folder / "run");
+    write_configuration(m_directory, settings);
+    std::filesystem::create_directory(m_directory / "run");
+    hand_to_nobody(m_directory / "run");
     start();
 }
 
 void ResponderProcess::start() {
     m_process.emplace(ChildOptions{.arguments = {built_program("ceymail-metrics"), "--config", configuration()},
                                    .environment = m_environment,
-                                   .errors_file = m_folder / "log"});
+                                   .errors_file = m_directory / "log"});
     const bool answers = eventually([&] {
         try {
             return !m_process->running() || ask({.uri = "/"}).status == 404;

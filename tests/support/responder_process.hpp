@@ -16,7 +16,7 @@
 #include "support/fastcgi_client.hpp"
 #include "support/fastcgi_records.hpp"
 #include "support/miniature.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace ceymail::testing {
 
@@ -48,16 +48,17 @@ struct Scrape {
 // Keys of ceymail-metrics.conf and their values.
 using Settings = std::map<std::string, std::string>;
 
-// Runs as "nobody" when the tests run as root. In a folder of its own: configuration, runtime folder, queue, socket.
+// Runs as "nobody" when the tests run as root. In a directory of its own: configuration, runtime directory, queue,
+// socket.
 class ResponderProcess {
 public:
     // Returns once it answers; std::runtime_error with its words where it does not. `environment`: as of ChildOptions.
     explicit ResponderProcess(const Settings& settings = {}, std::vector<std::string> environment = {});
 
-    [[nodiscard]] const TemporaryFolder& folder() const noexcept { return m_folder; }
-    [[nodiscard]] std::string address() const { return "unix:" + (m_folder / "responder.sock").string(); }
-    [[nodiscard]] std::filesystem::path configuration() const { return m_folder / "ceymail-metrics.conf"; }
-    [[nodiscard]] std::string log() const { return slurp(m_folder / "log"); }
+    [[nodiscard]] const TemporaryDirectory& directory() const noexcept { return m_directory; }
+    [[nodiscard]] std::string address() const { return "unix:" + (m_directory / "responder.sock").string(); }
+    [[nodiscard]] std::filesystem::path configuration() const { return m_directory / "ceymail-metrics.conf"; }
+    [[nodiscard]] std::string log() const { return slurp(m_directory / "log"); }
     [[nodiscard]] ChildProcess& supervisor() { return *m_process; }
     [[nodiscard]] pid_t gatherer() const;  // waits for it where it is being replaced
     [[nodiscard]] std::vector<pid_t> workers() const { return children("ceymail-worker"); }
@@ -71,12 +72,12 @@ public:
 private:
     [[nodiscard]] std::vector<pid_t> children(const std::string& name) const;
 
-    TemporaryFolder m_folder;
+    TemporaryDirectory m_directory;
     std::vector<std::string> m_environment;
     std::optional<ChildProcess> m_process;
 };
 
-// Writes a configuration that touches nothing outside `folder`, with `settings` over it, and returns its path.
-std::filesystem::path write_configuration(const TemporaryFolder& folder, const Settings& settings = {});
+// Writes a configuration that touches nothing outside `directory`, with `settings` over it, and returns its path.
+std::filesystem::path write_configuration(const TemporaryDirectory& directory, const Settings& settings = {});
 
 }  // namespace ceymail::testing

@@ -23,8 +23,8 @@ public:
     [[nodiscard]] util::Result<collect::Families> collect(util::BootTime deadline) override {
         return m_script(deadline);
     }
-    [[nodiscard]] std::chrono::nanoseconds work_elsewhere() const noexcept override { return m_work; }
-    [[nodiscard]] bool tells_of_database() const noexcept override { return m_of_database; }
+    [[nodiscard]] std::chrono::nanoseconds extra_cpu_time() const noexcept override { return m_work; }
+    [[nodiscard]] bool depends_on_database() const noexcept override { return m_of_database; }
 
 private:
     std::string m_name;

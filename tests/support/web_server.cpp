@@ -34,18 +34,18 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 
 std::string with_port(const std::string& text, int port) { return replaced(text, "@PORT@", std::to_string(port)); }
 
-std::string nginx_main(const std::string& folder, const std::string& http) {
-    std::string text = "daemon off;\nuser " + std::string(k_web_user) + " " + k_web_user + ";\npid " + folder +
-                       "/pid;\nerror_log " + folder +
+std::string nginx_main(const std::string& directory, const std::string& http) {
+    std::string text = "daemon off;\nuser " + std::string(k_web_user) + " " + k_web_user + ";\npid " + directory +
+                       "/pid;\nerror_log " + directory +
                        "/log;\nworker_processes 1;\nevents {}\nhttp {\naccess_log off;\n";
     for (const char* kind : {"client_body", "fastcgi", "proxy", "scgi", "uwsgi"})
-        text += std::string(kind) + "_temp_path " + folder + "/" + kind + ";\n";
+        text += std::string(kind) + "_temp_path " + directory + "/" + kind + ";\n";
     return text + http + "\n}\n";
 }
 
-std::string apache_main(const std::string& folder, int port, const std::string& more) {
-    std::string text = "ServerRoot /usr/lib/apache2\nDefaultRuntimeDir " + folder + "\nPidFile " + folder +
-                       "/pid\nErrorLog " + folder + "/log\nMutex file:" + folder +
+std::string apache_main(const std::string& directory, int port, const std::string& more) {
+    std::string text = "ServerRoot /usr/lib/apache2\nDefaultRuntimeDir " + directory + "\nPidFile " + directory +
+                       "/pid\nErrorLog " + directory + "/log\nMutex file:" + directory +
                        " default\nServerName localhost\nUser " + k_web_user + "\nGroup " + k_web_user +
                        "\nListen 127.0.0.1:" + std::to_string(port) + "\n";
     for (const char* module :
@@ -53,33 +53,33 @@ std::string apache_main(const std::string& folder, int port, const std::string& 
           "ssl", "socache_shmcb", "proxy", "proxy_fcgi", "fcgid", "cgid"})
         text += std::string("LoadModule ") + module + "_module modules/mod_" + module + ".so\n";
     // As Debian's own apache2.conf: nothing of the file system unless it is granted.
-    text += "<Directory />\nRequire all denied\n</Directory>\nDocumentRoot " + folder + "/www\n<Directory " + folder +
-            "/www>\nRequire all granted\n</Directory>\n";
-    return text + "ScriptSock " + folder + "/cgid.sock\nFcgidIPCDir " + folder + "/fcgid\nFcgidProcessTableFile " +
-           folder + "/fcgid.table\n" + more;
+    text += "<Directory />\nRequire all denied\n</Directory>\nDocumentRoot " + directory + "/www\n<Directory " +
+            directory + "/www>\nRequire all granted\n</Directory>\n";
+    return text + "ScriptSock " + directory + "/cgid.sock\nFcgidIPCDir " + directory +
+           "/fcgid\nFcgidProcessTableFile " + directory + "/fcgid.table\n" + more;
 }
 
 }  // namespace
 
 WebServer WebServer::nginx(const std::string& http) {
     WebServer server(free_port());
-    const auto& folder = *server.m_folder;
-    const auto file = folder.write("nginx.conf", nginx_main(folder.path(), with_port(http, server.m_port)));
-    server.start({.arguments = {"/usr/sbin/nginx", "-e", folder / "log", "-p", folder.path(), "-c", file},
-                  .output_file = folder / "printed",
-                  .errors_file = folder / "printed"});
+    const auto& directory = *server.m_directory;
+    const auto file = directory.write("nginx.conf", nginx_main(directory.path(), with_port(http, server.m_port)));
+    server.start({.arguments = {"/usr/sbin/nginx", "-e", directory / "log", "-p", directory.path(), "-c", file},
+                  .output_file = directory / "printed",
+                  .errors_file = directory / "printed"});
     return server;
 }
 
 WebServer WebServer::apache(const std::string& text) {
     WebServer server(free_port());
-    const auto& folder = *server.m_folder;
-    folder.write("www/index.html", "");
+    const auto& directory = *server.m_directory;
+    directory.write("www/index.html", "");
     const auto file =
-        folder.write("apache2.conf", apache_main(folder.path(), server.m_port, with_port(text, server.m_port)));
+        directory.write("apache2.conf", apache_main(directory.path(), server.m_port, with_port(text, server.m_port)));
     server.start({.arguments = {"/usr/sbin/apache2", "-D", "FOREGROUND", "-f", file},
-                  .output_file = folder / "printed",
-                  .errors_file = folder / "printed"});
+                  .output_file = directory / "printed",
+                  .errors_file = directory / "printed"});
     return server;
 }
 
@@ -91,8 +91,8 @@ void WebServer::start(const ChildOptions& options) {
 }
 
 std::string WebServer::log() const {
-    std::string text = slurp(*m_folder / "printed");
-    if (std::filesystem::exists(*m_folder / "log")) text += slurp(*m_folder / "log");
+    std::string text = slurp(*m_directory / "printed");
+    if (std::filesystem::exists(*m_directory / "log")) text += slurp(*m_directory / "log");
     return text;
 }
 

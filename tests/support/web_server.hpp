@@ -7,7 +7,7 @@
 #include <string>
 
 #include "support/child_process.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace ceymail::testing {
 
@@ -25,10 +25,10 @@ public:
     [[nodiscard]] std::string log() const;
 
 private:
-    explicit WebServer(int port) : m_folder(std::make_unique<TemporaryFolder>()), m_port(port) {}
+    explicit WebServer(int port) : m_directory(std::make_unique<TemporaryDirectory>()), m_port(port) {}
     void start(const ChildOptions& options);
 
-    std::unique_ptr<TemporaryFolder> m_folder;
+    std::unique_ptr<TemporaryDirectory> m_directory;
     int m_port;
     std::optional<ChildProcess> m_server;
 };

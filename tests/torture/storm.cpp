@@ -13,10 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ceymail/gate/segment.hpp"
+#include "ceymail/shared/segment.hpp"
 #include "support/forked_child.hpp"
 #include "support/shared_value.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace {
 std::atomic<std::int64_t>* wall_clock_offset_seconds = nullptr;  // shared with those who were forked
@@ -33,7 +33,7 @@ namespace ceymail::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using gate::Admission;
+using admission::Admission;
 
 constexpr std::size_t k_workers = 4;
 constexpr auto k_longer_than_others_wait = 130ms;
@@ -77,7 +77,7 @@ struct Journal {
         possible[index].begin = begin;
         possible[index].end = end;
     }
-    void log(std::size_t key, const gate::RateDecision& decision, std::int64_t begin) noexcept {
+    void log(std::size_t key, const admission::RateDecision& decision, std::int64_t begin) noexcept {
         const auto end = boot_time();
         const auto at = decision.decided_at.time_since_epoch().count();
         if (decision.admission == Admission::undecided) {
@@ -93,15 +93,15 @@ struct Journal {
     }
 };
 
-[[noreturn]] void ask_for_ever(gate::Segment& segment, Journal& journal, std::size_t worker) {
-    gate::RateTable table(segment.layout().rate, k_storm_window, util::BootClock::now);
+[[noreturn]] void ask_for_ever(shared::Segment& segment, Journal& journal, std::size_t worker) {
+    admission::RateTable table(segment.layout().rate, k_storm_window, util::BootClock::now);
     auto& open = journal.open[worker];
     for (std::size_t i = worker;; ++i) {
         const auto key = i % k_storm_keys;
         const auto begin = boot_time();
         open.key = key;
         open.since = begin;
-        journal.log(key, table.admit({.network = key, .family = gate::AddressFamily::ipv4}), begin);
+        journal.log(key, table.admit({.network = key, .family = admission::AddressFamily::ipv4}), begin);
         open.since = 0;
         if (i % 64 == 0) std::this_thread::yield();
     }
@@ -136,7 +136,7 @@ private:
     }
 
     void begin() {
-        auto attached = gate::Segment::attach(m_folder.path());
+        auto attached = shared::Segment::attach(m_directory.path());
         if (!attached) throw std::runtime_error(attached.error().message);
         m_segment.emplace(std::move(*attached));
         for (std::size_t i = 0; i < k_workers; ++i) m_workers.push_back(hired(i));
@@ -167,7 +167,7 @@ private:
 
     // pthread_mutex(3): glibc keeps the holder's thread id in the lock word, for the kernel to find when it dies.
     [[nodiscard]] bool holds_a_lock(pid_t pid) const {
-        const auto is_its = [pid](gate::RateBucket& bucket) {
+        const auto is_its = [pid](admission::RateBucket& bucket) {
             const std::atomic_ref word(bucket.lock.__data.__lock);
             return (static_cast<unsigned>(word.load()) & FUTEX_TID_MASK) == static_cast<unsigned>(pid);
         };
@@ -213,9 +213,9 @@ private:
     }
 
     const StormPlan m_plan;
-    TemporaryFolder m_folder;
+    TemporaryDirectory m_directory;
     SharedValue<Journal> m_journal;
-    std::optional<gate::Segment> m_segment;
+    std::optional<shared::Segment> m_segment;
     std::vector<ForkedChild> m_workers;
     std::mt19937 m_random{20261122};
     StormReport m_report;

@@ -6,11 +6,11 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "ceymail/gate/address_key.hpp"
+#include "ceymail/admission/address_key.hpp"
 
 namespace {
 
-using namespace ceymail::gate;
+using namespace ceymail::admission;
 using namespace std::string_view_literals;
 
 struct Address {

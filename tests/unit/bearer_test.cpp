@@ -6,11 +6,11 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "ceymail/gate/bearer.hpp"
+#include "ceymail/admission/bearer.hpp"
 
 namespace {
 
-using namespace ceymail::gate;
+using namespace ceymail::admission;
 using namespace std::string_view_literals;
 
 std::string bearer_of(std::size_t length) { return "Bearer " + std::string(length, 'a'); }

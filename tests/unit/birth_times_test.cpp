@@ -12,7 +12,7 @@
 #include <string>
 
 #include "ceymail/util/fd.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace {
 
@@ -68,10 +68,10 @@ BOOST_AUTO_TEST_CASE(knows_nothing_at_first_and_after_it_was_told_to_forget) {
 }
 
 BOOST_AUTO_TEST_CASE(asks_the_file_itself_and_no_other) {
-    const testing::TemporaryFolder folder;
-    folder.write("file", "");
-    std::filesystem::create_symlink("/proc", folder / "link");
-    const util::Fd here{::open(folder.path().c_str(), O_PATH | O_CLOEXEC)};
+    const testing::TemporaryDirectory directory;
+    directory.write("file", "");
+    std::filesystem::create_symlink("/proc", directory / "link");
+    const util::Fd here{::open(directory.path().c_str(), O_PATH | O_CLOEXEC)};
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     BOOST_TEST_REQUIRE(birth_of(here.get(), "file").has_value());
     BOOST_TEST((birth_of(here.get(), "file").value() > now - 1min));

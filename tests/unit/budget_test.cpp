@@ -8,13 +8,13 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "ceymail/snapshot/work_budget.hpp"
+#include "ceymail/scheduler/work_budget.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
-using ceymail::snapshot::WorkAccount;
-using ceymail::snapshot::WorkBudget;
+using ceymail::scheduler::WorkAccount;
+using ceymail::scheduler::WorkBudget;
 using ceymail::util::BootTime;
 using std::chrono::nanoseconds;
 

@@ -7,7 +7,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "support/child_process.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 using namespace ceymail::testing;
 using namespace std::chrono_literals;
@@ -31,8 +31,8 @@ BOOST_AUTO_TEST_CASE(says_which_signal_killed) {
 }
 
 BOOST_AUTO_TEST_CASE(passes_descriptors_from_three_and_announces_them) {
-    const TemporaryFolder folder;
-    const ceymail::util::Fd file(::open(folder.write("text", "passed\n").c_str(), O_RDONLY | O_CLOEXEC));
+    const TemporaryDirectory directory;
+    const ceymail::util::Fd file(::open(directory.write("text", "passed\n").c_str(), O_RDONLY | O_CLOEXEC));
     const auto done =
         run({.arguments = {"sh", "-c", "cat <&3; test $LISTEN_PID = $$ && echo $LISTEN_FDS; ls /proc/$$/fd; true"},
              .passed = {file.get()},

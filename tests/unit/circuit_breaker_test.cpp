@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // CircuitBreaker, by a clock that is turned by hand.
-#include "ceymail/gate/circuit_breaker.hpp"
+#include "ceymail/admission/circuit_breaker.hpp"
 
 #include <limits>
 
@@ -9,7 +9,7 @@
 namespace {
 
 using namespace ceymail;
-using namespace ceymail::gate;
+using namespace ceymail::admission;
 using namespace std::chrono_literals;
 
 util::BootTime hands;

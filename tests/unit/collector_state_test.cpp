@@ -4,11 +4,11 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "ceymail/report/collector_state.hpp"
+#include "ceymail/snapshot/collector_state.hpp"
 
 namespace {
 
-using namespace ceymail::report;
+using namespace ceymail::snapshot;
 
 BOOST_AUTO_TEST_SUITE(collector_state)
 

@@ -11,7 +11,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace {
 
@@ -209,7 +209,7 @@ util::BootTime hands;
 util::BootTime turned() noexcept { return hands; }
 
 struct Proc {
-    testing::TemporaryFolder folder;
+    testing::TemporaryDirectory directory;
     std::unique_ptr<util::KeptRecord> record = std::make_unique<util::KeptRecord>();
     std::optional<CpuCollector> collector;
 
@@ -217,10 +217,10 @@ struct Proc {
         hands = util::BootTime{1000s};
         restart();
     }
-    void restart() { collector.emplace(folder.path(), tallied_in(*record), turned); }
+    void restart() { collector.emplace(directory.path(), tallied_in(*record), turned); }
     void stat(const std::string& text) {
         hands += 15s;
-        folder.write("stat", text);
+        directory.write("stat", text);
     }
 
     CpuJiffies collected() {
@@ -266,7 +266,7 @@ BOOST_FIXTURE_TEST_CASE(an_older_reading_that_is_stored_later_changes_nothing, P
 }
 
 BOOST_FIXTURE_TEST_CASE(once_the_reading_is_served_as_it_is, Proc) {
-    collector.emplace(folder.path(), untallied(), turned);
+    collector.emplace(directory.path(), untallied(), turned);
     for (const auto* text : {"cpu  1 0 0 1000\n", "cpu  1 0 0 10\n"}) {
         stat(text);
         BOOST_TEST((collected() == sum_of(parse_cpu(text).value())));
@@ -293,7 +293,7 @@ BOOST_FIXTURE_TEST_CASE(names_the_file_that_is_missing, Proc) {
     const auto families = collector->collect({});
     BOOST_TEST_REQUIRE(!families.has_value());
     BOOST_TEST((families.error().kind == util::ErrorKind::not_found));
-    BOOST_TEST(families.error().message.find((folder.path() / "stat").string()) != std::string::npos);
+    BOOST_TEST(families.error().message.find((directory.path() / "stat").string()) != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(reads_this_machine) {

@@ -4,7 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace {
 
@@ -53,11 +53,11 @@ BOOST_AUTO_TEST_CASE(refuses_sizes_that_cannot_be) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(collects_two_gauges_of_the_file_system_of_a_folder) {
-    const testing::TemporaryFolder folder;
+BOOST_AUTO_TEST_CASE(collects_two_gauges_of_the_file_system_of_a_directory) {
+    const testing::TemporaryDirectory directory;
     struct statvfs status{};
-    BOOST_TEST_REQUIRE(statvfs(folder.path().c_str(), &status) == 0);
-    const auto families = DiskCollector(folder.path()).collect({});
+    BOOST_TEST_REQUIRE(statvfs(directory.path().c_str(), &status) == 0);
+    const auto families = DiskCollector(directory.path()).collect({});
     BOOST_TEST_REQUIRE(families.has_value());
     BOOST_TEST_REQUIRE(families->size() == 2U);
     BOOST_TEST((*families)[0].name == "ceymail_disk_used_bytes");

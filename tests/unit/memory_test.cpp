@@ -4,7 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace {
 
@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(refuses_what_is_no_meminfo) {
 }
 
 BOOST_AUTO_TEST_CASE(collects_two_gauges_in_bytes) {
-    const testing::TemporaryFolder proc;
+    const testing::TemporaryDirectory proc;
     proc.write("meminfo", "MemTotal: 3 kB\nMemAvailable: 1 kB\n");
     const auto families = MemoryCollector(proc.path()).collect({});
     BOOST_TEST_REQUIRE(families.has_value());
@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(collects_two_gauges_in_bytes) {
 }
 
 BOOST_AUTO_TEST_CASE(names_the_file_that_is_missing) {
-    const testing::TemporaryFolder proc;
+    const testing::TemporaryDirectory proc;
     const auto families = MemoryCollector(proc.path()).collect({});
     BOOST_TEST_REQUIRE(!families.has_value());
     BOOST_TEST(families.error().message.find("meminfo") != std::string::npos);

@@ -4,7 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "ceymail/page/outcomes.hpp"
+#include "ceymail/page/flash_store.hpp"
 
 namespace {
 
@@ -18,17 +18,17 @@ util::BootTime now() noexcept { return s_now; }
 BOOST_AUTO_TEST_SUITE(outcomes)
 
 BOOST_AUTO_TEST_CASE(are_looked_at_each_second_while_one_waits_and_not_at_all_else) {
-    Outcomes outcomes(&now);
+    FlashStore outcomes(&now);
     BOOST_TEST((outcomes.expire() == util::BootTime::max()));
     outcomes.keep("nonce", "amal", {util::Secret("a token"), false});
     BOOST_TEST((outcomes.expire() == s_now + 1s));
     BOOST_TEST(outcomes.take("nonce", "amal").has_value());
     BOOST_TEST((outcomes.expire() == util::BootTime::max()));
-    BOOST_TEST((outcomes.fate("nonce", "amal") == Outcomes::Fate::over));
+    BOOST_TEST((outcomes.fate("nonce", "amal") == FlashStore::Fate::over));
 }
 
 BOOST_AUTO_TEST_CASE(are_over_after_a_minute_whether_or_not_somebody_asks) {
-    Outcomes outcomes(&now);
+    FlashStore outcomes(&now);
     outcomes.keep("nonce", "amal", {util::Secret("a token"), false});
     s_now += k_outcome_life - 1ns;
     BOOST_TEST((outcomes.expire() != util::BootTime::max()));

@@ -5,8 +5,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "ceymail/page/authenticated_user.hpp"
 #include "ceymail/page/form.hpp"
-#include "ceymail/page/visitor.hpp"
 
 namespace {
 
@@ -77,10 +77,10 @@ BOOST_AUTO_TEST_CASE(knows_a_host) {
 }
 
 BOOST_AUTO_TEST_CASE(identifies_whom_the_web_server_vouches_for) {
-    const auto visitor = identify(good(), PlainHttp::refused);
-    BOOST_TEST_REQUIRE(visitor.has_value());
-    BOOST_TEST(visitor->user == "amal");
-    BOOST_TEST(visitor->address == "192.0.2.7");
+    const auto user = identify(good(), PlainHttp::refused);
+    BOOST_TEST_REQUIRE(user.has_value());
+    BOOST_TEST(user->user == "amal");
+    BOOST_TEST(user->address == "192.0.2.7");
 }
 
 BOOST_AUTO_TEST_CASE(refuses_everybody_else) {
@@ -102,10 +102,10 @@ BOOST_AUTO_TEST_CASE(refuses_everybody_else) {
     for (const auto& c : cases) {
         auto request = good();
         request.*c.parameter = c.value;
-        const auto visitor = identify(request, PlainHttp::refused);
+        const auto user = identify(request, PlainHttp::refused);
         BOOST_TEST_CONTEXT(c.label) {
-            BOOST_TEST_REQUIRE(!visitor.has_value());
-            BOOST_TEST(visitor.error().status == c.status);
+            BOOST_TEST_REQUIRE(!user.has_value());
+            BOOST_TEST(user.error().status == c.status);
         }
     }
     auto plain = good();

@@ -2,14 +2,14 @@
 // A collector whose directory was bound, and then moved on the host. The texts are of a booted machine.
 #include <boost/test/unit_test.hpp>
 
-#include "ceymail/process/place_guard.hpp"
+#include "ceymail/collect/place_guard.hpp"
 #include "support/scripted_collector.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
-namespace ceymail::process {
+namespace ceymail::collect {
 namespace {
 
-using testing::TemporaryFolder;
+using testing::TemporaryDirectory;
 
 const std::string k_root = "651 600 0:40 /usr/lib/ceymail-metrics/root / ro shared:200 - overlay machine rw\n";
 const std::string k_run = "660 651 0:25 / /run ro shared:210 master:5 - tmpfs tmpfs rw\n";
@@ -51,24 +51,24 @@ BOOST_AUTO_TEST_CASE(tells_which_mount_shows_another_directory) {
 }
 
 BOOST_AUTO_TEST_CASE(fails_its_collector_while_the_directory_is_moved) {
-    const TemporaryFolder folder;
-    const auto mountinfo = folder.write("mountinfo", k_root + spool("/var/spool"));
+    const TemporaryDirectory directory;
+    const auto mountinfo = directory.write("mountinfo", k_root + spool("/var/spool"));
     const auto guarded =
         only_in_place(testing::scripted("queue", [](util::BootTime) { return testing::gauge("of_queue", 1); }),
                       {"/var/spool/postfix"}, mountinfo);
     const auto deadline = util::BootClock::now() + std::chrono::seconds(5);
     BOOST_TEST(guarded->name() == "queue");
     BOOST_TEST(guarded->collect(deadline).has_value());
-    folder.write("mountinfo", k_root + spool("/var/spool.bak"));
+    directory.write("mountinfo", k_root + spool("/var/spool.bak"));
     const auto refused = guarded->collect(deadline);
     BOOST_TEST_REQUIRE(!refused.has_value());
     BOOST_TEST((refused.error().kind == util::ErrorKind::conflict));
     BOOST_TEST(refused.error().message.find("systemctl restart ceymail-metrics") != std::string::npos);
-    folder.write("mountinfo", k_root + spool("/var/spool"));
+    directory.write("mountinfo", k_root + spool("/var/spool"));
     BOOST_TEST(guarded->collect(deadline).has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ceymail::process
+}  // namespace ceymail::collect

@@ -4,12 +4,12 @@
 
 #include "ceymail/collect/process_table.hpp"
 #include "ceymail/collect/services_collector.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 using namespace ceymail::collect;
 using namespace std::chrono_literals;
 using namespace std::string_literals;
-using ceymail::testing::TemporaryFolder;
+using ceymail::testing::TemporaryDirectory;
 using ceymail::util::BootClock;
 using ceymail::util::ErrorKind;
 
@@ -23,7 +23,7 @@ std::string stat_line(int pid, const std::string& command, char state, unsigned 
            std::to_string(flags) + " 1 2 3 4 5\n";
 }
 
-// A machine: PROC, folders of programs, Postfix's queue.
+// A machine: PROC, directories of programs, Postfix's queue.
 class Machine {
 public:
     Machine() { process(1, "systemd", "/usr/lib/systemd/systemd"); }
@@ -34,11 +34,12 @@ public:
 
     void process(int pid, const std::string& command, const std::string& executable, const std::string& arguments = {},
                  char state = 'S', unsigned flags = k_ordinary) const {
-        const auto folder = "proc/" + std::to_string(pid);
-        m_root.write(folder + "/stat", stat_line(pid, command, state, flags));
-        m_root.write(folder + "/cmdline", arguments);
+        const auto directory = "proc/" + std::to_string(pid);
+        m_root.write(directory + "/stat", stat_line(pid, command, state, flags));
+        m_root.write(directory + "/cmdline", arguments);
         // Of a zombie no memory is left, and no executable.
-        if (!executable.empty() && state != 'Z') std::filesystem::create_symlink(executable, m_root / folder / "exe");
+        if (!executable.empty() && state != 'Z')
+            std::filesystem::create_symlink(executable, m_root / directory / "exe");
     }
 
     void master_pid(std::string_view text) const { m_root.write("queue/pid/master.pid", text); }
@@ -60,10 +61,10 @@ public:
         return told;
     }
 
-    [[nodiscard]] const TemporaryFolder& root() const { return m_root; }
+    [[nodiscard]] const TemporaryDirectory& root() const { return m_root; }
 
 private:
-    TemporaryFolder m_root;
+    TemporaryDirectory m_root;
 };
 
 Process running(const std::string& command, std::optional<std::string> executable, const std::string& arguments = {},
@@ -125,7 +126,7 @@ BOOST_AUTO_TEST_CASE(a_program_is_known_by_its_executable) {
              {"shorter name", running("nginx", "/usr/sbin/ngin"), "nginx", false},
              {"a stranger's program", running("nginx", "/home/eve/nginx", "nginx", 1001), "nginx", false},
              {"a stranger's program, run by root", running("nginx", "/tmp/nginx"), "nginx", false},
-             {"a folder below", running("nginx", "/usr/sbin/eve/nginx"), "nginx", false},
+             {"a directory below", running("nginx", "/usr/sbin/eve/nginx"), "nginx", false},
              {"perl's script", running("spamd", "/usr/bin/perl", spamd), "spamd", true},
              {"perl's script that named itself", running("/usr/sbin/spamd", "/usr/bin/perl", "/usr/sbin/spamd -d"s),
               "spamd", true},

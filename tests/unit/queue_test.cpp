@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Postfix's queues, in real folders.
+// Postfix's queues, in real directories.
 #include "ceymail/collect/queue.hpp"
 
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include <string>
 #include <thread>
 
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace {
 
@@ -23,14 +23,14 @@ using namespace ceymail::collect;
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-const std::string k_digits = "0123456789ABCDEF";  // Postfix's subfolders
+const std::string k_digits = "0123456789ABCDEF";  // Postfix's subdirectories
 
 util::BootTime in_a_minute() { return util::BootClock::now() + 1min; }
 
-// The file clock as a test sets it: an hour ahead, whatever was done to a folder is long past.
+// The file clock as a test sets it: an hour ahead, whatever was done to a directory is long past.
 FileTime long_after() noexcept { return file_clock_now() + 1h; }
 
-// What is done to a folder after this bears another time than what was done before, which the clock above would
+// What is done to a directory after this bears another time than what was done before, which the clock above would
 // otherwise not be right to claim. The file clock lags by up to two ticks, and since Linux 6.13 some stamps are finer
 // than it, so that one tick may not be enough.
 void let_the_file_clock_tick() {
@@ -48,15 +48,15 @@ std::chrono::microseconds born(const fs::path& file) { return birth_of(AT_FDCWD,
 
 // A queue directory, and one reader of it.
 struct Queue {
-    testing::TemporaryFolder folder;
-    QueueReader reader{folder.path(), {.now = long_after}};
+    testing::TemporaryDirectory directory;
+    QueueReader reader{directory.path(), {.now = long_after}};
 
     Queue() {
         asked = 0;
-        for (const char* queue : {"active", "deferred", "bounce", "hold"}) fs::create_directory(folder / queue);
+        for (const char* queue : {"active", "deferred", "bounce", "hold"}) fs::create_directory(directory / queue);
     }
 
-    void message(const fs::path& name) const { folder.write(name, "x"); }
+    void message(const fs::path& name) const { directory.write(name, "x"); }
 
     void messages(const fs::path& where, int count) const {
         for (int i = 0; i < count; ++i) message(where / ("m" + std::to_string(i)));
@@ -77,13 +77,13 @@ struct Queue {
     }
     std::optional<std::chrono::microseconds> oldest() { return oldest(reader); }
 
-    // How many folders one more read takes.
-    std::uint64_t folders_read_again(QueueReader& by) const {
-        const auto before = by.folders_read();
+    // How many directories one more read takes.
+    std::uint64_t directories_read_again(QueueReader& by) const {
+        const auto before = by.directories_read();
         (void)counts(by);
-        return by.folders_read() - before;
+        return by.directories_read() - before;
     }
-    std::uint64_t folders_read_again() { return folders_read_again(reader); }
+    std::uint64_t directories_read_again() { return directories_read_again(reader); }
 
     util::Error error() {
         const auto counts = reader.read(in_a_minute());
@@ -118,21 +118,21 @@ BOOST_AUTO_TEST_CASE(counts_at_any_hash_depth) {
     messages("deferred/F", 3);
     messages("deferred/F/A", 4);
     messages("deferred/F/A/9", 5);
-    fs::create_directory(folder / "deferred/7");
+    fs::create_directory(directory / "deferred/7");
     BOOST_TEST(counts().deferred == 15U);
 }
 
 BOOST_AUTO_TEST_CASE(counts_regular_files_and_follows_no_link) {
     messages("active", 2);
     messages("elsewhere", 3);
-    fs::create_symlink("m0", folder / "active/link");
-    fs::create_directory_symlink("../elsewhere", folder / "active/E");
-    BOOST_TEST_REQUIRE(::mkfifo((folder / "active/pipe").c_str(), 0600) == 0);
+    fs::create_symlink("m0", directory / "active/link");
+    fs::create_directory_symlink("../elsewhere", directory / "active/E");
+    BOOST_TEST_REQUIRE(::mkfifo((directory / "active/pipe").c_str(), 0600) == 0);
     BOOST_TEST(counts().active == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(counts_what_postfix_takes_for_a_message_and_enters_what_postfix_enters) {
-    QueueReader checking{folder.path(), {.types = EntryTypes::checked}};
+    QueueReader checking{directory.path(), {.types = EntryTypes::checked}};
     for (const fs::path queue : {"active", "deferred", "bounce", "hold"}) {
         messages(queue, 1);
         message(queue / "A" / "C3CD21F3E90");
@@ -141,7 +141,7 @@ BOOST_AUTO_TEST_CASE(counts_what_postfix_takes_for_a_message_and_enters_what_pos
         message(queue / "A" / ".nfs000000000012d68700000001");
         message(queue / "A" / "C3CD21F3E91.tmp");
         message(queue / "A" / "4711.1234");  // Postfix's name for a file that it begins to write
-        message(queue / "A" / "B");          // Postfix takes it for a folder
+        message(queue / "A" / "B");          // Postfix takes it for a directory
         message(queue / "A" / "caf\xc3\xa9");
         message(queue / "lost+found" / "#12345");
         message(queue / "lost+found" / "C3CD21F3E90");
@@ -159,9 +159,9 @@ BOOST_AUTO_TEST_CASE(asks_each_entry_where_the_file_system_tells_no_type) {
     messages("deferred", 2);
     messages("deferred/A", 3);
     messages("elsewhere", 3);
-    fs::create_directory_symlink("../elsewhere", folder / "deferred/E");
-    fs::create_symlink("m0", folder / "deferred/link");
-    QueueReader checking{folder.path(), {.types = EntryTypes::checked}};
+    fs::create_directory_symlink("../elsewhere", directory / "deferred/E");
+    fs::create_symlink("m0", directory / "deferred/link");
+    QueueReader checking{directory.path(), {.types = EntryTypes::checked}};
     BOOST_TEST(counts(checking).deferred == 5U);
 }
 
@@ -172,65 +172,65 @@ BOOST_AUTO_TEST_CASE(counts_more_files_than_one_buffer_holds) {
 
 BOOST_AUTO_TEST_CASE(counts_the_same_on_several_threads) {
     for (int i = 0; i < 16; ++i) messages(fs::path("deferred") / k_digits.substr(i, 1) / "A", 10 + i);
-    QueueReader parallel{folder.path(), {.now = long_after, .threads = 4, .parallel_from_bytes = 0}};
+    QueueReader parallel{directory.path(), {.now = long_after, .threads = 4, .parallel_from_bytes = 0}};
     BOOST_TEST(counts(parallel).deferred == 16U * 10U + 120U);
-    BOOST_TEST(parallel.folders_read() == 4U + 16U + 16U);
+    BOOST_TEST(parallel.directories_read() == 4U + 16U + 16U);
     message("deferred/3/A/more");
     message("deferred/5/more");
     BOOST_TEST(counts(parallel).deferred == 16U * 10U + 122U);
-    BOOST_TEST(parallel.folders_read() == 36U + 2U);
+    BOOST_TEST(parallel.directories_read() == 36U + 2U);
 }
 
-BOOST_AUTO_TEST_CASE(counts_a_large_folder_that_changed_from_several_places_at_once) {
+BOOST_AUTO_TEST_CASE(counts_a_large_directory_that_changed_from_several_places_at_once) {
     messages("hold", 20'000);
-    QueueReader parallel{folder.path(), {.now = long_after, .threads = 3, .parallel_from_bytes = 0}};
+    QueueReader parallel{directory.path(), {.now = long_after, .threads = 3, .parallel_from_bytes = 0}};
     BOOST_TEST(counts(parallel).hold == 20'000U);
     message("hold/new");
-    BOOST_TEST(folders_read_again(parallel) == 1U);
+    BOOST_TEST(directories_read_again(parallel) == 1U);
     BOOST_TEST(counts(parallel).hold == 20'001U);
-    for (int i = 3; i < 20'000; ++i) fs::remove(folder / "hold" / ("m" + std::to_string(i)));
+    for (int i = 3; i < 20'000; ++i) fs::remove(directory / "hold" / ("m" + std::to_string(i)));
     BOOST_TEST(counts(parallel).hold == 4U);
-    fs::rename(folder / "hold", folder / "elsewhere");
+    fs::rename(directory / "hold", directory / "elsewhere");
     messages("hold", 5'000);
     BOOST_TEST(counts(parallel).hold == 5'000U);
 }
 
 BOOST_AUTO_TEST_CASE(tells_what_its_helpers_cost_in_the_last_read) {
     for (int i = 0; i < 16; ++i) messages(fs::path("deferred") / k_digits.substr(i, 1), 10);
-    QueueReader parallel{folder.path(), {.now = long_after, .threads = 4, .parallel_from_bytes = 0}};
+    QueueReader parallel{directory.path(), {.now = long_after, .threads = 4, .parallel_from_bytes = 0}};
     (void)counts(parallel);
     BOOST_TEST(parallel.helpers_time().count() > 0);
     (void)counts(parallel);  // nothing has changed
     BOOST_TEST(parallel.helpers_time().count() == 0);
 }
 
-BOOST_AUTO_TEST_CASE(does_not_read_an_unchanged_folder_again) {
+BOOST_AUTO_TEST_CASE(does_not_read_an_unchanged_directory_again) {
     messages("deferred/0/0", 3);
     messages("deferred/0/1", 3);
     BOOST_TEST(counts().deferred == 6U);
-    BOOST_TEST(reader.folders_read() == 7U);
-    BOOST_TEST(folders_read_again() == 0U);
+    BOOST_TEST(reader.directories_read() == 7U);
+    BOOST_TEST(directories_read_again() == 0U);
     BOOST_TEST(counts().deferred == 6U);
 }
 
-BOOST_AUTO_TEST_CASE(reads_only_the_folder_that_changed) {
+BOOST_AUTO_TEST_CASE(reads_only_the_directory_that_changed) {
     messages("deferred/0/0", 3);
     messages("deferred/0/1", 3);
     (void)counts();
     message("deferred/0/1/new");
-    BOOST_TEST(folders_read_again() == 1U);
+    BOOST_TEST(directories_read_again() == 1U);
     BOOST_TEST(counts().deferred == 7U);
-    fs::remove(folder / "deferred/0/1/new");
-    BOOST_TEST(folders_read_again() == 1U);
+    fs::remove(directory / "deferred/0/1/new");
+    BOOST_TEST(directories_read_again() == 1U);
     BOOST_TEST(counts().deferred == 6U);
 }
 
-BOOST_AUTO_TEST_CASE(reads_both_folders_of_a_moved_message) {
+BOOST_AUTO_TEST_CASE(reads_both_directories_of_a_moved_message) {
     messages("active", 1);
     messages("deferred/0", 1);
     (void)counts();
-    fs::rename(folder / "active/m0", folder / "deferred/0/moved");
-    BOOST_TEST(folders_read_again() == 2U);
+    fs::rename(directory / "active/m0", directory / "deferred/0/moved");
+    BOOST_TEST(directories_read_again() == 2U);
     const auto got = counts();
     BOOST_TEST(got.active == 0U);
     BOOST_TEST(got.deferred == 2U);
@@ -239,51 +239,51 @@ BOOST_AUTO_TEST_CASE(reads_both_folders_of_a_moved_message) {
 BOOST_AUTO_TEST_CASE(sees_a_change_behind_a_modification_time_that_was_set_back) {
     messages("active", 1);
     struct stat before{};
-    BOOST_TEST_REQUIRE(::stat((folder / "active").c_str(), &before) == 0);
+    BOOST_TEST_REQUIRE(::stat((directory / "active").c_str(), &before) == 0);
     (void)counts();
     message("active/new");
     const timespec times[] = {before.st_atim, before.st_mtim};
-    BOOST_TEST_REQUIRE(::utimensat(AT_FDCWD, (folder / "active").c_str(), times, 0) == 0);
+    BOOST_TEST_REQUIRE(::utimensat(AT_FDCWD, (directory / "active").c_str(), times, 0) == 0);
     BOOST_TEST(counts().active == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(reads_again_what_changed_within_the_present_tick) {
-    QueueReader now{folder.path(), {.now = []() noexcept { return file_clock_now() - 1s; }}};
+    QueueReader now{directory.path(), {.now = []() noexcept { return file_clock_now() - 1s; }}};
     messages("active", 1);
     (void)counts(now);
-    BOOST_TEST(folders_read_again(now) == 4U);
+    BOOST_TEST(directories_read_again(now) == 4U);
 }
 
 BOOST_AUTO_TEST_CASE(waits_two_seconds_where_times_have_no_fraction) {
-    // Real folders cannot be given a change time of whole seconds, but their modification time will do.
+    // Real directories cannot be given a change time of whole seconds, but their modification time will do.
     static std::atomic<FileTime> clock;
     const FileTime modified = file_clock_now() - file_clock_now() % 1s + 10s;
     const timespec time{.tv_sec = std::chrono::duration_cast<std::chrono::seconds>(modified).count(), .tv_nsec = 0};
     const timespec times[] = {time, time};
     for (const char* queue : {"active", "deferred", "bounce", "hold"}) {
-        BOOST_TEST_REQUIRE(::utimensat(AT_FDCWD, (folder / queue).c_str(), times, 0) == 0);
+        BOOST_TEST_REQUIRE(::utimensat(AT_FDCWD, (directory / queue).c_str(), times, 0) == 0);
     }
-    QueueReader coarse{folder.path(), {.now = []() noexcept { return clock.load(); }}};
+    QueueReader coarse{directory.path(), {.now = []() noexcept { return clock.load(); }}};
     clock = modified + 1s;
     (void)counts(coarse);
-    BOOST_TEST(folders_read_again(coarse) == 4U);
+    BOOST_TEST(directories_read_again(coarse) == 4U);
     clock = modified + 3s;
-    BOOST_TEST(folders_read_again(coarse) == 4U);  // once more, and that one is good
-    BOOST_TEST(folders_read_again(coarse) == 0U);
+    BOOST_TEST(directories_read_again(coarse) == 4U);  // once more, and that one is good
+    BOOST_TEST(directories_read_again(coarse) == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(reads_always_what_another_machines_clock_stamps) {
     messages("deferred/0", 3);
-    QueueReader remote{folder.path(), {.now = long_after, .stamped_here = [](int) noexcept { return false; }}};
+    QueueReader remote{directory.path(), {.now = long_after, .stamped_here = [](int) noexcept { return false; }}};
     (void)counts(remote);
-    BOOST_TEST(folders_read_again(remote) == 5U);
-    BOOST_TEST(folders_read_again(remote) == 5U);
-    // The server's clock is late: the new message is stamped as the folder was before.
+    BOOST_TEST(directories_read_again(remote) == 5U);
+    BOOST_TEST(directories_read_again(remote) == 5U);
+    // The server's clock is late: the new message is stamped as the directory was before.
     struct stat before{};
-    BOOST_TEST_REQUIRE(::stat((folder / "deferred/0").c_str(), &before) == 0);
+    BOOST_TEST_REQUIRE(::stat((directory / "deferred/0").c_str(), &before) == 0);
     message("deferred/0/new");
     const timespec times[] = {before.st_atim, before.st_mtim};
-    BOOST_TEST_REQUIRE(::utimensat(AT_FDCWD, (folder / "deferred/0").c_str(), times, 0) == 0);
+    BOOST_TEST_REQUIRE(::utimensat(AT_FDCWD, (directory / "deferred/0").c_str(), times, 0) == 0);
     BOOST_TEST(counts(remote).deferred == 4U);
 }
 
@@ -292,59 +292,59 @@ BOOST_AUTO_TEST_CASE(asks_once_whose_clock_stamps_a_file_system) {
     asked = 0;
     messages("deferred/0", 3);
     const auto ask = [](int fd) noexcept { return ++asked, is_stamped_here(fd); };
-    QueueReader counting{folder.path(), {.now = long_after, .stamped_here = ask}};
+    QueueReader counting{directory.path(), {.now = long_after, .stamped_here = ask}};
     (void)counts(counting);
     BOOST_TEST(asked == 1);
-    BOOST_TEST(folders_read_again(counting) == 0U);
+    BOOST_TEST(directories_read_again(counting) == 0U);
     BOOST_TEST(asked == 1);  // and not where nothing has changed
 }
 
-BOOST_AUTO_TEST_CASE(takes_up_folders_that_come_and_drops_those_that_go) {
+BOOST_AUTO_TEST_CASE(takes_up_directories_that_come_and_drops_those_that_go) {
     messages("deferred/0", 2);
     messages("deferred/1", 3);
     BOOST_TEST(counts().deferred == 5U);
     messages("deferred/2/5", 4);
     BOOST_TEST(counts().deferred == 9U);
-    fs::remove_all(folder / "deferred/1");
+    fs::remove_all(directory / "deferred/1");
     BOOST_TEST(counts().deferred == 6U);
-    fs::remove_all(folder / "deferred/2");
-    folder.write("deferred/2", "a file of that name");
+    fs::remove_all(directory / "deferred/2");
+    directory.write("deferred/2", "a file of that name");
     BOOST_TEST(counts().deferred == 2U);
 }
 
-BOOST_AUTO_TEST_CASE(notices_a_folder_made_anew_under_the_same_name) {
+BOOST_AUTO_TEST_CASE(notices_a_directory_made_anew_under_the_same_name) {
     messages("hold", 3);
     BOOST_TEST(counts().hold == 3U);
-    fs::remove_all(folder / "hold");
-    fs::create_directory(folder / "hold");
+    fs::remove_all(directory / "hold");
+    fs::create_directory(directory / "hold");
     BOOST_TEST(counts().hold == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(counts_a_queue_that_is_not_there_yet_as_empty) {
-    fs::remove_all(folder / "hold");
+    fs::remove_all(directory / "hold");
     BOOST_TEST(counts().hold == 0U);
     messages("hold", 2);
     BOOST_TEST(counts().hold == 2U);
-    fs::remove_all(folder / "hold");
+    fs::remove_all(directory / "hold");
     BOOST_TEST(counts().hold == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(outlives_files_and_folders_that_vanish_while_it_reads) {
+BOOST_AUTO_TEST_CASE(outlives_files_and_directories_that_vanish_while_it_reads) {
     std::atomic<bool> stop = false;
     messages("deferred/F", 5);
     std::thread postfix([&] {
         for (int i = 0; !stop; ++i) {
-            const fs::path hash = folder / "deferred" / std::to_string(i % 3);
+            const fs::path hash = directory / "deferred" / std::to_string(i % 3);
             fs::create_directory(hash);
             std::ofstream(hash / "message") << i;
             std::error_code ignored;
-            fs::rename(hash / "message", folder / "active" / ("m" + std::to_string(i % 7)), ignored);
-            fs::remove(folder / "active" / ("m" + std::to_string((i + 3) % 7)), ignored);
+            fs::rename(hash / "message", directory / "active" / ("m" + std::to_string(i % 7)), ignored);
+            fs::remove(directory / "active" / ("m" + std::to_string((i + 3) % 7)), ignored);
             fs::remove(hash, ignored);
         }
     });
-    QueueReader checking{folder.path(), {.types = EntryTypes::checked}};
-    QueueReader parallel{folder.path(), {.threads = 3, .parallel_from_bytes = 0}};
+    QueueReader checking{directory.path(), {.types = EntryTypes::checked}};
+    QueueReader parallel{directory.path(), {.threads = 3, .parallel_from_bytes = 0}};
     for (int i = 0; i < 300; ++i) {
         for (QueueReader* each : {&reader, &checking, &parallel}) {
             const auto got = each->read(in_a_minute());
@@ -357,7 +357,7 @@ BOOST_AUTO_TEST_CASE(outlives_files_and_folders_that_vanish_while_it_reads) {
 
     const auto count_files = [&](const char* name) {
         std::uint64_t files = 0;
-        for (const auto& entry : fs::recursive_directory_iterator(folder / name)) files += entry.is_regular_file();
+        for (const auto& entry : fs::recursive_directory_iterator(directory / name)) files += entry.is_regular_file();
         return files;
     };
     for (QueueReader* each : {&checking, &parallel}) {
@@ -367,15 +367,15 @@ BOOST_AUTO_TEST_CASE(outlives_files_and_folders_that_vanish_while_it_reads) {
 }
 
 BOOST_AUTO_TEST_CASE(says_where_the_queue_directory_is_looked_up_when_it_is_missing) {
-    fs::remove_all(folder.path());
+    fs::remove_all(directory.path());
     const auto got = error();
     BOOST_TEST((got.kind == util::ErrorKind::not_found));
-    BOOST_TEST(contains(got, folder.path().string()));
+    BOOST_TEST(contains(got, directory.path().string()));
     BOOST_TEST(contains(got, "postconf -h queue_directory"));
 }
 
-BOOST_AUTO_TEST_CASE(refuses_a_folder_that_is_no_queue_directory) {
-    for (const char* queue : {"active", "deferred", "bounce", "hold"}) fs::remove(folder / queue);
+BOOST_AUTO_TEST_CASE(refuses_a_directory_that_is_no_queue_directory) {
+    for (const char* queue : {"active", "deferred", "bounce", "hold"}) fs::remove(directory / queue);
     messages("incoming", 1);
     const auto got = error();
     BOOST_TEST((got.kind == util::ErrorKind::invalid));
@@ -384,37 +384,37 @@ BOOST_AUTO_TEST_CASE(refuses_a_folder_that_is_no_queue_directory) {
 
 BOOST_AUTO_TEST_CASE(refuses_a_queue_that_is_a_symbolic_link) {
     messages("elsewhere", 3);
-    fs::remove(folder / "hold");
-    fs::create_directory_symlink("elsewhere", folder / "hold");
+    fs::remove(directory / "hold");
+    fs::create_directory_symlink("elsewhere", directory / "hold");
     const auto got = error();
     BOOST_TEST((got.kind == util::ErrorKind::invalid));
-    BOOST_TEST(contains(got, (folder / "hold").string()));
+    BOOST_TEST(contains(got, (directory / "hold").string()));
 }
 
-BOOST_AUTO_TEST_CASE(opens_no_folder_through_a_symbolic_link) {
-    // What a taken-over postfix user could put in the place of a folder between the look and the opening.
-    fs::create_directories(folder / "elsewhere/sub");
-    fs::create_directory_symlink("../elsewhere", folder / "hold/link");
-    fs::create_directories(folder / "hold/real/sub");
-    const util::Fd root{::open(folder.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
-    const QueueFolder hold{"hold", Arrivals::ignored};
-    const QueueFolder link{"link", Arrivals::ignored, &hold};
-    const QueueFolder real{"real", Arrivals::ignored, &hold};
-    BOOST_TEST(!open_folder(root.get(), link, O_RDONLY).has_value());
-    BOOST_TEST(!open_folder(root.get(), QueueFolder{"sub", Arrivals::ignored, &link}, O_RDONLY).has_value());
-    BOOST_TEST(open_folder(root.get(), QueueFolder{"sub", Arrivals::ignored, &real}, O_RDONLY).has_value());
+BOOST_AUTO_TEST_CASE(opens_no_directory_through_a_symbolic_link) {
+    // What a taken-over postfix user could put in the place of a directory between the look and the opening.
+    fs::create_directories(directory / "elsewhere/sub");
+    fs::create_directory_symlink("../elsewhere", directory / "hold/link");
+    fs::create_directories(directory / "hold/real/sub");
+    const util::Fd root{::open(directory.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    const QueueDirectory hold{"hold", Arrivals::ignored};
+    const QueueDirectory link{"link", Arrivals::ignored, &hold};
+    const QueueDirectory real{"real", Arrivals::ignored, &hold};
+    BOOST_TEST(!open_directory(root.get(), link, O_RDONLY).has_value());
+    BOOST_TEST(!open_directory(root.get(), QueueDirectory{"sub", Arrivals::ignored, &link}, O_RDONLY).has_value());
+    BOOST_TEST(open_directory(root.get(), QueueDirectory{"sub", Arrivals::ignored, &real}, O_RDONLY).has_value());
 }
 
-BOOST_AUTO_TEST_CASE(names_the_folder_and_the_capability_when_it_may_not_read) {
+BOOST_AUTO_TEST_CASE(names_the_directory_and_the_capability_when_it_may_not_read) {
     BOOST_TEST_REQUIRE(::geteuid() == 0U, "this case takes root, to become somebody else");
     messages("deferred/0", 1);
-    fs::permissions(folder / "deferred", fs::perms::none);
+    fs::permissions(directory / "deferred", fs::perms::none);
     BOOST_TEST_REQUIRE(::seteuid(65534) == 0);
     const auto got = reader.read(in_a_minute());
     BOOST_TEST_REQUIRE(::seteuid(0) == 0);
     BOOST_TEST_REQUIRE(!got.has_value());
     BOOST_TEST((got.error().kind == util::ErrorKind::denied));
-    BOOST_TEST(contains(got.error(), (folder / "deferred").string()));
+    BOOST_TEST(contains(got.error(), (directory / "deferred").string()));
     BOOST_TEST(contains(got.error(), "CAP_DAC_READ_SEARCH"));
     BOOST_TEST(counts().deferred == 1U);  // and is itself again
 }
@@ -422,8 +422,8 @@ BOOST_AUTO_TEST_CASE(names_the_folder_and_the_capability_when_it_may_not_read) {
 BOOST_AUTO_TEST_CASE(does_not_ask_for_the_capability_that_is_there) {
     BOOST_TEST_REQUIRE(::geteuid() == 0U, "this case takes root, to become somebody else");
     messages("deferred/0", 1);
-    fs::permissions(folder / "deferred", fs::perms::none);
-    QueueReader capable(folder.path(), {.may_read_all = []() noexcept { return true; }});
+    fs::permissions(directory / "deferred", fs::perms::none);
+    QueueReader capable(directory.path(), {.may_read_all = []() noexcept { return true; }});
     BOOST_TEST_REQUIRE(::seteuid(65534) == 0);
     const auto got = capable.read(in_a_minute());
     BOOST_TEST_REQUIRE(::seteuid(0) == 0);
@@ -445,7 +445,7 @@ BOOST_AUTO_TEST_CASE(refuses_to_go_deeper_than_postfix_ever_hashes) {
     for (int i = 0; i < 16; ++i) deep /= "A";
     message(deep / "m0");
     BOOST_TEST(counts().deferred == 1U);
-    fs::create_directory(folder / deep / "A");
+    fs::create_directory(directory / deep / "A");
     const auto got = error();
     BOOST_TEST((got.kind == util::ErrorKind::exhausted));
     BOOST_TEST(contains(got, "A/A"));
@@ -459,12 +459,12 @@ BOOST_AUTO_TEST_CASE(tells_the_oldest_deferred_message_by_its_long_id) {
     message("hold/0000010000z4");
     BOOST_TEST_REQUIRE(oldest().has_value());
     BOOST_TEST(oldest()->count() == 4'000'002);
-    fs::remove(folder / "deferred/1/0000040002z2");
+    fs::remove(directory / "deferred/1/0000040002z2");
     BOOST_TEST(oldest()->count() == 4'000'003);
 }
 
 BOOST_AUTO_TEST_CASE(asks_no_file_whose_name_tells_its_arrival) {
-    QueueReader asking{folder.path(), {.now = long_after, .birth_of = births}};
+    QueueReader asking{directory.path(), {.now = long_after, .birth_of = births}};
     message("deferred/0/0000050000z1");
     BOOST_TEST(oldest(asking).value().count() == 5'000'000);
     BOOST_TEST(asked == 0);
@@ -473,21 +473,21 @@ BOOST_AUTO_TEST_CASE(asks_no_file_whose_name_tells_its_arrival) {
 BOOST_AUTO_TEST_CASE(tells_the_birth_of_the_oldest_file_where_ids_are_short) {
     message("incoming/C3CD21F3E90");
     let_the_file_clock_tick();
-    const auto arrival = born(folder / "incoming/C3CD21F3E90");
+    const auto arrival = born(directory / "incoming/C3CD21F3E90");
     message("deferred/1/C3CD21F3E91");
     for (const char* next : {"active/C3CD21F3E90", "deferred/0/C3CD21F3E90"}) {
-        fs::create_directories((folder / next).parent_path());
-        const char* here = fs::exists(folder / "incoming/C3CD21F3E90") ? "incoming" : "active";
-        fs::rename(folder / here / "C3CD21F3E90", folder / next);
+        fs::create_directories((directory / next).parent_path());
+        const char* here = fs::exists(directory / "incoming/C3CD21F3E90") ? "incoming" : "active";
+        fs::rename(directory / here / "C3CD21F3E90", directory / next);
     }
     // Postfix sets it to the time of the next attempt.
     const timespec times[] = {{.tv_sec = 1'000, .tv_nsec = 0}, {.tv_sec = 1'000, .tv_nsec = 0}};
-    BOOST_TEST_REQUIRE(::utimensat(AT_FDCWD, (folder / "deferred/0/C3CD21F3E90").c_str(), times, 0) == 0);
+    BOOST_TEST_REQUIRE(::utimensat(AT_FDCWD, (directory / "deferred/0/C3CD21F3E90").c_str(), times, 0) == 0);
     BOOST_TEST_REQUIRE(oldest().has_value());
     BOOST_TEST(oldest()->count() == arrival.count());
-    fs::remove(folder / "deferred/0/C3CD21F3E90");
-    BOOST_TEST(oldest().value().count() == born(folder / "deferred/1/C3CD21F3E91").count());
-    fs::remove(folder / "deferred/1/C3CD21F3E91");
+    fs::remove(directory / "deferred/0/C3CD21F3E90");
+    BOOST_TEST(oldest().value().count() == born(directory / "deferred/1/C3CD21F3E91").count());
+    fs::remove(directory / "deferred/1/C3CD21F3E91");
     BOOST_TEST(!oldest().has_value());
 }
 
@@ -495,34 +495,34 @@ BOOST_AUTO_TEST_CASE(tells_the_oldest_of_both_kinds_of_ids) {
     message("deferred/0/C3CD21F3E90");
     message("deferred/0/0000050000z1");
     BOOST_TEST(oldest().value().count() == 5'000'000);
-    fs::remove(folder / "deferred/0/0000050000z1");
+    fs::remove(directory / "deferred/0/0000050000z1");
     message("deferred/0/zzzzzz0000z1");  // in the year 2596
-    BOOST_TEST(oldest().value().count() == born(folder / "deferred/0/C3CD21F3E90").count());
-    fs::remove(folder / "deferred/0/C3CD21F3E90");
+    BOOST_TEST(oldest().value().count() == born(directory / "deferred/0/C3CD21F3E90").count());
+    fs::remove(directory / "deferred/0/C3CD21F3E90");
     BOOST_TEST(oldest().value().count() == 19'770'609'663'000'000);
 }
 
 BOOST_AUTO_TEST_CASE(asks_for_each_birth_once) {
-    QueueReader asking{folder.path(), {.now = long_after, .birth_of = births}};
+    QueueReader asking{directory.path(), {.now = long_after, .birth_of = births}};
     for (int i = 0; i < 16; ++i) messages(fs::path("deferred") / k_digits.substr(i, 1), 10);
     BOOST_TEST(oldest(asking).has_value());
     BOOST_TEST(asked == 160);
     BOOST_TEST(oldest(asking).has_value());
     BOOST_TEST(asked == 160);
     message("deferred/3/new");
-    fs::remove(folder / "deferred/3/m4");
-    fs::remove(folder / "deferred/5/m4");
+    fs::remove(directory / "deferred/3/m4");
+    fs::remove(directory / "deferred/5/m4");
     BOOST_TEST(oldest(asking).has_value());
     BOOST_TEST(asked == 161);
-    fs::rename(folder / "deferred/3/new", folder / "active/new");
+    fs::rename(directory / "deferred/3/new", directory / "active/new");
     BOOST_TEST(oldest(asking).has_value());
-    fs::rename(folder / "active/new", folder / "deferred/3/new");  // it may be another one by now
+    fs::rename(directory / "active/new", directory / "deferred/3/new");  // it may be another one by now
     BOOST_TEST(oldest(asking).has_value());
     BOOST_TEST(asked == 162);
 }
 
 BOOST_AUTO_TEST_CASE(asks_for_a_part_of_many_births_in_each_call_and_tells_none_until_it_has_all) {
-    QueueReader asking{folder.path(), {.now = long_after, .birth_of = births}};
+    QueueReader asking{directory.path(), {.now = long_after, .birth_of = births}};
     messages("deferred/0", 600);
     messages("deferred/1", 400);
     BOOST_TEST(!oldest(asking).has_value());
@@ -536,7 +536,7 @@ BOOST_AUTO_TEST_CASE(asks_for_a_part_of_many_births_in_each_call_and_tells_none_
 }
 
 BOOST_AUTO_TEST_CASE(tells_none_of_a_later_queue_until_it_has_all) {
-    QueueReader asking{folder.path(), {.now = long_after, .birth_of = births}};
+    QueueReader asking{directory.path(), {.now = long_after, .birth_of = births}};
     messages("deferred/0", 10);
     BOOST_TEST(oldest(asking).has_value());
     messages("deferred/1", 2000);
@@ -553,7 +553,7 @@ BOOST_AUTO_TEST_CASE(tells_none_where_the_file_system_keeps_no_births_and_asks_b
         ++asked_in_vain;
         return std::unexpected(ENODATA);
     };
-    QueueReader asking{folder.path(), {.now = long_after, .birth_of = none}};
+    QueueReader asking{directory.path(), {.now = long_after, .birth_of = none}};
     for (int i = 0; i < 16; ++i) messages(fs::path("deferred") / k_digits.substr(i, 1), 5);
     BOOST_TEST(!oldest(asking).has_value());
     BOOST_TEST(asked_in_vain == 1);
@@ -562,13 +562,13 @@ BOOST_AUTO_TEST_CASE(tells_none_where_the_file_system_keeps_no_births_and_asks_b
 }
 
 BOOST_AUTO_TEST_CASE(tells_none_where_there_are_more_births_than_are_to_be_remembered) {
-    QueueReader asking{folder.path(), {.now = long_after, .birth_of = births, .most_births = 10}};
+    QueueReader asking{directory.path(), {.now = long_after, .birth_of = births, .most_births = 10}};
     messages("deferred/0", 10);
     BOOST_TEST(oldest(asking).has_value());
     message("deferred/0/more");
     BOOST_TEST(!oldest(asking).has_value());
     BOOST_TEST(asked == 10);
-    fs::remove(folder / "deferred/0/more");
+    fs::remove(directory / "deferred/0/more");
     BOOST_TEST(oldest(asking).has_value());
     BOOST_TEST(asked == 20);  // they had been forgotten
 }
@@ -578,9 +578,9 @@ BOOST_AUTO_TEST_CASE(a_message_that_goes_while_its_birth_is_asked_for_is_no_obst
         if (std::string_view(name) == "m3") return std::unexpected(ENOENT);
         return birth_of(at, name);
     };
-    QueueReader asking{folder.path(), {.now = long_after, .birth_of = gone}};
+    QueueReader asking{directory.path(), {.now = long_after, .birth_of = gone}};
     messages("deferred/0", 5);
-    BOOST_TEST(oldest(asking).value().count() == born(folder / "deferred/0/m0").count());
+    BOOST_TEST(oldest(asking).value().count() == born(directory / "deferred/0/m0").count());
 }
 
 BOOST_AUTO_TEST_CASE(takes_no_longer_for_births_than_half_the_time_there_is) {
@@ -588,7 +588,7 @@ BOOST_AUTO_TEST_CASE(takes_no_longer_for_births_than_half_the_time_there_is) {
         std::this_thread::sleep_for(5ms);
         return birth_of(at, name);
     };
-    QueueReader asking{folder.path(), {.now = long_after, .birth_of = slow}};
+    QueueReader asking{directory.path(), {.now = long_after, .birth_of = slow}};
     messages("deferred/0", 200);
     const auto begin = util::BootClock::now();
     (void)counts(asking);
@@ -613,7 +613,7 @@ std::string exposed(const Families& families) {
 }
 
 BOOST_AUTO_TEST_CASE(collects_four_gauges_and_the_oldest_where_it_is_known) {
-    QueueCollector collector({folder.path()});
+    QueueCollector collector({directory.path()});
     messages("hold", 2);
     const std::string four =
         "ceymail_queue_active 0\nceymail_queue_deferred 0\nceymail_queue_bounce 0\nceymail_queue_hold 2\n";
@@ -634,7 +634,7 @@ BOOST_AUTO_TEST_CASE(sums_the_queues_of_several_instances) {
     other.messages("active", 1);
     message("deferred/0000050000z1");
     other.message("deferred/0000040002z2");
-    QueueCollector collector({folder.path(), other.folder.path()});
+    QueueCollector collector({directory.path(), other.directory.path()});
     const auto sums = exposed(collector.collect(in_a_minute()).value());
     BOOST_TEST(sums ==
                "ceymail_queue_active 1\nceymail_queue_deferred 2\nceymail_queue_bounce 0\nceymail_queue_hold 5\n"
@@ -644,7 +644,7 @@ BOOST_AUTO_TEST_CASE(sums_the_queues_of_several_instances) {
 BOOST_AUTO_TEST_CASE(tells_the_oldest_of_several_instances_only_where_that_of_each_is_known) {
     const Queue other;
     message("deferred/0000050000z1");
-    QueueCollector collector({folder.path(), other.folder.path()});
+    QueueCollector collector({directory.path(), other.directory.path()});
     const auto is_told = [&] {
         return exposed(collector.collect(in_a_minute()).value()).find("oldest") != std::string::npos;
     };
@@ -657,21 +657,21 @@ BOOST_AUTO_TEST_CASE(tells_the_oldest_of_several_instances_only_where_that_of_ea
 BOOST_AUTO_TEST_CASE(collects_no_partial_sum_and_names_the_instance_that_fails) {
     const Queue other;
     messages("hold", 2);
-    QueueCollector collector({folder.path(), other.folder.path()});
-    fs::rename(other.folder / "hold", other.folder / "kept");
-    fs::create_directory_symlink("kept", other.folder / "hold");
+    QueueCollector collector({directory.path(), other.directory.path()});
+    fs::rename(other.directory / "hold", other.directory / "kept");
+    fs::create_directory_symlink("kept", other.directory / "hold");
     const auto got = collector.collect(in_a_minute());
     BOOST_TEST_REQUIRE(!got.has_value());
-    BOOST_TEST(contains(got.error(), (other.folder / "hold").string()));
-    fs::remove(other.folder / "hold");
-    fs::rename(other.folder / "kept", other.folder / "hold");
+    BOOST_TEST(contains(got.error(), (other.directory / "hold").string()));
+    fs::remove(other.directory / "hold");
+    fs::rename(other.directory / "kept", other.directory / "hold");
     BOOST_TEST(collector.collect(in_a_minute()).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(counts_no_directory_twice_under_two_names) {
-    const testing::TemporaryFolder names;
-    fs::create_directory_symlink(folder.path(), names / "link");
-    const auto got = QueueCollector({folder.path(), names / "link"}).collect(in_a_minute());
+    const testing::TemporaryDirectory names;
+    fs::create_directory_symlink(directory.path(), names / "link");
+    const auto got = QueueCollector({directory.path(), names / "link"}).collect(in_a_minute());
     BOOST_TEST_REQUIRE(!got.has_value());
     BOOST_TEST((got.error().kind == util::ErrorKind::invalid));
     BOOST_TEST(contains(got.error(), (names / "link").string() + " are the same"));

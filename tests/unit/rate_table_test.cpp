@@ -11,12 +11,12 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "ceymail/gate/rate_table.hpp"
+#include "ceymail/admission/rate_table.hpp"
 
 namespace {
 
 using namespace ceymail;
-using namespace ceymail::gate;
+using namespace ceymail::admission;
 using namespace std::chrono_literals;
 
 constexpr auto k_window = 60s;

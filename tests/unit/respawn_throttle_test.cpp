@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "ceymail/process/respawn_throttle.hpp"
+#include "ceymail/supervisor/respawn_throttle.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 using namespace std::chrono_literals;
-using ceymail::process::RespawnThrottle;
+using ceymail::supervisor::RespawnThrottle;
 using ceymail::util::AwakeTime;
 
 namespace {

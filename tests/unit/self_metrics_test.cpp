@@ -21,7 +21,7 @@ bool has_line(const std::string& text, const std::string& line) {
 }
 
 // Value-initialised memory, as a fresh segment is.
-std::unique_ptr<gate::SegmentLayout> empty_layout() { return std::make_unique<gate::SegmentLayout>(); }
+std::unique_ptr<shared::SegmentLayout> empty_layout() { return std::make_unique<shared::SegmentLayout>(); }
 
 }  // namespace
 
@@ -49,7 +49,7 @@ BOOST_AUTO_TEST_CASE(counts_every_status_from_the_start) {
     layout->answers[0] = 7;
     const auto text = worded({.segment = layout.get()});
     BOOST_TEST(has_line(text, R"(ceymail_requests_total{code="200"} 7)"));
-    for (const int code : gate::k_status_codes)
+    for (const int code : shared::k_status_codes)
         BOOST_TEST(text.find("ceymail_requests_total{code=\"" + std::to_string(code) + "\"} ") != std::string::npos);
 }
 

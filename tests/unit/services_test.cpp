@@ -4,11 +4,11 @@
 
 #include "ceymail/collect/services_collector.hpp"
 #include "ceymail/collect/systemd_units.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 using namespace ceymail::collect;
 using namespace std::chrono_literals;
-using ceymail::testing::TemporaryFolder;
+using ceymail::testing::TemporaryDirectory;
 
 namespace ceymail::collect {
 
@@ -37,9 +37,9 @@ std::vector<std::string> names_of(const Families& families) {
     return names;
 }
 
-void enable(const TemporaryFolder& root, const std::string& folder, const std::string& unit) {
-    std::filesystem::create_directories(root / folder);
-    std::filesystem::create_symlink("/usr/lib/systemd/system/" + unit, root / folder / unit);
+void enable(const TemporaryDirectory& root, const std::string& directory, const std::string& unit) {
+    std::filesystem::create_directories(root / directory);
+    std::filesystem::create_symlink("/usr/lib/systemd/system/" + unit, root / directory / unit);
 }
 
 // The states of nginx and Apache as told, with the given ones enabled.
@@ -176,8 +176,8 @@ BOOST_AUTO_TEST_CASE(a_unit_that_reloads_without_a_process_is_down) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(enabled_units_of_postfix_are_found_in_every_folder_of_links) {
-    const TemporaryFolder root;
+BOOST_AUTO_TEST_CASE(enabled_units_of_postfix_are_found_in_every_directory_of_links) {
+    const TemporaryDirectory root;
     BOOST_TEST(enabled_postfix_units(root.path()).empty());
     enable(root, "run/systemd/generator/postfix.service.wants", "postfix@-.service");
     enable(root, "run/systemd/generator/postfix.service.wants", "postfix@out.service");
@@ -235,9 +235,9 @@ BOOST_AUTO_TEST_CASE(the_filter_is_told_of_only_if_it_is_enabled) {
     BOOST_TEST(told(true) == down);
 }
 
-BOOST_AUTO_TEST_CASE(a_unit_is_enabled_by_a_link_in_a_folder_of_wants) {
-    const TemporaryFolder root;
-    BOOST_TEST(!is_unit_enabled(root.path(), "a.service"));  // there is not even the folder
+BOOST_AUTO_TEST_CASE(a_unit_is_enabled_by_a_link_in_a_directory_of_wants) {
+    const TemporaryDirectory root;
+    BOOST_TEST(!is_unit_enabled(root.path(), "a.service"));  // there is not even the directory
     enable(root, "etc/systemd/system/multi-user.target.wants", "a.service");
     enable(root, "etc/systemd/system/b.target.requires", "b.service");
     enable(root, "run/systemd/system/multi-user.target.wants", "c.service");
@@ -252,8 +252,8 @@ BOOST_AUTO_TEST_CASE(a_unit_is_enabled_by_a_link_in_a_folder_of_wants) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(systemd_runs_where_its_folder_is) {
-    const TemporaryFolder root;
+BOOST_AUTO_TEST_CASE(systemd_runs_where_its_directory_is) {
+    const TemporaryDirectory root;
     BOOST_TEST(!systemd_runs(root.path()));
     std::filesystem::create_directories(root / "run/systemd/seats");  // elogind makes that too
     BOOST_TEST(!systemd_runs(root.path()));

@@ -5,11 +5,11 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "ceymail/gate/siphash.hpp"
+#include "ceymail/util/siphash.hpp"
 
 namespace {
 
-using namespace ceymail::gate;
+using namespace ceymail::util;
 
 constexpr SipKey k_key{0x0706050403020100, 0x0f0e0d0c0b0a0908};
 

@@ -7,12 +7,12 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "ceymail/gate/token_check.hpp"
+#include "ceymail/admission/token_check.hpp"
 
 namespace {
 
 using namespace ceymail;
-using namespace ceymail::gate;
+using namespace ceymail::admission;
 using namespace std::chrono_literals;
 using Answer = util::Result<std::optional<ActiveToken>>;
 

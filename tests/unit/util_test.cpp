@@ -14,17 +14,17 @@
 #include <boost/test/unit_test.hpp>
 
 #include "ceymail/util/clock.hpp"
+#include "ceymail/util/directory.hpp"
 #include "ceymail/util/fd.hpp"
 #include "ceymail/util/file.hpp"
-#include "ceymail/util/folder.hpp"
 #include "ceymail/util/log.hpp"
 #include "ceymail/util/processors.hpp"
 #include "ceymail/util/result.hpp"
 #include "ceymail/util/secret.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/temporary_directory.hpp"
 
 using namespace ceymail::util;
-using ceymail::testing::TemporaryFolder;
+using ceymail::testing::TemporaryDirectory;
 using namespace std::chrono_literals;
 
 namespace {
@@ -130,20 +130,21 @@ BOOST_AUTO_TEST_CASE(a_file_longer_than_the_limit_is_refused) {
     BOOST_TEST(got.error().message == "cannot read /proc/self/status: it is longer than 10 bytes");
 }
 
-BOOST_AUTO_TEST_CASE(a_folder_tells_each_name_once) {
-    const TemporaryFolder there;
+BOOST_AUTO_TEST_CASE(a_directory_tells_each_name_once) {
+    const TemporaryDirectory there;
     for (const char* name : {"a", ".hidden", "b"}) there.write(name, "");
-    auto folder = Folder::open(there.path());
-    BOOST_TEST_REQUIRE(folder.has_value());
+    auto directory = Directory::open(there.path());
+    BOOST_TEST_REQUIRE(directory.has_value());
     std::set<std::string> names;
-    for (auto name = folder->next(); name && !name->empty(); name = folder->next())
+    for (auto name = directory->next(); name && !name->empty(); name = directory->next())
         BOOST_TEST(names.emplace(*name).second);
     BOOST_TEST((names == std::set<std::string>{".hidden", "a", "b"}));
-    BOOST_TEST(folder->next().value().empty());
+    BOOST_TEST(directory->next().value().empty());
 }
 
-BOOST_AUTO_TEST_CASE(a_folder_that_is_none_is_named) {
-    BOOST_TEST(Folder::open("/proc/self/status").error().message == "cannot read /proc/self/status: Not a directory");
+BOOST_AUTO_TEST_CASE(a_directory_that_is_none_is_named) {
+    BOOST_TEST(Directory::open("/proc/self/status").error().message ==
+               "cannot read /proc/self/status: Not a directory");
 }
 
 BOOST_AUTO_TEST_CASE(a_thread_started_elsewhere_may_run_where_it_might_before) {
@@ -186,13 +187,13 @@ BOOST_AUTO_TEST_CASE(an_endless_log_line_is_cut) {
 }
 
 BOOST_AUTO_TEST_CASE(reads_the_start_of_a_file) {
-    const TemporaryFolder folder;
-    const auto file = folder.write("file", "0123456789");
+    const TemporaryDirectory directory;
+    const auto file = directory.write("file", "0123456789");
     BOOST_TEST(read_start(file, 4).value() == "0123");
     BOOST_TEST(read_start(file, 10).value() == "0123456789");
     BOOST_TEST(read_start(file, 100).value() == "0123456789");
     BOOST_TEST(read_start("/proc/self/maps", 10'000).value().size() > 1000U);
-    BOOST_TEST((read_start(folder / "none", 4).error().kind == ErrorKind::not_found));
+    BOOST_TEST((read_start(directory / "none", 4).error().kind == ErrorKind::not_found));
 }
 
 BOOST_AUTO_TEST_CASE(knows_a_bound_of_the_processors_whatever_this_process_may_use) {

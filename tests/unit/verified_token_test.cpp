@@ -5,12 +5,13 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "ceymail/gate/verified_token.hpp"
+#include "ceymail/admission/verified_token.hpp"
 
 namespace {
 
 using namespace ceymail;
-using namespace ceymail::gate;
+using namespace ceymail::admission;
+using namespace ceymail::util;
 using namespace std::chrono_literals;
 
 util::BootTime hands;

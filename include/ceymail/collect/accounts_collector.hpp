@@ -25,7 +25,7 @@ public:
         : m_count(std::move(count)), m_prepare(std::move(prepare)) {}
 
     [[nodiscard]] std::string_view name() const noexcept override { return "accounts"; }
-    [[nodiscard]] bool tells_of_database() const noexcept override { return true; }
+    [[nodiscard]] bool depends_on_database() const noexcept override { return true; }
     void prepare() override {
         if (m_prepare) m_prepare();
     }
@@ -33,7 +33,7 @@ public:
 
     // The database server's: as long as it took to count, or to give the counting up. A server that did not answer, or
     // only waited for a lock, is not known to have worked, and must be asked again soon.
-    [[nodiscard]] std::chrono::nanoseconds work_elsewhere() const noexcept override { return m_work_elsewhere; }
+    [[nodiscard]] std::chrono::nanoseconds extra_cpu_time() const noexcept override { return m_work_elsewhere; }
 
 private:
     CountAccounts m_count;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// BirthTimes: when the files of one folder were made, remembered by name so that each is asked for once.
+// BirthTimes: when the files of one directory were made, remembered by name so that each is asked for once.
 #pragma once
 
 #include <chrono>
@@ -12,17 +12,17 @@
 
 namespace ceymail::collect {
 
-// When the file `name` in the open folder was made, since the epoch: statx(2), STATX_BTIME. A link is not followed. It
-// is the arrival of a message: Postfix renames a queue file from queue to queue and never copies it. Its modification
-// time is not, since Postfix sets it to the next attempt.
-// Errors: an errno; ENODATA where the file system keeps no such time.
-using AskBirth = std::expected<std::chrono::microseconds, int> (*)(int folder, const char* name) noexcept;
-[[nodiscard]] std::expected<std::chrono::microseconds, int> birth_of(int folder, const char* name) noexcept;
+// When the file `name` in the open directory was made, since the epoch: statx(2), STATX_BTIME. A link is not followed.
+// It is the arrival of a message: Postfix renames a queue file from queue to queue and never copies it. Its
+// modification time is not, since Postfix sets it to the next attempt. Errors: an errno; ENODATA where the file system
+// keeps no such time.
+using AskBirth = std::expected<std::chrono::microseconds, int> (*)(int directory, const char* name) noexcept;
+[[nodiscard]] std::expected<std::chrono::microseconds, int> birth_of(int directory, const char* name) noexcept;
 
 // 16 bytes a file. A name stands for one file for ever: a queue id holds the microsecond of its arrival and its inode,
 // which the file system gives to another file only later.
 //
-// Files come and go, so a folder is gone through in passes: begin_pass(), then keep() for each name, add() for those
+// Files come and go, so a directory is gone through in passes: begin_pass(), then keep() for each name, add() for those
 // that are not known, and end_pass(). A value; one thread at a time.
 class BirthTimes {
 public:

@@ -33,12 +33,12 @@ public:
 
     // Whether its metrics tell that MariaDB is down. While it is, such a collector does not rest on its last value: the
     // numbers of a database that nobody can ask are to be absent at once.
-    [[nodiscard]] virtual bool tells_of_database() const noexcept { return false; }
+    [[nodiscard]] virtual bool depends_on_database() const noexcept { return false; }
 
     // CPU time that the last collect() cost elsewhere than on the thread that called it: helper threads', a database
     // server's (about as long as it computed; 0 while it only hung). The work budget counts it: a source that costs
     // much is asked less often.
-    [[nodiscard]] virtual std::chrono::nanoseconds work_elsewhere() const noexcept { return {}; }
+    [[nodiscard]] virtual std::chrono::nanoseconds extra_cpu_time() const noexcept { return {}; }
 };
 
 }  // namespace ceymail::collect

@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 #include "ceymail/collect/service.hpp"
-#include "ceymail/util/folder.hpp"
+#include "ceymail/util/directory.hpp"
 
 namespace ceymail::collect {
 
@@ -34,7 +34,7 @@ struct Process {
 // CAP_SYS_PTRACE. Kernels without the line (before 4.1) tell of none.
 [[nodiscard]] bool is_in_container(std::string_view status);
 
-// Whether the process is the program `name` of one of the system's folders for programs. Pure.
+// Whether the process is the program `name` of one of the system's directories for programs. Pure.
 //  - What the kernel says of its executable is believed, also when the file has since been replaced or removed.
 //  - A script is its interpreter to the kernel, and another user's executable may not be known (that takes
 //    CAP_SYS_PTRACE). Then the words of the process itself count, command and arguments, but only if its owner is
@@ -51,7 +51,7 @@ struct Process {
 // machine's PID namespace: a mount namespace of its own is no sign, since services have that too (PrivateTmp=).
 class ProcessTable final : public ServiceSource {
 public:
-    // `root`: before the folders of programs; `proc` and the queue directories are taken as they are.
+    // `root`: before the directories of programs; `proc` and the queue directories are taken as they are.
     ProcessTable(std::filesystem::path root, std::filesystem::path proc,
                  std::vector<std::filesystem::path> queue_directories);
 
@@ -61,7 +61,7 @@ public:
                                                      util::BootTime deadline) override;
 
 private:
-    [[nodiscard]] util::Result<void> each_process(util::Folder& proc, util::BootTime deadline,
+    [[nodiscard]] util::Result<void> each_process(util::Directory& proc, util::BootTime deadline,
                                                   const std::function<void(const std::string& pid)>& visit) const;
     [[nodiscard]] bool installed(const Service& service) const;
     [[nodiscard]] util::Result<bool> postfix_runs(int proc) const;

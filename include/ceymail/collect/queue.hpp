@@ -25,7 +25,7 @@ public:
     // invalid, too, where two of them are the same directory, which would be counted twice.
     [[nodiscard]] util::Result<Families> collect(util::BootTime deadline) override;
 
-    [[nodiscard]] std::chrono::nanoseconds work_elsewhere() const noexcept override;
+    [[nodiscard]] std::chrono::nanoseconds extra_cpu_time() const noexcept override;
 
 private:
     std::vector<std::filesystem::path> m_queue_directories;

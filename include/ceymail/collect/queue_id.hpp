@@ -9,7 +9,7 @@
 namespace ceymail::collect {
 
 // Whether Postfix takes a file of this name for a message: at least two characters, all of them letters, digits or `_`.
-// Source: mail_queue_id_ok() and mail_scan_dir_next(), which enters folders of one character.
+// Source: mail_queue_id_ok() and mail_scan_dir_next(), which enters directories of one character.
 [[nodiscard]] bool is_message_name(std::string_view name) noexcept;
 
 // Since the epoch. postconf(5), enable_long_queue_ids: in digits of base 52 (0-9, B-Z, b-z without vowels) six or

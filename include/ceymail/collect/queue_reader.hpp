@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// QueueReader: counts the messages of Postfix's queues and reads only the folders that changed since the last time.
+// QueueReader: counts the messages of Postfix's queues and reads only the directories that changed since the last time.
 #pragma once
 
 #include <array>
@@ -11,15 +11,15 @@
 #include <span>
 #include <vector>
 
-#include "ceymail/collect/folder_listing.hpp"
-#include "ceymail/collect/folder_stamp.hpp"
-#include "ceymail/collect/queue_folder.hpp"
+#include "ceymail/collect/directory_listing.hpp"
+#include "ceymail/collect/directory_stamp.hpp"
+#include "ceymail/collect/queue_subdirectory.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/result.hpp"
 
 namespace ceymail::collect {
 
-// Messages under each queue's folder, at any hash depth.
+// Messages under each queue's directory, at any hash depth.
 struct QueueCounts {
     std::uint64_t active = 0;
     std::uint64_t deferred = 0;
@@ -34,33 +34,33 @@ struct QueueReaderOptions {
     AskBirth birth_of = collect::birth_of;
     std::size_t most_births = 1U << 20U;  // remembered; 16 MiB
     unsigned threads = 0;                 // at most; 0: one a core that we may run on, no more than 8
-    // Together the folders that are to be read must be of this size, as stat(2) tells it, to be worth threads:
+    // Together the directories that are to be read must be of this size, as stat(2) tells it, to be worth threads:
     // about 20,000 files, which one thread reads in some milliseconds.
     std::uintmax_t parallel_from_bytes = 512U << 10U;
     // Whether this process holds CAP_DAC_READ_SEARCH, for the words of an error; none: it does not.
     bool (*may_read_all)() noexcept = nullptr;
 };
 
-// Remembers a record a folder, never a name of a file: some 300 bytes and eight for every 2,000 files, at most 65536
-// folders (Postfix makes 17 a queue at hash depth 1, 273 at depth 2). Where queue ids are short, 16 bytes a deferred
-// message besides, for most_births at most. Holds no descriptor and no thread between two
-// reads. One thread at a time.
+// Remembers a record a directory, never a name of a file: some 300 bytes and eight for every 2,000 files, at most 65536
+// directories (Postfix makes 17 a queue at hash depth 1, 273 at depth 2). Where queue ids are short, 16 bytes a
+// deferred message besides, for most_births at most. Holds no descriptor and no thread between two reads. One thread at
+// a time.
 class QueueReader {
 public:
     // queue_directory: what `postconf -h queue_directory` prints. It need not be there yet.
     explicit QueueReader(std::filesystem::path queue_directory, QueueReaderOptions options = {});
 
-    // What is there at the moment of reading. A message that Postfix moves from one folder to another meanwhile may
+    // What is there at the moment of reading. A message that Postfix moves from one directory to another meanwhile may
     // be counted in both or in neither, as with any reader of a directory; the next read puts that right, since the
-    // folders have changed. Files, folders and queues that come and go are no errors; a queue whose folder Postfix
-    // has not made yet is empty. No symbolic link below the queue directory is followed.
+    // directories have changed. Files, directories and queues that come and go are no errors; a queue whose directory
+    // Postfix has not made yet is empty. No symbolic link below the queue directory is followed.
     //
     // Fails, with nothing counted, and with what was read remembered for the next time:
     //   not_found  there is no queue directory
-    //   invalid    it holds none of the four queues, or something of that name that is no folder
+    //   invalid    it holds none of the four queues, or something of that name that is no directory
     //   denied     it may not be read, which takes CAP_DAC_READ_SEARCH or the user postfix
     //   timed_out  past the deadline: the next read goes on where this one ended
-    //   exhausted  more or deeper folders than Postfix makes
+    //   exhausted  more or deeper directories than Postfix makes
     // or with the errno's kind, the path in the message.
     [[nodiscard]] util::Result<QueueCounts> read(util::BootTime deadline);
 
@@ -76,8 +76,8 @@ public:
 
     static constexpr std::size_t k_fewest_births = 256;
 
-    // Folders whose entries were read since the reader was made.
-    [[nodiscard]] std::uint64_t folders_read() const noexcept { return m_folders_read; }
+    // Directories whose entries were read since the reader was made.
+    [[nodiscard]] std::uint64_t directories_read() const noexcept { return m_directories_read; }
 
     // CPU time that the last read() cost on threads other than the caller's.
     [[nodiscard]] std::chrono::nanoseconds helpers_time() const noexcept {
@@ -89,24 +89,24 @@ private:
     struct Stretch;
     struct BirthBudget;
 
-    util::Result<void> examine(Round& round, int parent, QueueFolder& folder) const;
-    bool is_local(Round& round, int parent, const QueueFolder& folder, dev_t device) const;
-    util::Result<void> examine_subfolders(Round& round, int fd, QueueFolder& folder) const;
+    util::Result<void> examine(Round& round, int parent, QueueDirectory& directory) const;
+    bool is_local(Round& round, int parent, const QueueDirectory& directory, dev_t device) const;
+    util::Result<void> examine_subdirectories(Round& round, int fd, QueueDirectory& directory) const;
     util::Result<void> read_unread(Round& round);
-    util::Result<void> read_folders(const Round& round, std::vector<QueueFolder*> batch);
+    util::Result<void> read_directories(const Round& round, std::vector<QueueDirectory*> batch);
     void read_stretches(const Round& round, std::span<Stretch> stretches, std::size_t threads);
-    [[nodiscard]] std::expected<FolderListing, int> read_stretch(const Round& round, const Stretch& stretch,
-                                                                 std::span<std::byte> buffer) const;
+    [[nodiscard]] std::expected<DirectoryListing, int> read_stretch(const Round& round, const Stretch& stretch,
+                                                                    std::span<std::byte> buffer) const;
     util::Result<void> take_over(const Round& round, std::span<Stretch> stretches);
-    void ask_births(int queue_directory, QueueFolder& folder, BirthBudget& budget) const;
-    [[nodiscard]] std::size_t threads_for(const std::vector<QueueFolder*>& batch) const;
-    util::Result<void> lost(QueueFolder& folder, int error) const;
-    [[nodiscard]] std::unexpected<util::Error> failure(const QueueFolder& folder, int error) const;
+    void ask_births(int queue_directory, QueueDirectory& directory, BirthBudget& budget) const;
+    [[nodiscard]] std::size_t threads_for(const std::vector<QueueDirectory*>& batch) const;
+    util::Result<void> lost(QueueDirectory& directory, int error) const;
+    [[nodiscard]] std::unexpected<util::Error> failure(const QueueDirectory& directory, int error) const;
 
     std::filesystem::path m_queue_directory;
     QueueReaderOptions m_options;
-    std::array<QueueFolder, 4> m_queues;  // active, deferred, bounce, hold
-    std::uint64_t m_folders_read = 0;
+    std::array<QueueDirectory, 4> m_queues;  // active, deferred, bounce, hold
+    std::uint64_t m_directories_read = 0;
     bool m_births_begun = false;
     std::atomic<std::chrono::nanoseconds::rep> m_helpers_time = 0;
 };

@@ -34,7 +34,7 @@ public:
     explicit ServicesCollector(ServicesOptions options);
 
     [[nodiscard]] std::string_view name() const noexcept override { return "services"; }
-    [[nodiscard]] bool tells_of_database() const noexcept override { return true; }
+    [[nodiscard]] bool depends_on_database() const noexcept override { return true; }
     [[nodiscard]] util::Result<Families> collect(util::BootTime deadline) override;
 
 private:

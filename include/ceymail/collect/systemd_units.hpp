@@ -65,9 +65,9 @@ private:
 [[nodiscard]] bool systemd_runs(const std::filesystem::path& root);
 
 // Whether a unit is enabled, by the links that `systemctl enable` and generators make: a link of its name in a *.wants
-// or *.requires folder of /etc/systemd/system, /run/systemd/system or /run/systemd/generator. The files are asked and
-// not systemd, because that would be another D-Bus call a unit, and because they answer on machines without systemd
-// too. Folders that cannot be read hold no links.
+// or *.requires directory of /etc/systemd/system, /run/systemd/system or /run/systemd/generator. The files are asked
+// and not systemd, because that would be another D-Bus call a unit, and because they answer on machines without systemd
+// too. Directories that cannot be read hold no links.
 [[nodiscard]] bool is_unit_enabled(const std::filesystem::path& root, const std::string& unit);
 
 // By the same links, "postfix.service" and every "postfix@NAME.service" that is enabled, each once, in order.

@@ -54,7 +54,7 @@ struct Configuration {
     std::string database_mail = "ceymail";
     std::string database_dashboard = "ceymail_dashboard";
 
-    // The settings page, ceymail-settings: a program, user, account and folder of its own.
+    // The settings page, ceymail-settings: a program, user, account and directory of its own.
     std::string settings_path = "/settings/security/prometheus-metrics";
     std::string settings_listen;  // as `listen`
     std::string settings_user = "ceymail-settings";

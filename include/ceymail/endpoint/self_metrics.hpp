@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "ceymail/gate/segment.hpp"
+#include "ceymail/shared/segment.hpp"
 
 namespace ceymail::endpoint {
 
@@ -14,7 +14,7 @@ struct SelfMetrics {
     std::optional<std::chrono::nanoseconds> snapshot_age{};  // none: there is no snapshot, and so no age
     bool database_up = false;
     bool auth_stale = false;
-    const gate::SegmentLayout* segment = nullptr;  // none: no counters
+    const shared::SegmentLayout* segment = nullptr;  // none: no counters
 };
 
 // Appends the families in the text format. Counters start anew with each boot. ceymail_requests_total tells of the

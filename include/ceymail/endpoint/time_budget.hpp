@@ -23,7 +23,7 @@ inline constexpr std::chrono::milliseconds k_longest_touch{
 
 struct TimeBudget {
     util::BootTime token;  // by then the token is known or unknown: a stalled database leaves time for the metrics
-    util::BootTime latest_token;  // the same without the scraper's wish, see gate::TokenCheck
+    util::BootTime latest_token;  // the same without the scraper's wish, see admission::TokenCheck
     util::BootTime snapshot;      // by then what there is of the host is taken; the rest is for wording and sending
 };
 

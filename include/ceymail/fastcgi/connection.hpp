@@ -7,19 +7,19 @@
 #include <optional>
 #include <string_view>
 
-#include "ceymail/fastcgi/vetting.hpp"
+#include "ceymail/fastcgi/request_validation.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/fd.hpp"
 
 namespace ceymail::fastcgi {
 
 // Owns the memory in which requests are looked over; wiped after each, since there is a token in it. One thread.
-class Intake {
+class RequestReader {
 public:
-    Intake();  // throws std::system_error
+    RequestReader();  // throws std::system_error
 
     struct Request {
-        Vetting vetting;       // whole or malformed
+        Validation vetting;    // whole or malformed
         std::size_t size = 0;  // bytes that have arrived
     };
 
@@ -29,9 +29,9 @@ public:
     [[nodiscard]] std::optional<Request> receive(int connection, util::BootTime deadline);
 
 private:
-    enum class News { bytes, end, none };
+    enum class SocketEvent { bytes, end, none };
     [[nodiscard]] bool watch(int connection) const;
-    [[nodiscard]] News await_news(util::BootTime deadline) const;
+    [[nodiscard]] SocketEvent await_news(util::BootTime deadline) const;
 
     std::unique_ptr<std::byte[]> m_bytes;
     util::Fd m_epoll;  // made in advance: there may be no descriptor left when it is needed

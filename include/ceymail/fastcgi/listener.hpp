@@ -14,7 +14,7 @@ namespace ceymail::fastcgi {
 // nobody answers on, or whose maker has ended, is replaced; any other fails with conflict, as does a path that is
 // something else.
 // Until all is set nobody can connect. Never exits, keeps the umask; on failure no socket of ours is left behind.
-// Requires that only we may write to the folder of the path. Non-blocking, close-on-exec.
+// Requires that only we may write to the directory of the path. Non-blocking, close-on-exec.
 [[nodiscard]] util::Result<util::Fd> make_listener(const std::string& address, const std::string& group);
 
 // The socket handed in by the starter: systemd's (LISTEN_FDS, sd_listen_fds(3), which are removed from the

@@ -16,14 +16,14 @@
 namespace ceymail::fastcgi {
 
 // How long a peer may take to send its request, and again to take the answer.
-inline constexpr std::chrono::seconds k_patience{2};
+inline constexpr std::chrono::seconds k_peer_timeout{2};
 
 // Since when a connection has been in hand, for whoever watches from another process; AwakeTime{}: none is.
 using BusySince = std::atomic<util::AwakeTime>;
 
 // One per worker process, one thread. The only code that knows libfcgi, which reads the parameters; accepting,
 // waiting and writing are done here, because libfcgi has no time-outs.
-// A peer has k_patience in all to send its request, and again to take the answer; then it is dropped. A malformed
+// A peer has k_peer_timeout in all to send its request, and again to take the answer; then it is dropped. A malformed
 // request is answered 400 by the responder itself where its id is known, and dropped else; `refused` is told of both,
 // so that they are counted. A peer that leaves or is too slow before its request is whole is dropped without a word.
 // Running out of descriptors slows down and goes on. One connection carries one request.

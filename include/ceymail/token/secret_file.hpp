@@ -29,8 +29,8 @@ public:
     // One after the other, then down to the disk.
     [[nodiscard]] util::Result<void> write(const std::vector<std::string_view>& parts);
 
-    // Moves it to its target, and the folder's entry down to the disk. After an error TARGET.new stays where it could
-    // not be moved, and the message names it.
+    // Moves it to its target, and the directory's entry down to the disk. After an error TARGET.new stays where it
+    // could not be moved, and the message names it.
     [[nodiscard]] util::Result<void> keep();
 
     // Leaves TARGET.new as it is. Returns its name.

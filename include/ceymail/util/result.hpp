@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace ceymail::util {
 
@@ -41,3 +42,16 @@ inline std::unexpected<Error> fail(ErrorKind kind, std::string message, int code
 [[nodiscard]] std::unexpected<Error> fail_errno(int errno_value, std::string_view what, std::string_view remedy = {});
 
 }  // namespace ceymail::util
+
+// Forward an error to the caller, whose return type is a Result.
+//   CEYMAIL_TRY(expression)                   the value is not used
+//   CEYMAIL_TRY_ASSIGN(auto name, expression) `name` is initialized with the value
+#define CEYMAIL_JOIN_(a, b) a##b
+#define CEYMAIL_JOIN(a, b) CEYMAIL_JOIN_(a, b)
+#define CEYMAIL_TRY(...) \
+    if (auto ceymail_done = (__VA_ARGS__); !ceymail_done) return std::unexpected(std::move(ceymail_done.error()))
+#define CEYMAIL_TRY_ASSIGN(declaration, ...)                                                \
+    auto CEYMAIL_JOIN(ceymail_result_, __LINE__) = (__VA_ARGS__);                           \
+    if (!CEYMAIL_JOIN(ceymail_result_, __LINE__))                                           \
+        return std::unexpected(std::move(CEYMAIL_JOIN(ceymail_result_, __LINE__).error())); \
+    declaration = std::move(*CEYMAIL_JOIN(ceymail_result_, __LINE__))

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// What the configuration names as sources, made: the database's address and the collectors.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "ceymail/collect/collector.hpp"
+#include "ceymail/collect/cpu.hpp"
+#include "ceymail/config/configuration.hpp"
+#include "ceymail/database/connection.hpp"
+#include "ceymail/database/token_reader.hpp"
+#include "ceymail/scheduler/work_budget.hpp"
+
+namespace ceymail::supervisor {
+
+[[nodiscard]] database::Address database_address(const config::Configuration& configuration);
+[[nodiscard]] database::TokenReader token_reader(const config::Configuration& configuration);
+
+[[nodiscard]] scheduler::WorkBudget work_budget(const config::Configuration& configuration);
+
+// All of them, in the order of the exposition. `cpu`: what becomes of the processor times that are read.
+[[nodiscard]] std::vector<std::unique_ptr<collect::Collector>> make_collectors(
+    const config::Configuration& configuration, collect::CpuTally cpu = collect::untallied());
+
+}  // namespace ceymail::supervisor

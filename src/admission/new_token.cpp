@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// A new bearer token; whatever holds a part of it on the way is wiped.
+#include "ceymail/admission/new_token.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <string_view>
+
+#include <openssl/crypto.h>
+#include <sys/random.h>
+
+namespace ceymail::admission {
+namespace {
+
+constexpr std::string_view k_prefix = "ceymail_";
+constexpr std::string_view k_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static_assert(k_secret_characters == (256 + 5) / 6, "six bits each, for 256 bits");
+
+using Bits = std::array<std::uint8_t, 33>;  // 32 bytes, and a zero for the last character's missing two bits
+using Text = std::array<char, k_prefix.size() + k_secret_characters>;
+
+// The six bits from bit 6 n on.
+std::size_t sextet(const Bits& bits, std::size_t n) {
+    const std::size_t bit = 6 * n;
+    const unsigned window = unsigned{bits[bit / 8]} << 8 | bits[bit / 8 + 1];
+    return window >> (10 - bit % 8) & 0x3FU;
+}
+
+util::Result<util::Secret> make(std::string_view prefix) {
+    Bits bits{};
+    if (::getrandom(bits.data(), 32, 0) != 32) return util::fail_errno(errno, "cannot get random bytes of the kernel");
+    Text text{};
+    prefix.copy(text.data(), prefix.size());
+    for (std::size_t n = 0; n < k_secret_characters; ++n) text[prefix.size() + n] = k_alphabet[sextet(bits, n)];
+    util::Secret made(std::string_view(text.data(), prefix.size() + k_secret_characters));
+    OPENSSL_cleanse(bits.data(), bits.size());
+    OPENSSL_cleanse(text.data(), text.size());
+    return made;
+}
+
+}  // namespace
+
+util::Result<util::Secret> make_token() { return make(k_prefix); }
+
+util::Result<util::Secret> make_secret() { return make({}); }
+
+}  // namespace ceymail::admission

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/admission/token_check.hpp"
+
+#include <utility>
+
+namespace ceymail::admission {
+namespace {
+
+// What is denied or missing is no outage and stays closed.
+bool cannot_work_now(const util::Error& error) noexcept {
+    return error.kind == util::ErrorKind::unavailable || error.kind == util::ErrorKind::timed_out;
+}
+
+TokenVerdict judge(const util::Digest& presented, const std::optional<ActiveToken>& active) noexcept {
+    // With no active token the comparison runs all the same, so that time does not tell that there is none.
+    const bool same = util::equal_in_constant_time(presented, active.value_or(ActiveToken{}).digest);
+    if (!same || !active) return {.standing = TokenStanding::wrong, .token_id = 0, .database_error = {}};
+    return {.standing = TokenStanding::valid, .token_id = active->id, .database_error = {}};
+}
+
+}  // namespace
+
+TokenCheck::TokenCheck(VerifiedToken verified, CircuitBreaker breaker, std::chrono::seconds grace,
+                       ActiveTokenSource source)
+    : m_verified(verified), m_breaker(breaker), m_grace(grace), m_source(std::move(source)) {}
+
+TokenVerdict TokenCheck::check(std::string_view token, const TokenDeadlines& deadlines) {
+    const auto presented = util::sha256(token);
+    const auto epoch = m_verified.epoch();  // before the question, see VerifiedToken
+    auto answer = ask(presented, deadlines);
+    if (!answer) return without_database(presented, std::move(answer.error()));
+
+    const auto verdict = judge(presented, *answer);
+    if (verdict.standing == TokenStanding::valid)
+        m_verified.remember(presented, epoch);
+    else
+        m_verified.forget_unless(*answer ? std::optional((*answer)->digest) : std::nullopt, epoch);
+    return verdict;
+}
+
+util::Result<std::optional<ActiveToken>> TokenCheck::ask(const util::Digest& presented,
+                                                         const TokenDeadlines& deadlines) {
+    if (!m_breaker.may_ask())
+        return util::fail(util::ErrorKind::timed_out,
+                          "MariaDB has just not answered another request in time; one request in 2 s asks it; look at: "
+                          "systemctl status mariadb");
+    const bool shortened = deadlines.wanted < deadlines.latest && m_verified.within_grace(presented, m_grace);
+    auto answer = m_source(shortened ? deadlines.wanted : deadlines.latest);
+    if (answer || answer.error().kind != util::ErrorKind::timed_out) {
+        m_breaker.answered();
+    } else if (!shortened) {
+        m_breaker.timed_out();
+    }
+    return answer;
+}
+
+TokenVerdict TokenCheck::without_database(const util::Digest& presented, util::Error error) {
+    const bool passes = cannot_work_now(error) && m_verified.within_grace(presented, m_grace);
+    return {.standing = passes ? TokenStanding::valid_stale : TokenStanding::unknown,
+            .token_id = 0,
+            .database_error = std::move(error)};
+}
+
+}  // namespace ceymail::admission

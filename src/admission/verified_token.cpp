@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/admission/verified_token.hpp"
+
+#include <algorithm>
+
+#include "ceymail/util/robust_lock.hpp"
+
+namespace ceymail::admission {
+namespace {
+
+util::Digest load(const VerifiedStorage& storage) noexcept {
+    util::Digest digest;
+    std::ranges::transform(storage.digest, digest.begin(), [](const auto& byte) { return byte.load(); });
+    return digest;
+}
+
+void wipe(VerifiedStorage& storage) noexcept {
+    storage.verified_at = 0;
+    for (auto& byte : storage.digest) byte = 0;
+}
+
+}  // namespace
+
+void init_verified_lock(VerifiedStorage& storage) { util::init_robust_mutex(storage.lock); }
+
+bool plausible(const VerifiedStorage& storage, util::BootTime now) noexcept {
+    const std::int64_t verified_at = storage.verified_at;
+    return verified_at >= 0 && verified_at <= now.time_since_epoch().count();
+}
+
+VerifiedToken::VerifiedToken(VerifiedStorage& storage, util::ClockFunction clock) noexcept
+    : m_storage(&storage), m_clock(clock) {}
+
+std::uint64_t VerifiedToken::epoch() const noexcept { return m_storage->epoch; }
+
+void VerifiedToken::remember(const util::Digest& digest, std::uint64_t epoch) noexcept {
+    const util::RobustLock lock(m_storage->lock);
+    if (!lock || m_storage->epoch != epoch) return;
+    // The time goes first and comes back last: a death in between leaves nothing that counts.
+    m_storage->verified_at = 0;
+    std::ranges::copy(digest, m_storage->digest.begin());
+    m_storage->under_epoch = epoch;
+    m_storage->verified_at = m_clock().time_since_epoch().count();
+}
+
+void VerifiedToken::forget_unless(const std::optional<util::Digest>& active, std::uint64_t epoch) noexcept {
+    const util::RobustLock lock(m_storage->lock);
+    // Under an older epoch this answer may be the older one; what is remembered is then not its business.
+    if (!lock || m_storage->epoch != epoch) return;
+    if (active && util::equal_in_constant_time(*active, load(*m_storage))) return;
+    clear();  // not only wiped: another worker may be about to remember what it asked before the change
+}
+
+bool VerifiedToken::within_grace(const util::Digest& digest, std::chrono::nanoseconds grace) noexcept {
+    const util::RobustLock lock(m_storage->lock);
+    if (!lock) return false;
+    const std::int64_t verified_at = m_storage->verified_at;
+    const bool same = util::equal_in_constant_time(digest, load(*m_storage));
+    const auto age = m_clock().time_since_epoch() - std::chrono::nanoseconds{verified_at};
+    const bool fresh = grace.count() > 0 && verified_at > 0 && age.count() >= 0 && age <= grace;
+    // The epoch last: a revocation that returned before this line is seen.
+    return same && fresh && m_storage->under_epoch == m_storage->epoch;
+}
+
+void VerifiedToken::clear() noexcept {
+    ++m_storage->epoch;  // this revokes; wiping is only so that the digest does not lie about
+    wipe(*m_storage);
+}
+
+}  // namespace ceymail::admission

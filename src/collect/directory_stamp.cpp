@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// DirectoryStamp: by what one tells that a directory has not changed since it was read.
+#include "ceymail/collect/directory_stamp.hpp"
+
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <ctime>
+
+namespace ceymail::collect {
+namespace {
+
+// Twice the longest tick (HZ=100): a network file system stamps with a clock that is not quite ours.
+constexpr FileTime k_tick = std::chrono::milliseconds(20);
+constexpr FileTime k_coarse_tick = std::chrono::seconds(2);
+
+// Not in every linux/magic.h that this is built with. ext2 and ext3 have the number of ext4.
+constexpr std::uint32_t k_xfs = 0x58465342;
+constexpr std::uint32_t k_zfs = 0x2fc12fc1;
+constexpr std::uint32_t k_bcachefs = 0xca451a4e;
+constexpr std::array<std::uint32_t, 9> k_local{EXT4_SUPER_MAGIC, k_xfs,       BTRFS_SUPER_MAGIC,
+                                               TMPFS_MAGIC,      RAMFS_MAGIC, OVERLAYFS_SUPER_MAGIC,
+                                               F2FS_SUPER_MAGIC, k_zfs,       k_bcachefs};
+
+FileTime file_time(const timespec& time) noexcept {
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+FileTime tick_of(FileTime time) noexcept {
+    return time % std::chrono::seconds(1) == FileTime::zero() ? k_coarse_tick : k_tick;
+}
+
+}  // namespace
+
+FileTime file_clock_now() noexcept {
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return file_time(now);
+}
+
+DirectoryStamp stamp_of(const struct stat& status) noexcept {
+    return {status.st_dev, status.st_ino, file_time(status.st_mtim), file_time(status.st_ctim)};
+}
+
+bool is_settled(const DirectoryStamp& stamp, FileTime before) noexcept {
+    return std::max(stamp.modified + tick_of(stamp.modified), stamp.changed + tick_of(stamp.changed)) < before;
+}
+
+bool is_stamped_here(int fd) noexcept {
+    struct statfs file_system{};
+    return ::fstatfs(fd, &file_system) == 0 &&
+           std::ranges::find(k_local, static_cast<std::uint32_t>(file_system.f_type)) != k_local.end();
+}
+
+}  // namespace ceymail::collect

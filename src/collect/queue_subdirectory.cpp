@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// QueueDirectory: what is remembered of one directory of a queue, and of those in it.
+#include "ceymail/collect/queue_subdirectory.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "ceymail/collect/queue_id.hpp"
+
+namespace ceymail::collect {
+
+QueueDirectory::QueueDirectory(std::string its_name, Arrivals its_arrivals, const QueueDirectory* its_parent)
+    : name(std::move(its_name)),
+      arrivals(its_arrivals),
+      parent(its_parent),
+      depth(its_parent == nullptr ? 0 : its_parent->depth + 1) {}
+
+void QueueDirectory::begin_reading(const struct stat& status, FileTime now, bool by_our_clock) {
+    const DirectoryStamp new_stamp = stamp_of(status);
+    // Another directory of that name, and perhaps another file system's.
+    if (new_stamp.inode != stamp.inode || new_stamp.device != stamp.device) {
+        landmarks.clear();
+        births.forget();
+    }
+    stamp = new_stamp;
+    stamped_at = now;
+    stamped_here = by_our_clock;
+    settled = false;  // until it has been read to the end
+    size_hint = static_cast<std::uintmax_t>(status.st_size);
+}
+
+void QueueDirectory::adopt(DirectoryListing&& listing) {
+    files = listing.files;
+    dated = listing.dated;
+    oldest = listing.oldest;
+    ++times_read;
+    if (dated) births.forget();
+    landmarks = listing.ordered ? std::move(listing.landmarks) : std::vector<DirectoryPosition>{};
+    settled = stamped_here && is_settled(stamp, stamped_at);
+
+    auto before = std::exchange(subdirectories, {});
+    for (auto& subdirectory : listing.subdirectories) {
+        const auto known =
+            std::ranges::find_if(before, [&](const auto& old) { return old && old->name == subdirectory; });
+        subdirectories.push_back(known != before.end()
+                                     ? std::move(*known)
+                                     : std::make_unique<QueueDirectory>(std::move(subdirectory), arrivals, this));
+    }
+}
+
+std::vector<DirectoryPart> QueueDirectory::parts(std::size_t pieces) const {
+    pieces = std::clamp<std::size_t>(pieces, 1, landmarks.size() + 1);
+    std::vector<DirectoryPart> parts(1);
+    for (std::size_t i = 1; i < pieces; ++i) {
+        const DirectoryPosition cut = landmarks[i * landmarks.size() / pieces];
+        parts.back().end = cut;
+        parts.push_back({.begin = cut});
+    }
+    return parts;
+}
+
+void QueueDirectory::forget() noexcept {
+    settled = false;
+    files = 0;
+    dated = true;
+    oldest.reset();
+    landmarks.clear();
+    births.forget();
+    subdirectories.clear();
+}
+
+void QueueDirectory::forget_births() noexcept {
+    births.forget();
+    births_of = 0;
+    for (const auto& subdirectory : subdirectories) subdirectory->forget_births();
+}
+
+QueueDirectory::Sum QueueDirectory::sum() const {
+    Sum sum{files, births.size(), is_dated(), oldest};
+    for (const auto& subdirectory : subdirectories) {
+        const Sum below = subdirectory->sum();
+        sum.files += below.files;
+        sum.births += below.births;
+        sum.dated &= below.dated;
+        sum.oldest = earlier(sum.oldest, below.oldest);
+    }
+    return sum;
+}
+
+std::filesystem::path QueueDirectory::path() const {
+    return parent == nullptr ? std::filesystem::path(name) : parent->path() / name;
+}
+
+std::expected<util::Fd, int> open_subdirectory(int above, const std::string& name, int flags) {
+    util::Fd fd{::openat(above, name.c_str(), flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    if (!fd) return std::unexpected(errno);
+    return fd;
+}
+
+std::expected<util::Fd, int> open_directory(int queue_directory, const QueueDirectory& directory, int flags) {
+    if (directory.parent == nullptr) return open_subdirectory(queue_directory, directory.name, flags);
+    const auto above = open_directory(queue_directory, *directory.parent, O_PATH);
+    if (!above) return std::unexpected(above.error());
+    return open_subdirectory(above->get(), directory.name, flags);
+}
+
+}  // namespace ceymail::collect

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/doctor/check.hpp"
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sysexits.h>
+
+#include "ceymail/admission/plan.hpp"
+#include "ceymail/doctor/check_part.hpp"
+#include "ceymail/doctor/check_parts.hpp"
+#include "ceymail/doctor/check_report.hpp"
+#include "ceymail/shared/segment.hpp"
+#include "ceymail/supervisor/factories.hpp"
+#include "ceymail/system/privileges.hpp"
+#include "ceymail/util/file.hpp"
+
+namespace ceymail::doctor {
+
+namespace {
+
+using namespace std::chrono_literals;
+using util::BootClock;
+using util::ErrorKind;
+
+constexpr auto k_time_for_each = 5s;
+
+void check_plan(CheckReport& report, const config::Configuration& configuration) {
+    const std::string plan(config::to_string(configuration.plan));
+    if (admission::may_export_metrics(configuration.plan)) return report.ok("plan", plan);
+    report.bad("plan", plan + " does not export metrics: every request is answered 403; set plan = business or above");
+}
+
+// Reading shows the schema and the grants to read, may_touch() those to write.
+void check_database(CheckReport& report, const config::Configuration& configuration) {
+    auto tokens = supervisor::token_reader(configuration);
+    const auto active = tokens.active(BootClock::now() + k_time_for_each);
+    if (!active) return report.bad("database", active.error().message);
+    const auto touched = tokens.may_touch(BootClock::now() + k_time_for_each);
+    if (!touched) return report.bad("database", touched.error().message);
+    report.ok("database");
+    if (*active) return report.ok("token", "one is active");
+    report.bad("token", "there is no active token: every request is answered 401; make one by ceymail-token generate");
+}
+
+std::string age_of_last_use(const shared::SegmentLayout& layout) {
+    const std::chrono::nanoseconds written{layout.last_used_written_at.load()};
+    if (written.count() == 0) return "no scrape since it was made";
+    const auto age = BootClock::now().time_since_epoch() - written;
+    return "last scrape noted " + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(age).count()) +
+           " s ago";
+}
+
+void check_segment(CheckReport& report, const config::Configuration& configuration) {
+    const auto& directory = configuration.runtime_directory;
+    // RemoveIPC=yes (logind.conf(5)) touches nothing but /dev/shm and System V's IPC.
+    if (directory.native().starts_with("/dev/shm"))
+        return report.bad("segment", directory.string() +
+                                         " is emptied by RemoveIPC=yes, and anyone may squat there: set "
+                                         "runtime_directory = /run/ceymail-metrics");
+    const auto segment = shared::Segment::open_existing(directory);
+    if (segment) {
+        report.ok("segment", age_of_last_use(segment->layout()));
+        return check_clients(report, segment->layout());
+    }
+    if (segment.error().kind == ErrorKind::not_found)
+        return report.ok("segment", "none in " + directory.string() + " yet: the responder makes it when it starts");
+    report.bad("segment", segment.error().message);
+}
+
+constexpr auto k_time_for_web_server = 12s;  // its name is looked up, and it has 10 s to answer
+
+enum class Sees { as_root, as_service };
+
+using Check = void (*)(CheckReport&, const config::Configuration&);
+
+// A part that prints its own lines.
+struct PrintingPart {
+    std::string name;
+    std::string source;  // what it asks
+    CheckPart part;
+    std::chrono::nanoseconds time = k_time_for_part;
+};
+
+CheckPart start(const config::Configuration& configuration, Sees sees, const std::function<void(CheckReport&)>& check) {
+    return CheckPart([&] {
+        CheckReport report;
+        util::Result<void> user;
+        if (sees == Sees::as_service) user = system::become(configuration.user, system::Capability::dac_read_search);
+        if (!user) report.bad("user", user.error().message);
+        if (user) check(report);
+        return report.exit_code();
+    });
+}
+
+void tell(CheckReport& report, PrintingPart& part, util::BootTime began) {
+    const auto outcome = part.part.finish(began + part.time);
+    if (outcome.end == CheckPart::End::failed) return report.bad(part.name, words_of_failing(outcome.words));
+    report.add(outcome.words, outcome.code);
+    if (outcome.end == CheckPart::End::hung) report.bad(part.name, words_of_hanging(part.source, part.time));
+}
+
+}  // namespace
+
+std::string words_of_hanging(const std::string& source, std::chrono::nanoseconds time) {
+    return "no answer within " + std::to_string(std::chrono::floor<std::chrono::seconds>(time).count()) +
+           " s: " + source + " hangs; look for a dead mount (findmnt) or a server that is stuck";
+}
+
+std::string words_of_failing(const std::string& why) { return "could not be looked at: " + why; }
+
+bool can_be_read_in_time(const std::filesystem::path& file) {
+    CheckPart part([&] { return util::read_file(file) ? EX_OK : EX_NOINPUT; });
+    if (part.finish(BootClock::now() + k_time_for_part).end != CheckPart::End::hung) return true;
+    CheckReport().bad("configuration", words_of_hanging(file.string()));
+    return false;
+}
+
+// All parts run at a time and are told of in their order, so that --check takes no longer than the slowest may.
+int check(const config::Configuration& configuration, const std::string& source,
+          const std::optional<std::string>& url) {
+    const auto began = BootClock::now();
+    CheckReport report;
+    report.ok("configuration", source);
+    PrintingPart user{"user", "the look-up of user = " + configuration.user,
+                      start(configuration, Sees::as_service, [](CheckReport&) {})};
+    tell(report, user, began);
+    if (report.exit_code() != EX_OK) return report.exit_code();
+
+    std::vector<PrintingPart> parts;
+    const auto add = [&](const char* name, const std::string& asked, Sees sees, Check body) {
+        parts.push_back({name, asked, start(configuration, sees, [&](CheckReport& to) { body(to, configuration); })});
+    };
+    const auto directory = configuration.runtime_directory.string();
+    add("service", directory + " or " + configuration.proc.string(), Sees::as_root, check_service);
+    add("socket", "its directory or " + configuration.proc.string(), Sees::as_root, check_socket);
+    add("plan", "nothing", Sees::as_service, check_plan);
+    add("segment", directory, Sees::as_service, check_segment);
+    add("database", "MariaDB", Sees::as_service, check_database);
+    add("queue directory", "a queue_directory", Sees::as_root, check_queue_directory);
+    CollectorsCheck collectors(configuration);
+    std::optional<PrintingPart> web_server;
+    if (url)
+        web_server.emplace("web server", *url,
+                           start(configuration, Sees::as_service, [&](CheckReport& to) { check_web_server(to, *url); }),
+                           k_time_for_web_server);
+
+    for (auto& part : parts) tell(report, part, began);
+    collectors.tell(report, began + k_time_for_part);
+    if (web_server) tell(report, *web_server, began);
+    return report.exit_code();
+}
+
+}  // namespace ceymail::doctor

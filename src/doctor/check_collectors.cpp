@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cstdio>
+#include <initializer_list>
+#include <optional>
+
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "ceymail/doctor/check_parts.hpp"
+#include "ceymail/snapshot/protocol.hpp"
+#include "ceymail/snapshot/report_client.hpp"
+#include "ceymail/supervisor/factories.hpp"
+#include "ceymail/supervisor/gatherer_socket.hpp"
+#include "ceymail/system/privileges.hpp"
+
+namespace ceymail::doctor {
+
+namespace {
+
+using namespace std::chrono_literals;
+using config::Configuration;
+using snapshot::CollectorState;
+using snapshot::Health;
+using util::BootClock;
+
+constexpr auto k_time_for_source = 5s;
+constexpr auto k_time_for_service = 3s;  // it takes snapshot::k_time_to_answer
+constexpr int k_no_service = EX_UNAVAILABLE;
+
+// What a collector came to: empty words where its metrics are there.
+struct Seen {
+    bool works = false;
+    std::string trouble{};
+};
+
+int print(const util::Error& error) {
+    std::printf("%s\n", error.message.c_str());
+    return EX_CONFIG;
+}
+
+// Becomes the service's user first, so that what it may not read is not read here either.
+std::function<int()> as_service(const Configuration& configuration, std::function<int()> body) {
+    return [&configuration, body = std::move(body)] {
+        const auto done = system::become(configuration.user, system::Capability::dac_read_search);
+        return done ? body() : print(done.error());
+    };
+}
+
+CheckPart read_from_here(const Configuration& configuration, std::size_t index) {
+    return CheckPart(as_service(configuration, [&configuration, index] {
+        const auto collectors = supervisor::make_collectors(configuration);
+        const auto collected = collectors[index]->collect(BootClock::now() + k_time_for_source);
+        return collected ? EX_OK : print(collected.error());
+    }));
+}
+
+CheckPart ask_service(const Configuration& configuration) {
+    return CheckPart(as_service(configuration, [&configuration] {
+        const auto states = snapshot::ask_collectors(snapshot::report_socket_path(configuration),
+                                                     BootClock::now() + k_time_for_service);
+        std::error_code ignored;
+        if (!states && !std::filesystem::exists(snapshot::gatherer_socket_path(configuration), ignored))
+            return k_no_service;
+        if (!states) return print(states.error());
+        std::fputs(snapshot::to_text(*states).c_str(), stdout);
+        return EX_OK;
+    }));
+}
+
+std::string one_line(std::string text) {
+    while (text.ends_with('\n')) text.pop_back();
+    std::ranges::replace(text, '\n', ' ');
+    return text;
+}
+
+// For a collector that hangs: what it asks.
+std::string source_of(const std::string& collector, const Configuration& configuration) {
+    if (collector == "disk") return "disk = " + configuration.disk.string();
+    if (collector == "queue") {
+        std::string all;
+        for (const auto& directory : configuration.queue_directories)
+            all += (all.empty() ? "queue_directory = " : " or ") + directory.string();
+        return all;
+    }
+    if (collector == "accounts") return "MariaDB";
+    if (collector == "services") return "D-Bus or " + configuration.proc.string();
+    return configuration.proc.string();
+}
+
+Seen seen_from_here(const CheckPart::Outcome& outcome, const std::string& collector,
+                    const Configuration& configuration) {
+    switch (outcome.end) {
+        case CheckPart::End::hung:
+            return {false, words_of_hanging(source_of(collector, configuration))};
+        case CheckPart::End::failed:
+            return {false, words_of_failing(outcome.words)};
+        case CheckPart::End::done:
+            break;
+    }
+    return {outcome.code == EX_OK, one_line(outcome.words)};
+}
+
+// None where no service runs, of which another part tells.
+std::vector<CollectorState> seen_by_service(CheckReport& report, const CheckPart::Outcome& answer) {
+    if (answer.end == CheckPart::End::done && answer.code == k_no_service) return {};
+    if (answer.end == CheckPart::End::done && answer.code == EX_OK) {
+        if (auto states = snapshot::from_text(answer.words)) return std::move(*states);
+    }
+    const auto why = answer.end == CheckPart::End::hung ? std::string("no answer")
+                     : ::geteuid() != 0                 ? std::string("ask as root: sudo ceymail-metrics --check")
+                                                        : one_line(answer.words);
+    report.warn("collectors", "the service does not tell what it sees: " + why);
+    return {};
+}
+
+std::optional<CollectorState> state_of(const std::string& name, const std::vector<CollectorState>& states) {
+    const auto found = std::ranges::find(states, name, &CollectorState::name);
+    return found == states.end() ? std::nullopt : std::optional(*found);
+}
+
+bool mentions(const std::string& text, const char* words) { return text.find(words) != std::string::npos; }
+
+bool is_plain(const std::filesystem::path& path) {
+    constexpr auto k_plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._@+-";
+    return path.string().find_first_not_of(k_plain) == std::string::npos;
+}
+
+// As a word of a unit file, systemd.syntax(7).
+std::string quoted(const std::filesystem::path& path) {
+    if (is_plain(path)) return path.string();
+    std::string word = "\"";
+    for (const char c : path.string()) {
+        if (c == '"' || c == '\\') word += '\\';
+        if (c == '%') word += '%';
+        word += c;
+    }
+    return word + '"';
+}
+
+// By ProtectHome= and InaccessiblePaths= of the unit.
+bool is_always_hidden(const std::filesystem::path& path) {
+    return std::ranges::any_of(std::initializer_list<const char*>{"/home/", "/root/", "/tmp/", "/var/tmp/"},
+                               [&](const char* hidden) { return path.string().starts_with(hidden); });
+}
+
+// Of several queue directories the one that the trouble names.
+std::filesystem::path path_of(const std::string& collector, const std::string& trouble,
+                              const Configuration& configuration) {
+    if (collector == "disk") return configuration.disk;
+    if (collector == "queue") {
+        const auto& all = configuration.queue_directories;
+        const auto named = std::ranges::find_if(all, [&](const auto& one) { return trouble.contains(one.string()); });
+        return named != all.end() ? *named : all.front();
+    }
+    if (collector == "accounts" && configuration.database_host.empty()) return configuration.database_socket;
+    return {};
+}
+
+// For what is there, but not in the service's sandbox. ceymail-metrics-generator shows what the configuration names,
+// but not a disk, which may be a dead mount, nor a path that would have to be quoted.
+std::string remedy_for(const std::string& collector, const std::string& trouble, const Configuration& configuration) {
+    const auto path = path_of(collector, trouble, configuration);
+    if (is_always_hidden(path)) return "; the unit hides " + path.string() + " from the service: move it elsewhere";
+    if (collector == "disk" || !is_plain(path))
+        return "; its sandbox does not show " + path.string() +
+               ": systemctl edit ceymail-metrics, put [Service] and BindReadOnlyPaths=" + quoted(path) +
+               " into it, then systemctl restart ceymail-metrics";
+    if (mentions(trouble, "systemctl restart")) return {};
+    return "; systemctl daemon-reload && systemctl restart ceymail-metrics shows it what the configuration names";
+}
+
+void judge(CheckReport& report, const Seen& here, const CollectorState& there, const Configuration& configuration) {
+    const auto part = "collector " + there.name;
+    const auto age = std::to_string(there.seconds) + " s ago";
+    switch (there.health) {
+        case Health::works:
+            if (here.works) return report.ok(part, "in the service too, " + age);
+            // Without root there is less to see from here.
+            if (::getuid() != 0)
+                return report.warn(part, "works in the service, " + age + "; from here: " + here.trouble);
+            return report.bad(part, "works in the service, " + age + ", but not from here: " + here.trouble +
+                                        "; if the service reads what is no longer there: systemctl restart "
+                                        "ceymail-metrics");
+        case Health::fails:
+            if (here.works)
+                return report.bad(part, "works from here, but not in the service: " + there.trouble +
+                                            remedy_for(there.name, there.trouble, configuration));
+            return report.bad(
+                part, here.trouble + (here.trouble == there.trouble ? "" : "; in the service: " + there.trouble));
+        case Health::waits:
+            if (here.works) return report.warn(part, "works from here; the service still waits for it: ask again");
+            return report.bad(part, here.trouble);
+    }
+}
+
+}  // namespace
+
+CollectorsCheck::CollectorsCheck(const Configuration& configuration)
+    : m_configuration(configuration), m_service(ask_service(configuration)) {
+    const auto collectors = supervisor::make_collectors(configuration);
+    for (std::size_t i = 0; i < collectors.size(); ++i)
+        m_outside.push_back({std::string(collectors[i]->name()), read_from_here(configuration, i)});
+}
+
+void CollectorsCheck::tell(CheckReport& report, util::BootTime deadline) {
+    const auto states = seen_by_service(report, m_service.finish(deadline));
+    for (auto& [name, outside] : m_outside) {
+        const auto part = "collector " + name;
+        const auto here = seen_from_here(outside.finish(deadline), name, m_configuration);
+        const auto there = state_of(name, states);
+        if (there) {
+            judge(report, here, *there, m_configuration);
+        } else if (here.works) {
+            report.ok(part);
+        } else {
+            report.bad(part, here.trouble);
+        }
+    }
+}
+
+}  // namespace ceymail::doctor

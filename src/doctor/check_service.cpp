@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <sstream>
+#include <vector>
+
+#include <grp.h>
+#include <linux/capability.h>
+#include <sys/stat.h>
+
+#include "ceymail/doctor/check_parts.hpp"
+#include "ceymail/system/instance_lock.hpp"
+#include "ceymail/util/file.hpp"
+
+namespace ceymail::doctor {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t k_longest_status = 16384;
+constexpr const char* k_gatherer = "ceymail-gather";  // as the supervisor names it
+
+struct Process {
+    std::string pid;
+    std::string name;
+    pid_t parent = 0;
+    uid_t user = 0;
+    std::vector<gid_t> groups;
+    std::uint64_t capabilities = 0;
+};
+
+template <class Number>
+std::vector<Number> numbers(const std::string& text) {
+    std::istringstream in(text);
+    std::vector<Number> all;
+    for (Number number{}; in >> number;) all.push_back(number);
+    return all;
+}
+
+// /proc/PID/status, proc(5): effective ids are the second of their lines.
+Process parse_status(const std::string& text) {
+    Process process;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        const auto colon = line.find(":\t");
+        if (colon == std::string::npos) continue;
+        const auto key = line.substr(0, colon);
+        const auto value = line.substr(colon + 2);
+        if (key == "Name") process.name = value;
+        if (key == "PPid" && !numbers<pid_t>(value).empty()) process.parent = numbers<pid_t>(value)[0];
+        if (key == "Uid" && numbers<uid_t>(value).size() > 1) process.user = numbers<uid_t>(value)[1];
+        if (key == "Gid" && numbers<gid_t>(value).size() > 1) process.groups.push_back(numbers<gid_t>(value)[1]);
+        if (key == "Groups") std::ranges::copy(numbers<gid_t>(value), std::back_inserter(process.groups));
+        if (key == "CapEff") std::from_chars(value.data(), value.data() + value.size(), process.capabilities, 16);
+    }
+    return process;
+}
+
+std::vector<Process> processes_named(const fs::path& proc, const std::vector<std::string>& names) {
+    std::vector<Process> found;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(proc, error)) {
+        const auto pid = entry.path().filename().string();
+        if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
+        const auto text = util::read_file(entry.path() / "status", k_longest_status);
+        if (!text) continue;  // it has ended
+        auto process = parse_status(*text);
+        process.pid = pid;
+        if (std::ranges::find(names, process.name) != names.end()) found.push_back(std::move(process));
+    }
+    return found;
+}
+
+std::vector<Process> gatherers_of(const config::Configuration& configuration) {
+    // There may be other supervisors on this host.
+    const auto supervisor = system::find_instance(configuration.runtime_directory);
+    if (!supervisor) return {};
+    auto gatherers = processes_named(configuration.proc, {k_gatherer});
+    std::erase_if(gatherers, [&](const Process& one) { return one.parent != *supervisor; });
+    return gatherers;
+}
+
+}  // namespace
+
+void check_service(CheckReport& report, const config::Configuration& configuration) {
+    const auto gatherers = gatherers_of(configuration);
+    if (gatherers.empty())
+        return report.warn("service",
+                           "no gatherer runs; start it by systemctl start ceymail-metrics, unless the web "
+                           "server starts it");
+    constexpr std::uint64_t k_needed = 1U << CAP_DAC_READ_SEARCH;
+    if (std::ranges::all_of(gatherers, [](const Process& one) { return (one.capabilities & k_needed) != 0; }))
+        return report.ok("service", "runs, and its gatherer may count the mail queue");
+    report.bad("service",
+               "the gatherer runs without CAP_DAC_READ_SEARCH and cannot count the mail queue: take away what removes "
+               "it from AmbientCapabilities= and CapabilityBoundingSet= (systemctl cat ceymail-metrics), or start it "
+               "as root; PrivateUsers=yes makes it void");
+}
+
+// A mount over a directory far above, such as /var, does not reach the service's sandbox, and the service cannot know.
+void check_queue_directory(CheckReport& report, const config::Configuration& configuration) {
+    for (const auto& gatherer : gatherers_of(configuration)) {
+        const auto root = configuration.proc / gatherer.pid / "root";
+        for (const auto& directory : configuration.queue_directories) {
+            struct stat here{};
+            struct stat there{};
+            if (::stat(directory.c_str(), &here) != 0 ||
+                ::stat((root / directory.relative_path()).c_str(), &there) != 0)
+                continue;  // a matter for the collector
+            if (here.st_dev == there.st_dev && here.st_ino == there.st_ino) continue;
+            report.bad("queue directory", "the service counts another directory than " + directory.string() +
+                                              " is now, which took its place while the service ran: systemctl restart "
+                                              "ceymail-metrics");
+        }
+    }
+}
+
+namespace {
+
+std::optional<fs::path> socket_of(const config::Configuration& configuration) {
+    if (configuration.listen.empty()) return configuration.runtime_directory / "ceymail-metrics.sock";
+    if (configuration.listen.starts_with("unix:")) return configuration.listen.substr(5);
+    return std::nullopt;
+}
+
+bool may_connect(const Process& process, const struct stat& socket) {
+    if (process.user == 0) return true;
+    if (process.user == socket.st_uid) return (socket.st_mode & S_IWUSR) != 0;
+    if (std::ranges::find(process.groups, socket.st_gid) != process.groups.end())
+        return (socket.st_mode & S_IWGRP) != 0;
+    return (socket.st_mode & S_IWOTH) != 0;
+}
+
+std::string group_name(gid_t gid) {
+    const group* const entry = ::getgrgid(gid);
+    return entry != nullptr ? entry->gr_name : std::to_string(gid);
+}
+
+}  // namespace
+
+void check_socket(CheckReport& report, const config::Configuration& configuration) {
+    const auto path = socket_of(configuration);
+    if (!path) return report.ok("socket", configuration.listen);
+    struct stat socket{};
+    if (::stat(path->c_str(), &socket) != 0 || !S_ISSOCK(socket.st_mode))
+        return report.warn("socket", "there is no " + path->string() +
+                                         "; systemctl enable --now ceymail-metrics.socket makes it, unless the web "
+                                         "server starts the responder");
+    if ((socket.st_mode & S_IWOTH) != 0)
+        return report.bad("socket", path->string() +
+                                        " is open to every user of this host, who can say that he is any "
+                                        "client: set SocketMode=0660 (systemctl edit "
+                                        "ceymail-metrics.socket)");
+    for (const auto& server : processes_named(configuration.proc, {"nginx", "apache2", "httpd"})) {
+        if (may_connect(server, socket)) continue;
+        return report.bad("socket", server.name + " runs in group " + group_name(server.groups.front()) +
+                                        " and may not connect to " + path->string() + ", which is for group " +
+                                        group_name(socket.st_gid) +
+                                        ": set SocketGroup=" + group_name(server.groups.front()) +
+                                        " (systemctl edit ceymail-metrics.socket), or listen_group where --listen is "
+                                        "used");
+    }
+    report.ok("socket", path->string() + ", for group " + group_name(socket.st_gid));
+}
+
+}  // namespace ceymail::doctor

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/scheduler/collector_slot.hpp"
+
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "ceymail/exposition/text_format.hpp"
+#include "ceymail/util/log.hpp"
+
+namespace ceymail::scheduler {
+
+namespace {
+
+util::Result<std::string> format_words(util::Result<collect::Families> families) {
+    if (!families) return std::unexpected(std::move(families.error()));
+    std::string text;
+    for (const auto& family : *families) exposition::append_family(text, family);
+    return text;
+}
+
+util::Result<std::string> collect_guarded(collect::Collector& collector, util::BootTime deadline) noexcept try {
+    try {
+        return format_words(collector.collect(deadline));
+    } catch (const std::exception& error) {
+        return util::fail(util::ErrorKind::internal, error.what());
+    } catch (...) {
+        return util::fail(util::ErrorKind::internal, "an exception of unknown type");
+    }
+} catch (const std::bad_alloc&) {
+    return util::fail(util::ErrorKind::internal, "out of memory");  // so short that it takes none
+}
+
+std::string format_silence(std::chrono::nanoseconds silence) {
+    return "no answer for " + std::to_string(std::chrono::ceil<std::chrono::milliseconds>(silence).count()) +
+           " ms: what it asks hangs";
+}
+
+}  // namespace
+
+void prepare_guarded(collect::Collector& collector) noexcept try { collector.prepare(); } catch (...) {
+    // Its first run will say so.
+}
+
+Run run_once(collect::Collector& collector, util::BootTime deadline) noexcept {
+    const auto before = util::thread_cpu_time();
+    auto families = collect_guarded(collector, deadline);
+    return {std::move(families), util::thread_cpu_time() - before + collector.extra_cpu_time()};
+}
+
+bool CollectorSlot::good(util::BootTime now, std::chrono::nanoseconds maximum_age) const {
+    return counts && result && now - asked_at <= maximum_age;
+}
+
+void CollectorSlot::record_result(util::Result<std::string> families, util::BootTime now) {
+    counts = std::exchange(in_round, false);
+    busy = false;
+    duration = now - asked_at;
+    result = std::move(families);
+    suspect = now > deadline || (!result && duration > k_suspect_timeout);
+    if (result) {
+        log_recovery();
+    } else {
+        log_failure(result.error().message);
+    }
+}
+
+void CollectorSlot::record_timeout(util::BootTime now) {
+    in_round = false;
+    suspect = true;
+    log_failure(format_silence(now - asked_at));
+}
+
+void CollectorSlot::log_failure(std::string_view why) noexcept {
+    if (std::exchange(failing, true)) return;
+    failing_since = asked_at;
+    util::log(util::LogLevel::warning,
+              {"collector ", collector->name(), ": ", why, "; its metrics are absent until it succeeds"});
+}
+
+void CollectorSlot::log_recovery() noexcept {
+    if (!std::exchange(failing, false)) return;
+    util::log(util::LogLevel::notice, {"collector ", collector->name(), ": succeeds again"});
+}
+
+snapshot::CollectorState CollectorSlot::state(util::BootTime now, std::chrono::nanoseconds maximum_age) const {
+    const auto seconds_since = [now](util::BootTime time) {
+        return static_cast<std::uint64_t>(std::chrono::floor<std::chrono::seconds>(now - time).count());
+    };
+    const std::string name(collector->name());
+    if (failing)
+        return {name, snapshot::Health::fails, seconds_since(failing_since),
+                result ? format_silence(now - asked_at) : result.error().message};
+    if (good(now, maximum_age)) return {name, snapshot::Health::works, seconds_since(asked_at), {}};
+    return {name, snapshot::Health::waits, 0, {}};
+}
+
+}  // namespace ceymail::scheduler

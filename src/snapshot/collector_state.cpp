@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/snapshot/collector_state.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+namespace ceymail::snapshot {
+
+namespace {
+
+constexpr std::array<std::pair<Health, std::string_view>, 3> k_healths{
+    {{Health::works, "works"}, {Health::fails, "fails"}, {Health::waits, "waits"}}};
+
+std::string_view word_of(Health health) noexcept { return k_healths.at(static_cast<std::size_t>(health)).second; }
+
+bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
+
+bool is_name(std::string_view text) noexcept {
+    return !text.empty() && text.size() <= k_longest_name &&
+           std::ranges::all_of(text, [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
+}
+
+bool is_trouble(std::string_view text) noexcept {
+    return text.size() <= k_longest_trouble && std::ranges::none_of(text, is_control);
+}
+
+std::string_view format_words(const CollectorState& state) noexcept {
+    if (state.health != Health::fails) return {};
+    return state.trouble.empty() ? std::string_view("it does not say why") : state.trouble;
+}
+
+std::string one_line(std::string_view text) {
+    std::string line(text.substr(0, k_longest_trouble));
+    std::ranges::replace_if(line, is_control, ' ');
+    return line;
+}
+
+// What stands before the first `separator`, which goes too; nothing where there is none.
+std::optional<std::string_view> take(std::string_view& text, char separator) noexcept {
+    const auto end = text.find(separator);
+    if (end == text.npos) return std::nullopt;
+    const auto taken = text.substr(0, end);
+    text.remove_prefix(end + 1);
+    return taken;
+}
+
+std::optional<Health> health_of(std::string_view word) noexcept {
+    const auto* const found = std::ranges::find(k_healths, word, &std::pair<Health, std::string_view>::second);
+    return found == k_healths.end() ? std::nullopt : std::optional(found->first);
+}
+
+std::optional<std::uint64_t> seconds_of(std::string_view digits) noexcept {
+    std::uint64_t seconds = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
+    if (error != std::errc() || end != digits.data() + digits.size() || seconds > k_most_seconds) return std::nullopt;
+    return seconds;
+}
+
+std::optional<CollectorState> state_of(std::string_view line) {
+    const auto name = take(line, '\t');
+    const auto health = health_of(take(line, '\t').value_or(""));
+    const auto seconds = seconds_of(take(line, '\t').value_or(""));
+    if (!name || !is_name(*name) || !health || !seconds || !is_trouble(line)) return std::nullopt;
+    if ((*health == Health::fails) == line.empty()) return std::nullopt;
+    return CollectorState{std::string(*name), *health, *seconds, std::string(line)};
+}
+
+}  // namespace
+
+std::string to_text(const std::vector<CollectorState>& states) {
+    std::string text;
+    for (const auto& state : states) {
+        text.append(state.name).append(1, '\t').append(word_of(state.health)).append(1, '\t');
+        text.append(std::to_string(std::min(state.seconds, k_most_seconds))).append(1, '\t');
+        text.append(one_line(format_words(state))).append(1, '\n');
+    }
+    return text;
+}
+
+util::Result<std::vector<CollectorState>> from_text(std::string_view text) {
+    const auto malformed = [] {
+        return util::fail(util::ErrorKind::invalid,
+                          "what the metrics service says of its collectors is malformed; are both programs of one "
+                          "version? restart ceymail-metrics and ceymail-settings");
+    };
+    std::vector<CollectorState> states;
+    while (!text.empty()) {
+        const auto line = take(text, '\n');
+        auto state = line ? state_of(*line) : std::nullopt;
+        if (!state || states.size() == k_most_collectors) return malformed();
+        states.push_back(std::move(*state));
+    }
+    return states;
+}
+
+}  // namespace ceymail::snapshot

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+// SnapshotBuffer: two buffers and the number of the last publication, which says which of them is the current one.
+//
+// Publication n goes to buffer n % 2, so the writer never touches the one that is being served:
+//   1. buffer.number = 0         whoever still reads what was in it (n - 2) will notice
+//   2. times, size, words
+//   3. buffer.number = n
+//   4. buffer.current = n         only now it is found
+// A writer that dies before 4 has changed nothing that readers look at; its successor finds n - 1 and does n again.
+// A reader takes n from buffer.current, copies, and has a whole text if buffer.number was n before and after.
+// Every word is stored with release and loaded with acquire: who has seen one word of a later publication has
+// also seen 1. That is as cheap as relaxed words between fences on x86, and ThreadSanitizer understands it.
+#include "ceymail/snapshot/snapshot_buffer.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#include "ceymail/util/fd.hpp"
+
+namespace ceymail::snapshot {
+
+namespace {
+
+using Word = std::uint64_t;
+using AtomicWord = std::atomic<Word>;
+static_assert(AtomicWord::is_always_lock_free, "a lock inside shared memory would outlive its holder");
+
+constexpr std::size_t k_words = k_snapshot_capacity / sizeof(Word);
+constexpr int k_attempts = 16;
+
+struct alignas(64) Buffer {
+    AtomicWord number;
+    std::atomic<std::int64_t> taken_at_ns;
+    std::atomic<std::int64_t> good_until_ns;
+    AtomicWord finished;  // 0: no
+    AtomicWord size;
+    std::array<AtomicWord, k_words> words;
+};
+
+struct Layout {
+    alignas(64) AtomicWord current;  // 0: nothing has been published
+    std::array<Buffer, 2> buffers;
+};
+
+Layout& layout_of(const util::MappedMemory& memory) noexcept {
+    // Fresh pages of a memfd are zeros, which are valid atomics that hold 0.
+    return *reinterpret_cast<Layout*>(memory.data());
+}
+
+util::BootTime time_of(std::int64_t ns) noexcept { return util::BootTime(std::chrono::nanoseconds(ns)); }
+
+std::int64_t ns_of(util::BootTime time) noexcept { return time.time_since_epoch().count(); }
+
+void store_words(Buffer& buffer, std::string_view text) noexcept {
+    for (std::size_t at = 0; at < text.size(); at += sizeof(Word)) {
+        Word word = 0;
+        std::memcpy(&word, text.data() + at, std::min(sizeof word, text.size() - at));
+        buffer.words[at / sizeof(Word)].store(word, std::memory_order_release);
+    }
+    buffer.size.store(text.size(), std::memory_order_release);
+}
+
+// May be torn: the caller finds out by the buffer's number.
+void load_words(const Buffer& buffer, std::string& text) {
+    const std::size_t size = std::min<std::size_t>(buffer.size.load(std::memory_order_acquire), k_snapshot_capacity);
+    const std::size_t count = (size + sizeof(Word) - 1) / sizeof(Word);
+    text.resize_and_overwrite(count * sizeof(Word), [&](char* to, std::size_t) {
+        for (std::size_t i = 0; i < count; ++i, to += sizeof(Word)) {
+            const Word word = buffer.words[i].load(std::memory_order_acquire);
+            std::memcpy(to, &word, sizeof word);
+        }
+        return size;
+    });
+}
+
+SnapshotTimes load_times(const Buffer& buffer) noexcept {
+    return {time_of(buffer.taken_at_ns.load(std::memory_order_acquire)),
+            time_of(buffer.good_until_ns.load(std::memory_order_acquire)),
+            buffer.finished.load(std::memory_order_acquire) != 0};
+}
+
+// Calls take(buffer) until nothing was published over it; false where there is no snapshot, or a writer that
+// publishes faster than we can copy, which no gatherer of ours does.
+template <class Take>
+bool read_whole(const Layout& layout, Take take) {
+    for (int attempt = 0; attempt < k_attempts; ++attempt) {
+        const Word number = layout.current.load(std::memory_order_acquire);
+        if (number == 0) return false;
+        const Buffer& buffer = layout.buffers[number % 2];
+        if (buffer.number.load(std::memory_order_acquire) != number) continue;
+        take(buffer);
+        if (buffer.number.load(std::memory_order_acquire) == number) return true;
+    }
+    return false;
+}
+
+util::Result<util::Fd> make_memory() {
+    util::Fd fd(memfd_create("ceymail-snapshot", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (!fd) return util::fail_errno(errno, "cannot make the snapshot's shared memory");
+    // fallocate and not ftruncate: a page that is missing at the first touch would be a SIGBUS.
+    if (fallocate(fd.get(), 0, 0, sizeof(Layout)) != 0)
+        return util::fail_errno(errno, "cannot allocate the snapshot's shared memory", "give the service more memory");
+    return fd;
+}
+
+}  // namespace
+
+SnapshotBuffer::SnapshotBuffer(util::MappedMemory writable, util::MappedMemory readable) noexcept
+    : m_writable(std::move(writable)), m_readable(std::move(readable)) {}
+
+util::Result<SnapshotBuffer> SnapshotBuffer::make() {
+    auto fd = make_memory();
+    if (!fd) return std::unexpected(std::move(fd.error()));
+    auto writable = util::MappedMemory::map(fd->get(), sizeof(Layout), util::Access::read_write);
+    if (!writable) return std::unexpected(std::move(writable.error()));
+    // After the writable mapping, which keeps its right, and before the other, which thereby can never gain it.
+    if (fcntl(fd->get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) != 0)
+        return util::fail(util::ErrorKind::unavailable,
+                          "cannot seal the snapshot's shared memory: the kernel refuses; Linux 5.1 or newer is needed",
+                          errno);
+    auto readable = util::MappedMemory::map(fd->get(), sizeof(Layout), util::Access::read_only);
+    if (!readable) return std::unexpected(std::move(readable.error()));
+    return SnapshotBuffer(std::move(*writable), std::move(*readable));
+}
+
+void SnapshotBuffer::make_read_only() noexcept { m_writable = util::MappedMemory(); }
+
+util::Result<void> SnapshotBuffer::publish(std::string_view text, SnapshotTimes times) {
+    if (!m_writable) return util::fail(util::ErrorKind::denied, "cannot publish a snapshot: this process only reads");
+    if (text.size() > k_snapshot_capacity)
+        return util::fail(util::ErrorKind::exhausted, "cannot publish a snapshot of " + std::to_string(text.size()) +
+                                                          " bytes: there is room for " +
+                                                          std::to_string(k_snapshot_capacity));
+    Layout& layout = layout_of(m_writable);
+    const Word number = layout.current.load(std::memory_order_acquire) + 1;
+    Buffer& buffer = layout.buffers[number % 2];
+    buffer.number.store(0, std::memory_order_release);
+    buffer.taken_at_ns.store(ns_of(times.taken_at), std::memory_order_release);
+    buffer.good_until_ns.store(ns_of(times.good_until), std::memory_order_release);
+    buffer.finished.store(times.finished ? 1 : 0, std::memory_order_release);
+    store_words(buffer, text);
+    buffer.number.store(number, std::memory_order_release);
+    layout.current.store(number, std::memory_order_release);
+    return {};
+}
+
+SnapshotTimes SnapshotBuffer::read(std::string& text) const {
+    SnapshotTimes times;
+    const bool whole = read_whole(layout_of(m_readable), [&](const Buffer& buffer) {
+        times = load_times(buffer);
+        load_words(buffer, text);
+    });
+    if (whole) return times;
+    text.clear();
+    return {};
+}
+
+SnapshotTimes SnapshotBuffer::times() const noexcept {
+    SnapshotTimes times;
+    const bool whole = read_whole(layout_of(m_readable), [&](const Buffer& buffer) { times = load_times(buffer); });
+    return whole ? times : SnapshotTimes{};
+}
+
+}  // namespace ceymail::snapshot

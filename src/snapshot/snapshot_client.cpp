@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/snapshot/snapshot_client.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "ceymail/util/fd.hpp"
+#include "ceymail/util/unix_socket.hpp"
+
+namespace ceymail::snapshot {
+
+namespace {
+
+using util::BootTime;
+
+constexpr auto k_pause = std::chrono::milliseconds(10);
+// How long before the caller's deadline the gatherer is to answer: on a loaded host it wakes up as much too late. Of a
+// short time a quarter.
+constexpr std::chrono::nanoseconds k_margin = std::chrono::milliseconds(200);
+
+// Sets SO_SNDTIMEO to what is left; false when nothing is.
+bool set_timeout(int fd, BootTime deadline) noexcept {
+    const auto left = std::chrono::ceil<std::chrono::microseconds>(deadline - util::BootClock::now());
+    if (left <= left.zero()) return false;  // and a time-out of 0 would mean for ever
+    const timeval time{left.count() / 1'000'000, left.count() % 1'000'000};
+    return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time) == 0;
+}
+
+// A blocking connect(2) and not a non-blocking one: it waits for room in the backlog of a stopped gatherer, while a
+// non-blocking one fails with EAGAIN and poll(2) cannot wait for a Unix socket that is not connected.
+bool connect_by(int fd, const sockaddr_un& address, BootTime deadline) noexcept {
+    while (set_timeout(fd, deadline)) {
+        if (util::connect_unix(fd, address) == 0) return true;
+        if (errno != EINTR) return false;
+    }
+    errno = ETIMEDOUT;
+    return false;
+}
+
+// By poll(2) and not by SO_RCVTIMEO, which comes up to an eighth too late: half a second of an answer's five.
+bool readable_by(int fd, BootTime deadline) noexcept {
+    pollfd one{fd, POLLIN, 0};
+    for (;;) {
+        const int ready = poll(&one, 1, util::remaining_ms(deadline, util::BootClock::now()));
+        if (ready >= 0 || errno != EINTR) return ready > 0;
+    }
+}
+
+enum class Asked { answered, nobody, broken_off };
+
+Asked ask(const sockaddr_un& address, const SnapshotRequest& request, BootTime deadline) noexcept {
+    const util::Fd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    if (!fd) return Asked::broken_off;
+    if (!connect_by(fd.get(), address, deadline))
+        return errno == EAGAIN || errno == ETIMEDOUT ? Asked::broken_off : Asked::nobody;
+    if (send(fd.get(), &request, sizeof request, MSG_NOSIGNAL) != sizeof request) return Asked::broken_off;
+    char byte = 0;
+    const bool answered = readable_by(fd.get(), deadline) && recv(fd.get(), &byte, 1, MSG_DONTWAIT) == 1;
+    return answered ? Asked::answered : Asked::broken_off;
+}
+
+}  // namespace
+
+SnapshotClient::SnapshotClient(const SnapshotBuffer& buffer, std::filesystem::path socket)
+    : m_buffer(&buffer), m_socket(std::move(socket)) {}
+
+BootTime SnapshotClient::fetch(std::string& text, BootTime not_before, BootTime deadline, RefreshReason reason) {
+    auto times = m_buffer->read(text);
+    if (reason == RefreshReason::scrape && times.taken_at >= not_before && times.finished &&
+        times.good(util::BootClock::now()))
+        return times.taken_at;
+    request(not_before, deadline, reason);
+    times = m_buffer->read(text);
+    if (times.good(util::BootClock::now())) return times.taken_at;
+    text.clear();
+    return {};
+}
+
+void SnapshotClient::request(BootTime not_before, BootTime deadline, RefreshReason reason) const {
+    const auto address = util::unix_address(m_socket);
+    if (!address) return;  // the supervisor has not made it either
+    const auto margin = std::min(k_margin, (deadline - util::BootClock::now()) / 4);
+    const SnapshotRequest request{not_before.time_since_epoch().count(), (deadline - margin).time_since_epoch().count(),
+                                  reason, 0};
+    // A gatherer that dies with our question in hand has a successor on the same socket: ask that one.
+    while (ask(*address, request, deadline) == Asked::broken_off) {
+        const auto left = deadline - util::BootClock::now();
+        if (left <= left.zero()) return;
+        std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(left, k_pause));
+    }
+}
+
+}  // namespace ceymail::snapshot

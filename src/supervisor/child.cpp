@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/supervisor/child.hpp"
+
+#include <csignal>
+#include <exception>
+
+#include <sys/prctl.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "ceymail/supervisor/roles.hpp"
+#include "ceymail/system/exit_code.hpp"
+#include "ceymail/system/landlock.hpp"
+#include "ceymail/system/privileges.hpp"
+#include "ceymail/system/signals.hpp"
+#include "ceymail/system/system_calls.hpp"
+#include "ceymail/util/log.hpp"
+
+namespace ceymail::supervisor {
+
+namespace {
+
+using util::LogLevel;
+
+void name_process(Role role) noexcept {
+    util::set_log_identity("ceymail-metrics", name_of(role));
+    ::prctl(PR_SET_NAME, role == Role::gatherer ? "ceymail-gather" : "ceymail-worker");  // 15 characters at most
+}
+
+// After become(), because a change of credentials resets it, prctl(2). A supervisor that died before this line sends
+// no signal, but it is no longer our parent either.
+bool set_parent_death_signal(pid_t supervisor) noexcept {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    return ::getppid() == supervisor;
+}
+
+void close_unneeded_fds(SharedResources& resources, Role role, const fastcgi::BusySince* busy) noexcept {
+    resources.signals.reset();
+    resources.heartbeats.keep_only(busy);
+    resources.instance_lock.reset();
+    resources.forget_listener.reset();
+    if (role == Role::gatherer) {
+        resources.listener.reset();
+        return resources.segment.keep_gatherer_only();
+    }
+    resources.gatherer_listener.reset();
+    resources.report_listener.reset();
+    resources.segment.drop_gatherer();
+    resources.buffer.make_read_only();
+}
+
+// The last of it before the work, so that nothing which is opened once need be allowed.
+void apply_landlock(const config::Configuration& configuration, Role role) {
+    const auto readable = role == Role::gatherer ? system::readable_by_gatherer(configuration)
+                                                 : system::readable_by_worker(configuration);
+    const auto confined = system::allow_only(
+        readable, configuration.database_host.empty() ? system::Tcp::forbidden : system::Tcp::allowed);
+    if (!confined && confined.error().kind != util::ErrorKind::unavailable)  // of that the supervisor tells once
+        util::log(LogLevel::warning, confined.error().message + "; goes on without it");
+    if (const auto forbidden = system::forbid_remapping(); !forbidden)
+        util::log(LogLevel::warning, forbidden.error().message + "; goes on without it");
+}
+
+int run_role(SharedResources& resources, Role role, fastcgi::BusySince* busy, pid_t supervisor) {
+    name_process(role);
+    system::ignore_signals_of_others();
+    close_unneeded_fds(resources, role, busy);
+    const auto kept = role == Role::gatherer ? system::Capability::dac_read_search : system::Capability::none;
+    if (const auto become_it = system::become(resources.configuration.user, kept); !become_it)
+        return system::log_and_exit_code(become_it.error());
+    system::forbid_dumps();
+    if (!set_parent_death_signal(supervisor)) return EX_OK;
+    const auto stop = system::signal_fd({SIGTERM});
+    if (!stop) return system::log_and_exit_code(stop.error());
+    apply_landlock(resources.configuration, role);
+    if (role == Role::gatherer) {
+        gather(resources.configuration, {resources.gatherer_listener.get(), resources.report_listener.get()},
+               resources.buffer, resources.segment.gatherer().cpu, stop->get());
+    } else {
+        work(resources.configuration, resources.listener.get(), resources.segment, resources.buffer, *busy,
+             stop->get());
+    }
+    return EX_OK;
+}
+
+}  // namespace
+
+const char* name_of(Role role) noexcept { return role == Role::gatherer ? "gatherer" : "worker"; }
+
+void run_child(SharedResources& resources, Role role, fastcgi::BusySince* busy, pid_t supervisor) noexcept {
+    int code = EX_SOFTWARE;
+    try {
+        code = run_role(resources, role, busy, supervisor);
+    } catch (const std::exception& problem) {
+        util::log(LogLevel::error, problem.what());
+    }
+    ::_exit(code);
+}
+
+}  // namespace ceymail::supervisor

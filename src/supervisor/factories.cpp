@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/supervisor/factories.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include "ceymail/collect/accounts_collector.hpp"
+#include "ceymail/collect/disk.hpp"
+#include "ceymail/collect/memory.hpp"
+#include "ceymail/collect/place_guard.hpp"
+#include "ceymail/collect/queue.hpp"
+#include "ceymail/collect/services_collector.hpp"
+#include "ceymail/database/account_counter.hpp"
+#include "ceymail/system/privileges.hpp"
+
+namespace ceymail::supervisor {
+
+namespace {
+
+using config::Configuration;
+
+// How long a gatherer that starts waits for MariaDB.
+constexpr auto k_head_start = std::chrono::milliseconds(100);
+
+// The rooms of collectors and database do not know each other: here they meet.
+std::unique_ptr<collect::Collector> accounts_collector(const Configuration& configuration) {
+    auto counter =
+        std::make_shared<database::AccountCounter>(database_address(configuration), configuration.database_mail);
+    const auto count = [counter](util::BootTime deadline) -> util::Result<collect::AccountCounts> {
+        const auto counted = counter->count(deadline);
+        if (!counted) return std::unexpected(counted.error());
+        return collect::AccountCounts{counted->domains, counted->mailboxes, counted->aliases};
+    };
+    const auto prepare = [counter] { counter->prepare(util::BootClock::now() + k_head_start); };
+    return std::make_unique<collect::AccountsCollector>(count, prepare);
+}
+
+collect::ServicesOptions services_options(const Configuration& configuration) {
+    collect::ServicesOptions options;
+    options.proc = configuration.proc;
+    options.queue_directories = configuration.queue_directories;
+    options.service_manager = configuration.service_manager;
+    options.ai_filter_unit = configuration.ai_filter_unit;
+    options.ai_filter_process = configuration.ai_filter_process;
+    return options;
+}
+
+}  // namespace
+
+database::Address database_address(const Configuration& configuration) {
+    return database::address_of(configuration, configuration.database_user, configuration.database_option_file);
+}
+
+database::TokenReader token_reader(const Configuration& configuration) {
+    return {database_address(configuration), configuration.database_dashboard};
+}
+
+scheduler::WorkBudget work_budget(const Configuration& configuration) {
+    return {configuration.work_budget_percent / 100.0, configuration.maximum_age};
+}
+
+std::vector<std::unique_ptr<collect::Collector>> make_collectors(const Configuration& configuration,
+                                                                 collect::CpuTally cpu) {
+    std::vector<std::unique_ptr<collect::Collector>> collectors;
+    collectors.push_back(std::make_unique<collect::CpuCollector>(configuration.proc, std::move(cpu)));
+    collectors.push_back(std::make_unique<collect::MemoryCollector>(configuration.proc));
+    collectors.push_back(std::make_unique<collect::DiskCollector>(configuration.disk));
+    collectors.push_back(collect::only_in_place(
+        std::make_unique<collect::QueueCollector>(
+            configuration.queue_directories, collect::QueueReaderOptions{.may_read_all = system::has_dac_read_search}),
+        configuration.queue_directories, configuration.proc / "self/mountinfo"));
+    collectors.push_back(std::make_unique<collect::ServicesCollector>(services_options(configuration)));
+    collectors.push_back(accounts_collector(configuration));
+    return collectors;
+}
+
+}  // namespace ceymail::supervisor

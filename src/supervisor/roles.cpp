@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/supervisor/roles.hpp"
+
+#include <chrono>
+
+#include "ceymail/endpoint/endpoint.hpp"
+#include "ceymail/fastcgi/responder.hpp"
+#include "ceymail/scheduler/snapshot_server.hpp"
+#include "ceymail/snapshot/snapshot_client.hpp"
+#include "ceymail/supervisor/factories.hpp"
+#include "ceymail/supervisor/gatherer_socket.hpp"
+#include "ceymail/system/privileges.hpp"
+#include "ceymail/util/log.hpp"
+
+namespace ceymail::supervisor {
+
+namespace {
+
+// How long a worker that starts waits for MariaDB.
+constexpr auto k_head_start = std::chrono::milliseconds(100);
+
+// Connected and prepared, so that no request pays for it. Whether that worked out is for the requests to find.
+database::TokenReader ready_token_reader(const config::Configuration& configuration) {
+    auto tokens = token_reader(configuration);
+    static_cast<void>(tokens.active(util::BootClock::now() + k_head_start));
+    return tokens;
+}
+
+}  // namespace
+
+void work(const config::Configuration& configuration, int listener, shared::Segment& segment,
+          const snapshot::SnapshotBuffer& buffer, fastcgi::BusySince& busy, int stop_fd) {
+    snapshot::SnapshotClient snapshots(buffer, snapshot::gatherer_socket_path(configuration));
+    const auto fetch = [&](std::string& text, util::BootTime not_before, util::BootTime deadline,
+                           snapshot::RefreshReason reason) {
+        return snapshots.fetch(text, not_before, deadline, reason);
+    };
+    endpoint::Endpoint endpoint(configuration, segment, fetch, ready_token_reader(configuration));
+    fastcgi::Responder responder(listener, stop_fd, &busy);
+    const auto refused = [&](int status) { segment.count_answer(status); };
+    while (const auto* request = responder.next(refused)) {
+        responder.answer(endpoint.answer(*request));
+        endpoint.record_last_used();
+    }
+}
+
+void gather(const config::Configuration& configuration, GathererListeners listeners, snapshot::SnapshotBuffer& buffer,
+            util::KeptRecord& cpu, int stop_fd) {
+    if (!system::has_dac_read_search()) {
+        util::log(util::LogLevel::notice,
+                  "without CAP_DAC_READ_SEARCH the mail queue can only be counted as root or "
+                  "postfix; start as root, or see ceymail-metrics --check");
+    }
+    scheduler::CollectorScheduler gathering(make_collectors(configuration, collect::tallied_in(cpu)),
+                                            work_budget(configuration));
+    scheduler::serve_gatherer(listeners.workers, stop_fd, buffer, gathering, listeners.reports);
+}
+
+}  // namespace ceymail::supervisor

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/system/landlock.hpp"
+
+#include <cerrno>
+#include <climits>
+#include <cstddef>
+#include <cstdint>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <netinet/in.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "ceymail/util/fd.hpp"
+
+namespace ceymail::system {
+
+namespace {
+
+using util::Fd;
+using util::Result;
+
+// As in linux/landlock.h of 6.12: that of Debian 12 ends with the first field.
+struct RulesetAttributes {
+    std::uint64_t files = 0;
+    std::uint64_t tcp = 0;     // from version 4
+    std::uint64_t scoped = 0;  // from version 6
+};
+constexpr std::uint64_t k_truncate = 1U << 14;    // from version 3
+constexpr std::uint64_t k_use_device = 1U << 15;  // from version 5
+constexpr std::uint64_t k_tcp_bind_and_connect = 3;
+constexpr std::uint64_t k_abstract_sockets_and_signals = 3;
+constexpr std::uint64_t k_files_of_version_1 = (1U << 13) - 1;
+constexpr std::uint64_t k_read_file = LANDLOCK_ACCESS_FS_READ_FILE;
+constexpr std::uint64_t k_read_directory = k_read_file | LANDLOCK_ACCESS_FS_READ_DIR;
+
+int version() noexcept {
+    return static_cast<int>(::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION));
+}
+
+RulesetAttributes everything(int version, Tcp tcp) noexcept {
+    RulesetAttributes all;
+    all.files = k_files_of_version_1;
+    if (version >= 2) all.files |= LANDLOCK_ACCESS_FS_REFER;
+    if (version >= 3) all.files |= k_truncate;
+    if (version >= 5) all.files |= k_use_device;
+    if (version >= 4 && tcp == Tcp::forbidden) all.tcp = k_tcp_bind_and_connect;
+    if (version >= 6) all.scoped = k_abstract_sockets_and_signals;
+    return all;
+}
+
+// An older kernel refuses a longer structure than its own, unless the rest is zero; a newer one takes a shorter.
+std::size_t size_of_attributes(int version) noexcept {
+    if (version >= 6) return sizeof(RulesetAttributes);
+    return version >= 4 ? offsetof(RulesetAttributes, scoped) : offsetof(RulesetAttributes, tcp);
+}
+
+// `path`, or the directory in which it would appear.
+Fd open_or_above(std::filesystem::path path) {
+    for (;;) {
+        Fd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));
+        if (fd || path == path.root_path()) return fd;
+        path = path.parent_path();
+    }
+}
+
+Result<void> allow_reading(const Fd& ruleset, const std::filesystem::path& path) {
+    const Fd beneath = open_or_above(path);
+    struct stat status{};
+    if (!beneath || ::fstat(beneath.get(), &status) != 0) return {};  // what cannot be opened needs no permission
+    landlock_path_beneath_attr rule{};
+    rule.allowed_access = S_ISDIR(status.st_mode) ? k_read_directory : k_read_file;
+    rule.parent_fd = beneath.get();
+    if (::syscall(SYS_landlock_add_rule, ruleset.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0) return {};
+    return util::fail_errno(errno, "cannot allow by Landlock to read " + path.string());
+}
+
+}  // namespace
+
+bool has_landlock() noexcept { return version() > 0; }
+
+Result<void> allow_only(const std::vector<std::filesystem::path>& readable, Tcp tcp) {
+    const int known = version();
+    if (known <= 0) return util::fail(util::ErrorKind::unavailable, "the kernel has no Landlock", errno);
+    const auto attributes = everything(known, tcp);
+    const Fd ruleset(
+        static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size_of_attributes(known), 0)));
+    if (!ruleset) return util::fail_errno(errno, "cannot make a Landlock ruleset");
+    for (const auto& path : readable)
+        if (auto allowed = allow_reading(ruleset, path); !allowed) return allowed;
+    if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) == 0) return {};
+    return util::fail_errno(errno, "cannot restrict this process by Landlock");
+}
+
+namespace {
+
+// A directory above is allowed for one that is replaced by rename(2) or by a mount: a rule holds for what it was made
+// of, and not for a mount over that. Not a top-level one, in which there is more than belongs to it.
+std::filesystem::path place_of(const std::filesystem::path& path) {
+    const auto above = path.parent_path();
+    return above.parent_path() == path.root_path() ? path : above;
+}
+
+// The place of `path`, and where it is a symbolic link those of its targets. readlink(2) asks no dead mount.
+void allow_place(std::vector<std::filesystem::path>& readable, std::filesystem::path path) {
+    constexpr int k_most_links = 8;
+    for (int links = 0; links <= k_most_links; ++links) {
+        path = path.lexically_normal();
+        if (!path.has_filename()) path = path.parent_path();
+        readable.push_back(place_of(path));
+        std::string target(PATH_MAX, '\0');
+        const auto length = ::readlink(path.c_str(), target.data(), target.size());
+        if (length < 0) return;
+        path = path.parent_path() / target.substr(0, static_cast<std::size_t>(length));
+    }
+}
+
+}  // namespace
+
+namespace {
+
+// The client library's plug-ins and settings.
+std::vector<std::filesystem::path> readable_by_client_library(const config::Configuration& configuration) {
+    std::vector<std::filesystem::path> readable{"/usr/lib", "/lib", "/etc/ssl", "/etc/localtime"};
+    if (!configuration.database_option_file.empty())
+        readable.push_back(configuration.database_option_file.parent_path());
+    for (const auto* const file :
+         {&configuration.database_tls_ca, &configuration.database_tls_certificate, &configuration.database_tls_key})
+        if (!file->empty()) readable.push_back(file->parent_path());
+    if (!configuration.database_host.empty()) readable.emplace_back("/usr/share/ca-certificates");
+    return readable;
+}
+
+bool has_to_be_looked_up(const std::string& host) noexcept {
+    in6_addr address{};
+    return !host.empty() && ::inet_pton(AF_INET, host.c_str(), &address) != 1 &&
+           ::inet_pton(AF_INET6, host.c_str(), &address) != 1;
+}
+
+}  // namespace
+
+// All of /etc, because resolv.conf and hosts are replaced while we run. A worker sees there what every user may read.
+std::vector<std::filesystem::path> readable_by_worker(const config::Configuration& configuration) {
+    auto readable = readable_by_client_library(configuration);
+    if (has_to_be_looked_up(configuration.database_host))
+        readable.insert(readable.end(), {"/etc", "/run/systemd/resolve"});
+    return readable;
+}
+
+// Not all of /etc: it may read every file there. Where one of these is replaced, it needs a restart.
+std::vector<std::filesystem::path> readable_by_gatherer(const config::Configuration& configuration) {
+    auto readable = readable_by_client_library(configuration);
+    if (has_to_be_looked_up(configuration.database_host))
+        readable.insert(readable.end(), {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf",
+                                         "/etc/host.conf", "/run/systemd/resolve"});
+    readable.insert(readable.end(), {configuration.proc, "/etc/systemd/system", "/run/systemd"});
+    for (const auto& directory : configuration.queue_directories) allow_place(readable, directory);
+    return readable;
+}
+
+}  // namespace ceymail::system

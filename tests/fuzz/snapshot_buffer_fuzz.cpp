@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// SnapshotBuffer::read() and taken_at() on whatever a taken-over gatherer leaves in the shared memory, which only it
+// can write. The input: the number of the publication, 8 bytes, then what its buffer begins with. fuzz: -max_len=128
+#include "ceymail/snapshot/snapshot_buffer.hpp"
+
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <string>
+
+#include "fuzz/fuzz.hpp"
+
+using ceymail::fuzz::require;
+using ceymail::snapshot::k_snapshot_capacity;
+using ceymail::snapshot::SnapshotBuffer;
+
+namespace {
+
+// As buffer.cpp has them.
+constexpr std::size_t k_first_buffer = 64;
+constexpr std::size_t k_buffer_size = 64 + k_snapshot_capacity;
+
+// Where the gatherer writes: the board keeps that to itself.
+std::uint8_t* find_memory() {
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);) {
+        if (line.find("memfd:ceymail-snapshot") == line.npos || line.find(" rw-s ") == line.npos) continue;
+        return reinterpret_cast<std::uint8_t*>(std::stoull(line, nullptr, 16));
+    }
+    require(false, "the board is mapped");
+    return nullptr;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    static const SnapshotBuffer buffer = SnapshotBuffer::make().value();
+    static std::uint8_t* const memory = find_memory();
+    std::uint64_t number = 0;
+    if (size < sizeof number) return 0;
+    std::memcpy(&number, data, sizeof number);
+    std::memcpy(memory, &number, sizeof number);
+    for (const auto buffer : {k_first_buffer, k_first_buffer + k_buffer_size}) std::memset(memory + buffer, 0, 32);
+    std::memcpy(memory + k_first_buffer + number % 2 * k_buffer_size, data + sizeof number, size - sizeof number);
+
+    std::string text = "what was there before";
+    const auto times = buffer.read(text);
+    require(text.size() <= k_snapshot_capacity, "no more than there is room for");
+    require(number != 0 || text.empty(), "there is nothing before the first publication");
+    require(text.empty() || size > 32, "and nothing without a buffer that has that number and a size");
+    require(buffer.taken_at() == times.taken_at, "both tell the same time");
+    return 0;
+}

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: MIT
+// CollectorScheduler: what a round asks, waits for and says; failures, hangs and the work budget.
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <latch>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <boost/test/unit_test.hpp>
+
+#include "ceymail/scheduler/collector_scheduler.hpp"
+#include "ceymail/util/fd.hpp"
+#include "support/scripted_collector.hpp"
+#include "support/temporary_directory.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using ceymail::scheduler::CollectorScheduler;
+using ceymail::scheduler::WorkBudget;
+using ceymail::testing::gauge;
+using ceymail::testing::scripted;
+using ceymail::testing::slurp;
+using ceymail::testing::TemporaryDirectory;
+using ceymail::util::BootClock;
+using ceymail::util::BootTime;
+using ceymail::util::ErrorKind;
+using ceymail::util::fail;
+using ceymail::util::Fd;
+
+constexpr WorkBudget k_unlimited{.share = 0};
+
+std::atomic<std::int64_t> turned_ns = 0;
+BootTime turned_clock() noexcept { return BootTime(std::chrono::nanoseconds(turned_ns.load())); }
+void turn_to(std::chrono::nanoseconds time) { turned_ns = std::chrono::nanoseconds(1h + time).count(); }
+
+template <class... Collectors>
+std::vector<std::unique_ptr<ceymail::collect::Collector>> list(Collectors... collectors) {
+    std::vector<std::unique_ptr<ceymail::collect::Collector>> all;
+    (all.push_back(std::move(collectors)), ...);
+    return all;
+}
+
+BootTime soon() { return BootClock::now() + 10s; }
+
+bool has(const std::string& text, std::string_view line) {
+    return ("\n" + text).find("\n" + std::string(line)) != std::string::npos;
+}
+
+// Rounds until one says `line`, for sources that are on their way back.
+std::string gather_until(CollectorScheduler& scheduler, std::string_view line) {
+    std::string text;
+    for (const auto deadline = soon(); !has(text, line) && BootClock::now() < deadline;)
+        text = scheduler.gather(deadline);
+    return text;
+}
+
+// What goes to standard error while this lives goes to a file instead.
+class CapturedErrors {
+public:
+    CapturedErrors() : m_file(m_directory.write("errors", "")), m_before(dup(STDERR_FILENO)) {
+        const Fd file(open(m_file.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+        dup2(file.get(), STDERR_FILENO);
+    }
+    ~CapturedErrors() { dup2(m_before.get(), STDERR_FILENO); }
+    [[nodiscard]] std::size_t count(std::string_view words) const {
+        const std::string text = slurp(m_file);
+        std::size_t found = 0;
+        for (auto at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) ++found;
+        return found;
+    }
+
+private:
+    TemporaryDirectory m_directory;
+    std::filesystem::path m_file;
+    Fd m_before;
+};
+
+// A source that hangs until it is let go, every time it is asked while `hangs`.
+struct Hanging {
+    std::atomic<int> asked = 0;
+    std::atomic<bool> hangs = true;
+    std::promise<void> released;
+    std::shared_future<void> release = released.get_future().share();
+};
+
+// Shares the source: a CollectorScheduler does not wait for a thread that hangs.
+auto hanging(std::string name, std::shared_ptr<Hanging> source) {
+    return scripted(std::move(name), [source](BootTime) -> ceymail::util::Result<ceymail::collect::Families> {
+        const int number = ++source->asked;
+        if (source->hangs) source->release.wait_for(20s);
+        return gauge("slow", static_cast<std::uint64_t>(number));
+    });
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(collector_scheduler)
+
+BOOST_AUTO_TEST_CASE(words_all_families_in_the_collectors_order) {
+    CollectorScheduler scheduler(list(scripted("b", [](BootTime) { return gauge("second_by_name", 1); }),
+                                      scripted("a", [](BootTime) { return gauge("first_by_name", 2); })),
+                                 k_unlimited);
+    const auto text = scheduler.gather(soon());
+    BOOST_TEST(has(text, "second_by_name 1\n"));
+    BOOST_TEST(has(text, "first_by_name 2\n"));
+    BOOST_TEST(text.find("second_by_name 1") < text.find("first_by_name 2"));
+    BOOST_TEST(has(text,
+                   "# TYPE ceymail_collector_success gauge\nceymail_collector_success{collector=\"b\"} 1\n"
+                   "ceymail_collector_success{collector=\"a\"} 1\n"));
+    BOOST_TEST(has(text, "ceymail_collector_duration_seconds{collector=\"b\"} "));
+    BOOST_TEST(has(text, "ceymail_collector_age_seconds{collector=\"b\"} 0\n"));
+}
+
+BOOST_AUTO_TEST_CASE(a_failing_collector_costs_only_its_own_metrics) {
+    std::atomic<int> kind = 0;
+    CollectorScheduler scheduler(list(scripted("bad",
+                                               [&](BootTime) -> ceymail::util::Result<ceymail::collect::Families> {
+                                                   if (kind == 0) return fail(ErrorKind::unavailable, "it is away");
+                                                   if (kind == 1) throw std::runtime_error("thrown");
+                                                   if (kind == 2) throw 3;
+                                                   return gauge("bad", 1);
+                                               }),
+                                      scripted("good", [](BootTime) { return gauge("good", 1); })),
+                                 k_unlimited);
+    const CapturedErrors errors;
+    for (kind = 0; kind < 3; ++kind) {
+        const auto text = scheduler.gather(soon());
+        BOOST_TEST(!has(text, "bad "));
+        BOOST_TEST(!has(text, "ceymail_collector_age_seconds{collector=\"bad\"}"));
+        BOOST_TEST(has(text, "good 1\n"));
+        BOOST_TEST(has(text, "ceymail_collector_success{collector=\"bad\"} 0\n"));
+    }
+    BOOST_TEST(has(scheduler.gather(soon()), "bad 1\n"));
+}
+
+BOOST_AUTO_TEST_CASE(logs_when_a_failure_begins_and_when_it_ends) {
+    std::atomic<bool> bad = false;
+    CollectorScheduler scheduler(list(scripted("queue",
+                                               [&](BootTime) -> ceymail::util::Result<ceymail::collect::Families> {
+                                                   if (bad)
+                                                       return fail(ErrorKind::denied, "cannot read it; give the right");
+                                                   return gauge("x", 1);
+                                               })),
+                                 k_unlimited);
+    const CapturedErrors errors;
+    for (const bool now_bad : {false, true, true, true, false, false, true}) {
+        bad = now_bad;
+        (void)scheduler.gather(soon());
+    }
+    BOOST_TEST(errors.count("collector queue: cannot read it; give the right; its metrics are absent") == 2U);
+    BOOST_TEST(errors.count("collector queue: succeeds again") == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(reports_for_how_long_a_collector_fails_and_what_it_says_last) {
+    using ceymail::snapshot::CollectorState;
+    using ceymail::snapshot::Health;
+    std::string trouble = "cannot read it; give the right";
+    turn_to(0s);
+    CollectorScheduler scheduler(list(scripted("queue",
+                                               [&](BootTime) -> ceymail::util::Result<ceymail::collect::Families> {
+                                                   if (!trouble.empty()) return fail(ErrorKind::denied, trouble);
+                                                   return gauge("x", 1);
+                                               })),
+                                 k_unlimited, turned_clock);
+    const CapturedErrors errors;
+    const auto report_at = [&](std::chrono::seconds time) {
+        turn_to(time);
+        (void)scheduler.gather(turned_clock() + 10s);
+        return scheduler.report().at(0);
+    };
+    BOOST_TEST((scheduler.report().at(0) == CollectorState{"queue", Health::waits, 0, {}}));
+    BOOST_TEST((report_at(10s) == CollectorState{"queue", Health::fails, 0, trouble}));
+    trouble = "now it is gone; make it";
+    BOOST_TEST((report_at(70s) == CollectorState{"queue", Health::fails, 60, trouble}));
+    trouble.clear();
+    BOOST_TEST((report_at(80s) == CollectorState{"queue", Health::works, 0, {}}));
+    turn_to(85s);
+    BOOST_TEST((scheduler.report().at(0) == CollectorState{"queue", Health::works, 5, {}}));
+    turn_to(80s + 301s);  // as old as nothing is served
+    BOOST_TEST((scheduler.report().at(0) == CollectorState{"queue", Health::waits, 0, {}}));
+}
+
+BOOST_AUTO_TEST_CASE(reports_that_a_source_hangs) {
+    const auto source = std::make_shared<Hanging>();
+    const CapturedErrors errors;
+    CollectorScheduler scheduler(list(hanging("disk", source)), k_unlimited);
+    (void)scheduler.gather(BootClock::now() + 20ms);
+    const auto state = scheduler.report().at(0);
+    BOOST_TEST((state.health == ceymail::snapshot::Health::fails));
+    BOOST_TEST(state.trouble.find("what it asks hangs") != std::string::npos, state.trouble);
+    source->released.set_value();
+}
+
+BOOST_AUTO_TEST_CASE(a_hanging_collector_is_waited_for_once_and_asked_anew_when_it_returns) {
+    const auto source = std::make_shared<Hanging>();
+    const CapturedErrors errors;
+    CollectorScheduler scheduler(
+        list(hanging("disk", source), scripted("good", [](BootTime) { return gauge("good", 1); })), k_unlimited);
+    for (int round = 0; round < 3; ++round) {
+        const auto began = BootClock::now();
+        const auto text = scheduler.gather(began + (round == 0 ? 50ms : 10s));
+        BOOST_TEST((BootClock::now() - began < 5s));
+        BOOST_TEST(has(text, "good 1\n"));
+        BOOST_TEST(!has(text, "slow "));
+        BOOST_TEST(has(text, "ceymail_collector_success{collector=\"disk\"} 0\n"));
+        BOOST_TEST(!has(text, "ceymail_collector_duration_seconds{collector=\"disk\"} 0\n"));
+    }
+    BOOST_TEST(source->asked == 1);
+    source->hangs = false;
+    source->released.set_value();
+    const auto text = gather_until(scheduler, "slow ");
+    BOOST_TEST(has(text, "slow 2\n"));  // what the first question brought in the end is of no use
+    BOOST_TEST(has(text, "ceymail_collector_success{collector=\"disk\"} 1\n"));
+    BOOST_TEST(errors.count("collector disk: no answer for") == 1U);
+    BOOST_TEST(errors.count("collector disk: succeeds again") == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_source_that_times_out_makes_later_rounds_wait_no_longer_than_its_patience) {
+    std::atomic<bool> stuck = true;
+    std::atomic<int> asked = 0;
+    std::promise<void> end;
+    auto ended = end.get_future().share();
+    CollectorScheduler scheduler(
+        list(scripted("services",
+                      [&, ended](BootTime deadline) -> ceymail::util::Result<ceymail::collect::Families> {
+                          ++asked;
+                          if (!stuck) return gauge("up", 1);
+                          ended.wait_for(deadline - BootClock::now());
+                          return fail(ErrorKind::timed_out, "no answer");
+                      })),
+        k_unlimited);
+    const CapturedErrors errors;
+    (void)scheduler.gather(BootClock::now() + 300ms);
+    while (asked < 2) (void)scheduler.gather(BootClock::now() + 20s);  // it may still be on its way back
+    stuck = false;
+    const auto began = BootClock::now();
+    (void)scheduler.gather(began + 20s);
+    BOOST_TEST((BootClock::now() - began < 10s));
+    end.set_value();
+    const auto text = gather_until(scheduler, "up 1\n");
+    BOOST_TEST(has(text, "up 1\n"));
+}
+
+BOOST_AUTO_TEST_CASE(shows_a_part_before_the_round_is_over) {
+    const auto source = std::make_shared<Hanging>();
+    std::promise<void> quick;
+    CollectorScheduler scheduler(list(hanging("slow", source), scripted("good",
+                                                                        [&](BootTime) {
+                                                                            quick.set_value();
+                                                                            return gauge("good", 1);
+                                                                        })),
+                                 k_unlimited);
+    const auto deadline = soon();
+    scheduler.begin(deadline);
+    quick.get_future().wait();
+    while (!has(scheduler.text(), "good 1\n")) std::this_thread::yield();
+    BOOST_TEST((scheduler.over_at() == deadline));
+    BOOST_TEST(has(scheduler.text(), "ceymail_collector_success{collector=\"slow\"} 0\n"));
+    source->released.set_value();
+    while (scheduler.over_at() == deadline) std::this_thread::yield();
+    scheduler.end();
+    BOOST_TEST(has(scheduler.text(), "slow 1\n"));
+}
+
+BOOST_AUTO_TEST_CASE(a_costly_collector_rests_and_its_last_value_stands_in_with_its_age) {
+    std::atomic<int> runs = 0;
+    turn_to(0s);
+    CollectorScheduler scheduler(
+        list(scripted(
+            "queue", [&](BootTime) { return gauge("queue", static_cast<std::uint64_t>(++runs)); }, 100ms)),
+        {.share = 0.01}, turned_clock);
+    struct Step {
+        std::chrono::seconds at;
+        int runs;
+        const char* age;
+    };
+    for (const auto& [when, want, age] : {Step{0s, 1, "0"}, Step{1s, 1, "1"}, Step{9s, 1, "9"}, Step{15s, 2, "0"},
+                                          Step{20s, 2, "5"}, Step{30s, 3, "0"}}) {
+        turn_to(when);
+        const auto text = scheduler.gather(turned_clock() + 10s);
+        BOOST_TEST(runs == want);
+        BOOST_TEST(has(text, "queue " + std::to_string(want) + "\n"));
+        BOOST_TEST(has(text, std::string("ceymail_collector_age_seconds{collector=\"queue\"} ") + age + "\n"));
+        BOOST_TEST(has(text, "ceymail_collector_success{collector=\"queue\"} 1\n"));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(in_an_outage_nobody_rests_who_tells_of_the_database) {
+    std::atomic<bool> database_up = true;
+    std::atomic<int> queue_runs = 0;
+    turn_to(0s);
+    const auto count = [&](BootTime) -> ceymail::util::Result<ceymail::collect::Families> {
+        if (database_up) return gauge("accounts", 1);
+        return fail(ErrorKind::unavailable, "MariaDB is gone");
+    };
+    const auto read_queue = [&](BootTime) { return gauge("queue", static_cast<std::uint64_t>(++queue_runs)); };
+    CollectorScheduler scheduler(
+        list(std::make_unique<ceymail::testing::ScriptedCollector>("accounts", count, 100ms, true),
+             scripted("queue", read_queue, 100ms)),
+        {.share = 0.01}, turned_clock);
+    BOOST_TEST(has(scheduler.gather(turned_clock() + 10s), "accounts 1\n"));
+
+    database_up = false;
+    turn_to(1s);
+    BOOST_TEST(has(scheduler.gather(turned_clock() + 10s), "accounts 1\n"));  // it rests
+    scheduler.begin(turned_clock() + 10s, ceymail::snapshot::RefreshReason::outage);
+    pollfd event_fd{scheduler.event_fd(), POLLIN, 0};
+    BOOST_TEST(::poll(&event_fd, 1, 5000) == 1);
+    BOOST_TEST(!has(scheduler.text(), "accounts "));
+    BOOST_TEST(has(scheduler.text(), "queue 1\n"));
+    BOOST_TEST(queue_runs == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_costly_failure_rests_as_well) {
+    std::atomic<int> runs = 0;
+    turn_to(0s);
+    CollectorScheduler scheduler(list(scripted(
+                                     "queue",
+                                     [&](BootTime) -> ceymail::util::Result<ceymail::collect::Families> {
+                                         ++runs;
+                                         return fail(ErrorKind::exhausted, "too many");
+                                     },
+                                     100ms)),
+                                 {.share = 0.01}, turned_clock);
+    const CapturedErrors errors;
+    for (const auto when : {0s, 5s, 9s}) {
+        turn_to(when);
+        BOOST_TEST(has(scheduler.gather(turned_clock() + 10s), "ceymail_collector_success{collector=\"queue\"} 0\n"));
+    }
+    BOOST_TEST(runs == 1);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_said_beyond_the_maximum_age) {
+    std::atomic<int> runs = 0;
+    turn_to(0s);
+    CollectorScheduler scheduler(
+        list(scripted(
+                 "queue", [&](BootTime) { return gauge("queue", static_cast<std::uint64_t>(++runs)); }, 100s),
+             scripted("cpu", [](BootTime) { return gauge("cpu", 1); })),
+        {.share = 0.01, .maximum_age = 60s}, turned_clock);
+    (void)scheduler.gather(turned_clock() + 10s);
+    const auto first = turned_clock();
+    turn_to(59s);
+    BOOST_TEST(has(scheduler.gather(turned_clock() + 10s), "queue 1\n"));
+    BOOST_TEST((scheduler.times().taken_at == turned_clock()));
+    BOOST_TEST((scheduler.times().good_until == first + 60s));
+    turn_to(70s);
+    BOOST_TEST(!has(scheduler.text(), "queue 1\n"));  // not even of a round that has not been renewed
+    BOOST_TEST(has(scheduler.gather(turned_clock() + 10s), "queue 2\n"));
+    BOOST_TEST((scheduler.times().good_until == turned_clock() + 60s));
+}
+
+BOOST_AUTO_TEST_CASE(ends_its_threads_and_does_not_wait_for_a_hung_one) {
+    const auto source = std::make_shared<Hanging>();
+    std::latch returned(1);
+    {
+        CollectorScheduler scheduler(list(scripted("hung",
+                                                   [&](BootTime) {
+                                                       source->release.wait();
+                                                       returned.count_down();
+                                                       return gauge("x", 1);
+                                                   }),
+                                          scripted("idle", [](BootTime) { return gauge("y", 1); })),
+                                     k_unlimited);
+        const CapturedErrors errors;
+        (void)scheduler.gather(BootClock::now() + 20ms);
+    }
+    source->released.set_value();
+    returned.wait();
+}
+
+BOOST_AUTO_TEST_SUITE_END()
