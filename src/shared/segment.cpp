@@ -245,7 +245,7 @@ Result<Segment> Segment::attach(const std::filesystem::path& directory, util::Cl
     const auto segment_directory = SegmentDirectory::open(directory);
     if (!segment_directory) return std::unexpected(segment_directory.error());
     if (segment_directory->owner() != ::geteuid())
-        return util::fail(ErrorKind::denied, "cannot use the runtime segment_directory " + segment_directory->path() +
+        return util::fail(ErrorKind::denied, "cannot use the runtime directory " + segment_directory->path() +
                                                  ": it belongs to user " + std::to_string(segment_directory->owner()) +
                                                  ", not to user " + std::to_string(::geteuid()) +
                                                  ", as whom this runs; chown it");
