@@ -368,6 +368,43 @@ case_tells_when_fail2ban_is_stopped() { stopped_and_started fail2ban fail2ban; }
 case_tells_when_apache_is_stopped() { stopped_and_started apache apache2; }
 case_tells_through_apache_when_nginx_is_stopped() { PORT=8443 stopped_and_started nginx nginx; }
 
+is_reloading() { [ "$(inside systemctl show -P ActiveState "$1")" = reloading ]; }
+case_a_service_that_takes_long_to_reload_is_up() {
+    local result=0
+    script 'mkdir -p /run/systemd/system/apache2.service.d
+            printf "[Service]\nExecReload=\nExecReload=/bin/sleep 5\n" >/run/systemd/system/apache2.service.d/slow.conf
+            systemctl daemon-reload; systemctl --no-block reload apache2'
+    until_true 5 is_reloading apache2 && has_lines "$(up apache 1)" && is_reloading apache2 || result=1
+    script 'rm -r /run/systemd/system/apache2.service.d; systemctl daemon-reload; systemctl restart apache2'
+    [ $result = 0 ] || complain "missing: $missing; or it does not reload"
+}
+
+# As postmulti(1) and the README.Debian of the suite have it: from Debian 13 on an instance is enabled by systemctl.
+case_of_several_postfix_instances_all_must_run_and_their_queues_are_summed() {
+    local result=0
+    script "postmulti -e init; postmulti -I postfix-out -G mta -e create; postmulti -i postfix-out -e enable
+            $(set_key 'queue_directory = /var/spool/postfix')
+            printf 'queue_directory = /var/spool/postfix-out\n' >>$conf
+            systemctl daemon-reload" || return
+    local unit=postfix@out.service
+    if inside test -x /lib/systemd/system-generators/postfix-instance-generator; then
+        unit=postfix@postfix-out.service
+    else
+        inside systemctl enable "$unit"
+    fi
+    script "systemctl start $unit; systemctl restart $service" && expect "$(up postfix 1)" &&
+        inside systemctl stop "$unit" && expect "$(up postfix 0)" &&
+        inside systemctl start "$unit" && expect "$(up postfix 1)" &&
+        script "rm -rf /var/spool/postfix/deferred/?; $(queue_of /var/spool/postfix 2); $(queue_of /var/spool/postfix-out 3)" &&
+        expect_deferred 5 || result=1
+    script "rm -rf /var/spool/postfix/deferred/? /var/spool/postfix-out/deferred/?
+            systemctl disable --now $unit 2>/dev/null || systemctl stop $unit
+            postmulti -i postfix-out -e disable; postmulti -i postfix-out -e destroy 2>/dev/null || true
+            rm -rf /etc/postfix-out /var/spool/postfix-out /var/lib/postfix-out
+            postconf -X multi_instance_enable multi_instance_wrapper multi_instance_directories
+            systemctl daemon-reload; systemctl restart postfix; $unset_key" && expect "$(up postfix 1)" && return $result
+}
+
 case_tells_when_mariadb_is_stopped() {
     inside systemctl stop mariadb
     expect "$(up mariadb 0)" 'ceymail_database_up 0' 'ceymail_auth_stale 1' "$(up postfix 1)" || return
@@ -412,6 +449,8 @@ short_watchdog() {
             systemctl daemon-reload; systemctl restart $service"
 }
 workers() { inside pgrep -x ceymail-worker; }
+# The service is ready a moment before they bear their name.
+both_workers() { mapfile -t pids < <(workers); [ ${#pids[@]} = 2 ]; }
 main_pid() { inside systemctl show -P MainPID "$service"; }
 # Not `grep -q`, which ends before journalctl has written all, and that would then count as failed.
 log_has() { inside journalctl --no-pager -u "$service" | grep -F "$1" >/dev/null; }
@@ -420,9 +459,10 @@ starts_anew() { local now; now=$(main_pid); [ "$now" != "$1" ] && [ "$now" != 0 
 
 case_a_worker_that_is_stuck_is_replaced_alone() {
     short_watchdog || return
-    local main stuck other
+    local main stuck other pids
     main=$(main_pid)
-    { read -r stuck; read -r other; } < <(workers)
+    until_true 5 both_workers || complain "workers: ${pids[*]}" || return
+    stuck=${pids[0]} other=${pids[1]}
     inside kill -STOP "$stuck"
     until_true 10 gone "$stuck" || complain "it is still there" || return
     [ "$(main_pid)" = "$main" ] || complain "the whole service was started anew" || return
@@ -432,15 +472,29 @@ case_a_worker_that_is_stuck_is_replaced_alone() {
 }
 
 case_systemd_starts_it_anew_when_all_workers_are_stuck() {
-    local main
+    local main pids
     main=$(main_pid)
-    workers | inside xargs kill -STOP
+    until_true 5 both_workers || complain "workers: ${pids[*]}" || return
+    inside kill -STOP "${pids[@]}"
     until_true 20 starts_anew "$main" || complain "it was not started anew" || return
     until_true 5 log_has 'Watchdog timeout' || complain "but not by the watchdog" || return
     expect "$(up postfix 1)"
     local result=$?
     script "rm -r /run/systemd/system/$service.d; systemctl daemon-reload; systemctl restart $service"
     return $result
+}
+
+# The kernel kills by SIGKILL where memory is short; what systemd does about it is up to OOMPolicy=.
+case_a_worker_that_is_killed_for_memory_is_replaced_alone() {
+    local main pids killed
+    [ "$(inside systemctl show -P OOMPolicy "$service")" = continue ] || complain "systemd would end the whole service" || return
+    main=$(main_pid)
+    until_true 5 both_workers || complain "workers: ${pids[*]}" || return
+    killed=${pids[0]}
+    inside kill -KILL "$killed"
+    until_true 5 gone "$killed" && until_true 5 both_workers || complain "it is not replaced" || return
+    [ "$(main_pid)" = "$main" ] || complain "the whole service was started anew" || return
+    expect "$(up postfix 1)"
 }
 
 # MariaDB and the gatherer hang: the answer takes its full 5 s, and systemd waits for it.
@@ -469,22 +523,93 @@ case_a_postfix_that_comes_later_is_seen() {
     expect "$(up postfix 1)"
 }
 
-case_mariadb_over_tcp_by_the_documented_drop_in() {
+# --- cases: how the service logs in ------------------------------------------------------------------------------
+
+# ADDRESS LINE...: MariaDB over TCP by the documented drop-in and those lines of the configuration; init is yet to come.
+over_tcp() {
+    local address=$1
+    shift
     script "
         cp $conf /root/conf.before
-        printf 'database_host = 127.0.0.1\ndatabase_option_file = /etc/ceymail-metrics/database.cnf\n' >>$conf
-        mariadb -e \"CREATE USER boss@localhost IDENTIFIED BY 'a long word'; GRANT ALL ON *.* TO boss@localhost WITH GRANT OPTION\"
+        printf '%s\n' 'database_host = $address' 'database_option_file = /etc/ceymail-metrics/database.cnf' ${*@Q} >>$conf
+        mariadb -e \"CREATE USER boss@'%' IDENTIFIED BY 'a long word'; GRANT ALL ON *.* TO boss@'%' WITH GRANT OPTION\"
         printf '[client]\npassword=a long word\n' >/root/boss.cnf; chmod 600 /root/boss.cnf
-        mariadb -e \"DROP USER 'ceymail-metrics'@localhost\"
-        ceymail-token init --database-user boss --database-option-file /root/boss.cnf
         mkdir -p /etc/systemd/system/ceymail-metrics.service.d
-        sed 's/^IPAddressAllow=.*/IPAddressAllow=127.0.0.1/' /usr/share/doc/ceymail-metrics/examples/systemd/tcp-mariadb.conf \
+        sed 's/^IPAddressAllow=.*/IPAddressAllow=$address/' /usr/share/doc/ceymail-metrics/examples/systemd/tcp-mariadb.conf \
             >/etc/systemd/system/ceymail-metrics.service.d/tcp-mariadb.conf
-        systemctl daemon-reload; systemctl restart $service" && expect 'ceymail_database_up 1' 'ceymail_mailboxes_total 12'
-    local result=$?
+        systemctl daemon-reload"
+}
+init_over_tcp() { inside ceymail-token init --database-user boss --database-option-file /root/boss.cnf >"$work/words" 2>&1; }
+scrapes_over_tcp() {
+    inside systemctl restart "$service" && expect 'ceymail_database_up 1' 'ceymail_auth_stale 0' 'ceymail_mailboxes_total 12'
+}
+by_socket_again() {
     script "rm -r /etc/systemd/system/ceymail-metrics.service.d; cp /root/conf.before $conf; systemctl daemon-reload
-            mariadb -e \"DROP USER boss@localhost, 'ceymail-metrics'@'%'\"; ceymail-token init; systemctl restart $service"
-    return $result
+            rm -f /etc/ceymail-metrics/database.cnf
+            mariadb -e \"DROP USER IF EXISTS boss@'%', 'ceymail-metrics'@'%'\"; ceymail-token init; systemctl restart $service"
+}
+# WORDS: what init says and fails.
+init_refuses() {
+    init_over_tcp && complain "init is content: $(cat "$work/words")" && return 1
+    grep -qF "$1" "$work/words" || complain "init says: $(cat "$work/words")"
+}
+follow_in_mariadb() { inside mariadb -e "$(grep -oP 'run in MariaDB: \K[^;]*' "$work/words")"; }
+
+case_mariadb_over_tcp_by_the_documented_drop_in() {
+    over_tcp 127.0.0.1 && inside mariadb -e "DROP USER 'ceymail-metrics'@localhost" && init_over_tcp && scrapes_over_tcp
+    local result=$?
+    by_socket_again && return $result
+}
+
+# The account over the socket was there first, and MariaDB prefers it.
+case_init_names_the_account_that_mariadb_chooses_instead() {
+    local result=0
+    over_tcp 127.0.0.1 && init_refuses "MariaDB chooses account 'ceymail-metrics'@'localhost' (unix_socket) instead" &&
+        follow_in_mariadb && init_over_tcp && scrapes_over_tcp || result=1
+    by_socket_again && return $result
+}
+
+# MariaDB's own client reads the file, too.
+case_a_password_with_signs_that_an_option_file_escapes_is_the_one_of_mariadbs_clients() {
+    local result=0
+    over_tcp 127.0.0.1 && inside mariadb -e "DROP USER 'ceymail-metrics'@localhost" &&
+        inside sh -c 'umask 077; printf "%s\n" "[client]" "password = \"back\\\\slash \\\"quoted\\\" # and a \\ttab\"" \
+            >/etc/ceymail-metrics/database.cnf; chown ceymail-metrics: /etc/ceymail-metrics/database.cnf' &&
+        init_over_tcp && scrapes_over_tcp &&
+        inside mariadb --defaults-file=/etc/ceymail-metrics/database.cnf -h 127.0.0.1 -u ceymail-metrics -e 'SELECT 1' || result=1
+    [ $result = 0 ] || cat "$work/words"
+    by_socket_again && return $result
+}
+
+case_init_tells_what_a_plug_in_that_validates_passwords_keeps_it_from() {
+    local result=0
+    over_tcp 127.0.0.1 && script "mariadb -e \"DROP USER 'ceymail-metrics'@localhost; INSTALL SONAME 'password_reuse_check'\"" &&
+        init_refuses 'MariaDB at' && follow_in_mariadb && init_over_tcp &&
+        inside mariadb -e 'SET GLOBAL strict_password_validation = ON' && init_over_tcp && scrapes_over_tcp || result=1
+    [ $result = 0 ] || cat "$work/words"
+    script "mariadb -e \"UNINSTALL SONAME 'password_reuse_check'; SET GLOBAL strict_password_validation = ON\"" &&
+        by_socket_again && return $result
+}
+
+# An address of this machine stands for the other host: the program takes it for one.
+certificate_of_mariadb='openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=mariadb \
+        -addext subjectAltName=IP:192.0.2.9 -keyout /etc/mysql/other-host.key -out /etc/mysql/other-host.pem 2>/dev/null
+    chown mysql /etc/mysql/other-host.key; cp /etc/mysql/other-host.pem /etc/ceymail-metrics/renewed.pem
+    mv /etc/ceymail-metrics/renewed.pem /etc/ceymail-metrics/mariadb-ca.pem; systemctl restart mariadb'
+case_a_mariadb_on_another_host_is_reached_by_tls_that_is_verified() {
+    local result=0 said
+    script "ip address add 192.0.2.9/32 dev lo
+        printf '[mariadbd]\nbind-address=*\nskip-name-resolve\nssl_cert=/etc/mysql/other-host.pem\nssl_key=/etc/mysql/other-host.key\n' \
+            >/etc/mysql/mariadb.conf.d/99-other-host.cnf
+        $certificate_of_mariadb" && over_tcp 192.0.2.9 || result=1
+    init_refuses 'another one is reached by TLS alone' || result=1
+    said=$(inside ceymail-metrics --check 2>&1) && result=1
+    grep -q 'give database_tls_ca' <<<"$said" || complain "--check says: $said" || result=1
+    script "printf 'database_tls_ca = /etc/ceymail-metrics/mariadb-ca.pem\n' >>$conf" && init_over_tcp && scrapes_over_tcp &&
+        inside ceymail-metrics --check && script "$certificate_of_mariadb" && scrapes_over_tcp || result=1
+    [ $result = 0 ] || cat "$work/words"
+    script 'ip address del 192.0.2.9/32 dev lo; rm /etc/mysql/mariadb.conf.d/99-other-host.cnf /etc/ceymail-metrics/mariadb-ca.pem
+            systemctl restart mariadb' && by_socket_again && return $result
 }
 
 # --- cases: what the sandbox shows -------------------------------------------------------------------------------
@@ -606,8 +731,13 @@ found_by_check() {
     script "$3" || return
     [ $found = yes ] || complain "--check ended with $result and said: $said"
 }
+# From another address each time: --check asks as a scraper does, and the limiter counts it.
+check_url() {
+    inside ip route replace local 127.0.0.0/8 dev lo table local src "$(another_address)"
+    inside ceymail-metrics --check --url "https://mail.example.test:${PORT:-443}/api/stats/metrics"
+}
 check_says() {
-    said=$(inside ceymail-metrics --check --url "https://mail.example.test:${PORT:-443}/api/stats/metrics")
+    said=$(check_url)
     result=$?
     [ $result = 78 ] && grep -qF "$1" <<<"$said"
 }
@@ -621,10 +751,10 @@ no_drop_in='rm -r /run/systemd/system/ceymail-metrics.*.d; systemctl daemon-relo
             systemctl stop ceymail-metrics.socket; systemctl start ceymail-metrics.socket ceymail-metrics.service'
 
 case_check_finds_nothing_through_nginx() {
-    inside sh -c 'grep -q mail.example.test /etc/hosts || echo 127.0.0.1 mail.example.test >>/etc/hosts'
-    inside ceymail-metrics --check --url https://mail.example.test/api/stats/metrics
+    inside sh -c 'grep -q mail.example.test /etc/hosts || echo 127.0.0.2 mail.example.test >>/etc/hosts'
+    check_url
 }
-case_check_finds_nothing_through_apache() { inside ceymail-metrics --check --url https://mail.example.test:8443/api/stats/metrics; }
+case_check_finds_nothing_through_apache() { PORT=8443 check_url; }
 case_check_finds_a_missing_capability() {
     found_by_check 'without CAP_DAC_READ_SEARCH' "$(drop_in ceymail-metrics.service '[Service]\\nAmbientCapabilities=\\n')" "$no_drop_in"
 }
@@ -651,7 +781,11 @@ case_check_finds_an_address_that_is_not_passed_on() {
         'sed -i "s/# include snippets/include snippets/" /etc/nginx/sites-enabled/ceymail; systemctl restart nginx'
 }
 # These follow the remedy to the letter, and then take the site's own lines away again.
-check_is_content() { until_true 5 inside ceymail-metrics --check --url https://mail.example.test/api/stats/metrics; }
+check_is_content() {
+    local said
+    until_true 5 all_is_well || complain "after the remedy --check says: $said"
+}
+all_is_well() { said=$(check_url) && grep -q '^web server: ok' <<<"$said"; }
 case_check_finds_a_redirect_of_the_whole_site() {
     found_by_check 'a redirect to https://mail.example.test/login' \
         'sed -i "s#server_name mail.example.test;#&\nreturn 302 /login;#" /etc/nginx/sites-enabled/ceymail; systemctl reload nginx' \
@@ -677,6 +811,138 @@ case_check_finds_a_login_before_the_endpoint() {
         'sed -i "s#auth_basic site; auth_basic_user_file /etc/passwd;#auth_basic off;#" /etc/nginx/snippets/ceymail-metrics.conf; systemctl reload nginx' &&
         check_is_content
 }
+site=/etc/nginx/sites-enabled/ceymail
+# LINE...: of the server block, of which `undo` in the machine takes them away again.
+in_server() { printf 'cp %s /root/site.before; printf "%%s\\n" %s >/root/lines; sed -i "/server_name/r /root/lines" %s; systemctl reload nginx\n' "$site" "${*@Q}" "$site"; }
+site_as_before="cp /root/site.before $site; systemctl reload nginx"
+gate='location = /gate { internal; return 401; }'
+
+case_nginx_answers_from_below_what_a_server_sets_for_all() {
+    script "echo 'limit_req_zone \$server_name zone=site:1m rate=1r/m;' >/etc/nginx/conf.d/site.conf
+        $(in_server 'satisfy any;' 'deny all;' 'auth_basic site;' 'auth_basic_user_file /etc/passwd;' \
+            'auth_request /gate;' "$gate" 'limit_req zone=site;' 'expires 1h;' 'error_page 401 =302 /login;')"
+    local result=0
+    until_true 10 answers_itself 503 / && expect "$(up nginx 1)" && expect "$(up nginx 1)" && check_is_content || result=1
+    script "$site_as_before"
+    return $result
+}
+# STATUS PATH: of the site.
+answers_itself() {
+    [ "$(inside curl -sk -o /dev/null -w '%{http_code}' --resolve mail.example.test:443:127.0.0.1 "https://mail.example.test$2")" = "$1" ]
+}
+case_nothing_of_the_server_opens_the_settings_page_to_any_password() {
+    script "$(in_server 'satisfy any;' 'allow all;')"
+    local result=0 page
+    sleep 1   # a reload of nginx is over a little after systemctl says so
+    answers_itself 401 /settings/security/prometheus-metrics || complain "it does not ask for a password" || result=1
+    until_true 10 has_form 'https://mail.example.test/settings/security/prometheus-metrics?confirm=generate' ||
+        complain "nor does it take the right one: $page" || result=1
+    script "$site_as_before"
+    return $result
+}
+case_check_finds_a_login_by_auth_request() {
+    found_by_check 'switch it off here (auth_request off)' \
+        "$(in_server 'auth_request /gate;' "$gate"); sed -i 's/auth_request off;/#&/' /etc/nginx/snippets/ceymail-metrics.conf; systemctl reload nginx" \
+        "sed -i 's/#auth_request off;/auth_request off;/' /etc/nginx/snippets/ceymail-metrics.conf; systemctl reload nginx" &&
+        check_is_content
+    local result=$?
+    script "$site_as_before"
+    return $result
+}
+case_check_finds_another_limit() {
+    found_by_check 'another limit, of the site or of a CDN' \
+        "$(in_server 'limit_req zone=site;' 'limit_req_status 429;'); sed -i 's/limit_req_dry_run on/limit_req_dry_run off/' /etc/nginx/snippets/ceymail-metrics.conf; systemctl reload nginx" \
+        "sed -i 's/limit_req_dry_run off/limit_req_dry_run on/' /etc/nginx/snippets/ceymail-metrics.conf; systemctl reload nginx" &&
+        check_is_content
+    local result=$?
+    script "$site_as_before; rm /etc/nginx/conf.d/site.conf; systemctl reload nginx"
+    return $result
+}
+# A proxy of the host's own, which reaches nginx by a Unix socket.
+case_check_finds_a_proxy_that_connects_by_a_unix_socket() {
+    PORT=8444 found_by_check 'REMOTE_ADDR is "unix:"' "
+        cat >/etc/nginx/conf.d/proxy.conf <<'END'
+server {
+    listen 8444 ssl;
+    server_name mail.example.test;
+    ssl_certificate /etc/ssl/ceymail/cert.pem;
+    ssl_certificate_key /etc/ssl/ceymail/key.pem;
+    location / {
+        proxy_pass http://unix:/run/site.sock;
+        proxy_set_header Host \$host;
+        proxy_set_header X-Forwarded-For \$remote_addr;
+    }
+}
+server {
+    listen unix:/run/site.sock;
+    server_name mail.example.test;
+    include snippets/ceymail-metrics*.conf;
+}
+END
+        systemctl reload nginx" \
+        'sed -i "s/listen unix:.*/&\nset_real_ip_from unix:;\nreal_ip_header X-Forwarded-For;/" /etc/nginx/conf.d/proxy.conf; systemctl reload nginx' &&
+        PORT=8444 expect "$(up nginx 1)" && PORT=8444 check_is_content
+    local result=$?
+    script 'rm /etc/nginx/conf.d/proxy.conf; systemctl reload nginx'
+    return $result
+}
+start_by_the_unit='systemctl start ceymail-metrics.socket ceymail-metrics.service'
+case_check_finds_through_nginx_that_the_socket_is_gone() {
+    found_by_check 'it cannot reach the responder; look at systemctl status ceymail-metrics.socket' \
+        'systemctl stop ceymail-metrics.socket ceymail-metrics.service' "$start_by_the_unit" && check_is_content
+}
+case_check_finds_through_apache_that_the_socket_is_gone() {
+    PORT=8443 found_by_check "with a page of Apache's: it cannot reach the responder; look at systemctl status ceymail-metrics.socket" \
+        'systemctl stop ceymail-metrics.socket ceymail-metrics.service' "$start_by_the_unit" && PORT=8443 check_is_content
+}
+
+apache_site=/etc/apache2/sites-enabled/ceymail.conf
+# A front controller in the place of the dashboard, and a login above all.
+front_controller="cp $apache_site /root/apache.before
+    printf 'RewriteEngine On\nRewriteCond %%{REQUEST_FILENAME} !-f\nRewriteRule . /front.html [L]\n' >/var/www/html/.htaccess
+    echo '<p>All of the site.</p>' >/var/www/html/front.html
+    printf '<Directory /var/www/html>\nAllowOverride All\n</Directory>\n' >/etc/apache2/conf-enabled/front.conf
+    sed -i 's#ServerName.*#&\nDocumentRoot /var/www/html#; /ProxyPass/d' $apache_site"
+login_above_all="printf '<Location \"/\">\nAuthType Basic\nAuthName site\nAuthUserFile /etc/nginx/ceymail-settings.htpasswd\nRequire valid-user\n</Location>\n' >/etc/apache2/conf-enabled/login.conf"
+apache_as_before="cp /root/apache.before $apache_site; rm -f /var/www/html/.htaccess /var/www/html/front.html /etc/apache2/conf-enabled/front.conf /etc/apache2/conf-enabled/login.conf
+    a2enconf -q ceymail-metrics; systemctl restart apache2"
+
+case_check_finds_a_front_controller_that_answers_in_apache() {
+    PORT=8443 found_by_check 'answered 200 with a page (HTML): the site, its front controller or dashboard, answers in our place' \
+        "$front_controller; a2disconf -q ceymail-metrics; systemctl restart apache2" 'a2enconf -q ceymail-metrics; systemctl reload apache2' &&
+        PORT=8443 check_is_content && PORT=8443 expect "$(up apache 1)"
+    local result=$?
+    script "$apache_as_before"
+    return $result
+}
+case_check_finds_a_login_before_the_endpoint_in_apache() {
+    PORT=8443 found_by_check 'asks for a login of its own (Basic realm="site")' \
+        "$front_controller; $login_above_all; a2disconf -q ceymail-metrics; systemctl restart apache2" \
+        'a2enconf -q ceymail-metrics; systemctl reload apache2' && PORT=8443 check_is_content && PORT=8443 expect "$(up apache 1)"
+    local result=$?
+    script "$apache_as_before"
+    return $result
+}
+case_check_finds_a_redirect_of_the_virtual_host_in_apache() {
+    PORT=8443 found_by_check 'a redirect to https://mail.example.test/login' \
+        "cp $apache_site /root/apache.before; sed -i 's#ServerName.*#&\nRedirect / https://mail.example.test/login/#' $apache_site; systemctl restart apache2" \
+        "sed -i '/^Redirect/d' $apache_site; sed -i 's#</VirtualHost>#Redirect / https://mail.example.test/login/\n&#' /etc/apache2/sites-available/000-default.conf; systemctl restart apache2" &&
+        PORT=8443 check_is_content
+    local result=$?
+    script "sed -i '/^Redirect/d' /etc/apache2/sites-available/000-default.conf; $apache_as_before"
+    return $result
+}
+# Apache tells the client's address with the interface's name.
+case_a_client_of_the_same_link_is_answered_by_apache() {
+    script 'ip link add link-of-tests type veth peer name its-end; ip link set its-end up; ip link set link-of-tests up
+            ip -6 address add fe80::77/64 dev link-of-tests nodad' || return
+    local result=0 got
+    got=$(inside curl -gsk -o /dev/null -w '%{http_code}' --max-time 20 -H @/root/header -H 'Host: mail.example.test' \
+        'https://[fe80::77%25link-of-tests]:8443/api/stats/metrics')
+    [ "$got" = 200 ] || complain "answered $got" || result=1
+    inside ip link del link-of-tests
+    return $result
+}
 # The last of these: what was seen is told for an hour.
 case_check_finds_that_keep_alive_is_on() {
     found_by_check 'set fastcgi_keep_conn off' \
@@ -698,6 +964,26 @@ case_an_upgrade_under_load_loses_nothing() {
 }
 case_the_limiter_outlives_an_upgrade() { ADDRESS=127.31.0.1 expect_code 429; }
 case_an_upgrade_keeps_the_administrators_settings() { inside grep -q 'cache_ttl = 0' "$conf"; }
+
+# As a release before metrics_token_uses left it.
+last_use() { inside mariadb -N -e 'SELECT COUNT(*) FROM ceymail_dashboard.metrics_token_uses WHERE token_id > 0'; }
+has_last_use() { [ "$(last_use)" = 1 ]; }
+case_after_an_upgrade_it_asks_for_init_where_a_table_is_missing() {
+    local said result=0
+    script "mariadb -e 'DROP TABLE ceymail_dashboard.metrics_token_uses;
+            GRANT UPDATE (last_used_at) ON ceymail_dashboard.metrics_tokens TO \`ceymail-metrics\`@localhost'
+        systemctl restart $service" || return
+    expect 'ceymail_database_up 1' 'ceymail_auth_stale 0' || return
+    until_true 5 log_has 'run: ceymail-token init' || complain "the log does not tell" || result=1
+    said=$(inside ceymail-metrics --check) && complain "--check is content" && result=1
+    grep -F metrics_token_uses <<<"$said" | grep -qF 'run: ceymail-token init' || complain "--check says: $said" || result=1
+    inside ceymail-token init >"$work/words" 2>&1 && grep -q 'revoke UPDATE(last_used_at)' "$work/words" || { cat "$work/words"; result=1; }
+    said=$(inside ceymail-metrics --check)
+    grep -qx 'database: ok' <<<"$said" || complain "after it --check says: $said" || result=1
+    sleep 5.1   # it is noted at most once in 5 s
+    expect 'ceymail_database_up 1' && until_true 5 has_last_use || complain "the last use is not noted" || result=1
+    return $result
+}
 
 case_removed_it_leaves_its_settings_and_stops() {
     inside env DEBIAN_FRONTEND=noninteractive apt-get remove -y -q ceymail-metrics || return
