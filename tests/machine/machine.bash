@@ -93,14 +93,32 @@ take_disk_away() {
 # Landlock is younger than what nspawn lets through by itself. Version 2 of cgroups is what a Debian has by itself, and
 # the only one that systemd 257 knows, whatever there is around it.
 boot_machine() {
-    SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 \
-        setsid systemd-nspawn --quiet --boot --register=no --keep-unit --private-network --machine=ceymail-machine \
+    enter_own_groups && SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 \
+        exec setsid systemd-nspawn --quiet --boot --register=no --keep-unit --private-network --machine="ceymail-machine-$$" \
         --system-call-filter="landlock_create_ruleset landlock_add_rule landlock_restrict_self" \
         --console=pipe --directory="$root" </dev/null >>"$work/console.log" 2>&1 &
     echo $! >"$nspawn_file"
     until_true 120 has_booted && return 0
     say "the machine does not boot; look at $work/console.log"
     return 1
+}
+
+# The control groups of the machine, where nspawn makes its own: of version 2, and of systemd in a hybrid of both.
+# Another machine that runs at this time would be in the same groups, name for name, and its services look alive here.
+own_groups() {
+    local tree
+    tree=$(findmnt -nt cgroup2 -o TARGET | head -n 1)
+    [ -z "$tree" ] || echo "$tree$(sed -n 's/^0:://p' /proc/$$/cgroup)/ceymail-machine-$$"
+    tree=$(findmnt -nt cgroup -O name=systemd -o TARGET | head -n 1)
+    [ -z "$tree" ] || echo "$tree$(sed -n 's/^[0-9]*:name=systemd://p' /proc/$$/cgroup)/ceymail-machine-$$"
+}
+enter_own_groups() {
+    local group
+    for group in $(own_groups); do mkdir -p "$group" && echo 0 >"$group/cgroup.procs" || return; done
+}
+remove_own_groups() {
+    local group
+    for group in $(own_groups); do find "$group" -depth -type d -exec rmdir {} + 2>/dev/null; done
 }
 
 has_booted() {
@@ -117,6 +135,7 @@ stop_machine() {
     inside systemctl poweroff --force --force >/dev/null 2>&1
     until_true 20 has_ended || kill -9 "$(cat "$nspawn_file")" 2>/dev/null
     rm -f "$nspawn_file" "$leader_file"
+    until_true 5 remove_own_groups
 }
 
 # With --keep-unit nspawn ends when it is told to reboot: whoever started it starts it again.
