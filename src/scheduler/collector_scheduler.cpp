@@ -29,7 +29,7 @@ constexpr std::size_t k_stack_bytes = 1U << 20;
 
 double seconds_of(nanoseconds duration) noexcept { return std::chrono::duration<double>(duration).count(); }
 
-// Signals are for the thread that serves.
+// With all signals blocked: the main thread handles them. Returns: 0 or an errno.
 int start_thread(pthread_t& thread, void* (*body)(void*), void* argument) noexcept {
     sigset_t all;
     sigset_t before;
@@ -46,8 +46,9 @@ int start_thread(pthread_t& thread, void* (*body)(void*), void* argument) noexce
 
 }  // namespace
 
-// Stations, account and times are under the mutex. Every member function requires it, but for those of threads.
-struct CollectorScheduler::State {
+// Threads: `mutex` protects slots, account and times. Every member function requires it, except run_thread() and
+// serve().
+struct CollectorScheduler::State : std::enable_shared_from_this<State> {
     State(std::vector<std::unique_ptr<collect::Collector>> collectors, WorkBudget budget,
           util::ClockFunction given_clock)
         : clock(given_clock), maximum_age(budget.maximum_age), account(budget, collectors.size()) {
@@ -71,7 +72,7 @@ struct CollectorScheduler::State {
     [[nodiscard]] util::BootTime over_at() const {
         util::BootTime at{};
         for (const auto& slot : slots) {
-            if (!slot->in_round) continue;
+            if (slot->run_state != RunState::awaited) continue;
             if (!slot->suspect) return deadline;
             at = std::min(deadline, began_at + k_suspect_timeout);
         }
@@ -79,25 +80,54 @@ struct CollectorScheduler::State {
     }
 
     [[nodiscard]] bool due(const CollectorSlot& slot, snapshot::RefreshReason reason) {
-        if (slot.busy) return false;
         if (reason == snapshot::RefreshReason::outage && slot.collector->depends_on_database()) return true;
         return account.clear(slot.index, began_at) || began_at - slot.asked_at >= maximum_age;
     }
 
-    void end() {
+    void begin(snapshot::RefreshReason reason) {
         for (const auto& slot : slots) {
-            if (slot->in_round) slot->record_timeout(clock());
+            if (slot->busy()) continue;
+            slot->run_state = RunState::current;
+            if (due(*slot, reason)) request_run(*slot);
         }
     }
 
-    // Thread: one station's.
-    struct Errand {
+    void end() {
+        for (const auto& slot : slots) {
+            if (slot->run_state == RunState::awaited) slot->record_timeout(clock());
+        }
+    }
+
+    void request_run(CollectorSlot& slot) {
+        slot.asked_at = began_at;
+        slot.deadline = deadline;
+        if (const int error = start(slot); error != 0) {
+            slot.result = util::fail_errno(error, "cannot start a thread", "raise the service's TasksMax");
+            slot.log_failure(slot.result.error().message);
+            return;
+        }
+        slot.run_state = RunState::awaited;
+        slot.run_requested.notify_one();
+    }
+
+    struct ThreadArgument {
         std::shared_ptr<State> state;
         CollectorSlot* slot;
     };
 
-    static void* run_thread(void* errand) {
-        const std::unique_ptr<Errand> own(static_cast<Errand*>(errand));
+    // Starts the slot's thread if it does not run. Returns: 0 or an errno.
+    int start(CollectorSlot& slot) {
+        if (slot.thread) return 0;
+        auto argument = std::make_unique<ThreadArgument>(shared_from_this(), &slot);
+        pthread_t thread{};
+        if (const int error = start_thread(thread, run_thread, argument.get()); error != 0) return error;
+        [[maybe_unused]] auto* const owned_by_thread = argument.release();
+        slot.thread = thread;
+        return 0;
+    }
+
+    static void* run_thread(void* argument) {
+        const std::unique_ptr<ThreadArgument> own(static_cast<ThreadArgument*>(argument));
         own->state->serve(*own->slot);
         return nullptr;
     }
@@ -106,14 +136,14 @@ struct CollectorScheduler::State {
         prepare_guarded(*slot.collector);
         std::unique_lock lock(mutex);
         for (;;) {
-            slot.asked.wait(lock, [&] { return stopping || slot.busy; });
+            slot.run_requested.wait(lock, [&] { return stopping || slot.busy(); });
             if (stopping) return;
             const auto until = slot.deadline;
             lock.unlock();
             Run run = run_once(*slot.collector, until);
             lock.lock();
             if (stopping) return;
-            const bool awaited = slot.in_round;
+            const bool awaited = slot.run_state == RunState::awaited;
             const auto now = clock();
             account.charge(slot.index, run.cost, now);
             slot.record_result(std::move(run.families), now);
@@ -123,37 +153,10 @@ struct CollectorScheduler::State {
 
     void signal_event() const noexcept {
         const std::uint64_t one = 1;
-        [[maybe_unused]] const auto written = write(event_fd.get(), &one, sizeof one);  // full: it rings already
+        // A full counter is readable already.
+        [[maybe_unused]] const auto written = write(event_fd.get(), &one, sizeof one);
     }
-
-    static int start(const std::shared_ptr<State>& state, CollectorSlot& slot);
-    static void ask(const std::shared_ptr<State>& state, CollectorSlot& slot);
 };
-
-// The station's thread, if it is not there yet. 0 or an errno.
-int CollectorScheduler::State::start(const std::shared_ptr<State>& state, CollectorSlot& slot) {
-    if (slot.thread) return 0;
-    auto errand = std::make_unique<Errand>(state, &slot);
-    pthread_t thread{};
-    if (const int error = start_thread(thread, run_thread, errand.get()); error != 0) return error;
-    [[maybe_unused]] auto* const handed_over = errand.release();
-    slot.thread = thread;
-    return 0;
-}
-
-void CollectorScheduler::State::ask(const std::shared_ptr<State>& state, CollectorSlot& slot) {
-    slot.asked_at = state->began_at;
-    slot.deadline = state->deadline;
-    if (const int error = start(state, slot); error != 0) {
-        slot.counts = true;
-        slot.result = util::fail_errno(error, "cannot start a thread", "raise the service's TasksMax");
-        slot.log_failure(slot.result.error().message);
-        return;
-    }
-    slot.counts = false;
-    slot.busy = slot.in_round = true;
-    slot.asked.notify_one();
-}
 
 CollectorScheduler::CollectorScheduler(std::vector<std::unique_ptr<collect::Collector>> collectors, WorkBudget budget,
                                        util::ClockFunction clock)
@@ -166,8 +169,8 @@ CollectorScheduler::~CollectorScheduler() {
         const std::lock_guard lock(m_state->mutex);
         m_state->stopping = true;
         for (const auto& slot : m_state->slots) {
-            slot->asked.notify_one();
-            if (!slot->busy || !slot->thread) continue;
+            slot->run_requested.notify_one();
+            if (!slot->busy() || !slot->thread) continue;
             pthread_detach(*slot->thread);
             slot->thread.reset();
         }
@@ -179,16 +182,16 @@ CollectorScheduler::~CollectorScheduler() {
 
 void CollectorScheduler::start() {
     const std::lock_guard lock(m_state->mutex);
-    for (const auto& slot : m_state->slots) static_cast<void>(State::start(m_state, *slot));
+    for (const auto& slot : m_state->slots) static_cast<void>(m_state->start(*slot));
 }
 
 std::string CollectorScheduler::gather(util::BootTime deadline) {
     begin(deadline);
-    pollfd ringing{event_fd(), POLLIN, 0};
+    pollfd event{event_fd(), POLLIN, 0};
     for (;;) {
         const int left = util::remaining_ms(over_at(), m_state->clock());
-        // 0: the time is over, also where the clock is a test's that stands still.
-        if (left == 0 || poll(&ringing, 1, left) == 0) break;
+        // left == 0: also in a test whose clock stands still.
+        if (left == 0 || poll(&event, 1, left) == 0) break;
         clear_event();
     }
     end();
@@ -201,10 +204,7 @@ void CollectorScheduler::begin(util::BootTime deadline, snapshot::RefreshReason 
     clear_event();
     m_state->began_at = m_state->clock();
     m_state->deadline = deadline;
-    for (const auto& slot : m_state->slots) {
-        slot->counts = !slot->busy;
-        if (m_state->due(*slot, reason)) State::ask(m_state, *slot);
-    }
+    m_state->begin(reason);
 }
 
 util::BootTime CollectorScheduler::over_at() const {
@@ -220,8 +220,8 @@ void CollectorScheduler::end() {
 int CollectorScheduler::event_fd() const noexcept { return m_state->event_fd.get(); }
 
 void CollectorScheduler::clear_event() noexcept {
-    std::uint64_t rings = 0;
-    [[maybe_unused]] const auto got = read(event_fd(), &rings, sizeof rings);
+    std::uint64_t count = 0;
+    [[maybe_unused]] const auto got = read(event_fd(), &count, sizeof count);
 }
 
 std::string CollectorScheduler::text() const {
@@ -246,7 +246,7 @@ std::string CollectorScheduler::text() const {
         const bool good = slot->good(now, m_state->maximum_age);
         const exposition::Sample sample{{{"collector", std::string(slot->collector->name())}}, std::uint64_t{good}};
         success.samples.push_back(sample);
-        duration.samples.push_back({sample.labels, seconds_of(slot->busy ? now - slot->asked_at : slot->duration)});
+        duration.samples.push_back({sample.labels, seconds_of(slot->busy() ? now - slot->asked_at : slot->duration)});
         if (!good) continue;
         age.samples.push_back({sample.labels, seconds_of(m_state->began_at - slot->asked_at)});
         text += *slot->result;

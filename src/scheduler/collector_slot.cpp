@@ -12,23 +12,23 @@ namespace ceymail::scheduler {
 
 namespace {
 
-util::Result<std::string> format_words(util::Result<collect::Families> families) {
-    if (!families) return std::unexpected(std::move(families.error()));
+util::Result<std::string> format_families(util::Result<collect::Families> result) {
+    CEYMAIL_TRY_ASSIGN(const auto families, std::move(result));
     std::string text;
-    for (const auto& family : *families) exposition::append_family(text, family);
+    for (const auto& family : families) exposition::append_family(text, family);
     return text;
 }
 
 util::Result<std::string> collect_guarded(collect::Collector& collector, util::BootTime deadline) noexcept try {
     try {
-        return format_words(collector.collect(deadline));
+        return format_families(collector.collect(deadline));
     } catch (const std::exception& error) {
         return util::fail(util::ErrorKind::internal, error.what());
     } catch (...) {
         return util::fail(util::ErrorKind::internal, "an exception of unknown type");
     }
 } catch (const std::bad_alloc&) {
-    return util::fail(util::ErrorKind::internal, "out of memory");  // so short that it takes none
+    return util::fail(util::ErrorKind::internal, "out of memory");  // short enough to need no allocation
 }
 
 std::string format_silence(std::chrono::nanoseconds silence) {
@@ -39,7 +39,7 @@ std::string format_silence(std::chrono::nanoseconds silence) {
 }  // namespace
 
 void prepare_guarded(collect::Collector& collector) noexcept try { collector.prepare(); } catch (...) {
-    // Its first run will say so.
+    // The first run reports the failure.
 }
 
 Run run_once(collect::Collector& collector, util::BootTime deadline) noexcept {
@@ -49,12 +49,11 @@ Run run_once(collect::Collector& collector, util::BootTime deadline) noexcept {
 }
 
 bool CollectorSlot::good(util::BootTime now, std::chrono::nanoseconds maximum_age) const {
-    return counts && result && now - asked_at <= maximum_age;
+    return run_state == RunState::current && result && now - asked_at <= maximum_age;
 }
 
 void CollectorSlot::record_result(util::Result<std::string> families, util::BootTime now) {
-    counts = std::exchange(in_round, false);
-    busy = false;
+    run_state = run_state == RunState::awaited ? RunState::current : RunState::outdated;
     duration = now - asked_at;
     result = std::move(families);
     suspect = now > deadline || (!result && duration > k_suspect_timeout);
@@ -66,20 +65,20 @@ void CollectorSlot::record_result(util::Result<std::string> families, util::Boot
 }
 
 void CollectorSlot::record_timeout(util::BootTime now) {
-    in_round = false;
+    run_state = RunState::overdue;
     suspect = true;
     log_failure(format_silence(now - asked_at));
 }
 
-void CollectorSlot::log_failure(std::string_view why) noexcept {
-    if (std::exchange(failing, true)) return;
+void CollectorSlot::log_failure(std::string_view cause) noexcept {
+    if (failing_since) return;
     failing_since = asked_at;
     util::log(util::LogLevel::warning,
-              {"collector ", collector->name(), ": ", why, "; its metrics are absent until it succeeds"});
+              {"collector ", collector->name(), ": ", cause, "; its metrics are absent until it succeeds"});
 }
 
 void CollectorSlot::log_recovery() noexcept {
-    if (!std::exchange(failing, false)) return;
+    if (!std::exchange(failing_since, std::nullopt)) return;
     util::log(util::LogLevel::notice, {"collector ", collector->name(), ": succeeds again"});
 }
 
@@ -88,8 +87,8 @@ snapshot::CollectorState CollectorSlot::state(util::BootTime now, std::chrono::n
         return static_cast<std::uint64_t>(std::chrono::floor<std::chrono::seconds>(now - time).count());
     };
     const std::string name(collector->name());
-    if (failing)
-        return {name, snapshot::Health::fails, seconds_since(failing_since),
+    if (failing_since)
+        return {name, snapshot::Health::fails, seconds_since(*failing_since),
                 result ? format_silence(now - asked_at) : result.error().message};
     if (good(now, maximum_age)) return {name, snapshot::Health::works, seconds_since(asked_at), {}};
     return {name, snapshot::Health::waits, 0, {}};

@@ -12,7 +12,7 @@ namespace {
 
 using Seconds = std::chrono::duration<double>;
 
-constexpr double k_nothing = 1e-12;  // s: what rounding may leave of a debt
+constexpr double k_rounding_error = 1e-12;  // seconds
 
 }  // namespace
 
@@ -21,13 +21,13 @@ WorkAccount::WorkAccount(WorkBudget budget, std::size_t collectors) : m_share(bu
 void WorkAccount::charge(std::size_t i, std::chrono::nanoseconds cost, util::BootTime now) {
     pay(now);
     const double seconds = std::max(Seconds(cost).count(), 0.0);
-    // What a run forced by the maximum age left unpaid is forgiven: it would never be paid.
+    // An old debt, left by a run that maximum_age forced, is dropped: it could never be paid.
     m_entries[i] = {std::sqrt(seconds), m_share > 0 ? seconds : 0};
 }
 
 bool WorkAccount::clear(std::size_t i, util::BootTime now) {
     pay(now);
-    return m_entries[i].debt <= k_nothing;
+    return m_entries[i].debt <= k_rounding_error;
 }
 
 void WorkAccount::pay(util::BootTime now) {

@@ -32,7 +32,7 @@ const std::vector<Case> k_cases{
     {"some that cost nothing", {0ns, 0ns, 1s}},
 };
 
-// How long each of them rests after all have run at once.
+// How long each collector pauses after all have run at once.
 std::vector<nanoseconds> rests(const std::vector<nanoseconds>& costs, const WorkBudget& budget = {}) {
     std::vector<nanoseconds> all;
     const BootTime start(1h);
@@ -47,7 +47,7 @@ std::vector<nanoseconds> rests(const std::vector<nanoseconds>& costs, const Work
 }
 
 // A day of `collectors` whose costs change at random over four powers of ten from run to run.
-// Returns what they cost beyond the share, in units of the costliest run.
+// Returns: their cost beyond the share, in units of the costliest run.
 double overdraft(unsigned seed, std::size_t collectors, nanoseconds between_scrapes) {
     constexpr nanoseconds k_day = 24h;
     constexpr double k_share = 0.01;
@@ -72,7 +72,7 @@ double overdraft(unsigned seed, std::size_t collectors, nanoseconds between_scra
 
 BOOST_AUTO_TEST_SUITE(work_budget)
 
-BOOST_AUTO_TEST_CASE(spends_the_share_in_sum) {
+BOOST_AUTO_TEST_CASE(all_collectors_together_cost_the_share) {
     for (const auto& [label, costs] : k_cases) {
         BOOST_TEST_CONTEXT(label) {
             const auto rest = rests(costs);
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(spends_the_share_in_sum) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(lets_none_run_before_its_cost_over_the_share) {
+BOOST_AUTO_TEST_CASE(each_collector_pauses_for_its_cost_over_the_share_at_least) {
     for (const auto& [label, costs] : k_cases) {
         BOOST_TEST_CONTEXT(label) {
             const auto rest = rests(costs);
@@ -96,23 +96,23 @@ BOOST_AUTO_TEST_CASE(lets_none_run_before_its_cost_over_the_share) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(keeps_cheap_collectors_fresh_beside_costly_ones) {
+BOOST_AUTO_TEST_CASE(cheap_collectors_pause_briefly_next_to_costly_ones) {
     const auto rest = rests(k_cases[1].costs);
     BOOST_TEST(in_seconds(rest[0]) < 1);   // processor
     BOOST_TEST(in_seconds(rest[3]) < 40);  // queue
     BOOST_TEST(in_seconds(rest[5]) < 25);  // accounts
 }
 
-BOOST_AUTO_TEST_CASE(lets_all_run_when_off_or_free_or_new) {
+BOOST_AUTO_TEST_CASE(lets_all_run_without_a_share_or_a_cost_or_a_run) {
     BOOST_TEST((rests({10s}, {.share = 0})[0] == 0ns));
     BOOST_TEST((rests({0ns})[0] == 0ns));
     BOOST_TEST(WorkAccount({}, 1).clear(0, BootTime(1h)));
 }
 
-BOOST_AUTO_TEST_CASE(pays_a_new_debt_from_its_own_beginning) {
+BOOST_AUTO_TEST_CASE(pays_a_debt_only_from_its_begin_on) {
     WorkAccount account({}, 2);
     account.charge(0, 1s, BootTime(1h));
-    account.charge(1, 1s, BootTime(1h + 50s));  // half of the first is paid; from here on they share
+    account.charge(1, 1s, BootTime(1h + 50s));  // half of the first is paid; now both are paid
     BOOST_TEST(!account.clear(0, BootTime(1h + 149s)));
     BOOST_TEST(account.clear(0, BootTime(1h + 151s)));
     BOOST_TEST(!account.clear(1, BootTime(1h + 249s)));
@@ -125,7 +125,7 @@ BOOST_AUTO_TEST_CASE(holds_over_a_day_of_changing_costs_at_any_scrape_rate) {
             const double beyond = overdraft(seed, 6, between);
             BOOST_TEST_MESSAGE("a scrape every " << in_seconds(between) << " s: " << beyond
                                                  << " runs beyond the share");
-            BOOST_TEST(beyond < 6);  // the last run of each is yet to be paid
+            BOOST_TEST(beyond < 6);  // the last run of each is not paid yet
         }
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// CollectorScheduler: what a round asks, waits for and says; failures, hangs and the work budget.
+// CollectorScheduler: which collectors a round runs, how long it waits, and its text; failures, hangs and the work
+// budget.
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
@@ -54,7 +55,7 @@ bool has(const std::string& text, std::string_view line) {
     return ("\n" + text).find("\n" + std::string(line)) != std::string::npos;
 }
 
-// Rounds until one says `line`, for sources that are on their way back.
+// Runs rounds until the text has `line`, for sources that still recover.
 std::string gather_until(CollectorScheduler& scheduler, std::string_view line) {
     std::string text;
     for (const auto deadline = soon(); !has(text, line) && BootClock::now() < deadline;)
@@ -62,7 +63,7 @@ std::string gather_until(CollectorScheduler& scheduler, std::string_view line) {
     return text;
 }
 
-// What goes to standard error while this lives goes to a file instead.
+// Redirects standard error to a file.
 class CapturedErrors {
 public:
     CapturedErrors() : m_file(m_directory.write("errors", "")), m_before(dup(STDERR_FILENO)) {
@@ -83,7 +84,7 @@ private:
     Fd m_before;
 };
 
-// A source that hangs until it is let go, every time it is asked while `hangs`.
+// A source that hangs in every run until it is released, while `hangs`.
 struct Hanging {
     std::atomic<int> asked = 0;
     std::atomic<bool> hangs = true;
@@ -104,7 +105,7 @@ auto hanging(std::string name, std::shared_ptr<Hanging> source) {
 
 BOOST_AUTO_TEST_SUITE(collector_scheduler)
 
-BOOST_AUTO_TEST_CASE(words_all_families_in_the_collectors_order) {
+BOOST_AUTO_TEST_CASE(formats_all_families_in_the_order_of_the_collectors) {
     CollectorScheduler scheduler(list(scripted("b", [](BootTime) { return gauge("second_by_name", 1); }),
                                       scripted("a", [](BootTime) { return gauge("first_by_name", 2); })),
                                  k_unlimited);
@@ -159,7 +160,7 @@ BOOST_AUTO_TEST_CASE(logs_when_a_failure_begins_and_when_it_ends) {
     BOOST_TEST(errors.count("collector queue: succeeds again") == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(reports_for_how_long_a_collector_fails_and_what_it_says_last) {
+BOOST_AUTO_TEST_CASE(reports_how_long_a_collector_fails_and_its_last_error) {
     using ceymail::snapshot::CollectorState;
     using ceymail::snapshot::Health;
     std::string trouble = "cannot read it; give the right";
@@ -184,7 +185,7 @@ BOOST_AUTO_TEST_CASE(reports_for_how_long_a_collector_fails_and_what_it_says_las
     BOOST_TEST((report_at(80s) == CollectorState{"queue", Health::works, 0, {}}));
     turn_to(85s);
     BOOST_TEST((scheduler.report().at(0) == CollectorState{"queue", Health::works, 5, {}}));
-    turn_to(80s + 301s);  // as old as nothing is served
+    turn_to(80s + 301s);  // beyond the maximum age
     BOOST_TEST((scheduler.report().at(0) == CollectorState{"queue", Health::waits, 0, {}}));
 }
 
@@ -199,7 +200,7 @@ BOOST_AUTO_TEST_CASE(reports_that_a_source_hangs) {
     source->released.set_value();
 }
 
-BOOST_AUTO_TEST_CASE(a_hanging_collector_is_waited_for_once_and_asked_anew_when_it_returns) {
+BOOST_AUTO_TEST_CASE(one_round_waits_for_a_hanging_collector_and_it_runs_again_when_it_returns) {
     const auto source = std::make_shared<Hanging>();
     const CapturedErrors errors;
     CollectorScheduler scheduler(
@@ -217,13 +218,13 @@ BOOST_AUTO_TEST_CASE(a_hanging_collector_is_waited_for_once_and_asked_anew_when_
     source->hangs = false;
     source->released.set_value();
     const auto text = gather_until(scheduler, "slow ");
-    BOOST_TEST(has(text, "slow 2\n"));  // what the first question brought in the end is of no use
+    BOOST_TEST(has(text, "slow 2\n"));  // the late result of the first run is not used
     BOOST_TEST(has(text, "ceymail_collector_success{collector=\"disk\"} 1\n"));
     BOOST_TEST(errors.count("collector disk: no answer for") == 1U);
     BOOST_TEST(errors.count("collector disk: succeeds again") == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(a_source_that_times_out_makes_later_rounds_wait_no_longer_than_its_patience) {
+BOOST_AUTO_TEST_CASE(a_source_that_timed_out_delays_later_rounds_by_the_suspect_timeout_at_most) {
     std::atomic<bool> stuck = true;
     std::atomic<int> asked = 0;
     std::promise<void> end;
@@ -239,7 +240,7 @@ BOOST_AUTO_TEST_CASE(a_source_that_times_out_makes_later_rounds_wait_no_longer_t
         k_unlimited);
     const CapturedErrors errors;
     (void)scheduler.gather(BootClock::now() + 300ms);
-    while (asked < 2) (void)scheduler.gather(BootClock::now() + 20s);  // it may still be on its way back
+    while (asked < 2) (void)scheduler.gather(BootClock::now() + 20s);  // its thread may still be busy
     stuck = false;
     const auto began = BootClock::now();
     (void)scheduler.gather(began + 20s);
@@ -270,7 +271,7 @@ BOOST_AUTO_TEST_CASE(shows_a_part_before_the_round_is_over) {
     BOOST_TEST(has(scheduler.text(), "slow 1\n"));
 }
 
-BOOST_AUTO_TEST_CASE(a_costly_collector_rests_and_its_last_value_stands_in_with_its_age) {
+BOOST_AUTO_TEST_CASE(a_costly_collector_pauses_and_its_last_value_is_served_with_its_age) {
     std::atomic<int> runs = 0;
     turn_to(0s);
     CollectorScheduler scheduler(
@@ -293,7 +294,7 @@ BOOST_AUTO_TEST_CASE(a_costly_collector_rests_and_its_last_value_stands_in_with_
     }
 }
 
-BOOST_AUTO_TEST_CASE(in_an_outage_nobody_rests_who_tells_of_the_database) {
+BOOST_AUTO_TEST_CASE(in_an_outage_collectors_that_depend_on_the_database_run_at_once) {
     std::atomic<bool> database_up = true;
     std::atomic<int> queue_runs = 0;
     turn_to(0s);
@@ -310,7 +311,7 @@ BOOST_AUTO_TEST_CASE(in_an_outage_nobody_rests_who_tells_of_the_database) {
 
     database_up = false;
     turn_to(1s);
-    BOOST_TEST(has(scheduler.gather(turned_clock() + 10s), "accounts 1\n"));  // it rests
+    BOOST_TEST(has(scheduler.gather(turned_clock() + 10s), "accounts 1\n"));  // not due
     scheduler.begin(turned_clock() + 10s, ceymail::snapshot::RefreshReason::outage);
     pollfd event_fd{scheduler.event_fd(), POLLIN, 0};
     BOOST_TEST(::poll(&event_fd, 1, 5000) == 1);
@@ -319,7 +320,7 @@ BOOST_AUTO_TEST_CASE(in_an_outage_nobody_rests_who_tells_of_the_database) {
     BOOST_TEST(queue_runs == 1);
 }
 
-BOOST_AUTO_TEST_CASE(a_costly_failure_rests_as_well) {
+BOOST_AUTO_TEST_CASE(a_costly_failure_pauses_as_well) {
     std::atomic<int> runs = 0;
     turn_to(0s);
     CollectorScheduler scheduler(list(scripted(
@@ -338,7 +339,7 @@ BOOST_AUTO_TEST_CASE(a_costly_failure_rests_as_well) {
     BOOST_TEST(runs == 1);
 }
 
-BOOST_AUTO_TEST_CASE(nothing_is_said_beyond_the_maximum_age) {
+BOOST_AUTO_TEST_CASE(no_value_is_served_beyond_the_maximum_age) {
     std::atomic<int> runs = 0;
     turn_to(0s);
     CollectorScheduler scheduler(
@@ -353,7 +354,7 @@ BOOST_AUTO_TEST_CASE(nothing_is_said_beyond_the_maximum_age) {
     BOOST_TEST((scheduler.times().taken_at == turned_clock()));
     BOOST_TEST((scheduler.times().good_until == first + 60s));
     turn_to(70s);
-    BOOST_TEST(!has(scheduler.text(), "queue 1\n"));  // not even of a round that has not been renewed
+    BOOST_TEST(!has(scheduler.text(), "queue 1\n"));  // not even without a new round
     BOOST_TEST(has(scheduler.gather(turned_clock() + 10s), "queue 2\n"));
     BOOST_TEST((scheduler.times().good_until == turned_clock() + 60s));
 }

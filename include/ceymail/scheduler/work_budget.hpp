@@ -10,36 +10,36 @@
 
 namespace ceymail::scheduler {
 
-// A cost is CPU time, in whatever process: not the time on the wall, because whoever waits for a dead mount or a
-// stopped database costs nothing and must be asked again soon (all is to be well at once when it is back), and
-// because two threads that read side by side cost twice what the wall shows.
+// A cost is CPU time, in any process, not wall-clock time. A collector that waits for a dead mount or a stopped
+// database costs nothing, and runs again soon, so it recovers at once. Two parallel threads cost twice the time they
+// take.
 //
-// maximum_age wins over share: nothing older is served, and a number that comes and goes while the queue grows would
-// help nobody, so a collector whose value reaches that age runs, whatever it cost. The cost is then bounded by
-// d / maximum_age each. With the defaults that is so from 3 s of CPU time a run on, some 20 million messages. 300 s is
-// how long Prometheus itself believes a sample.
+// maximum_age wins over share: a collector whose value reaches that age runs, whatever it costs. No older value is
+// served, and a metric must not come and go while the queue grows. The cost of each such collector is then at most
+// d / maximum_age of a core, where d is the cost of a run. With the defaults this begins at 3 s of CPU time a run,
+// about 20 million messages. 300 s is Prometheus' own limit for the age of a sample.
 struct WorkBudget {
-    double share = 0.01;  // of one core; 0: no collector rests
+    double share = 0.01;  // of one core; 0: no limit
     std::chrono::nanoseconds maximum_age = std::chrono::seconds(300);
 };
 
-// The rule: a run of cost d leaves a debt of d, and the collector rests until time has paid it. Meanwhile its last
-// value is served, with its age. Time pays `share` in sum, to each collector in proportion to the square root of what
-// its last run cost. So
-//   - all together never cost more than share * time + the last run of each, whatever the costs do (the proof is the
-//     sentence before; that is why it is a debt and not a date reckoned when the run ends);
-//   - with steady costs collector i rests sqrt(d_i) * (sqrt(d_1) + ... + sqrt(d_n)) / share, never less than
-//     d_i / share, and of all divisions of the share this one makes the values youngest on average: beside a costly
-//     collector the cheap ones hardly rest at all.
-// A value; the owner sees to threads.
+// The debts of the collectors. A run of cost d leaves a debt of d, and the collector is not due until it is paid.
+// Meanwhile its last value is served, with its age. All debts together shrink by `share` a second, each in proportion
+// to the square root of the cost of the last run. So
+//   - all collectors together never cost more than share * time + the last run of each, even when costs change. (A
+//     date computed at the end of a run would not ensure that.)
+//   - with steady costs collector i pauses for sqrt(d_i) * (sqrt(d_1) + ... + sqrt(d_n)) / share, at least
+//     d_i / share. Of all ways to divide the share this one gives the lowest average age: next to an expensive
+//     collector the cheap ones pause only briefly.
+// Threads: one at a time.
 class WorkAccount {
 public:
     WorkAccount(WorkBudget budget, std::size_t collectors);
 
-    // Collector i's run cost `cost` and ended `now`.
+    // Records that a run of collector i cost `cost` and ended `now`.
     void charge(std::size_t i, std::chrono::nanoseconds cost, util::BootTime now);
 
-    // Whether collector i owes nothing.
+    // Returns: whether collector i has no debt.
     [[nodiscard]] bool clear(std::size_t i, util::BootTime now);
 
 private:
