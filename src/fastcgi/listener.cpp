@@ -195,16 +195,6 @@ Result<Fd> take_from_systemd(int count) {
     return Fd(fd);
 }
 
-// Away from fd 0, which a later open(2) or a library might take for standard input.
-Result<Fd> take_standard_input() {
-    Fd listener(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
-    const Fd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
-    if (!listener || !null || dup2(null.get(), STDIN_FILENO) < 0) {
-        return fail_errno(errno, "cannot take the listening socket from standard input");
-    }
-    return listener;
-}
-
 }  // namespace
 
 Result<Fd> make_listener(const std::string& address, const std::string& group) {
@@ -217,9 +207,18 @@ Result<Fd> inherited_listener() {
     const int count = sd_listen_fds(1);
     if (count > 0) return take_from_systemd(count);
     if (count < 0) return fail_errno(-count, "cannot read LISTEN_FDS");
-    if (listens(STDIN_FILENO)) return take_standard_input();
+    if (listens(STDIN_FILENO)) return clear_standard_input(Fd(STDIN_FILENO));
     return fail(ErrorKind::not_found,
                 "no socket was handed in; start through the socket unit or spawn-fcgi, or set listen");
+}
+
+Result<Fd> clear_standard_input(Fd listener) {
+    Fd moved(fcntl(listener.get(), F_DUPFD_CLOEXEC, 3));
+    const Fd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (!moved || !null || dup2(null.get(), STDIN_FILENO) < 0)
+        return fail_errno(errno, "cannot put /dev/null in the place of standard input");
+    if (listener.get() == STDIN_FILENO) static_cast<void>(listener.release());
+    return moved;
 }
 
 bool listens(int fd) noexcept {

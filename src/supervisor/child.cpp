@@ -27,8 +27,8 @@ void name_process(Role role) noexcept {
     ::prctl(PR_SET_NAME, role == Role::gatherer ? "ceymail-gather" : "ceymail-worker");  // 15 characters at most
 }
 
-// After become(), because a change of credentials resets it, prctl(2). A supervisor that died before this line sends
-// no signal, but it is no longer our parent either.
+// Requires: after become(), because a change of credentials resets it, prctl(2).
+// Returns: false if the supervisor has exited before.
 bool set_parent_death_signal(pid_t supervisor) noexcept {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     return ::getppid() == supervisor;
@@ -49,13 +49,13 @@ void close_unneeded_fds(SharedResources& resources, Role role, const fastcgi::Bu
     resources.buffer.make_read_only();
 }
 
-// The last of it before the work, so that nothing which is opened once need be allowed.
+// Last before the role starts, so that files which are opened only once need not be allowed.
 void apply_landlock(const config::Configuration& configuration, Role role) {
     const auto readable = role == Role::gatherer ? system::readable_by_gatherer(configuration)
                                                  : system::readable_by_worker(configuration);
     const auto confined = system::allow_only(
         readable, configuration.database_host.empty() ? system::Tcp::forbidden : system::Tcp::allowed);
-    if (!confined && confined.error().kind != util::ErrorKind::unavailable)  // of that the supervisor tells once
+    if (!confined && confined.error().kind != util::ErrorKind::unavailable)  // the supervisor logs that once
         util::log(LogLevel::warning, confined.error().message + "; goes on without it");
     if (const auto forbidden = system::forbid_remapping(); !forbidden)
         util::log(LogLevel::warning, forbidden.error().message + "; goes on without it");
@@ -63,11 +63,11 @@ void apply_landlock(const config::Configuration& configuration, Role role) {
 
 int run_role(SharedResources& resources, Role role, fastcgi::BusySince* busy, pid_t supervisor) {
     name_process(role);
-    system::ignore_signals_of_others();
+    system::ignore_signals_in_child();
     close_unneeded_fds(resources, role, busy);
     const auto kept = role == Role::gatherer ? system::Capability::dac_read_search : system::Capability::none;
-    if (const auto become_it = system::become(resources.configuration.user, kept); !become_it)
-        return system::log_and_exit_code(become_it.error());
+    if (const auto done = system::become(resources.configuration.user, kept); !done)
+        return system::log_and_exit_code(done.error());
     system::forbid_dumps();
     if (!set_parent_death_signal(supervisor)) return EX_OK;
     const auto stop = system::signal_fd({SIGTERM});
@@ -91,8 +91,8 @@ void run_child(SharedResources& resources, Role role, fastcgi::BusySince* busy, 
     int code = EX_SOFTWARE;
     try {
         code = run_role(resources, role, busy, supervisor);
-    } catch (const std::exception& problem) {
-        util::log(LogLevel::error, problem.what());
+    } catch (const std::exception& error) {
+        util::log(LogLevel::error, error.what());
     }
     ::_exit(code);
 }

@@ -19,19 +19,18 @@ namespace {
 
 using config::Configuration;
 
-// How long a gatherer that starts waits for MariaDB.
-constexpr auto k_head_start = std::chrono::milliseconds(100);
+// How long the gatherer waits for MariaDB when it starts.
+constexpr auto k_prepare_timeout = std::chrono::milliseconds(100);
 
-// The rooms of collectors and database do not know each other: here they meet.
+// The rooms collect and database do not include each other, so this connects them.
 std::unique_ptr<collect::Collector> accounts_collector(const Configuration& configuration) {
     auto counter =
         std::make_shared<database::AccountCounter>(database_address(configuration), configuration.database_mail);
     const auto count = [counter](util::BootTime deadline) -> util::Result<collect::AccountCounts> {
-        const auto counted = counter->count(deadline);
-        if (!counted) return std::unexpected(counted.error());
-        return collect::AccountCounts{counted->domains, counted->mailboxes, counted->aliases};
+        CEYMAIL_TRY_ASSIGN(const auto counted, counter->count(deadline));
+        return collect::AccountCounts{counted.domains, counted.mailboxes, counted.aliases};
     };
-    const auto prepare = [counter] { counter->prepare(util::BootClock::now() + k_head_start); };
+    const auto prepare = [counter] { counter->prepare(util::BootClock::now() + k_prepare_timeout); };
     return std::make_unique<collect::AccountsCollector>(count, prepare);
 }
 

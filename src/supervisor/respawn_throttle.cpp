@@ -5,10 +5,11 @@
 
 namespace ceymail::supervisor {
 
-util::AwakeTime RespawnThrottle::due(util::AwakeTime started, util::AwakeTime died) noexcept {
-    if (died - started >= k_young) return died;
-    const auto due = m_last_young ? std::max<util::AwakeTime>(died, *m_last_young + k_young) : died;
-    m_last_young = due;
+util::AwakeTime RespawnThrottle::due(util::AwakeTime started, util::AwakeTime exited) noexcept {
+    if (exited - started >= k_minimum_lifetime) return exited;
+    const auto due =
+        m_last_early_exit_due ? std::max<util::AwakeTime>(exited, *m_last_early_exit_due + k_minimum_lifetime) : exited;
+    m_last_early_exit_due = due;
     return due;
 }
 

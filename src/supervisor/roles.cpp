@@ -16,13 +16,13 @@ namespace ceymail::supervisor {
 
 namespace {
 
-// How long a worker that starts waits for MariaDB.
-constexpr auto k_head_start = std::chrono::milliseconds(100);
+// How long a worker waits for MariaDB when it starts.
+constexpr auto k_prepare_timeout = std::chrono::milliseconds(100);
 
-// Connected and prepared, so that no request pays for it. Whether that worked out is for the requests to find.
+// Connects and prepares, so that the first request does not wait for it. Errors are left to the requests.
 database::TokenReader ready_token_reader(const config::Configuration& configuration) {
     auto tokens = token_reader(configuration);
-    static_cast<void>(tokens.active(util::BootClock::now() + k_head_start));
+    static_cast<void>(tokens.active(util::BootClock::now() + k_prepare_timeout));
     return tokens;
 }
 
@@ -51,9 +51,9 @@ void gather(const config::Configuration& configuration, GathererListeners listen
                   "without CAP_DAC_READ_SEARCH the mail queue can only be counted as root or "
                   "postfix; start as root, or see ceymail-metrics --check");
     }
-    scheduler::CollectorScheduler gathering(make_collectors(configuration, collect::tallied_in(cpu)),
+    scheduler::CollectorScheduler scheduler(make_collectors(configuration, collect::tallied_in(cpu)),
                                             work_budget(configuration));
-    scheduler::serve_gatherer(listeners.workers, stop_fd, buffer, gathering, listeners.reports);
+    scheduler::serve_gatherer(listeners.workers, stop_fd, buffer, scheduler, listeners.reports);
 }
 
 }  // namespace ceymail::supervisor

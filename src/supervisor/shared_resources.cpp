@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/supervisor/shared_resources.hpp"
 
-#include <cerrno>
 #include <csignal>
 #include <utility>
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "ceymail/database/connection.hpp"
+#include "ceymail/fastcgi/listener.hpp"
+#include "ceymail/snapshot/protocol.hpp"
 #include "ceymail/supervisor/gatherer_socket.hpp"
 #include "ceymail/system/instance_lock.hpp"
 #include "ceymail/system/privileges.hpp"
@@ -20,57 +18,41 @@ namespace ceymail::supervisor {
 
 namespace {
 
-// A listener handed in as descriptor 0 moves away first: /dev/null takes its place.
-util::Result<util::Fd> free_standard_input(util::Fd listener) {
-    util::Fd moved(::fcntl(listener.get(), F_DUPFD_CLOEXEC, 3));
-    const util::Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    if (!moved || !null || ::dup2(null.get(), STDIN_FILENO) < 0)
-        return util::fail_errno(errno, "cannot put /dev/null in the place of standard input");
-    if (listener.get() == STDIN_FILENO) static_cast<void>(listener.release());
-    return moved;
-}
-
-// The settings page can do without, and so can we.
-util::Fd listen_for_page(util::Result<util::Fd> listener, const char* otherwise) {
+// Without this listener the service works, and the settings page shows an error.
+util::Fd listen_for_page(const std::filesystem::path& path, const char* consequence) {
+    auto listener = make_page_socket(path);
     if (listener) return std::move(*listener);
-    util::log(util::LogLevel::warning, {listener.error().message, "; the settings page ", otherwise});
+    util::log(util::LogLevel::warning, {listener.error().message, "; the settings page ", consequence});
     return {};
 }
 
 }  // namespace
 
 util::Result<SharedResources> open_shared_resources(const config::Configuration& configuration, util::Fd listener) {
-    auto moved = free_standard_input(std::move(listener));
-    if (!moved) return std::unexpected(std::move(moved.error()));
-    if (auto done = system::become(configuration.user, system::Capability::dac_read_search); !done)
-        return std::unexpected(std::move(done.error()));
+    CEYMAIL_TRY_ASSIGN(auto moved, fastcgi::clear_standard_input(std::move(listener)));
+    CEYMAIL_TRY(system::become(configuration.user, system::Capability::dac_read_search));
     system::forbid_dumps();
     system::ignore_broken_pipes();
     database::prepare_client_library();
     util::prepare_sha256();
-    auto instance_lock = system::lock_instance(configuration.runtime_directory, "ceymail-metrics", "runtime_directory");
-    if (!instance_lock) return std::unexpected(std::move(instance_lock.error()));
-    auto gatherer_listener = make_gatherer_socket(configuration);
-    if (!gatherer_listener) return std::unexpected(std::move(gatherer_listener.error()));
-    auto segment = shared::Segment::attach(configuration.runtime_directory);
-    if (!segment) return std::unexpected(std::move(segment.error()));
-    auto buffer = snapshot::SnapshotBuffer::make();
-    if (!buffer) return std::unexpected(std::move(buffer.error()));
-    auto heartbeats = WorkerHeartbeats::make(configuration.workers);
-    if (!heartbeats) return std::unexpected(std::move(heartbeats.error()));
-    auto signals = system::signal_fd({SIGTERM, SIGINT, SIGHUP, SIGCHLD});
-    if (!signals) return std::unexpected(std::move(signals.error()));
+    CEYMAIL_TRY_ASSIGN(auto instance_lock,
+                       system::lock_instance(configuration.runtime_directory, "ceymail-metrics", "runtime_directory"));
+    CEYMAIL_TRY_ASSIGN(auto gatherer_listener, make_gatherer_socket(configuration));
+    CEYMAIL_TRY_ASSIGN(auto segment, shared::Segment::attach(configuration.runtime_directory));
+    CEYMAIL_TRY_ASSIGN(auto buffer, snapshot::SnapshotBuffer::make());
+    CEYMAIL_TRY_ASSIGN(auto heartbeats, WorkerHeartbeats::make(configuration.workers));
+    CEYMAIL_TRY_ASSIGN(auto signals, system::signal_fd({SIGTERM, SIGINT, SIGHUP, SIGCHLD}));
     return SharedResources{
         configuration,
-        std::move(*instance_lock),
-        std::move(*moved),
-        std::move(*gatherer_listener),
-        listen_for_page(make_report_socket(configuration), "will not show the collectors"),
-        listen_for_page(make_forget_socket(configuration), "cannot make the responder forget a token"),
-        std::move(*signals),
-        std::move(*segment),
-        std::move(*buffer),
-        std::move(*heartbeats)};
+        std::move(instance_lock),
+        std::move(moved),
+        std::move(gatherer_listener),
+        listen_for_page(snapshot::report_socket_path(configuration), "will not show the collectors"),
+        listen_for_page(snapshot::forget_socket_path(configuration), "cannot make the responder forget a token"),
+        std::move(signals),
+        std::move(segment),
+        std::move(buffer),
+        std::move(heartbeats)};
 }
 
 }  // namespace ceymail::supervisor

@@ -44,24 +44,24 @@ using util::AwakeClock;
 using util::AwakeTime;
 using util::LogLevel;
 
-constexpr auto k_kill_takes = 1s;
-constexpr const char* k_remedy_of_a_hang = "it hangs in the kernel, mostly at a dead mount; mend or unmount that";
-constexpr auto k_fork_again_after = 1s;
-constexpr auto k_fork_trouble_lasts = 60s;
-constexpr int k_orders_at_a_time = 16;
+constexpr auto k_kill_timeout = 1s;
+constexpr const char* k_hang_words = "it hangs in the kernel, mostly at a dead mount; mend or unmount that";
+constexpr auto k_fork_retry_interval = 1s;
+constexpr auto k_fork_failure_settles = 60s;  // a failure after that time is logged again
+constexpr int k_max_forget_orders = 16;       // at a time, because signals come first
 
 std::string reason_of(int status) {
     if (WIFSIGNALED(status)) {
         const int number = WTERMSIG(status);
-        const char* message = ::sigdescr_np(number);
-        return "was killed by signal " + std::to_string(number) + (message ? " (" + std::string(message) + ")" : "");
+        const char* name = ::sigdescr_np(number);
+        return "was killed by signal " + std::to_string(number) + (name ? " (" + std::string(name) + ")" : "");
     }
     return "ended with code " + std::to_string(WEXITSTATUS(status));
 }
 
-// Whether the process has ended, though a thread of it hangs in the kernel: of that no SIGCHLD tells, and waitpid(2)
-// does not take it. Its state, proc(5), is then Z. Where that cannot be read: false.
-bool has_ended(pid_t pid) noexcept {
+// Returns: whether the main thread has exited while another hangs in the kernel; false if /proc cannot be read.
+// The kernel then sends no SIGCHLD, and waitpid(2) does not return the process. Its state in proc(5) is Z.
+bool is_zombie(pid_t pid) noexcept {
     std::array<char, 32> path{};
     std::array<char, 512> text{};
     std::snprintf(path.data(), path.size(), "/proc/%d/stat", static_cast<int>(pid));
@@ -72,29 +72,29 @@ bool has_ended(pid_t pid) noexcept {
     return name_end != std::string_view::npos && stat.substr(name_end).starts_with(") Z");
 }
 
-// One process that there shall be; pid 0 while there is none.
+// One process of the service. pid is 0 while it does not run.
 struct ChildSlot {
     Role role;
-    fastcgi::BusySince* busy = nullptr;  // a worker's place in the roster
+    fastcgi::BusySince* busy = nullptr;  // of a worker: its heartbeat slot
     pid_t pid = 0;
     AwakeTime started{};
-    AwakeTime due{};               // when to start it, while there is none
+    AwakeTime due{};               // when to start it, while pid is 0
     bool stopped = false;          // by SIGSTOP
-    bool killed_as_stuck = false;  // killed by us
+    bool killed_as_stuck = false;  // by check_workers()
 };
 
 bool is_stuck(const ChildSlot& child, AwakeTime now) noexcept {
-    if (child.pid == 0 || child.stopped) return child.stopped;
-    return child.busy != nullptr && is_overdue(child.busy->load(std::memory_order_relaxed), now);
+    if (child.pid == 0) return false;
+    return child.stopped || (child.busy != nullptr && is_overdue(child.busy->load(std::memory_order_relaxed), now));
 }
 
-// Message are all that the supervisor allocates once it runs; where there is no memory for them it goes on without.
+// Once it runs, the supervisor allocates memory only for log messages. Without memory it goes on.
 template <class Message>
 void try_log(LogLevel level, Message message) noexcept {
     try {
         util::log(level, message());
     } catch (const std::exception&) {
-        util::log(LogLevel::error, "something happened that there is no memory to tell of");
+        util::log(LogLevel::error, "out of memory; a message of the supervisor is missing here");
     }
 }
 
@@ -113,7 +113,7 @@ public:
             wait_until(std::min(next_due(), m_watchdog.due()));
             handle_signals();
             if (m_stopping) break;
-            forget_when_told();
+            handle_forget_orders();
             spawn_due();
             if (AwakeClock::now() >= m_watchdog.due()) check_workers();
         }
@@ -126,9 +126,9 @@ private:
         if (now < m_fork_from) return;
         for (auto& child : m_children) {
             if (child.pid != 0 || child.due > now) continue;
-            if (!spawn(child)) return fork_failed(child, errno, now);  // so would the next one
+            if (!spawn(child)) return fork_failed(child, errno, now);  // the next would fail too
         }
-        if (std::exchange(m_told_of_failed_fork, false))
+        if (std::exchange(m_fork_failure_logged, false))
             try_log(LogLevel::notice, [this] { return "all " + std::to_string(m_children.size()) + " processes run"; });
     }
 
@@ -144,15 +144,15 @@ private:
         return true;
     }
 
-    // Tells it when it begins, and then only if it has not failed for a while.
+    // Logs the first failure, and the first after k_fork_failure_settles without one.
     void fork_failed(const ChildSlot& child, int error, AwakeTime now) {
-        const bool goes_on = m_fork_failed_at && now - *m_fork_failed_at < k_fork_trouble_lasts;
+        const bool goes_on = m_fork_failed_at && now - *m_fork_failed_at < k_fork_failure_settles;
         m_fork_failed_at = now;
-        m_fork_from = now + k_fork_again_after;
+        m_fork_from = now + k_fork_retry_interval;
         if (goes_on) return;
-        m_told_of_failed_fork = true;
+        m_fork_failure_logged = true;
         try_log(LogLevel::error, [&] {
-            const auto run = std::ranges::count_if(m_children, [](const ChildSlot& one) { return one.pid != 0; });
+            const auto run = std::ranges::count_if(m_children, [](const ChildSlot& slot) { return slot.pid != 0; });
             return util::fail_errno(error, std::string("cannot start a ") + name_of(child.role),
                                     "raise TasksMax= or MemoryMax= of the unit, or lower workers =; " +
                                         std::to_string(run) + " of " + std::to_string(m_children.size()) +
@@ -162,8 +162,8 @@ private:
         });
     }
 
-    // Strokes the watchdog as long as a worker waits for requests or gets done with them, and replaces those that do
-    // neither. Where none does, it is hardly the workers' own fault: then systemd starts all of us anew.
+    // If at least one worker makes progress, kills the children that do not, and pings the watchdog. If no worker does,
+    // the cause is probably outside of them. Then it skips the ping, so systemd restarts the service.
     void check_workers() {
         const auto now = AwakeClock::now();
         const bool progress = std::ranges::any_of(m_children, [now](const ChildSlot& child) {
@@ -171,12 +171,12 @@ private:
         });
         if (!progress) {
             if (!std::exchange(m_standstill_logged, true))
-                util::log(LogLevel::error, "no worker makes progress; systemd is left to start the service anew");
+                util::log(LogLevel::error, "no worker makes progress; systemd will restart the service");
             return m_watchdog.skip_ping();
         }
         m_standstill_logged = false;
         for (auto& child : m_children) {
-            if (child.pid != 0 && has_ended(child.pid)) abandon(child);
+            if (child.pid != 0 && is_zombie(child.pid)) abandon(child);
             if (!is_stuck(child, now)) continue;
             child.killed_as_stuck = true;
             ::kill(child.pid, SIGKILL);
@@ -192,25 +192,24 @@ private:
         return next;
     }
 
-    // AwakeTime::max(): until a signal comes, or somebody connects who wants a token forgotten.
+    // Waits for a signal, for an order to forget a token, or until `deadline`. AwakeTime::max(): no deadline.
     void wait_until(AwakeTime deadline) const {
-        std::array<pollfd, 2> news{
+        std::array<pollfd, 2> polled{
             {{m_resources.signals.get(), POLLIN, 0}, {m_resources.forget_listener.get(), POLLIN, 0}}};
-        ::poll(news.data(), news.size(), deadline == AwakeTime::max() ? -1 : util::remaining_ms(deadline));
+        ::poll(polled.data(), polled.size(), deadline == AwakeTime::max() ? -1 : util::remaining_ms(deadline));
     }
 
-    // The settings page connects, and takes the end of the connection for the answer. Not a byte is read. Who may
-    // connect can keep tokens from being remembered for an outage, and nothing else.
-    void forget_when_told() {
+    // A connection is the order, and closing it is the answer. Security: nothing is read. A client that may connect can
+    // only clear the token that is remembered for an outage.
+    void handle_forget_orders() {
         if (!m_resources.forget_listener) return;
-        // A few at a time: signals come first.
-        for (int i = 0; i < k_orders_at_a_time; ++i) {
+        for (int i = 0; i < k_max_forget_orders; ++i) {
             const util::Fd order(::accept4(m_resources.forget_listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
             if (!order && (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR)) return;
             if (!order) {
-                // What waits there would wake us without end.
+                // Without closing the listener, poll(2) would spin.
                 try_log(LogLevel::error, [error = errno] {
-                    return util::fail_errno(error, "cannot accept who wants a token forgotten",
+                    return util::fail_errno(error, "cannot accept an order to forget a token",
                                             "the settings page cannot do so until ceymail-metrics is restarted")
                         .error()
                         .message;
@@ -233,7 +232,7 @@ private:
         }
     }
 
-    // Several deaths may have come as one signal. As the first process of a container we bury foreign ones too.
+    // One SIGCHLD may stand for several children. As process 1 of a container it also reaps foreign processes.
     void reap() {
         int status = 0;
         while (const pid_t pid = ::waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) {
@@ -245,12 +244,13 @@ private:
         }
     }
 
+    // The process is a zombie that waitpid(2) does not return.
     void abandon(ChildSlot& child) {
         int status = 0;
-        if (::waitpid(child.pid, &status, WNOHANG) == child.pid) return on_exit(child, status);  // it has just ended
+        if (::waitpid(child.pid, &status, WNOHANG) == child.pid) return on_exit(child, status);  // it can be reaped now
         try_log(LogLevel::error, [&] {
             return std::string(name_of(child.role)) + " " + std::to_string(child.pid) + " has ended, but " +
-                   k_remedy_of_a_hang + "; replaced";
+                   k_hang_words + "; replaced";
         });
         child.pid = 0;
         child.stopped = false;
@@ -274,24 +274,24 @@ private:
 
     int stop() {
         ::sd_notify(0, "STOPPING=1\nSTATUS=answering the requests in hand");
-        m_resources.forget_listener.reset();  // nobody answers there any more
+        m_resources.forget_listener.reset();  // so that a client gets an error at once
         end_all(Role::worker, k_longest_request);
-        end_all(Role::gatherer, 1s);  // whatever it has in hand was for the workers
+        end_all(Role::gatherer, 1s);  // its clients have exited
         for (const auto& child : m_children) {
             if (child.pid == 0) continue;
             try_log(LogLevel::warning, [&] {
                 return std::string(name_of(child.role)) + " " + std::to_string(child.pid) +
-                       " cannot be ended: " + k_remedy_of_a_hang;
+                       " cannot be ended: " + k_hang_words;
             });
         }
         return EX_OK;
     }
 
-    void end_all(Role role, std::chrono::milliseconds patience) {
+    void end_all(Role role, std::chrono::milliseconds timeout) {
         signal_all(role, SIGTERM);
-        wait_for_all(role, AwakeClock::now() + patience);
+        wait_for_all(role, AwakeClock::now() + timeout);
         signal_all(role, SIGKILL);
-        wait_for_all(role, AwakeClock::now() + k_kill_takes);
+        wait_for_all(role, AwakeClock::now() + k_kill_timeout);
     }
 
     void signal_all(Role role, int signal) const {
@@ -302,7 +302,8 @@ private:
 
     void wait_for_all(Role role, AwakeTime deadline) {
         const auto left = [&] {
-            return std::ranges::any_of(m_children, [&](const ChildSlot& p) { return p.role == role && p.pid != 0; });
+            return std::ranges::any_of(m_children,
+                                       [&](const ChildSlot& slot) { return slot.role == role && slot.pid != 0; });
         };
         while (left() && AwakeClock::now() < deadline) {
             wait_until(deadline);
@@ -325,8 +326,8 @@ private:
     std::map<Role, RespawnThrottle> m_throttles{{Role::gatherer, {}}, {Role::worker, {}}};
     Watchdog m_watchdog;
     AwakeTime m_fork_from{};
-    std::optional<AwakeTime> m_fork_failed_at;  // the last time
-    bool m_told_of_failed_fork = false;
+    std::optional<AwakeTime> m_fork_failed_at;  // the last failure
+    bool m_fork_failure_logged = false;
     bool m_standstill_logged = false;
     bool m_stopping = false;
 };

@@ -7,9 +7,10 @@ namespace ceymail::supervisor {
 
 namespace {
 
-static_assert(fastcgi::BusySince::is_always_lock_free, "a lock inside shared memory would outlive its holder");
+static_assert(fastcgi::BusySince::is_always_lock_free,
+              "a lock in shared memory would stay locked when its holder dies");
 
-struct alignas(4096) Slot {  // a page, so that each worker can be left with its own
+struct alignas(4096) Slot {  // a page, so that a worker can unmap the others
     fastcgi::BusySince since;
 };
 
@@ -18,13 +19,12 @@ struct alignas(4096) Slot {  // a page, so that each worker can be left with its
 WorkerHeartbeats::WorkerHeartbeats(util::MappedMemory memory) noexcept : m_memory(std::move(memory)) {}
 
 util::Result<WorkerHeartbeats> WorkerHeartbeats::make(std::size_t workers) {
-    auto memory = util::MappedMemory::allocate(workers * sizeof(Slot));
-    if (!memory) return std::unexpected(std::move(memory.error()));
-    return WorkerHeartbeats(std::move(*memory));
+    CEYMAIL_TRY_ASSIGN(auto memory, util::MappedMemory::allocate(workers * sizeof(Slot)));
+    return WorkerHeartbeats(std::move(memory));
 }
 
 fastcgi::BusySince& WorkerHeartbeats::slot(std::size_t worker) noexcept {
-    // Fresh pages are zeros, which are valid atomics that hold AwakeTime{}.
+    // New pages are zeros, which are valid atomics with the value AwakeTime{}.
     return reinterpret_cast<Slot*>(m_memory.data())[worker].since;
 }
 

@@ -23,7 +23,7 @@ namespace {
 using util::Fd;
 using util::Result;
 
-// As in linux/landlock.h of 6.12: that of Debian 12 ends with the first field.
+// As in linux/landlock.h of 6.12. The header of Debian 12 has only the first field.
 struct RulesetAttributes {
     std::uint64_t files = 0;
     std::uint64_t tcp = 0;     // from version 4
@@ -52,13 +52,13 @@ RulesetAttributes everything(int version, Tcp tcp) noexcept {
     return all;
 }
 
-// An older kernel refuses a longer structure than its own, unless the rest is zero; a newer one takes a shorter.
+// A kernel accepts a shorter structure than its own, but a longer one only if the rest is zero.
 std::size_t size_of_attributes(int version) noexcept {
     if (version >= 6) return sizeof(RulesetAttributes);
     return version >= 4 ? offsetof(RulesetAttributes, scoped) : offsetof(RulesetAttributes, tcp);
 }
 
-// `path`, or the directory in which it would appear.
+// Opens `path`, or else the nearest directory above it.
 Fd open_or_above(std::filesystem::path path) {
     for (;;) {
         Fd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));
@@ -89,28 +89,27 @@ Result<void> allow_only(const std::vector<std::filesystem::path>& readable, Tcp 
     const Fd ruleset(
         static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size_of_attributes(known), 0)));
     if (!ruleset) return util::fail_errno(errno, "cannot make a Landlock ruleset");
-    for (const auto& path : readable)
-        if (auto allowed = allow_reading(ruleset, path); !allowed) return allowed;
+    for (const auto& path : readable) CEYMAIL_TRY(allow_reading(ruleset, path));
     if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) == 0) return {};
     return util::fail_errno(errno, "cannot restrict this process by Landlock");
 }
 
 namespace {
 
-// A directory above is allowed for one that is replaced by rename(2) or by a mount: a rule holds for what it was made
-// of, and not for a mount over that. Not a top-level one, in which there is more than belongs to it.
-std::filesystem::path place_of(const std::filesystem::path& path) {
+// Returns: the parent of `path`, because `path` may be replaced by rename(2) or a mount, and a rule would not apply to
+// the new directory. If the parent is a top-level directory, which holds unrelated files: `path` itself.
+std::filesystem::path readable_above(const std::filesystem::path& path) {
     const auto above = path.parent_path();
     return above.parent_path() == path.root_path() ? path : above;
 }
 
-// The place of `path`, and where it is a symbolic link those of its targets. readlink(2) asks no dead mount.
-void allow_place(std::vector<std::filesystem::path>& readable, std::filesystem::path path) {
+// Adds `path`, and its targets if it is a symbolic link. readlink(2) does not access a dead mount.
+void add_with_targets(std::vector<std::filesystem::path>& readable, std::filesystem::path path) {
     constexpr int k_most_links = 8;
     for (int links = 0; links <= k_most_links; ++links) {
         path = path.lexically_normal();
         if (!path.has_filename()) path = path.parent_path();
-        readable.push_back(place_of(path));
+        readable.push_back(readable_above(path));
         std::string target(PATH_MAX, '\0');
         const auto length = ::readlink(path.c_str(), target.data(), target.size());
         if (length < 0) return;
@@ -118,11 +117,7 @@ void allow_place(std::vector<std::filesystem::path>& readable, std::filesystem::
     }
 }
 
-}  // namespace
-
-namespace {
-
-// The client library's plug-ins and settings.
+// The plug-ins and the configuration of the MariaDB client library.
 std::vector<std::filesystem::path> readable_by_client_library(const config::Configuration& configuration) {
     std::vector<std::filesystem::path> readable{"/usr/lib", "/lib", "/etc/ssl", "/etc/localtime"};
     if (!configuration.database_option_file.empty())
@@ -134,7 +129,7 @@ std::vector<std::filesystem::path> readable_by_client_library(const config::Conf
     return readable;
 }
 
-bool has_to_be_looked_up(const std::string& host) noexcept {
+bool needs_name_lookup(const std::string& host) noexcept {
     in6_addr address{};
     return !host.empty() && ::inet_pton(AF_INET, host.c_str(), &address) != 1 &&
            ::inet_pton(AF_INET6, host.c_str(), &address) != 1;
@@ -142,22 +137,22 @@ bool has_to_be_looked_up(const std::string& host) noexcept {
 
 }  // namespace
 
-// All of /etc, because resolv.conf and hosts are replaced while we run. A worker sees there what every user may read.
+// All of /etc, because resolv.conf and hosts may be replaced. A worker can read only what every user may read there.
 std::vector<std::filesystem::path> readable_by_worker(const config::Configuration& configuration) {
     auto readable = readable_by_client_library(configuration);
-    if (has_to_be_looked_up(configuration.database_host))
+    if (needs_name_lookup(configuration.database_host))
         readable.insert(readable.end(), {"/etc", "/run/systemd/resolve"});
     return readable;
 }
 
-// Not all of /etc: it may read every file there. Where one of these is replaced, it needs a restart.
+// Not all of /etc, because its capability lets it read every file. If one of these is replaced, it needs a restart.
 std::vector<std::filesystem::path> readable_by_gatherer(const config::Configuration& configuration) {
     auto readable = readable_by_client_library(configuration);
-    if (has_to_be_looked_up(configuration.database_host))
+    if (needs_name_lookup(configuration.database_host))
         readable.insert(readable.end(), {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf",
                                          "/etc/host.conf", "/run/systemd/resolve"});
     readable.insert(readable.end(), {configuration.proc, "/etc/systemd/system", "/run/systemd"});
-    for (const auto& directory : configuration.queue_directories) allow_place(readable, directory);
+    for (const auto& directory : configuration.queue_directories) add_with_targets(readable, directory);
     return readable;
 }
 

@@ -19,7 +19,7 @@ namespace {
 
 using util::Result;
 
-// Straight to the kernel: libcap would be a dependency for two calls.
+// Direct system calls: libcap would be a dependency for two calls.
 struct CapabilitySets {
     std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> data{};
 
@@ -36,7 +36,7 @@ struct CapabilitySets {
 };
 
 constexpr std::uint32_t k_dac_read_search_bit = 1U << CAP_DAC_READ_SEARCH;
-static_assert(CAP_DAC_READ_SEARCH < 32, "it is in the first word");
+static_assert(CAP_DAC_READ_SEARCH < 32, "it must be in the first word");
 
 Result<void> keep_at_most(Capability kept) {
     CapabilitySets had;
@@ -44,7 +44,7 @@ Result<void> keep_at_most(Capability kept) {
     const std::uint32_t wanted = kept == Capability::dac_read_search ? k_dac_read_search_bit : 0;
     CapabilitySets sets;
     sets.data[0].permitted = sets.data[0].effective = had.data[0].permitted & wanted;
-    // Nothing inheritable empties the ambient set too, capabilities(7): none of our processes executes another.
+    // An empty inheritable set also empties the ambient set, capabilities(7). No process here executes a program.
     if (!sets.write()) return util::fail_errno(errno, "cannot drop capabilities");
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return util::fail_errno(errno, "cannot set no_new_privs");
     return {};
@@ -61,7 +61,7 @@ Result<void> change_user(const std::string& user) {
     }
     const uid_t uid = entry->pw_uid;
     const gid_t gid = entry->pw_gid;
-    if (uid == ::geteuid()) return {};  // user = root: a choice, if not a good one; its capabilities go all the same
+    if (uid == ::geteuid()) return {};  // user = root; capabilities are dropped all the same
     if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0 || ::initgroups(user.c_str(), gid) != 0 ||
         ::setresgid(gid, gid, gid) != 0 || ::setresuid(uid, uid, uid) != 0) {
         return util::fail_errno(errno, "cannot become user \"" + user + "\"",
@@ -73,9 +73,7 @@ Result<void> change_user(const std::string& user) {
 }  // namespace
 
 Result<void> become(const std::string& user, Capability kept) {
-    if (::geteuid() == 0) {
-        if (auto changed = change_user(user); !changed) return changed;
-    }
+    if (::geteuid() == 0) CEYMAIL_TRY(change_user(user));
     return keep_at_most(kept);
 }
 

@@ -21,7 +21,7 @@ namespace {
 using util::ErrorKind;
 using util::Result;
 
-// As CGI that is the web server's user, not the configuration's.
+// As CGI this is the web server's user, not configuration.user.
 std::string own_user() {
     const passwd* const entry = ::getpwuid(::geteuid());
     return entry != nullptr ? entry->pw_name : std::to_string(::geteuid());
@@ -66,7 +66,7 @@ void prepare_report_directory(const config::Configuration& configuration) {
     const gid_t group = entry->pw_gid;
     entry = ::getpwnam(configuration.user.c_str());
     const auto directory = snapshot::page_socket_directory(configuration);
-    // Only one that is new: what its owner put in the place of ours is not root's to give away.
+    // Only a new directory: its owner may have replaced an existing one, and root must not give that away.
     if (entry == nullptr || ::mkdir(directory.c_str(), 0700) != 0) return;
     const util::Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!fd || ::fchown(fd.get(), entry->pw_uid, group) != 0 || ::fchmod(fd.get(), 02750) != 0)

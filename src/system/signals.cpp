@@ -24,7 +24,7 @@ int take_signal(const util::Fd& signals) noexcept {
     return ::read(signals.get(), &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
 }
 
-void ignore_signals_of_others() noexcept {
+void ignore_signals_in_child() noexcept {
     for (const int signal : {SIGINT, SIGHUP, SIGUSR1}) std::signal(signal, SIG_IGN);
 }
 

@@ -24,7 +24,7 @@ constexpr std::uint32_t k_architecture = AUDIT_ARCH_AARCH64;
 constexpr std::uint32_t k_architecture = 0;
 #endif
 
-constexpr std::uint32_t k_first_of_x32 = 0x40000000;  // the same calls again, on x86_64
+constexpr std::uint32_t k_first_of_x32 = 0x40000000;  // the same calls on x86_64, for x32 programs
 constexpr std::array k_forbidden{SYS_truncate, SYS_ftruncate, SYS_mremap, SYS_remap_file_pages};
 
 // load the architecture; other: forbid / load the number; x32: forbid / each forbidden one: forbid / allow / forbid
@@ -33,9 +33,9 @@ constexpr std::size_t k_length = 4 + k_forbidden.size() + 2;
 using Program = std::array<sock_filter, k_length>;
 
 constexpr sock_filter load(std::size_t offset) { return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, std::uint32_t(offset)); }
-constexpr sock_filter answer(std::uint32_t action) { return BPF_STMT(BPF_RET | BPF_K, action); }
+constexpr sock_filter result(std::uint32_t action) { return BPF_STMT(BPF_RET | BPF_K, action); }
 
-// A jump counts from the instruction behind it.
+// The offset of a jump counts from the next instruction.
 constexpr std::uint8_t to_last_from(std::size_t i) { return static_cast<std::uint8_t>(k_length - 1 - (i + 1)); }
 
 constexpr Program program() {
@@ -47,8 +47,8 @@ constexpr Program program() {
         p[i] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, std::uint32_t(number), to_last_from(i), 0);
         ++i;
     }
-    p[i] = answer(SECCOMP_RET_ALLOW);
-    p[i + 1] = answer(SECCOMP_RET_ERRNO | EPERM);
+    p[i] = result(SECCOMP_RET_ALLOW);
+    p[i + 1] = result(SECCOMP_RET_ERRNO | EPERM);
     return p;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A gatherer that hangs in the kernel at a dead mount, where no signal ends it: the service stops and starts all the
-// same.
+// A gatherer that hangs in the kernel at a dead mount, where SIGKILL has no effect: the service stops and starts
+// nevertheless.
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -36,7 +36,7 @@ struct DeadMount {
 
     DeadMount() : responder(settings(), {"WATCHDOG_USEC=600000"}) {
         BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
-        // Its own mounts: they end with the test program, whatever becomes of it.
+        // A private mount namespace: its mounts end with the test program.
         BOOST_TEST_REQUIRE(::unshare(CLONE_NEWNS) == 0);
         BOOST_TEST_REQUIRE(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0);
         BOOST_TEST_REQUIRE(responder.stop().value_or(-1) == 0);
@@ -44,7 +44,7 @@ struct DeadMount {
         mount->begin();
         responder.start();
     }
-    ~DeadMount() { mount.reset(); }  // before the responder, whose processes can end then
+    ~DeadMount() { mount.reset(); }  // before the responder, so that its processes can exit
 
     [[nodiscard]] Settings settings() const {
         return database.settings({{"disk", disk.path()}, {"work_budget_percent", "0"}});
@@ -52,7 +52,7 @@ struct DeadMount {
     [[nodiscard]] CgiAnswer scrape() const {
         return responder.ask({.token = TokenDatabase::k_token, .timeout = "1.5"});
     }
-    // The gatherer, of which a thread hangs where no signal ends it.
+    // The gatherer with a thread that no signal ends.
     [[nodiscard]] pid_t hanging_gatherer() {
         const auto pid = responder.gatherer();
         const auto answer = scrape();
@@ -73,7 +73,7 @@ struct DeadMount {
 
 BOOST_AUTO_TEST_SUITE(dead_mount, *boost::unit_test::precondition(has_fuse))
 
-BOOST_FIXTURE_TEST_CASE(costs_a_stop_a_few_seconds_and_keeps_no_instance_from_starting, DeadMount) {
+BOOST_FIXTURE_TEST_CASE(delays_a_stop_by_a_few_seconds_and_keeps_no_instance_from_starting, DeadMount) {
     const auto hangs = hanging_gatherer();
     const auto start = BootClock::now();
     BOOST_TEST(responder.stop().value_or(-1) == 0);
@@ -102,7 +102,7 @@ BOOST_FIXTURE_TEST_CASE(keeps_no_instance_from_replacing_a_damaged_segment, Dead
     BOOST_TEST(serves_all_but_disk());
 }
 
-BOOST_FIXTURE_TEST_CASE(keeps_no_instance_from_starting_where_the_supervisor_was_killed, DeadMount) {
+BOOST_FIXTURE_TEST_CASE(keeps_no_instance_from_starting_after_the_supervisor_was_killed, DeadMount) {
     const auto hangs = hanging_gatherer();
     responder.supervisor().signal(SIGKILL);
     BOOST_TEST(responder.supervisor().wait(2s).value_or(0) == -SIGKILL);
@@ -111,8 +111,8 @@ BOOST_FIXTURE_TEST_CASE(keeps_no_instance_from_starting_where_the_supervisor_was
     BOOST_TEST(serves_all_but_disk());
 }
 
-// The kernel tells no parent of the end of a process of which a thread still hangs.
-BOOST_FIXTURE_TEST_CASE(keeps_no_gatherer_that_was_killed_from_being_replaced, DeadMount) {
+// The kernel sends no SIGCHLD for a process while a thread of it hangs.
+BOOST_FIXTURE_TEST_CASE(does_not_prevent_the_replacement_of_a_killed_gatherer, DeadMount) {
     const auto hangs = hanging_gatherer();
     ::kill(hangs, SIGKILL);
     BOOST_TEST(eventually([&] { return serves_all_but_disk(); }));

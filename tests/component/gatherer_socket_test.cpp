@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The gatherer's socket and the directory it lies in, as the supervisor makes them.
+// The gatherer's socket and its directory, as the supervisor makes them.
 #include "ceymail/supervisor/gatherer_socket.hpp"
 
 #include <pwd.h>
@@ -18,7 +18,7 @@ namespace {
 using namespace ceymail;
 using snapshot::gatherer_socket_path;
 using supervisor::make_gatherer_socket;
-using supervisor::make_report_socket;
+using supervisor::make_page_socket;
 using system::prepare_report_directory;
 using system::prepare_runtime_directory;
 using util::ErrorKind;
@@ -38,7 +38,7 @@ struct stat status_of(const std::filesystem::path& path) {
 
 BOOST_AUTO_TEST_SUITE(gatherer_socket)
 
-BOOST_AUTO_TEST_CASE(is_for_our_user_alone) {
+BOOST_AUTO_TEST_CASE(is_for_the_own_user_only) {
     const testing::TemporaryDirectory directory;
     const auto configuration = in_directory(directory.path());
     const mode_t before = ::umask(0);
@@ -48,7 +48,7 @@ BOOST_AUTO_TEST_CASE(is_for_our_user_alone) {
     BOOST_TEST((status_of(gatherer_socket_path(configuration)).st_mode & 07777) == 0600U);
 }
 
-BOOST_AUTO_TEST_CASE(replaces_one_that_a_hanging_process_of_a_former_instance_still_has) {
+BOOST_AUTO_TEST_CASE(replaces_one_that_a_hanging_process_of_an_earlier_instance_still_holds) {
     const testing::TemporaryDirectory directory;
     const auto configuration = in_directory(directory.path());
     const auto first = make_gatherer_socket(configuration);
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(runtime_directory)
 
-BOOST_AUTO_TEST_CASE(root_makes_it_for_the_user_and_others_may_look_in) {
+BOOST_AUTO_TEST_CASE(root_makes_it_for_the_user_and_others_may_enter) {
     BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
     const testing::TemporaryDirectory directory;
     const mode_t before = ::umask(077);
@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(root_makes_it_for_the_user_and_others_may_look_in) {
     BOOST_TEST(made.st_uid == ::getpwnam("nobody")->pw_uid);
 }
 
-BOOST_AUTO_TEST_CASE(one_that_is_there_stays_as_it_is) {
+BOOST_AUTO_TEST_CASE(an_existing_one_stays_as_it_is) {
     const testing::TemporaryDirectory directory;
     const auto before = status_of(directory.path());
     BOOST_TEST(prepare_runtime_directory(in_directory(directory.path())).has_value());
@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(a_file_in_its_place_is_not_touched) {
     BOOST_TEST(testing::slurp(file) == "precious");
 }
 
-BOOST_AUTO_TEST_CASE(a_user_that_is_not_there_is_named_and_nothing_made) {
+BOOST_AUTO_TEST_CASE(names_a_missing_user_and_makes_nothing) {
     BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
     const testing::TemporaryDirectory directory;
     auto configuration = in_directory(directory / "run");
@@ -130,7 +130,7 @@ BOOST_AUTO_TEST_CASE(root_makes_its_directory_for_the_group_of_the_settings_page
     BOOST_TEST((made.st_mode & 07777) == 02750U);
     BOOST_TEST(made.st_uid == ::getpwnam("nobody")->pw_uid);
     BOOST_TEST(made.st_gid == ::getpwnam("www-data")->pw_gid);
-    BOOST_TEST(static_cast<bool>(make_report_socket(configuration).value()));
+    BOOST_TEST(static_cast<bool>(make_page_socket(snapshot::report_socket_path(configuration)).value()));
     const auto socket = status_of(snapshot::report_socket_path(configuration));
     BOOST_TEST((socket.st_mode & 07777) == 0660U);
     BOOST_TEST(socket.st_gid == ::getpwnam("www-data")->pw_gid);
@@ -142,12 +142,12 @@ BOOST_AUTO_TEST_CASE(there_is_none_without_a_settings_page) {
     configuration.settings_user = "nobody-of-this-name";
     prepare_report_directory(configuration);
     BOOST_TEST(!std::filesystem::exists(snapshot::page_socket_directory(configuration)));
-    const auto socket = make_report_socket(configuration);
+    const auto socket = make_page_socket(snapshot::report_socket_path(configuration));
     BOOST_TEST_REQUIRE(socket.has_value());
     BOOST_TEST(!static_cast<bool>(*socket));
 }
 
-BOOST_AUTO_TEST_CASE(root_gives_away_nothing_that_was_there_before) {
+BOOST_AUTO_TEST_CASE(root_changes_the_owner_of_no_existing_directory) {
     BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
     const testing::TemporaryDirectory directory;
     const testing::TemporaryDirectory precious;

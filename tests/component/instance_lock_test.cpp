@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The lock that tells whether another instance runs: who has it, and when it is free.
+// The lock that shows whether another instance runs: its holder, and when it is free.
 #include "ceymail/system/instance_lock.hpp"
 
 #include <csignal>
@@ -23,7 +23,7 @@ using system::lock_instance;
 
 namespace {
 
-// A lock of another process's; our own would be no obstacle to us.
+// A lock of another process. The own lock would not block this process.
 ForkedChild holder(const std::filesystem::path& directory) {
     ForkedChild child([&] {
         const auto lock = lock_instance(directory, "ceymail-metrics", "runtime_directory");
@@ -38,7 +38,7 @@ ForkedChild holder(const std::filesystem::path& directory) {
 
 BOOST_AUTO_TEST_SUITE(instance_lock)
 
-BOOST_AUTO_TEST_CASE(one_that_another_process_holds_is_refused_with_the_remedy) {
+BOOST_AUTO_TEST_CASE(refuses_a_lock_that_another_process_holds_with_the_remedy) {
     const TemporaryDirectory directory;
     BOOST_TEST(!find_instance(directory.path()).has_value());
     const auto other = holder(directory.path());
@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(is_free_once_its_holder_is_killed) {
     BOOST_TEST(lock_instance(directory.path(), "ceymail-metrics", "runtime_directory").has_value());
 }
 
-BOOST_AUTO_TEST_CASE(is_free_once_its_holder_has_ended_though_a_child_of_it_keeps_the_file_open) {
+BOOST_AUTO_TEST_CASE(is_free_once_its_holder_has_exited_even_if_a_child_keeps_the_file_open) {
     const TemporaryDirectory directory;
     int keeps_open[2];
     BOOST_TEST_REQUIRE(::pipe(keeps_open) == 0);
@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(is_free_once_its_holder_has_ended_though_a_child_of_it_keep
     ::close(keeps_open[1]);
 }
 
-BOOST_AUTO_TEST_CASE(names_the_directory_that_is_not_there) {
+BOOST_AUTO_TEST_CASE(names_the_missing_directory) {
     const TemporaryDirectory directory;
     const auto refused = lock_instance(directory / "none", "ceymail-metrics", "runtime_directory");
     BOOST_TEST_REQUIRE(!refused.has_value());

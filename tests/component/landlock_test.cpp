@@ -22,7 +22,7 @@ namespace {
 
 using testing::TemporaryDirectory;
 
-// Runs `attempt` in a child that was confined to `directory`; its errno, 0: done.
+// Runs `attempt` in a child that is confined to `directory`. Returns: its errno, 0: success.
 template <class Attempt>
 int confined(const std::filesystem::path& directory, Attempt attempt, Tcp tcp = Tcp::forbidden) {
     const pid_t child = ::fork();
@@ -59,7 +59,7 @@ struct Directories {
     }
 };
 
-// Containers often refuse its system calls; there the cases are skipped, and counted as such.
+// Containers often refuse its system calls. The cases are then skipped and counted as skipped.
 boost::test_tools::assertion_result kernel_has_it(boost::unit_test::test_unit_id) { return has_landlock(); }
 
 }  // namespace
@@ -92,7 +92,8 @@ BOOST_AUTO_TEST_CASE(lets_read_what_appears_later_where_it_was_named) {
     BOOST_TEST(confined(later / "file", open_as(allowed / "file", O_RDONLY)) == 0);
 }
 
-// A gatherer's child is confined, then `replace` runs, then the child reads the deferred queue; its errno, 0: it can.
+// A gatherer's child is confined, then `replace` runs, then the child reads the deferred queue. Returns: its errno, 0:
+// success.
 template <class Replace>
 int gatherer_reads_after(const std::filesystem::path& queue, Replace replace) {
     config::Configuration configuration;
@@ -117,7 +118,7 @@ int gatherer_reads_after(const std::filesystem::path& queue, Replace replace) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 253;
 }
 
-BOOST_AUTO_TEST_CASE(lets_the_gatherer_read_the_queue_that_takes_the_place_of_another) {
+BOOST_AUTO_TEST_CASE(lets_the_gatherer_read_a_queue_that_replaces_another) {
     const auto make_queue = [](const std::filesystem::path& queue) {
         std::filesystem::create_directories(queue / "deferred");
     };
@@ -149,7 +150,7 @@ BOOST_AUTO_TEST_CASE(lets_the_gatherer_read_the_queue_that_takes_the_place_of_an
                "behind a symbolic link");
 }
 
-// With its capability the gatherer could read all of it.
+// With its capability the gatherer could read every file there.
 BOOST_AUTO_TEST_CASE(does_not_let_the_gatherer_read_all_of_a_top_level_directory) {
     for (const auto queue : {"/srv/postfix", "/srv/postfix/", "/srv/./postfix"}) {
         config::Configuration configuration;
@@ -160,7 +161,7 @@ BOOST_AUTO_TEST_CASE(does_not_let_the_gatherer_read_all_of_a_top_level_directory
     }
 }
 
-// /etc/hosts and resolv.conf are replaced by rename(2); what is not looked up there needs neither.
+// /etc/hosts and resolv.conf are replaced by rename(2); an IP address needs neither.
 BOOST_AUTO_TEST_CASE(lets_a_worker_look_up_the_name_of_a_database_host_after_hosts_was_replaced) {
     const std::pair<const char*, bool> hosts[] = {
         {"", false}, {"127.0.0.1", false}, {"2001:db8::1", false}, {"db.example.test", true}};
@@ -174,7 +175,7 @@ BOOST_AUTO_TEST_CASE(lets_a_worker_look_up_the_name_of_a_database_host_after_hos
     }
 }
 
-BOOST_AUTO_TEST_CASE(forbids_tcp_unless_it_is_asked_for) {
+BOOST_AUTO_TEST_CASE(forbids_tcp_unless_it_is_allowed) {
     BOOST_TEST(confined(allowed.path(), connect_by_tcp) == EACCES);
     BOOST_TEST(confined(allowed.path(), connect_by_tcp, Tcp::allowed) == ECONNREFUSED);
 }

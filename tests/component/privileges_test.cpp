@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a process of ours is and may after it has become one. Each case forks, since none of it can be undone.
+// User and rights of a process after become(). Each case forks, because nothing of it can be undone.
 #include "ceymail/system/privileges.hpp"
 
 #include <fcntl.h>
@@ -22,7 +22,7 @@ using namespace ceymail;
 using system::become;
 using system::Capability;
 
-// Runs `what` in a child and returns its words.
+// Runs `what` in a child. Returns: its text.
 std::string in_child(const std::function<std::string()>& what) {
     int ends[2];
     BOOST_TEST_REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
@@ -63,7 +63,7 @@ constexpr const char* k_dac_read_search = "0000000000000004";
 
 BOOST_FIXTURE_TEST_SUITE(privileges, AsRoot)
 
-BOOST_AUTO_TEST_CASE(root_becomes_the_user_for_good_with_nothing_left) {
+BOOST_AUTO_TEST_CASE(root_becomes_the_user_permanently_without_capabilities) {
     const auto status = status_after("nobody", Capability::none);
     const auto uid = std::to_string(::getpwnam("nobody")->pw_uid);
     BOOST_TEST(has_line(status, "Uid:\t" + uid + "\t" + uid + "\t" + uid + "\t" + uid), status);
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(root_becomes_the_user_for_good_with_nothing_left) {
     BOOST_TEST(has_line(status, "NoNewPrivs:\t1"));
 }
 
-BOOST_AUTO_TEST_CASE(has_no_group_of_roots_any_more) {
+BOOST_AUTO_TEST_CASE(has_no_group_of_root_any_more) {
     const auto status = status_after("nobody", Capability::none);
     const auto gid = std::to_string(::getpwnam("nobody")->pw_gid);
     BOOST_TEST(has_line(status, "Gid:\t" + gid + "\t" + gid + "\t" + gid + "\t" + gid));
@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(keeps_the_one_capability_and_no_other) {
     BOOST_TEST(has_line(status, std::string("CapAmb:\t") + k_nothing));
 }
 
-BOOST_AUTO_TEST_CASE(with_it_a_directory_of_root_can_be_read_and_without_it_not) {
+BOOST_AUTO_TEST_CASE(can_read_a_directory_of_root_only_with_the_capability) {
     const testing::TemporaryDirectory directory;
     const auto file = directory.write("secret", "x", std::filesystem::perms{0600});
     const auto reads = [&](Capability kept) {
@@ -101,18 +101,18 @@ BOOST_AUTO_TEST_CASE(with_it_a_directory_of_root_can_be_read_and_without_it_not)
     BOOST_TEST(reads(Capability::none) == "has it not, reads not");
 }
 
-BOOST_AUTO_TEST_CASE(a_second_time_only_takes_away) {
+BOOST_AUTO_TEST_CASE(a_second_call_only_drops_capabilities) {
     const auto status = in_child([] {
         if (!become("nobody", Capability::dac_read_search) || !become("nobody", Capability::none))
             return std::string("failed");
-        // What is gone stays gone.
+        // A dropped capability does not come back.
         if (!become("nobody", Capability::dac_read_search)) return std::string("failed");
         return own_status();
     });
     BOOST_TEST(has_line(status, std::string("CapPrm:\t") + k_nothing), status);
 }
 
-BOOST_AUTO_TEST_CASE(says_who_is_missing_and_what_to_do) {
+BOOST_AUTO_TEST_CASE(names_a_missing_user_and_the_remedy) {
     const auto words = in_child([] {
         const auto done = become("nobody-of-this-name", Capability::none);
         return done ? "done" : (done.error().kind == util::ErrorKind::not_found ? "" : "kind? ") + done.error().message;
@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(says_who_is_missing_and_what_to_do) {
     BOOST_TEST(words.starts_with("there is no user \"nobody-of-this-name\"; "), words);
 }
 
-BOOST_AUTO_TEST_CASE(leaves_no_core_and_lets_nobody_look_in) {
+BOOST_AUTO_TEST_CASE(forbids_core_files_and_ptrace) {
     const auto words = in_child([] {
         system::forbid_dumps();
         struct stat own{};

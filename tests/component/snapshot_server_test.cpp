@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The gatherer process and its callers: one gathering for all, deadlines, deaths, stops and hostile callers.
+// The gatherer and its clients: one round for all, deadlines, a killed or stopped gatherer, and hostile clients.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -56,8 +56,8 @@ using ceymail::util::Fd;
 // What the test and the gatherer's collectors share.
 struct Controls {
     std::atomic<int> runs = 0;        // of the collector "slow"
-    std::atomic<int> takes_ms = 0;    // as long as a run of it takes
-    std::atomic<bool> hangs = false;  // until this is false again
+    std::atomic<int> takes_ms = 0;    // how long a run takes
+    std::atomic<bool> hangs = false;  // the source hangs while this is true
 };
 
 class SharedControls {
@@ -125,7 +125,7 @@ public:
         signal(SIGKILL);
         waitpid(std::exchange(m_pid, -1), nullptr, 0);
     }
-    // Whether it ends by itself, well.
+    // Whether it exits by itself, with code 0.
     bool ends() {
         int status = -1;
         const auto latest = BootClock::now() + 10s;
@@ -140,7 +140,7 @@ private:
     pid_t m_pid = -1;
 };
 
-// What a supervisor holds, and a gatherer with its successors, each forked before a test starts threads.
+// What a supervisor holds, and several gatherers, each forked before a test starts threads.
 struct Host {
     TemporaryDirectory directory{};
     ceymail::config::Configuration configuration = [this] {
@@ -158,7 +158,7 @@ struct Host {
     }();
     Fd reports = [this] {
         std::filesystem::create_directory(ceymail::snapshot::page_socket_directory(configuration));
-        auto made = ceymail::supervisor::make_report_socket(configuration);
+        auto made = ceymail::supervisor::make_page_socket(ceymail::snapshot::report_socket_path(configuration));
         BOOST_TEST_REQUIRE((made && *made), (made ? "" : made.error().message));
         return std::move(*made);
     }();
@@ -179,7 +179,7 @@ struct Host {
                                                  BootClock::now() + 10s);
     }
 
-    // A fetch of something new, by the deadline.
+    // Fetches a new snapshot until the deadline.
     std::string fetch(std::chrono::milliseconds patience) {
         std::string text;
         const auto now = BootClock::now();
@@ -229,7 +229,7 @@ std::ptrdiff_t descriptors_of(pid_t pid) {
     return std::distance(begin(all), end(all));
 }
 
-// Context switches of all threads: how often any of them went to sleep or, with Switches::all, was driven out.
+// Context switches of all threads: how often one of them slept or, with Switches::all, was preempted.
 enum class Switches { voluntary, all };
 
 long switches_of(pid_t pid, Switches kind) {
@@ -249,7 +249,7 @@ long switches_of(pid_t pid, Switches kind) {
 
 BOOST_AUTO_TEST_SUITE(snapshot_server)
 
-BOOST_AUTO_TEST_CASE(one_gathering_serves_all_who_ask_meanwhile) {
+BOOST_AUTO_TEST_CASE(one_round_serves_all_clients_that_ask_during_it) {
     Host host;
     Forked gatherer(host.gatherer());
     gatherer.start();
@@ -267,11 +267,11 @@ BOOST_AUTO_TEST_CASE(one_gathering_serves_all_who_ask_meanwhile) {
     for (auto& client : clients) BOOST_TEST(has(client.get(), "slow 1\n"));
     BOOST_TEST(host.controls->runs == 1);
     std::string text;
-    BOOST_TEST((host.client.fetch(text, now, now + 5s) >= now));  // from the board
+    BOOST_TEST((host.client.fetch(text, now, now + 5s) >= now));  // from the buffer
     BOOST_TEST(host.controls->runs == 1);
 }
 
-BOOST_AUTO_TEST_CASE(who_wants_a_newer_snapshot_than_the_running_gathering_gets_the_next_one) {
+BOOST_AUTO_TEST_CASE(a_client_that_needs_a_newer_snapshot_than_the_running_round_gets_the_next_one) {
     Host host;
     Forked gatherer(host.gatherer());
     gatherer.start();
@@ -301,7 +301,7 @@ BOOST_AUTO_TEST_CASE(a_hanging_source_costs_its_own_metrics_and_no_more_than_the
     BOOST_TEST(becomes_true([&] { return has(host.fetch(5s), "slow "); }));
 }
 
-BOOST_AUTO_TEST_CASE(a_very_short_deadline_does_not_put_an_unfinished_snapshot_over_a_good_one) {
+BOOST_AUTO_TEST_CASE(a_very_short_deadline_does_not_replace_a_good_snapshot_by_an_unfinished_one) {
     Host host;
     Forked gatherer(host.gatherer());
     gatherer.start();
@@ -311,7 +311,7 @@ BOOST_AUTO_TEST_CASE(a_very_short_deadline_does_not_put_an_unfinished_snapshot_o
     BOOST_TEST(has(host.fetch(5s), "slow 3\n"));
 }
 
-BOOST_AUTO_TEST_CASE(a_new_gatherer_does_not_put_an_unfinished_snapshot_over_a_good_one_of_its_predecessor) {
+BOOST_AUTO_TEST_CASE(a_new_gatherer_does_not_replace_a_good_snapshot_of_an_earlier_one_by_an_unfinished_one) {
     Host host;
     Forked gatherer(host.gatherer());
     Forked successor(host.gatherer());
@@ -330,7 +330,7 @@ BOOST_AUTO_TEST_CASE(a_new_gatherer_does_not_put_an_unfinished_snapshot_over_a_g
     BOOST_TEST(has(patient.get(), "slow 2\n"));
 }
 
-BOOST_AUTO_TEST_CASE(a_caller_without_time_takes_the_finished_snapshot_from_no_other) {
+BOOST_AUTO_TEST_CASE(a_client_with_a_short_deadline_does_not_keep_others_from_a_finished_snapshot) {
     Host host;
     Forked gatherer(host.gatherer());
     gatherer.start();
@@ -348,13 +348,13 @@ BOOST_AUTO_TEST_CASE(a_caller_without_time_takes_the_finished_snapshot_from_no_o
     BOOST_TEST(!has(unfinished, "slow "));
     std::string late;
     SnapshotClient client(host.buffer, host.socket);
-    (void)client.fetch(late, before, before + 5s);  // who comes now finds it on the board
+    (void)client.fetch(late, before, before + 5s);  // it is in the buffer now
     BOOST_TEST(has(late, "slow 1\n"), late);
     BOOST_TEST(has(patient.get(), "slow 1\n"));
     BOOST_TEST(host.controls->runs == 1);
 }
 
-BOOST_AUTO_TEST_CASE(is_asked_to_answer_before_the_deadline_and_heard_until_it) {
+BOOST_AUTO_TEST_CASE(the_request_names_an_earlier_deadline_than_the_client_waits_for) {
     const struct {
         std::chrono::milliseconds patience;
         std::chrono::milliseconds margin;
@@ -367,7 +367,7 @@ BOOST_AUTO_TEST_CASE(is_asked_to_answer_before_the_deadline_and_heard_until_it) 
             (void)host.client.fetch(text, BootClock::now(), deadline);
             return text;
         });
-        // In the gatherer's place, and as late as a loaded host makes it.
+        // In place of the gatherer, as late as on a loaded host.
         pollfd polled{host.listener.get(), POLLIN, 0};
         BOOST_TEST_REQUIRE(poll(&polled, 1, 1000) == 1);
         const Fd connection(accept4(host.listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
@@ -383,13 +383,13 @@ BOOST_AUTO_TEST_CASE(is_asked_to_answer_before_the_deadline_and_heard_until_it) 
     }
 }
 
-BOOST_AUTO_TEST_CASE(the_first_snapshot_is_there_without_a_hanging_source_though_its_answer_comes_too_late) {
+BOOST_AUTO_TEST_CASE(the_first_snapshot_is_published_without_a_hanging_source_even_if_the_answer_is_too_late) {
     Host host;
     Forked gatherer(host.gatherer());
     gatherer.start();
     host.controls->hangs = true;
     auto client = std::async(std::launch::async, [&] { return host.fetch(5s); });
-    BOOST_TEST_REQUIRE(becomes_true([&] { return host.buffer.taken_at() != BootTime{}; }));
+    BOOST_TEST_REQUIRE(becomes_true([&] { return host.buffer.times().taken_at != BootTime{}; }));
     gatherer.signal(SIGSTOP);
     BOOST_TEST((client.wait_for(1s) == std::future_status::timeout), "it waits for the whole of it");
     const auto text = client.get();
@@ -397,7 +397,7 @@ BOOST_AUTO_TEST_CASE(the_first_snapshot_is_there_without_a_hanging_source_though
     BOOST_TEST(has(text, "ceymail_collector_success{collector=\"slow\"} 0\n"), text);
 }
 
-BOOST_AUTO_TEST_CASE(a_stopped_gatherer_costs_the_deadline_and_is_well_again_at_once) {
+BOOST_AUTO_TEST_CASE(a_stopped_gatherer_costs_the_deadline_and_serves_again_once_continued) {
     Host host;
     Forked gatherer(host.gatherer());
     gatherer.start();
@@ -405,7 +405,7 @@ BOOST_AUTO_TEST_CASE(a_stopped_gatherer_costs_the_deadline_and_is_well_again_at_
     gatherer.signal(SIGSTOP);
     for (int i = 0; i < 3; ++i) {
         const auto began = BootClock::now();
-        BOOST_TEST(has(host.fetch(150ms), "slow 1\n"));  // the last one there is
+        BOOST_TEST(has(host.fetch(150ms), "slow 1\n"));  // the last snapshot
         const auto took = BootClock::now() - began;
         BOOST_TEST((took >= 150ms));
         BOOST_TEST((took < 3s));
@@ -415,7 +415,7 @@ BOOST_AUTO_TEST_CASE(a_stopped_gatherer_costs_the_deadline_and_is_well_again_at_
     BOOST_TEST(has(host.fetch(5s), "slow "));
 }
 
-BOOST_AUTO_TEST_CASE(callers_of_a_killed_gatherer_are_answered_by_its_successor) {
+BOOST_AUTO_TEST_CASE(the_next_gatherer_answers_the_clients_of_a_killed_one) {
     Host host;
     Forked gatherer(host.gatherer());
     Forked successor(host.gatherer());
@@ -439,7 +439,7 @@ BOOST_AUTO_TEST_CASE(callers_of_a_killed_gatherer_are_answered_by_its_successor)
     BOOST_TEST(host.controls->runs == 2);
 }
 
-BOOST_AUTO_TEST_CASE(with_nobody_on_the_socket_there_is_what_there_was_at_once) {
+BOOST_AUTO_TEST_CASE(without_a_gatherer_the_last_snapshot_is_served_at_once) {
     Host host;
     BOOST_TEST_REQUIRE(host.buffer.publish("old 1\n", {BootTime(1ns), BootTime::max()}).has_value());
     host.listener.reset();
@@ -459,7 +459,7 @@ BOOST_AUTO_TEST_CASE(a_snapshot_beyond_the_maximum_age_is_not_served) {
     BOOST_TEST(text.empty());
 }
 
-BOOST_AUTO_TEST_CASE(nonsense_ends_only_the_connection_it_came_on) {
+BOOST_AUTO_TEST_CASE(a_malformed_request_ends_only_its_own_connection) {
     Host host;
     Forked gatherer(host.gatherer());
     gatherer.start();
@@ -491,7 +491,7 @@ BOOST_AUTO_TEST_CASE(nonsense_ends_only_the_connection_it_came_on) {
     BOOST_TEST(has(host.fetch(5s), "slow "));
 }
 
-BOOST_AUTO_TEST_CASE(silent_callers_keep_the_others_waiting_for_a_second_at_most) {
+BOOST_AUTO_TEST_CASE(silent_clients_delay_the_others_by_a_second_at_most) {
     Host host;
     Forked gatherer(host.gatherer());
     gatherer.start();
@@ -505,7 +505,7 @@ BOOST_AUTO_TEST_CASE(silent_callers_keep_the_others_waiting_for_a_second_at_most
     BOOST_TEST((ending(silent.front(), 5s) == Ending::cut_off));
 }
 
-BOOST_AUTO_TEST_CASE(keeps_no_descriptor_of_any_caller_and_sleeps_when_nobody_asks) {
+BOOST_AUTO_TEST_CASE(keeps_no_descriptor_of_a_client_and_sleeps_without_requests) {
     Host host;
     Forked gatherer(host.gatherer());
     gatherer.start();
@@ -521,15 +521,15 @@ BOOST_AUTO_TEST_CASE(keeps_no_descriptor_of_any_caller_and_sleeps_when_nobody_as
     BOOST_TEST(becomes_true([&] { return descriptors_of(gatherer.pid()) <= before; }));
     BOOST_TEST(descriptors_of(getpid()) == own);
 
-#ifndef __SANITIZE_THREAD__             // it has a thread of its own that wakes up
-    std::this_thread::sleep_for(20ms);  // whoever is still on the way to sleep
+#ifndef __SANITIZE_THREAD__             // its background thread wakes up
+    std::this_thread::sleep_for(20ms);  // until all threads sleep
     const auto switches = switches_of(gatherer.pid(), Switches::voluntary);
     std::this_thread::sleep_for(400ms);
     BOOST_TEST(switches_of(gatherer.pid(), Switches::voluntary) == switches);
 #endif
 }
 
-BOOST_AUTO_TEST_CASE(ends_when_told_to_also_while_a_source_hangs) {
+BOOST_AUTO_TEST_CASE(stops_on_request_even_while_a_source_hangs) {
     for (const bool hangs : {false, true}) {
         Host host;
         Forked gatherer(host.gatherer());
@@ -542,7 +542,7 @@ BOOST_AUTO_TEST_CASE(ends_when_told_to_also_while_a_source_hangs) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(reports_without_a_scrape_and_gathers_for_it_only_where_nobody_has_lately) {
+BOOST_AUTO_TEST_CASE(reports_without_a_scrape_and_runs_a_round_only_if_the_last_is_old) {
     using ceymail::snapshot::Health;
     Host host;
     Forked gatherer(host.gatherer());
@@ -558,7 +558,7 @@ BOOST_AUTO_TEST_CASE(reports_without_a_scrape_and_gathers_for_it_only_where_nobo
     BOOST_TEST(host.controls->runs <= 2);  // two where this machine took more than 5 s
 }
 
-BOOST_AUTO_TEST_CASE(who_tells_of_the_database_does_not_rest_on_its_last_value_for_a_report) {
+BOOST_AUTO_TEST_CASE(a_report_runs_the_collectors_that_depend_on_the_database) {
     Host host;
     Forked gatherer(host.gatherer({.share = 1e-6}));
     gatherer.start();
@@ -568,7 +568,7 @@ BOOST_AUTO_TEST_CASE(who_tells_of_the_database_does_not_rest_on_its_last_value_f
     BOOST_TEST(host.controls->runs == 2);
 }
 
-BOOST_AUTO_TEST_CASE(reports_in_time_though_a_source_hangs_and_takes_nothing_from_the_scrapes) {
+BOOST_AUTO_TEST_CASE(reports_in_time_while_a_source_hangs_and_takes_no_value_from_the_scrapes) {
     using ceymail::snapshot::Health;
     Host host;
     Forked gatherer(host.gatherer());
@@ -576,9 +576,9 @@ BOOST_AUTO_TEST_CASE(reports_in_time_though_a_source_hangs_and_takes_nothing_fro
     BOOST_TEST(has(host.fetch(5s), "slow 1\n"));
     host.controls->hangs = true;
     std::string text;
-    const auto before = host.buffer.taken_at();
+    const auto before = host.buffer.times().taken_at;
     BOOST_TEST_REQUIRE(becomes_true([&] { return host.report().value().at(0).health == Health::waits; }));
-    BOOST_TEST((host.buffer.taken_at() == before));  // the half of a snapshot is not shown to scrapes
+    BOOST_TEST((host.buffer.times().taken_at == before));  // no unfinished snapshot is published
     (void)host.buffer.read(text);
     BOOST_TEST(has(text, "slow 1\n"));
     BOOST_TEST_REQUIRE(becomes_true([&] { return host.report().value().at(0).health == Health::fails; }));
@@ -587,7 +587,7 @@ BOOST_AUTO_TEST_CASE(reports_in_time_though_a_source_hangs_and_takes_nothing_fro
     BOOST_TEST(becomes_true([&] { return host.report().value().at(0).health == Health::works; }));
 }
 
-BOOST_AUTO_TEST_CASE(whoever_wants_reports_can_neither_say_anything_nor_keep_the_workers_waiting) {
+BOOST_AUTO_TEST_CASE(readers_of_reports_can_neither_send_anything_nor_delay_the_workers) {
     Host host;
     Forked gatherer(host.gatherer());
     gatherer.start();
@@ -602,7 +602,7 @@ BOOST_AUTO_TEST_CASE(whoever_wants_reports_can_neither_say_anything_nor_keep_the
     auto most = before;
     for (const auto end = BootClock::now() + 300ms; BootClock::now() < end; std::this_thread::sleep_for(5ms))
         most = std::max(most, descriptors_of(gatherer.pid()));
-    BOOST_TEST(most <= before + 8);  // four of them, and who else just came and goes
+    BOOST_TEST(most <= before + 8);  // four of them, and connections that are just closing
     BOOST_TEST(has(host.fetch(500ms), "quick 1\n"));
     readers.clear();
     host.controls->hangs = false;
@@ -610,7 +610,7 @@ BOOST_AUTO_TEST_CASE(whoever_wants_reports_can_neither_say_anything_nor_keep_the
     BOOST_TEST(has(host.fetch(5s), "slow "));
 }
 
-// The text says by itself whether it is whole: as many letters of one kind as its time says.
+// A whole text consists of one letter, as often as its time says.
 BOOST_AUTO_TEST_CASE(a_writer_killed_at_any_instruction_leaves_a_whole_snapshot) {
     constexpr int k_kills = 300;
     Host host;
@@ -623,7 +623,7 @@ BOOST_AUTO_TEST_CASE(a_writer_killed_at_any_instruction_leaves_a_whole_snapshot)
     std::string text;
     for (int i = 0; i < k_kills; ++i) {
         Forked writer([&] {
-            for (std::int64_t n = host.buffer.taken_at().time_since_epoch().count() + 1;; ++n) {
+            for (std::int64_t n = host.buffer.times().taken_at.time_since_epoch().count() + 1;; ++n) {
                 const BootTime time{std::chrono::nanoseconds(n)};
                 (void)host.buffer.publish(text_of(n), {time, time});
             }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The supervisor and its processes: who they are, what they survive, how they end.
+// The supervisor and its processes: their rights, replacement, watchdog and stop.
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -74,7 +74,7 @@ bool logged(const ResponderProcess& responder, const std::string& message) {
     return responder.log().find(message) != std::string::npos;
 }
 
-// systemd's ear: hears what sd_notify(3) says.
+// The socket of systemd that receives sd_notify(3) messages.
 class NotifySocket {
 public:
     explicit NotifySocket(const std::filesystem::path& path)
@@ -88,7 +88,7 @@ public:
 
     [[nodiscard]] std::string variable() const { return "NOTIFY_SOCKET=" + m_path.string(); }
 
-    // "" where none comes in time.
+    // Returns: "" if none comes in time.
     std::string next_word(std::chrono::milliseconds patience = 5s) const {
         pollfd word{m_socket.get(), POLLIN, 0};
         char text[512];
@@ -102,12 +102,12 @@ private:
     Fd m_socket;
 };
 
-// Old enough that its death is not one of the young.
-void let_them_grow_up() { std::this_thread::sleep_for(1100ms); }
+// Until an exit is no early exit any more.
+void wait_for_minimum_lifetime() { std::this_thread::sleep_for(1100ms); }
 
 BOOST_FIXTURE_TEST_SUITE(supervisor, ResponderProcess)
 
-BOOST_AUTO_TEST_CASE(gives_each_role_no_more_rights_than_its_part_needs) {
+BOOST_AUTO_TEST_CASE(gives_each_role_only_the_rights_it_needs) {
     BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
     const auto nobody = std::to_string(::getpwnam("nobody")->pw_uid);
     for (const auto pid : everybody(*this)) {
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(gives_each_role_no_more_rights_than_its_part_needs) {
     BOOST_TEST(status_line(supervisor().pid(), "CapPrm") == "0000000000000004");
 }
 
-BOOST_AUTO_TEST_CASE(lets_nobody_look_into_its_processes) {
+BOOST_AUTO_TEST_CASE(lets_no_process_of_its_user_read_its_memory) {
     BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
     for (const auto pid : everybody(*this)) {
         struct stat environment{};
@@ -196,8 +196,8 @@ BOOST_AUTO_TEST_CASE(each_role_has_mapped_what_it_needs_and_no_more) {
     }
 }
 
-// Of what other processes have mapped: by the very descriptor that the process holds, taken out of it.
-BOOST_AUTO_TEST_CASE(no_role_holds_a_descriptor_by_which_a_file_is_cut_short) {
+// Files that other processes have mapped, tried with the very descriptor of the process.
+BOOST_AUTO_TEST_CASE(no_role_holds_a_descriptor_that_can_shorten_a_file) {
     BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
     ask({.token = k_token});
     auto roles = workers();
@@ -209,7 +209,7 @@ BOOST_AUTO_TEST_CASE(no_role_holds_a_descriptor_by_which_a_file_is_cut_short) {
         BOOST_TEST_REQUIRE(static_cast<bool>(process));
         for (const auto& entry : std::filesystem::directory_iterator(proc(pid, "fd"))) {
             const int number = std::stoi(entry.path().filename());
-            if (number <= STDERR_FILENO) continue;  // whoever starts it chooses those
+            if (number <= STDERR_FILENO) continue;  // chosen by the process that starts it
             const Fd same(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), number, 0)));
             BOOST_TEST_REQUIRE(static_cast<bool>(same), std::filesystem::read_symlink(entry.path()));
             BOOST_TEST(::ftruncate(same.get(), 0) != 0, std::filesystem::read_symlink(entry.path()));
@@ -222,7 +222,7 @@ BOOST_AUTO_TEST_CASE(no_role_holds_a_descriptor_by_which_a_file_is_cut_short) {
 }
 
 BOOST_AUTO_TEST_CASE(replaces_a_killed_worker_at_once) {
-    let_them_grow_up();
+    wait_for_minimum_lifetime();
     const auto before = workers();
     ::kill(before.at(0), SIGKILL);
     BOOST_TEST(eventually([&] { return workers().size() == before.size() && workers() != before; }, 200ms));
@@ -231,7 +231,7 @@ BOOST_AUTO_TEST_CASE(replaces_a_killed_worker_at_once) {
 }
 
 BOOST_AUTO_TEST_CASE(replaces_a_killed_gatherer_at_once) {
-    let_them_grow_up();
+    wait_for_minimum_lifetime();
     const auto before = gatherer();
     ::kill(before, SIGKILL);
     BOOST_TEST(eventually([&] {
@@ -242,8 +242,8 @@ BOOST_AUTO_TEST_CASE(replaces_a_killed_gatherer_at_once) {
     }));
 }
 
-BOOST_AUTO_TEST_CASE(holds_back_those_that_die_young) {
-    // The two of the start, and then each as it comes: more than a few would take more than a few seconds.
+BOOST_AUTO_TEST_CASE(delays_the_replacement_of_early_exits) {
+    // The first two, and then each replacement. More would take too long.
     const auto start = BootClock::now();
     unsigned killed = 0;
     while (BootClock::now() - start < 1000ms) {
@@ -256,14 +256,14 @@ BOOST_AUTO_TEST_CASE(holds_back_those_that_die_young) {
     BOOST_TEST(ask({}).status == 401);
 }
 
-BOOST_AUTO_TEST_CASE(ends_in_order_when_told_to) {
+BOOST_AUTO_TEST_CASE(stops_in_order_on_sigterm) {
     const auto all = everybody(*this);
     BOOST_TEST(stop().value_or(-1) == 0);
     for (const auto pid : all) BOOST_TEST(!alive(pid));
     BOOST_TEST(!logged(*this, "killed"), log());
 }
 
-// What the unit gives a stop: more than the longest request takes, or that would be cut.
+// TimeoutStopSec= of the unit is longer than the longest request.
 std::chrono::seconds patience_of_systemd() {
     const auto unit = slurp(source("deploy/systemd/ceymail-metrics.service"));
     const std::string key = "\nTimeoutStopSec=";
@@ -272,7 +272,7 @@ std::chrono::seconds patience_of_systemd() {
     return std::chrono::seconds(std::stoi(unit.substr(at + key.size())));
 }
 
-BOOST_AUTO_TEST_CASE(ends_before_systemd_loses_patience_though_its_children_do_not) {
+BOOST_AUTO_TEST_CASE(stops_before_the_time_out_of_systemd_even_if_its_children_do_not) {
     const auto patience = patience_of_systemd();
     BOOST_TEST((patience > ceymail::supervisor::k_longest_request));
     for (const auto pid : workers()) ::kill(pid, SIGSTOP);
@@ -282,18 +282,18 @@ BOOST_AUTO_TEST_CASE(ends_before_systemd_loses_patience_though_its_children_do_n
     BOOST_TEST((BootClock::now() - start < patience));
 }
 
-BOOST_AUTO_TEST_CASE(takes_its_children_with_it_when_it_is_killed) {
+BOOST_AUTO_TEST_CASE(its_children_are_killed_when_it_is_killed) {
     auto all = everybody(*this);
     all.pop_back();
     supervisor().signal(SIGKILL);
     BOOST_TEST(supervisor().wait(2s).value_or(0) == -SIGKILL);
     for (const auto pid : all) {
-        // Whoever inherits them may leave them as zombies for a while.
+        // Their new parent may leave them as zombies for a while.
         BOOST_TEST(eventually([&] { return !alive(pid) || status_line(pid, "State").starts_with("Z"); }));
     }
 }
 
-BOOST_AUTO_TEST_CASE(takes_sighup_as_a_question_and_answers_it) {
+BOOST_AUTO_TEST_CASE(answers_sighup_with_a_log_message) {
     supervisor().signal(SIGHUP);
     BOOST_TEST(eventually([&] { return logged(*this, "restart instead of SIGHUP"); }));
     BOOST_TEST(ask({}).status == 401);
@@ -317,7 +317,7 @@ BOOST_AUTO_TEST_CASE(a_restart_keeps_the_limiter) {
     BOOST_TEST(ask({.address = "192.0.2.7"}).status == 429);
 }
 
-BOOST_AUTO_TEST_CASE(holds_as_much_open_after_many_requests_as_after_few) {
+BOOST_AUTO_TEST_CASE(opens_no_more_descriptors_after_many_requests_than_after_few) {
     const auto used = [&] {
         std::size_t sum = 0;
         for (const auto pid : everybody(*this)) sum += open_files(pid);
@@ -344,7 +344,7 @@ struct SlowRequest {
     FastcgiClient client;
 };
 
-BOOST_AUTO_TEST_CASE(the_request_in_hand_is_answered_before_the_end) {
+BOOST_AUTO_TEST_CASE(answers_the_current_request_before_it_stops) {
     const TokenDatabase database;
     ResponderProcess responder(database.settings());
     BOOST_TEST_REQUIRE(responder.ask({.token = k_token}).status == 200);
@@ -355,7 +355,7 @@ BOOST_AUTO_TEST_CASE(the_request_in_hand_is_answered_before_the_end) {
     BOOST_TEST(responder.supervisor().wait(5s).value_or(-1) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(the_longest_request_is_answered_before_the_end) {
+BOOST_AUTO_TEST_CASE(answers_the_longest_request_before_it_stops) {
     const TokenDatabase database;
     ResponderProcess responder(database.settings());
     BOOST_TEST_REQUIRE(responder.ask({.token = k_token}).status == 200);
@@ -372,11 +372,11 @@ BOOST_AUTO_TEST_CASE(the_longest_request_is_answered_before_the_end) {
     BOOST_TEST(responder.log().find("killed") == std::string::npos, responder.log());
 }
 
-BOOST_AUTO_TEST_CASE(a_killed_worker_loses_its_own_request_alone) {
+BOOST_AUTO_TEST_CASE(a_killed_worker_loses_only_its_own_request) {
     const TokenDatabase database;
     ResponderProcess responder(database.settings({{"workers", "1"}}));
     BOOST_TEST_REQUIRE(responder.ask({.token = k_token}).status == 200);
-    let_them_grow_up();
+    wait_for_minimum_lifetime();
     database.server().pause();
     SlowRequest in_hand(responder);
     SlowRequest waiting(responder);
@@ -395,7 +395,7 @@ BOOST_AUTO_TEST_CASE(a_killed_gatherer_costs_no_scrape) {
         BOOST_TEST(answer.status == 200);
         BOOST_TEST(answer.mentions("ceymail_memory_total_bytes"));
         BOOST_TEST(eventually([&] { return !responder.workers().empty() && alive(responder.gatherer()); }));
-        let_them_grow_up();
+        wait_for_minimum_lifetime();
     }
 }
 
@@ -417,12 +417,12 @@ struct Watched {
         return environment;
     }
 
-    // To be called now and then: whoever speaks to a socket that nobody reads waits when its queue is full.
+    // Call it regularly: a sender blocks when the queue of the socket is full.
     void listen() {
         while (!systemd.next_word(0ms).empty()) {
         }
     }
-    // Nothing is heard for so long that systemd would lose patience.
+    // No ping comes for so long that systemd would restart the service.
     bool silent() {
         listen();
         return systemd.next_word(2s).empty();
@@ -432,12 +432,12 @@ struct Watched {
     }
 };
 
-BOOST_FIXTURE_TEST_CASE(is_stroked_while_workers_wait_for_requests, Watched) {
+BOOST_FIXTURE_TEST_CASE(is_pinged_while_workers_wait_for_requests, Watched) {
     for (int i = 0; i < 4; ++i) BOOST_TEST(stroked());
 }
 
-BOOST_FIXTURE_TEST_CASE(replaces_the_one_worker_that_is_stuck, Watched) {
-    let_them_grow_up();
+BOOST_FIXTURE_TEST_CASE(replaces_a_worker_that_is_stuck, Watched) {
+    wait_for_minimum_lifetime();
     const auto before = responder.workers();
     ::kill(before.at(0), SIGSTOP);
     BOOST_TEST(eventually([&] {
@@ -451,15 +451,15 @@ BOOST_FIXTURE_TEST_CASE(replaces_the_one_worker_that_is_stuck, Watched) {
     BOOST_TEST(stroked());
 }
 
-// One of the two workers with a request in hand, held fast by ptrace(2), of which the kernel tells no parent: it is
-// known by its time in the roster alone.
+// One of the two workers is stopped by ptrace(2) during a request. The kernel does not report that to its parent, so
+// only its heartbeat slot shows it.
 struct HeldWorker {
     std::optional<FastcgiClient> client;
     pid_t pid = 0;
 
     explicit HeldWorker(const ResponderProcess& responder) {
         BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
-        let_them_grow_up();  // one that starts opens files too
+        wait_for_minimum_lifetime();  // a worker opens files when it starts
         const auto workers = responder.workers();
         const std::vector idle{open_files(workers.at(0)), open_files(workers.at(1))};
         client.emplace(responder.address());
@@ -494,8 +494,8 @@ BOOST_FIXTURE_TEST_CASE(replaces_a_worker_that_is_stuck_in_a_request, Watched) {
     BOOST_TEST(stroked());
 }
 
-// An hour of CLOCK_BOOTTIME that no process was at work in.
-BOOST_AUTO_TEST_CASE(a_suspend_makes_no_busy_worker_a_stuck_one) {
+// Adds an hour to CLOCK_BOOTTIME, as a suspend does.
+BOOST_AUTO_TEST_CASE(a_busy_worker_is_not_stuck_after_a_suspend) {
     const TemporaryDirectory clock;
     Watched watched({"LD_PRELOAD=" + std::filesystem::absolute(built_program("turned-clock.so")).string(),
                      "CEYMAIL_TURNED_CLOCK=" + clock.write("clock", "0").string()});
@@ -513,7 +513,7 @@ BOOST_AUTO_TEST_CASE(a_suspend_makes_no_busy_worker_a_stuck_one) {
     ::ptrace(PTRACE_DETACH, held.pid, nullptr, nullptr);
 }
 
-BOOST_FIXTURE_TEST_CASE(is_not_stroked_while_no_worker_makes_progress, Watched) {
+BOOST_FIXTURE_TEST_CASE(is_not_pinged_while_no_worker_makes_progress, Watched) {
     const auto workers = responder.workers();
     for (const auto pid : workers) ::kill(pid, SIGSTOP);
     BOOST_TEST(silent());
@@ -523,8 +523,8 @@ BOOST_FIXTURE_TEST_CASE(is_not_stroked_while_no_worker_makes_progress, Watched) 
     BOOST_TEST(stroked());
 }
 
-BOOST_FIXTURE_TEST_CASE(replaces_a_gatherer_that_is_stopped, Watched) {
-    let_them_grow_up();
+BOOST_FIXTURE_TEST_CASE(replaces_a_stopped_gatherer, Watched) {
+    wait_for_minimum_lifetime();
     const auto before = responder.gatherer();
     ::kill(before, SIGSTOP);
     BOOST_TEST(eventually([&] { return logged(responder, "gatherer " + std::to_string(before) + " was stuck"); }));
@@ -535,7 +535,7 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(supervisor_started)
 
-BOOST_AUTO_TEST_CASE(tells_systemd_when_it_is_ready_and_when_it_stops) {
+BOOST_AUTO_TEST_CASE(notifies_systemd_when_it_is_ready_and_when_it_stops) {
     const TemporaryDirectory directory;
     const NotifySocket systemd(directory / "notify");
     const auto next_word = [&] { return systemd.next_word(); };
@@ -550,11 +550,11 @@ BOOST_AUTO_TEST_CASE(tells_systemd_when_it_is_ready_and_when_it_stops) {
     BOOST_TEST(responder.wait(5s).value_or(-1) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(tells_once_that_it_can_start_no_process_and_once_that_it_can) {
+BOOST_AUTO_TEST_CASE(logs_once_that_it_can_start_no_process_and_once_that_it_can) {
     FailingCalls calls;
     ResponderProcess responder({}, calls.environment());
     BOOST_TEST_REQUIRE(eventually([&] { return responder.workers().size() == 2; }));
-    let_them_grow_up();
+    wait_for_minimum_lifetime();
     calls.fail_one_in(bit(Call::fork), 1, 1);
     for (const auto pid : responder.workers()) ::kill(pid, SIGKILL);
     BOOST_TEST(eventually([&] { return calls.failed() >= 4; }));
@@ -619,7 +619,7 @@ BOOST_AUTO_TEST_CASE(answers_one_request_as_plain_cgi) {
     BOOST_TEST(answer.has_line("ceymail_requests_total{code=\"401\"} 1"));
 }
 
-// What a host says of its processors, and what is served of it.
+// The processor times of the host, and the served metrics.
 struct Processors {
     TokenDatabase database;
     TemporaryDirectory proc;
@@ -627,7 +627,7 @@ struct Processors {
     void try_log(const char* columns) const { proc.write("stat", "cpu  " + std::string(columns) + "\n"); }
     [[nodiscard]] Settings settings(Settings more = {}) const {
         more.emplace("proc", proc.path());
-        more.emplace("work_budget_percent", "0");  // each scrape reads
+        more.emplace("work_budget_percent", "0");  // so that each scrape reads
         return database.settings(std::move(more));
     }
     static void check(const CgiAnswer& answer, const char* idle, const char* total) {
@@ -637,7 +637,7 @@ struct Processors {
     }
 };
 
-BOOST_FIXTURE_TEST_CASE(processor_times_go_on_after_a_fall_a_killed_gatherer_and_a_restart, Processors) {
+BOOST_FIXTURE_TEST_CASE(processor_times_continue_after_a_decrease_a_killed_gatherer_and_a_restart, Processors) {
     try_log("400600 0 100150 4005250");
     ResponderProcess responder(settings());
     const auto scrape = [&] { return responder.ask({.token = k_token}); };
@@ -647,7 +647,7 @@ BOOST_FIXTURE_TEST_CASE(processor_times_go_on_after_a_fall_a_killed_gatherer_and
     try_log("401300 0 100350 3010600");
     check(scrape(), "4005350", "4507000");
 
-    let_them_grow_up();
+    wait_for_minimum_lifetime();
     const auto killed = responder.gatherer();
     ::kill(killed, SIGKILL);
     BOOST_TEST(eventually([&] { return !alive(killed); }));
@@ -664,7 +664,7 @@ BOOST_FIXTURE_TEST_CASE(processor_times_go_on_after_a_fall_a_killed_gatherer_and
     check(scrape(), "4005650", "4507600");
 }
 
-BOOST_FIXTURE_TEST_CASE(processor_times_go_on_as_plain_cgi, Processors) {
+BOOST_FIXTURE_TEST_CASE(processor_times_continue_as_plain_cgi, Processors) {
     const TemporaryDirectory directory;
     std::filesystem::create_directory(directory / "run");
     const auto nobody = ::getpwnam("nobody");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a process can no longer ask of the kernel after forbid_remapping(), tried in children.
+// System calls that fail after forbid_remapping(), tried in children.
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -26,7 +26,7 @@ using testing::TemporaryDirectory;
 
 constexpr std::size_t k_page = 4096;
 
-// The errno of `attempt` in a child that gave the calls up, and in one that did not; 0: done.
+// The errno of `attempt` in a child after forbid_remapping(), and in one without; 0: success.
 struct Outcome {
     int free, confined;
 };
@@ -56,7 +56,7 @@ struct File {
 
 BOOST_FIXTURE_TEST_SUITE(system_calls, File)
 
-BOOST_AUTO_TEST_CASE(no_file_is_cut_short) {
+BOOST_AUTO_TEST_CASE(no_file_can_be_shortened) {
     for (const auto& outcome : {tried([&] { return ::ftruncate(fd.get(), 4 * k_page) == 0; }),
                                 tried([&] { return ::truncate(path.c_str(), 4 * k_page) == 0; })}) {
         BOOST_TEST(outcome.free == 0);
@@ -64,8 +64,8 @@ BOOST_AUTO_TEST_CASE(no_file_is_cut_short) {
     }
 }
 
-// Two ways to a page that was unmapped, though no descriptor is left.
-BOOST_AUTO_TEST_CASE(what_was_unmapped_is_not_mapped_again) {
+// Two ways to map an unmapped page again without a descriptor.
+BOOST_AUTO_TEST_CASE(an_unmapped_page_cannot_be_mapped_again) {
     const auto unmap_behind_first = [&] {
         ::munmap(static_cast<char*>(memory) + k_page, 3 * k_page);
         ::close(fd.get());
@@ -96,8 +96,8 @@ BOOST_AUTO_TEST_CASE(memory_still_grows) {
 }
 
 #if defined(__x86_64__)
-// The same calls by their other numbers: of x32, and of 32-bit programs.
-BOOST_AUTO_TEST_CASE(other_numbers_of_the_same_calls_are_no_way_round) {
+// The same calls by the numbers of x32 and of 32-bit programs.
+BOOST_AUTO_TEST_CASE(other_numbers_of_the_same_calls_fail_too) {
     const auto as_x32 =
         tried([&] { return ::syscall(0x40000000 | SYS_ftruncate, fd.get(), static_cast<long>(k_page)) == 0; });
     BOOST_TEST(as_x32.confined == EPERM);

@@ -13,16 +13,16 @@ constexpr AwakeTime k_t{1h};
 
 BOOST_AUTO_TEST_SUITE(respawn_throttle)
 
-BOOST_AUTO_TEST_CASE(replaces_at_once_what_lived_a_second) {
+BOOST_AUTO_TEST_CASE(replaces_at_once_a_process_that_lived_a_second) {
     RespawnThrottle throttle;
     for (int i = 0; i < 5; ++i) BOOST_TEST((throttle.due(k_t - 1s, k_t) == k_t));
 }
 
-BOOST_AUTO_TEST_CASE(replaces_the_first_that_died_young_at_once) {
+BOOST_AUTO_TEST_CASE(replaces_the_first_early_exit_at_once) {
     BOOST_TEST((RespawnThrottle().due(k_t - 1ms, k_t) == k_t));
 }
 
-BOOST_AUTO_TEST_CASE(starts_what_cannot_live_once_a_second) {
+BOOST_AUTO_TEST_CASE(replaces_repeated_early_exits_once_a_second) {
     RespawnThrottle throttle;
     auto due = throttle.due(k_t - 1ms, k_t);
     for (int i = 1; i <= 10; ++i) {
@@ -31,12 +31,12 @@ BOOST_AUTO_TEST_CASE(starts_what_cannot_live_once_a_second) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(shares_the_second_among_all_of_a_role) {
+BOOST_AUTO_TEST_CASE(shares_the_second_among_all_processes_of_a_role) {
     RespawnThrottle throttle;
-    const auto died = k_t + 1ms;
-    BOOST_TEST((throttle.due(k_t, died) == died));
-    BOOST_TEST((throttle.due(k_t, died) == died + 1s));
-    BOOST_TEST((throttle.due(k_t, died) == died + 2s));
+    const auto exited = k_t + 1ms;
+    BOOST_TEST((throttle.due(k_t, exited) == exited));
+    BOOST_TEST((throttle.due(k_t, exited) == exited + 1s));
+    BOOST_TEST((throttle.due(k_t, exited) == exited + 2s));
 }
 
 BOOST_AUTO_TEST_CASE(forgets_once_a_second_has_passed) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Who counts as stuck.
+// Heartbeat slots, and which workers count as stuck.
 #include "ceymail/supervisor/worker_heartbeats.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -18,17 +18,17 @@ constexpr AwakeTime k_now{1h};
 
 BOOST_AUTO_TEST_SUITE(worker_heartbeats)
 
-BOOST_AUTO_TEST_CASE(a_place_begins_with_nothing_in_hand_and_keeps_what_it_is_told) {
+BOOST_AUTO_TEST_CASE(a_slot_begins_without_a_request_and_keeps_its_value) {
     auto heartbeats = WorkerHeartbeats::make(64);
     BOOST_TEST_REQUIRE(heartbeats.has_value());
     auto& slot = heartbeats->slot(63);
     BOOST_TEST((slot.load() == AwakeTime{}));
     slot = k_now;
-    const auto moved = std::move(*heartbeats);  // the place stays where it is
+    const auto moved = std::move(*heartbeats);  // the slot stays valid
     BOOST_TEST((slot.load() == k_now));
 }
 
-BOOST_AUTO_TEST_CASE(a_place_that_is_kept_alone_is_still_the_shared_one) {
+BOOST_AUTO_TEST_CASE(a_slot_that_is_kept_alone_is_still_shared) {
     auto heartbeats = WorkerHeartbeats::make(4);
     auto& slot = heartbeats->slot(2);
     const auto write = [&](fastcgi::BusySince& which) {
@@ -50,13 +50,15 @@ BOOST_AUTO_TEST_CASE(a_place_that_is_kept_alone_is_still_the_shared_one) {
     BOOST_TEST(none == -SIGSEGV);
 }
 
-BOOST_AUTO_TEST_CASE(whoever_waits_for_requests_is_never_stuck) { BOOST_TEST(!is_overdue({}, k_now)); }
+BOOST_AUTO_TEST_CASE(a_worker_that_waits_for_requests_is_never_stuck) { BOOST_TEST(!is_overdue({}, k_now)); }
 
-BOOST_AUTO_TEST_CASE(the_longest_request_is_no_sign_of_being_stuck) {
+BOOST_AUTO_TEST_CASE(a_worker_with_the_longest_request_is_not_stuck) {
     BOOST_TEST(!is_overdue(k_now - k_longest_request, k_now));
     BOOST_TEST(!is_overdue(k_now - k_stuck_after, k_now));
 }
 
-BOOST_AUTO_TEST_CASE(what_takes_twice_as_long_is) { BOOST_TEST(is_overdue(k_now - k_stuck_after - 1ms, k_now)); }
+BOOST_AUTO_TEST_CASE(a_worker_that_takes_twice_as_long_is_stuck) {
+    BOOST_TEST(is_overdue(k_now - k_stuck_after - 1ms, k_now));
+}
 
 BOOST_AUTO_TEST_SUITE_END()

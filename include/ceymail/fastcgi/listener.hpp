@@ -22,6 +22,10 @@ namespace ceymail::fastcgi {
 // not_found where there is none; invalid where there are several or it is no listening stream socket.
 [[nodiscard]] util::Result<util::Fd> inherited_listener();
 
+// Moves `listener` to a descriptor above 2 and puts /dev/null in the place of standard input. Close-on-exec.
+// Errors: as fcntl(2), open(2) and dup2(2) say.
+[[nodiscard]] util::Result<util::Fd> clear_standard_input(util::Fd listener);
+
 // True for a listening socket.
 [[nodiscard]] bool listens(int fd) noexcept;
 

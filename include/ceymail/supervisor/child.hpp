@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A process of the supervisor's from its fork to its end: which rights it gives up before it plays its role.
+// A child process from fork(2) to exit: it gives up the rights that its role does not need, then runs the role.
+// Processes: gatherer and workers.
 #pragma once
 
 #include <sys/types.h>
@@ -11,11 +12,13 @@ namespace ceymail::supervisor {
 
 enum class Role { gatherer, worker };
 
+// Returns: the name of the role in the log.
 [[nodiscard]] const char* name_of(Role role) noexcept;
 
-// In the child, right after fork(2). `busy`: a worker's place in the roster, else null. Drops what its role does not
-// need: descriptors, capabilities, files; dies with its supervisor (PR_SET_PDEATHSIG). Never returns into the
-// supervisor's code, and runs no destructor of what is the supervisor's.
+// Runs a child, from fork(2) until _exit(2). Runs no destructor of the supervisor's objects.
+// `busy`: the heartbeat slot of a worker, null for the gatherer. `supervisor`: its process id.
+// Security: closes descriptors, drops capabilities and confines access to files and system calls. The kernel kills the
+// child when the supervisor exits (PR_SET_PDEATHSIG).
 [[noreturn]] void run_child(SharedResources& resources, Role role, fastcgi::BusySince* busy, pid_t supervisor) noexcept;
 
 }  // namespace ceymail::supervisor

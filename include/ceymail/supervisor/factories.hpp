@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the configuration names as sources, made: the database's address and the collectors.
+// Makes the sources that the configuration names: the database connection and the collectors.
 #pragma once
 
 #include <memory>
@@ -19,7 +19,7 @@ namespace ceymail::supervisor {
 
 [[nodiscard]] scheduler::WorkBudget work_budget(const config::Configuration& configuration);
 
-// All of them, in the order of the exposition. `cpu`: what becomes of the processor times that are read.
+// Returns: all collectors, in the order of the exposition. `cpu`: adds the processor times to earlier ones.
 [[nodiscard]] std::vector<std::unique_ptr<collect::Collector>> make_collectors(
     const config::Configuration& configuration, collect::CpuTally cpu = collect::untallied());
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The sockets on which workers and the settings page ask the gatherer, and the page the supervisor.
+// The listening sockets of the gatherer (for workers and for the settings page) and of the supervisor (for the page).
 #pragma once
 
 #include <filesystem>
@@ -10,15 +10,13 @@
 
 namespace ceymail::supervisor {
 
-// A listening SOCK_SEQPACKET socket at snapshot::gatherer_socket_path(), 0600, in place of what a former instance left.
-// Requires: lock_instance(), or two supervisors would take each other's questions; a single thread (umask(2)).
+// Returns: a listening SOCK_SEQPACKET socket at snapshot::gatherer_socket_path(), mode 0600. It replaces the one that
+// an earlier instance left. Errors: as socket(2), bind(2) and listen(2) say. Requires: lock_instance(), or two
+// supervisors would replace each other's socket; a single thread (umask(2)).
 [[nodiscard]] util::Result<util::Fd> make_gatherer_socket(const config::Configuration& configuration);
 
-// Another at snapshot::report_socket_path(), for the group of its directory; no descriptor where that directory is not
-// there. Requires the same.
-[[nodiscard]] util::Result<util::Fd> make_report_socket(const config::Configuration& configuration);
-
-// Another at snapshot::forget_socket_path(), in the same way.
-[[nodiscard]] util::Result<util::Fd> make_forget_socket(const config::Configuration& configuration);
+// The same at `path`, snapshot::report_socket_path() or forget_socket_path(), mode 0660, for the group of its
+// directory. Returns: an empty Fd if the directory does not exist.
+[[nodiscard]] util::Result<util::Fd> make_page_socket(const std::filesystem::path& path);
 
 }  // namespace ceymail::supervisor

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// RespawnThrottle: when a role's process that died may be replaced.
+// RespawnThrottle: when a process that exited may be replaced.
 #pragma once
 
 #include <chrono>
@@ -9,16 +9,18 @@
 
 namespace ceymail::supervisor {
 
-inline constexpr std::chrono::seconds k_young{1};
+inline constexpr std::chrono::seconds k_minimum_lifetime{1};
 
-// One per role. What lived k_young is replaced at once. What died younger is replaced at once too, but then the next
-// such one not before another k_young: a program that cannot live is started once a second, however many it has of it.
+// One for each role. A process that lived for k_minimum_lifetime is replaced at once. Of those that exited earlier, one
+// is replaced every k_minimum_lifetime, the first of them at once. So a role whose processes cannot start is tried once
+// a second, whatever the number of processes.
 class RespawnThrottle {
 public:
-    [[nodiscard]] util::AwakeTime due(util::AwakeTime started, util::AwakeTime died) noexcept;
+    // Returns: when to replace a process that ran from `started` to `exited`; not before `exited`.
+    [[nodiscard]] util::AwakeTime due(util::AwakeTime started, util::AwakeTime exited) noexcept;
 
 private:
-    std::optional<util::AwakeTime> m_last_young;  // when the last one that died young was due for replacement
+    std::optional<util::AwakeTime> m_last_early_exit_due;  // what due() returned for the last early exit
 };
 
 }  // namespace ceymail::supervisor

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The two roles under the supervisor, from their first line to their last. Each runs in a process of its own.
+// The main functions of the two roles under the supervisor. Each runs in its own process.
 #pragma once
 
 #include "ceymail/config/configuration.hpp"
@@ -10,25 +10,27 @@
 
 namespace ceymail::supervisor {
 
-// The longest that a worker has one request in hand, and so what a stop waits for: the peer sends it, it is answered,
-// the peer takes the answer, and the use of the token is noted.
+// The longest time a worker takes for one request, and so for a stop: the peer sends it, the worker answers, the peer
+// reads the answer, and the worker records the use of the token.
 inline constexpr std::chrono::milliseconds k_longest_request =
     fastcgi::k_peer_timeout + endpoint::k_longest_answer + fastcgi::k_peer_timeout + endpoint::k_longest_touch;
 
-// Worker: parses what comes from outside, so it holds no capability. Answers one request after the other until
-// `stop_fd` is readable; the request in hand is answered first. Tells `busy` since when it has had one.
-// SECURITY: whoever takes it over can read the buffer, lock or damage the segment, and ask MariaDB what the
-// service's column grants allow: neither mint a token nor read mail.
+// The worker. Answers one request after the other until `stop_fd` is readable, and then finishes the current request.
+// `busy`: it stores the start of the current request there.
+// Security: it parses untrusted requests, so it holds no capability. An attacker who controls it can read the buffer,
+// lock or damage the segment, and query MariaDB within the service's column grants. That is not enough to create a
+// token or to read mail.
 void work(const config::Configuration& configuration, int listener, shared::Segment& segment,
           const snapshot::SnapshotBuffer& buffer, fastcgi::BusySince& busy, int stop_fd);
 
 struct GathererListeners {
     int workers;
-    int reports;  // -1: nobody asks for them
+    int reports;  // -1: none
 };
 
-// Gatherer: holds CAP_DAC_READ_SEARCH, so it sees nothing from outside but the workers' two numbers. From the settings
-// page, which asks for reports, it reads not a byte. `cpu`: where the processor times go on from.
+// The gatherer. Serves until `stop_fd` is readable. `cpu`: the processor times, which continue across restarts.
+// Security: it holds CAP_DAC_READ_SEARCH. So it gets no data from outside except the fixed-size requests of workers.
+// It ignores what a client of `reports` sends.
 void gather(const config::Configuration& configuration, GathererListeners listeners, snapshot::SnapshotBuffer& buffer,
             util::KeptRecord& cpu, int stop_fd);
 

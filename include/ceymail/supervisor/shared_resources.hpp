@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SharedResources: what all roles share. Made before the first fork, so that each child finds it in its memory.
+// SharedResources: the descriptors and shared memory of all roles. Opened before the first fork(2) and inherited.
 #pragma once
 
 #include "ceymail/config/configuration.hpp"
@@ -13,19 +13,21 @@ namespace ceymail::supervisor {
 
 struct SharedResources {
     const config::Configuration& configuration;
-    util::Fd instance_lock;  // the supervisor's, instance_lock.hpp
+    util::Fd instance_lock;  // supervisor only; instance_lock.hpp
     util::Fd listener;
     util::Fd gatherer_listener;
-    util::Fd report_listener;  // may be none
-    util::Fd forget_listener;  // may be none; the supervisor's
-    util::Fd signals;          // SIGTERM, SIGINT, SIGHUP, SIGCHLD: the supervisor's
+    util::Fd report_listener;  // empty: without the settings page
+    util::Fd forget_listener;  // the same; supervisor only
+    util::Fd signals;          // SIGTERM, SIGINT, SIGHUP, SIGCHLD; supervisor only
     shared::Segment segment;
     snapshot::SnapshotBuffer buffer;
     WorkerHeartbeats heartbeats;
 };
 
-// Becomes configuration.user on the way, where it is root. The listener moves away from descriptor 0, whose place
-// /dev/null takes. Fails as its parts do.
+// Also changes to configuration.user if the process is root, and puts /dev/null in the place of standard input, from
+// which it moves the listener away.
+// Errors: those of the functions that open the parts.
+// Requires: a single thread. `configuration` outlives the result.
 [[nodiscard]] util::Result<SharedResources> open_shared_resources(const config::Configuration& configuration,
                                                                   util::Fd listener);
 

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Supervisor: holds the sockets and the shared memory, forks one gatherer and the workers, replaces what dies.
+// Supervisor: opens sockets and shared memory, forks one gatherer and the workers, and replaces those that exit.
+// This room: the processes of the service. child.hpp confines a child, roles.hpp holds its main function.
+// Processes: the supervisor, and its children from fork(2) on.
+// May touch: the listening sockets, the segment, the snapshot buffer and the lock in the runtime directory.
+// Attackers: a worker under an attacker's control can write to the segment and to its heartbeat slot. The supervisor
+// reads no request. The settings page can connect to it, and nothing more.
 #pragma once
 
 #include "ceymail/config/configuration.hpp"
@@ -7,19 +12,22 @@
 
 namespace ceymail::supervisor {
 
-// Runs until SIGTERM or SIGINT; returns the exit code (sysexits(3)). Never sees a request, and no byte of one.
-// A child that dies is replaced at once, but no role more often than once a second when it dies young.
-// On stop: workers end after the request in hand, then the gatherer, whom they may need until then; workers that are
-// left after k_longest_request are killed, and nobody who is still at work is. A gatherer that hangs in the kernel is
-// left behind. It holds nothing that the next start needs. systemd is told READY, STOPPING and a status line
-// (sd_notify(3)); its unit needs KillMode=mixed, so that the supervisor alone gets SIGTERM, and a TimeoutStopSec=
-// beyond that time. Its watchdog, where the unit has one, is stroked while workers make progress; whoever is stopped,
-// or stuck in one request for twice k_longest_request, is then killed and replaced, and so is a process that has
-// ended but for a thread that hangs in the kernel. Without it nobody looks. SIGHUP
-// only says that a restart reads the configuration anew: with the socket held outside a restart loses no request.
-// Children die with the supervisor (PR_SET_PDEATHSIG). Started as root it becomes configuration.user and keeps
-// CAP_DAC_READ_SEARCH alone, which the gatherer needs and the workers drop. Requires a single thread and
-// prepare_runtime_directory(). The configuration outlives the call.
+// Runs until SIGTERM or SIGINT.
+// Returns: the exit code, sysexits(3).
+// Requires: a single thread; prepare_runtime_directory(). `configuration` outlives the call.
+//
+// Start: as root it changes to configuration.user and keeps only CAP_DAC_READ_SEARCH. The gatherer needs it, the
+// workers drop it. It sends READY, a status line and STOPPING to systemd (sd_notify(3)).
+// Replacement: a child that exits is replaced at once; respawn_throttle.hpp limits early exits to one a second.
+// The kernel kills the children when the supervisor exits (PR_SET_PDEATHSIG).
+// Watchdog: if the unit sets WatchdogSec=, it pings while a worker makes progress. It then kills and replaces children
+// that are stopped (SIGSTOP) and workers that are stuck (worker_heartbeats.hpp). It also replaces a process that has
+// exited except for a thread that hangs in the kernel. Without WatchdogSec= it does not check.
+// Stop: workers finish their request, within k_longest_request, and are then killed. The gatherer stops after them,
+// because they may need it. A process that hangs in the kernel is left behind. It holds nothing that the next start
+// needs. The unit needs KillMode=mixed, so that only the supervisor gets SIGTERM, and a longer TimeoutStopSec=.
+// SIGHUP: logs that a restart is needed to read the configuration. While systemd holds the socket, a restart loses no
+// request.
 [[nodiscard]] int supervise(const config::Configuration& configuration, util::Fd listener);
 
 }  // namespace ceymail::supervisor

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Watchdog: systemd's, which starts the service anew when it has not been stroked for WatchdogSec=.
+// Watchdog: systemd restarts the service when it gets no ping for WatchdogSec=.
+// Processes: the supervisor. Source: sd_watchdog_enabled(3).
 #pragma once
 
 #include <chrono>
@@ -8,16 +9,16 @@
 
 namespace ceymail::supervisor {
 
-// The supervisor's. Where the unit sets no WatchdogSec= it is never due, and wakes nobody. sd_watchdog_enabled(3).
+// If the unit sets no WatchdogSec=, a ping is never due.
 class Watchdog {
 public:
     Watchdog() noexcept;
 
-    // When to ping it next: twice as often as it asks for.
+    // Returns: when the next ping is due. Half of WatchdogSec= lies between two pings.
     [[nodiscard]] util::AwakeTime due() const noexcept { return m_due; }
 
     void ping() noexcept;
-    // Does not ping it this time, and is due again a second later: once there is progress again, systemd hears of it.
+    // Leaves this ping out. The next one is due in a second, so that it comes soon after there is progress again.
     void skip_ping() noexcept;
 
 private:

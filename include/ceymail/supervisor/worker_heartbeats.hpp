@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// WorkerHeartbeats: since when each worker has had a request in hand, told by itself and read by the supervisor.
+// WorkerHeartbeats: when each worker began its current request. Workers write it, the supervisor reads it.
 #pragma once
 
 #include <cstddef>
@@ -12,27 +12,28 @@
 
 namespace ceymail::supervisor {
 
-// From then on a worker counts as stuck. Twice what any request takes: a host that swaps is slow, not stuck.
+// The age of a request at which its worker counts as stuck. It is twice the longest time, because a swapping host is
+// slow, not stuck.
 inline constexpr std::chrono::milliseconds k_stuck_after = 2 * k_longest_request;
 
-// `since`: what a place of the roster holds.
+// Returns: whether a worker is stuck. `since`: the value of its slot, AwakeTime{} while it waits for a request.
 [[nodiscard]] constexpr bool is_overdue(util::AwakeTime since, util::AwakeTime now) noexcept {
     return since != util::AwakeTime{} && now - since > k_stuck_after;
 }
 
-// Shared memory, made by the supervisor and inherited over fork(2). A place belongs to one worker at a time, and is a
-// page of its own: a worker can reach no other, the gatherer none.
-// SECURITY: a worker that was taken over can write what it likes there, and so have itself kept; nobody draws anything
-// else from it.
+// Shared memory: the supervisor allocates it, its children inherit it. A slot belongs to one worker at a time.
+// Security: each slot is a page. A worker can access only its own, and the gatherer none. A worker under an attacker's
+// control can write any value to it, and so avoid being killed as stuck. It has no other use.
 class WorkerHeartbeats {
 public:
-    // exhausted: no memory.
+    // Errors: exhausted: no memory.
     [[nodiscard]] static util::Result<WorkerHeartbeats> make(std::size_t workers);
 
-    // Stays where it is when the roster is moved.
+    // Returns: the slot of a worker. It stays valid when this object is moved.
+    // Requires: worker < workers, and no call of keep_only().
     [[nodiscard]] fastcgi::BusySince& slot(std::size_t worker) noexcept;
 
-    // In a child, for good: all but this place, null for none, is out of its reach. place() must not be called after.
+    // Unmaps everything except this slot (null: everything). Processes: children.
     void keep_only(const fastcgi::BusySince* slot) noexcept;
 
 private:

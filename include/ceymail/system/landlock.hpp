@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Landlock: takes from this process every way to files and TCP but what it needs. landlock(7).
+// Landlock: limits the access of this process to files and TCP. Source: landlock(7).
+// This room: what the kernel grants to a process: users, capabilities, files, system calls, signals; and the runtime
+// directory with its lock. Processes: all of both programs, at their start.
+// May touch: the state of the process, and the runtime directory.
+// Attackers: a process under an attacker's control tries to undo these limits. All of them are permanent.
 #pragma once
 
 #include <filesystem>
@@ -12,16 +16,17 @@ namespace ceymail::system {
 
 enum class Tcp { forbidden, allowed };
 
-// For this thread, those that it starts and all their children, for good: nothing is executed or written any more,
-// and nothing opened but for reading beneath `readable`. One that is not there stands for the directory in which it
-// would appear. Not concerned: open descriptors, stat(2), statvfs(2), and connecting to Unix sockets. Requires
-// no_new_privs. unavailable: the kernel has none (before 5.13, or lsm= without landlock).
+// Forbids to execute, to write and to open files, except for reading beneath `readable`. It is permanent, for this
+// thread, those that it starts, and all their children. For a path that does not exist, the nearest existing directory
+// above is readable. Open descriptors, stat(2), statvfs(2) and connections to Unix sockets stay allowed. Errors:
+// unavailable: the kernel has no Landlock (before 5.13, or lsm= does not name it); else as landlock(7) says. Requires:
+// no_new_privs.
 [[nodiscard]] util::Result<void> allow_only(const std::vector<std::filesystem::path>& readable, Tcp tcp);
 
-// True where the kernel has it.
+// Returns: whether the kernel has Landlock.
 [[nodiscard]] bool has_landlock() noexcept;
 
-// What the roles read.
+// Returns: the paths that each role may read.
 [[nodiscard]] std::vector<std::filesystem::path> readable_by_worker(const config::Configuration& configuration);
 [[nodiscard]] std::vector<std::filesystem::path> readable_by_gatherer(const config::Configuration& configuration);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Who a process is and what it may: users, capabilities, dumpability. capabilities(7), prctl(2).
+// The user of a process, its capabilities and its dumpability. Source: capabilities(7), prctl(2).
 #pragma once
 
 #include <string>
@@ -10,15 +10,15 @@ namespace ceymail::system {
 
 enum class Capability { none, dac_read_search };
 
-// As root: becomes `user` with its groups, keeping of its capabilities at most `kept`, for good (no new privileges).
-// As anybody else: drops every capability but `kept`; `user` is then not looked at.
-// not_found: no such user; denied: the kernel would not.
+// As root: changes to `user` and its groups. As any user: drops all capabilities except `kept`, permanently
+// (no_new_privs). If the process is not root, `user` is ignored.
+// Errors: not_found: no such user; denied: the kernel refuses.
 [[nodiscard]] util::Result<void> become(const std::string& user, Capability kept);
 
-// True when this process may read what CAP_DAC_READ_SEARCH lets it.
+// Returns: whether CAP_DAC_READ_SEARCH is effective.
 [[nodiscard]] bool has_dac_read_search() noexcept;
 
-// No core files, no ptrace by the same user, /proc/self belongs to root: PR_SET_DUMPABLE 0, RLIMIT_CORE 0.
+// Forbids core files and ptrace(2) by the same user. /proc/self then belongs to root. PR_SET_DUMPABLE, RLIMIT_CORE.
 void forbid_dumps() noexcept;
 
 }  // namespace ceymail::system

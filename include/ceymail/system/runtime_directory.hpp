@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The runtime directory: where the shared segment and the gatherer's socket live.
+// The runtime directory: it holds the shared segment, the lock and the sockets.
 #pragma once
 
 #include "ceymail/config/configuration.hpp"
@@ -7,14 +7,15 @@
 
 namespace ceymail::system {
 
-// Requires that it exists; as root, makes it where it is missing, 0755 and owned by config.user. Others may look in
-// (the web server must reach its socket), but the segment is 0600 and so is the gatherer's socket.
-// not_found: not there, or no such user; invalid: not a directory; else as mkdir(2) and chown(2) say.
+// Checks that it exists. As root, makes it if it does not, with mode 0755 and owner configuration.user.
+// Errors: not_found: it does not exist, or no such user; invalid: not a directory; else as mkdir(2) and chown(2) say.
+// Security: other users may enter it, because the web server connects to a socket in it. The segment and the gatherer's
+// socket have mode 0600.
 [[nodiscard]] util::Result<void> prepare_runtime_directory(const config::Configuration& configuration);
 
-// As root: the directory in it through which the settings page asks the gatherer (report/inquiry.hpp), where it is
-// missing and there are both users. As anybody else: nothing; tmpfiles.d(5) makes it. Without it the service works all
-// the same.
+// As root: makes snapshot::page_socket_directory() if it does not exist and both users do. As any other user: does
+// nothing, because tmpfiles.d(5) makes it. Without it the service works, and the settings page does not show
+// collectors.
 void prepare_report_directory(const config::Configuration& configuration);
 
 }  // namespace ceymail::system

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Signals as readable descriptors, so that one poll(2) waits for them too. signalfd(2).
+// Signals as readable descriptors, for poll(2). Source: signalfd(2).
 #pragma once
 
 #include <initializer_list>
@@ -9,19 +9,19 @@
 
 namespace ceymail::system {
 
-// Blocks the signals in this thread and those it starts later, and returns a descriptor that is readable while one
-// is pending. It stays readable until it is read, which makes it a stop_fd that nobody can miss.
-// Poll it in the process that made it: after fork(2) a child makes its own.
+// Blocks the signals in this thread and in those that it starts later.
+// Returns: a descriptor that is readable while one of them is pending, until it is taken.
+// Requires: only the process that made it polls it. After fork(2) a child makes its own.
 [[nodiscard]] util::Result<util::Fd> signal_fd(std::initializer_list<int> signals);
 
-// Takes one pending signal; 0 where none is.
+// Takes one pending signal. Returns: its number; 0 if none is pending.
 [[nodiscard]] int take_signal(const util::Fd& signals) noexcept;
 
-// For the children: the supervisor alone hears the terminal (SIGINT, SIGHUP) and tells them by SIGTERM. SIGUSR1, which
-// libfcgi would take for the word to stop, is nothing to us.
-void ignore_signals_of_others() noexcept;
+// Ignores SIGINT and SIGHUP, which a terminal sends to the whole process group, and SIGUSR1, at which libfcgi would
+// stop. Processes: children; the supervisor stops them by SIGTERM.
+void ignore_signals_in_child() noexcept;
 
-// In all roles: a peer that has gone is an errno.
+// Ignores SIGPIPE, so that a closed connection is an errno. Processes: all.
 void ignore_broken_pipes() noexcept;
 
 }  // namespace ceymail::system
