@@ -11,10 +11,7 @@ namespace ceymail::snapshot {
 
 namespace {
 
-constexpr std::array<std::pair<Health, std::string_view>, 3> k_healths{
-    {{Health::works, "works"}, {Health::fails, "fails"}, {Health::waits, "waits"}}};
-
-std::string_view word_of(Health health) noexcept { return k_healths.at(static_cast<std::size_t>(health)).second; }
+constexpr std::array<std::string_view, 3> k_healths{"works", "fails", "waits"};  // in the order of Health
 
 bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
 
@@ -27,7 +24,7 @@ bool is_trouble(std::string_view text) noexcept {
     return text.size() <= k_longest_trouble && std::ranges::none_of(text, is_control);
 }
 
-std::string_view format_words(const CollectorState& state) noexcept {
+std::string_view trouble_of(const CollectorState& state) noexcept {
     if (state.health != Health::fails) return {};
     return state.trouble.empty() ? std::string_view("it does not say why") : state.trouble;
 }
@@ -38,7 +35,7 @@ std::string one_line(std::string_view text) {
     return line;
 }
 
-// What stands before the first `separator`, which goes too; nothing where there is none.
+// Removes the text before the first `separator`, and the separator. Returns: that text; none without a separator.
 std::optional<std::string_view> take(std::string_view& text, char separator) noexcept {
     const auto end = text.find(separator);
     if (end == text.npos) return std::nullopt;
@@ -47,22 +44,22 @@ std::optional<std::string_view> take(std::string_view& text, char separator) noe
     return taken;
 }
 
-std::optional<Health> health_of(std::string_view word) noexcept {
-    const auto* const found = std::ranges::find(k_healths, word, &std::pair<Health, std::string_view>::second);
-    return found == k_healths.end() ? std::nullopt : std::optional(found->first);
+std::optional<Health> parse_health(std::string_view word) noexcept {
+    const auto* const found = std::ranges::find(k_healths, word);
+    return found == k_healths.end() ? std::nullopt : std::optional(static_cast<Health>(found - k_healths.begin()));
 }
 
-std::optional<std::uint64_t> seconds_of(std::string_view digits) noexcept {
+std::optional<std::uint64_t> parse_seconds(std::string_view digits) noexcept {
     std::uint64_t seconds = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
     if (error != std::errc() || end != digits.data() + digits.size() || seconds > k_most_seconds) return std::nullopt;
     return seconds;
 }
 
-std::optional<CollectorState> state_of(std::string_view line) {
+std::optional<CollectorState> parse_line(std::string_view line) {
     const auto name = take(line, '\t');
-    const auto health = health_of(take(line, '\t').value_or(""));
-    const auto seconds = seconds_of(take(line, '\t').value_or(""));
+    const auto health = parse_health(take(line, '\t').value_or(""));
+    const auto seconds = parse_seconds(take(line, '\t').value_or(""));
     if (!name || !is_name(*name) || !health || !seconds || !is_trouble(line)) return std::nullopt;
     if ((*health == Health::fails) == line.empty()) return std::nullopt;
     return CollectorState{std::string(*name), *health, *seconds, std::string(line)};
@@ -73,9 +70,12 @@ std::optional<CollectorState> state_of(std::string_view line) {
 std::string to_text(const std::vector<CollectorState>& states) {
     std::string text;
     for (const auto& state : states) {
-        text.append(state.name).append(1, '\t').append(word_of(state.health)).append(1, '\t');
+        text.append(state.name)
+            .append(1, '\t')
+            .append(k_healths.at(static_cast<std::size_t>(state.health)))
+            .append(1, '\t');
         text.append(std::to_string(std::min(state.seconds, k_most_seconds))).append(1, '\t');
-        text.append(one_line(format_words(state))).append(1, '\n');
+        text.append(one_line(trouble_of(state))).append(1, '\n');
     }
     return text;
 }
@@ -89,7 +89,7 @@ util::Result<std::vector<CollectorState>> from_text(std::string_view text) {
     std::vector<CollectorState> states;
     while (!text.empty()) {
         const auto line = take(text, '\n');
-        auto state = line ? state_of(*line) : std::nullopt;
+        auto state = line ? parse_line(*line) : std::nullopt;
         if (!state || states.size() == k_most_collectors) return malformed();
         states.push_back(std::move(*state));
     }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-// SnapshotBuffer: two buffers and the number of the last publication, which says which of them is the current one.
+// SnapshotBuffer: two buffers, and the number of the last publication, which selects the current one.
 //
-// Publication n goes to buffer n % 2, so the writer never touches the one that is being served:
-//   1. buffer.number = 0         whoever still reads what was in it (n - 2) will notice
+// Publication n goes to buffer n % 2, so the writer never changes the current one:
+//   1. buffer.number = 0         readers that still copy its old content (n - 2) notice this
 //   2. times, size, words
 //   3. buffer.number = n
-//   4. buffer.current = n         only now it is found
-// A writer that dies before 4 has changed nothing that readers look at; its successor finds n - 1 and does n again.
-// A reader takes n from buffer.current, copies, and has a whole text if buffer.number was n before and after.
-// Every word is stored with release and loaded with acquire: who has seen one word of a later publication has
-// also seen 1. That is as cheap as relaxed words between fences on x86, and ThreadSanitizer understands it.
+//   4. layout.current = n        only now readers find it
+// If a writer dies before 4, readers use the last publication, and the next writer finds n - 1 and publishes n again.
+// A reader loads n from layout.current and copies. The copy is whole if buffer.number was n before and after.
+// Every word is stored with release and loaded with acquire: a reader that has seen one word of a later publication
+// has also seen 1. On x86 that costs the same as relaxed words between fences, and ThreadSanitizer understands it.
 #include "ceymail/snapshot/snapshot_buffer.hpp"
 
 #include <fcntl.h>
@@ -33,7 +33,7 @@ namespace {
 
 using Word = std::uint64_t;
 using AtomicWord = std::atomic<Word>;
-static_assert(AtomicWord::is_always_lock_free, "a lock inside shared memory would outlive its holder");
+static_assert(AtomicWord::is_always_lock_free, "a lock in shared memory would stay locked when its holder dies");
 
 constexpr std::size_t k_words = k_snapshot_capacity / sizeof(Word);
 constexpr int k_attempts = 16;
@@ -53,7 +53,7 @@ struct Layout {
 };
 
 Layout& layout_of(const util::MappedMemory& memory) noexcept {
-    // Fresh pages of a memfd are zeros, which are valid atomics that hold 0.
+    // New pages of a memfd are zeros, which are valid atomics with the value 0.
     return *reinterpret_cast<Layout*>(memory.data());
 }
 
@@ -70,7 +70,7 @@ void store_words(Buffer& buffer, std::string_view text) noexcept {
     buffer.size.store(text.size(), std::memory_order_release);
 }
 
-// May be torn: the caller finds out by the buffer's number.
+// The copy may be torn: the caller compares buffer.number.
 void load_words(const Buffer& buffer, std::string& text) {
     const std::size_t size = std::min<std::size_t>(buffer.size.load(std::memory_order_acquire), k_snapshot_capacity);
     const std::size_t count = (size + sizeof(Word) - 1) / sizeof(Word);
@@ -89,8 +89,9 @@ SnapshotTimes load_times(const Buffer& buffer) noexcept {
             buffer.finished.load(std::memory_order_acquire) != 0};
 }
 
-// Calls take(buffer) until nothing was published over it; false where there is no snapshot, or a writer that
-// publishes faster than we can copy, which no gatherer of ours does.
+// Calls take(buffer) until it was not overwritten meanwhile.
+// Returns: false if there is no snapshot, or after k_attempts, which only a gatherer under an attacker's control
+// causes.
 template <class Take>
 bool read_whole(const Layout& layout, Take take) {
     for (int attempt = 0; attempt < k_attempts; ++attempt) {
@@ -107,7 +108,7 @@ bool read_whole(const Layout& layout, Take take) {
 util::Result<util::Fd> make_memory() {
     util::Fd fd(memfd_create("ceymail-snapshot", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!fd) return util::fail_errno(errno, "cannot make the snapshot's shared memory");
-    // fallocate and not ftruncate: a page that is missing at the first touch would be a SIGBUS.
+    // fallocate, not ftruncate: access to a page that cannot be allocated would raise SIGBUS.
     if (fallocate(fd.get(), 0, 0, sizeof(Layout)) != 0)
         return util::fail_errno(errno, "cannot allocate the snapshot's shared memory", "give the service more memory");
     return fd;
@@ -119,18 +120,15 @@ SnapshotBuffer::SnapshotBuffer(util::MappedMemory writable, util::MappedMemory r
     : m_writable(std::move(writable)), m_readable(std::move(readable)) {}
 
 util::Result<SnapshotBuffer> SnapshotBuffer::make() {
-    auto fd = make_memory();
-    if (!fd) return std::unexpected(std::move(fd.error()));
-    auto writable = util::MappedMemory::map(fd->get(), sizeof(Layout), util::Access::read_write);
-    if (!writable) return std::unexpected(std::move(writable.error()));
-    // After the writable mapping, which keeps its right, and before the other, which thereby can never gain it.
-    if (fcntl(fd->get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) != 0)
+    CEYMAIL_TRY_ASSIGN(const auto fd, make_memory());
+    CEYMAIL_TRY_ASSIGN(auto writable, util::MappedMemory::map(fd.get(), sizeof(Layout), util::Access::read_write));
+    // After the writable mapping, which stays writable, and before the other, which can then never become writable.
+    if (fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) != 0)
         return util::fail(util::ErrorKind::unavailable,
                           "cannot seal the snapshot's shared memory: the kernel refuses; Linux 5.1 or newer is needed",
                           errno);
-    auto readable = util::MappedMemory::map(fd->get(), sizeof(Layout), util::Access::read_only);
-    if (!readable) return std::unexpected(std::move(readable.error()));
-    return SnapshotBuffer(std::move(*writable), std::move(*readable));
+    CEYMAIL_TRY_ASSIGN(auto readable, util::MappedMemory::map(fd.get(), sizeof(Layout), util::Access::read_only));
+    return SnapshotBuffer(std::move(writable), std::move(readable));
 }
 
 void SnapshotBuffer::make_read_only() noexcept { m_writable = util::MappedMemory(); }

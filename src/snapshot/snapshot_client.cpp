@@ -21,20 +21,20 @@ namespace {
 using util::BootTime;
 
 constexpr auto k_pause = std::chrono::milliseconds(10);
-// How long before the caller's deadline the gatherer is to answer: on a loaded host it wakes up as much too late. Of a
-// short time a quarter.
+// How long before the caller's deadline the gatherer shall answer, at most a quarter of the time: on a loaded host a
+// process wakes up that much later.
 constexpr std::chrono::nanoseconds k_margin = std::chrono::milliseconds(200);
 
-// Sets SO_SNDTIMEO to what is left; false when nothing is.
+// Sets SO_SNDTIMEO to the time left. Returns: false if there is none.
 bool set_timeout(int fd, BootTime deadline) noexcept {
     const auto left = std::chrono::ceil<std::chrono::microseconds>(deadline - util::BootClock::now());
-    if (left <= left.zero()) return false;  // and a time-out of 0 would mean for ever
+    if (left <= left.zero()) return false;  // a time-out of 0 would mean none
     const timeval time{left.count() / 1'000'000, left.count() % 1'000'000};
     return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time) == 0;
 }
 
-// A blocking connect(2) and not a non-blocking one: it waits for room in the backlog of a stopped gatherer, while a
-// non-blocking one fails with EAGAIN and poll(2) cannot wait for a Unix socket that is not connected.
+// connect(2) is blocking, because it then waits for room in the backlog of a stopped gatherer. A non-blocking one fails
+// with EAGAIN, and poll(2) cannot wait for a Unix socket that is not connected.
 bool connect_by(int fd, const sockaddr_un& address, BootTime deadline) noexcept {
     while (set_timeout(fd, deadline)) {
         if (util::connect_unix(fd, address) == 0) return true;
@@ -44,26 +44,26 @@ bool connect_by(int fd, const sockaddr_un& address, BootTime deadline) noexcept 
     return false;
 }
 
-// By poll(2) and not by SO_RCVTIMEO, which comes up to an eighth too late: half a second of an answer's five.
+// poll(2), because SO_RCVTIMEO is up to an eighth too late: half a second of 5 s.
 bool readable_by(int fd, BootTime deadline) noexcept {
-    pollfd one{fd, POLLIN, 0};
+    pollfd polled{fd, POLLIN, 0};
     for (;;) {
-        const int ready = poll(&one, 1, util::remaining_ms(deadline, util::BootClock::now()));
+        const int ready = poll(&polled, 1, util::remaining_ms(deadline, util::BootClock::now()));
         if (ready >= 0 || errno != EINTR) return ready > 0;
     }
 }
 
-enum class Asked { answered, nobody, broken_off };
+enum class Outcome { answered, no_gatherer, interrupted };
 
-Asked ask(const sockaddr_un& address, const SnapshotRequest& request, BootTime deadline) noexcept {
+Outcome send_request(const sockaddr_un& address, const SnapshotRequest& request, BootTime deadline) noexcept {
     const util::Fd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-    if (!fd) return Asked::broken_off;
+    if (!fd) return Outcome::interrupted;
     if (!connect_by(fd.get(), address, deadline))
-        return errno == EAGAIN || errno == ETIMEDOUT ? Asked::broken_off : Asked::nobody;
-    if (send(fd.get(), &request, sizeof request, MSG_NOSIGNAL) != sizeof request) return Asked::broken_off;
+        return errno == EAGAIN || errno == ETIMEDOUT ? Outcome::interrupted : Outcome::no_gatherer;
+    if (send(fd.get(), &request, sizeof request, MSG_NOSIGNAL) != sizeof request) return Outcome::interrupted;
     char byte = 0;
     const bool answered = readable_by(fd.get(), deadline) && recv(fd.get(), &byte, 1, MSG_DONTWAIT) == 1;
-    return answered ? Asked::answered : Asked::broken_off;
+    return answered ? Outcome::answered : Outcome::interrupted;
 }
 
 }  // namespace
@@ -85,12 +85,12 @@ BootTime SnapshotClient::fetch(std::string& text, BootTime not_before, BootTime 
 
 void SnapshotClient::request(BootTime not_before, BootTime deadline, RefreshReason reason) const {
     const auto address = util::unix_address(m_socket);
-    if (!address) return;  // the supervisor has not made it either
+    if (!address) return;  // so the supervisor could not make the socket
     const auto margin = std::min(k_margin, (deadline - util::BootClock::now()) / 4);
     const SnapshotRequest request{not_before.time_since_epoch().count(), (deadline - margin).time_since_epoch().count(),
                                   reason, 0};
-    // A gatherer that dies with our question in hand has a successor on the same socket: ask that one.
-    while (ask(*address, request, deadline) == Asked::broken_off) {
+    // When the gatherer dies during the request, the next one listens on the same socket.
+    while (send_request(*address, request, deadline) == Outcome::interrupted) {
         const auto left = deadline - util::BootClock::now();
         if (left <= left.zero()) return;
         std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(left, k_pause));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SnapshotBuffer::read() and taken_at() on whatever a taken-over gatherer leaves in the shared memory, which only it
+// SnapshotBuffer::read() and times() on whatever a taken-over gatherer leaves in the shared memory, which only it
 // can write. The input: the number of the publication, 8 bytes, then what its buffer begins with. fuzz: -max_len=128
 #include "ceymail/snapshot/snapshot_buffer.hpp"
 
@@ -48,6 +48,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(text.size() <= k_snapshot_capacity, "no more than there is room for");
     require(number != 0 || text.empty(), "there is nothing before the first publication");
     require(text.empty() || size > 32, "and nothing without a buffer that has that number and a size");
-    require(buffer.taken_at() == times.taken_at, "both tell the same time");
+    require(buffer.times().taken_at == times.taken_at, "both tell the same time");
     return 0;
 }

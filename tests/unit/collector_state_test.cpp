@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How the gatherer tells the settings page of its collectors, and what the page takes.
+// The text form of collector states: what the gatherer writes and its readers accept.
 #include <string>
 
 #include <boost/test/unit_test.hpp>
@@ -12,7 +12,7 @@ using namespace ceymail::snapshot;
 
 BOOST_AUTO_TEST_SUITE(collector_state)
 
-BOOST_AUTO_TEST_CASE(comes_out_as_it_went_in) {
+BOOST_AUTO_TEST_CASE(parses_to_the_states_it_was_written_from) {
     const std::vector<CollectorState> states{{"cpu", Health::works, 3, {}},
                                              {"queue", Health::fails, 7200, "cannot list /x: no; give the right"},
                                              {"disk", Health::waits, 0, {}}};
@@ -20,7 +20,7 @@ BOOST_AUTO_TEST_CASE(comes_out_as_it_went_in) {
     BOOST_TEST(from_text("").value().empty());
 }
 
-BOOST_AUTO_TEST_CASE(whatever_a_failure_says_stays_one_line_within_the_limits) {
+BOOST_AUTO_TEST_CASE(any_error_becomes_one_line_within_the_limits) {
     const std::string words = "a\nb\tc\r\x1b[0m\x7f" + std::string(5000, 'x');
     const std::vector<CollectorState> states(k_most_collectors,
                                              {std::string(k_longest_name, 'q'), Health::fails, UINT64_MAX, words});
@@ -34,7 +34,7 @@ BOOST_AUTO_TEST_CASE(whatever_a_failure_says_stays_one_line_within_the_limits) {
     BOOST_TEST(from_text(to_text({{"cpu", Health::fails, 1, {}}, {"disk", Health::works, 1, "well"}})).has_value());
 }
 
-BOOST_AUTO_TEST_CASE(takes_nothing_else) {
+BOOST_AUTO_TEST_CASE(refuses_anything_else) {
     const struct {
         const char* label;
         std::string text;

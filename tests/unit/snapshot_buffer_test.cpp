@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SnapshotBuffer: what is published is read whole, and only by whom it is for.
+// SnapshotBuffer: readers get whole texts, and cannot write.
 #include <sys/mman.h>
 
 #include <atomic>
@@ -31,12 +31,12 @@ SnapshotBuffer make_board() {
 
 BootTime at(std::int64_t ns) { return BootTime(std::chrono::nanoseconds(ns)); }
 
-// Every text says by its times what it must be.
+// The times of a text determine its content.
 std::string pattern(std::int64_t n) {
     return std::string(static_cast<std::size_t>(n % 5000), static_cast<char>('a' + n % 26));
 }
 
-// The mappings of any board in this process that allow `protection` to be set.
+// The mappings of any snapshot buffer in this process that allow `protection` to be set.
 int boards_open_to(int protection) {
     int count = 0;
     std::ifstream maps("/proc/self/maps");
@@ -60,10 +60,10 @@ BOOST_AUTO_TEST_CASE(is_empty_until_something_is_published) {
     std::string text = "before";
     BOOST_TEST((buffer.read(text).taken_at == BootTime{}));
     BOOST_TEST(text.empty());
-    BOOST_TEST((buffer.taken_at() == BootTime{}));
+    BOOST_TEST((buffer.times().taken_at == BootTime{}));
 }
 
-BOOST_AUTO_TEST_CASE(gives_back_the_last_text_and_its_times) {
+BOOST_AUTO_TEST_CASE(returns_the_last_text_and_its_times) {
     SnapshotBuffer buffer = make_board();
     std::string text;
     for (const std::size_t size : {0UL, 1UL, 7UL, 8UL, 9UL, 3000UL, k_snapshot_capacity, 5UL}) {
@@ -74,11 +74,11 @@ BOOST_AUTO_TEST_CASE(gives_back_the_last_text_and_its_times) {
         BOOST_TEST((text == want), size);
         BOOST_TEST((times.taken_at == taken_at));
         BOOST_TEST((times.good_until == at(77)));
-        BOOST_TEST((buffer.taken_at() == taken_at));
+        BOOST_TEST((buffer.times().taken_at == taken_at));
     }
 }
 
-BOOST_AUTO_TEST_CASE(refuses_a_text_that_is_too_long_and_keeps_the_one_before) {
+BOOST_AUTO_TEST_CASE(refuses_a_text_that_is_too_long_and_keeps_the_last_one) {
     SnapshotBuffer buffer = make_board();
     BOOST_TEST_REQUIRE(buffer.publish("good", {at(1), at(2)}).has_value());
     const auto result = buffer.publish(std::string(k_snapshot_capacity + 1, 'x'), {at(3), at(4)});
@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(readers_never_see_a_torn_text) {
         std::int64_t last = 0;
         while (!done.load()) {
             const auto n = buffer.read(text).taken_at.time_since_epoch().count();
-            if (n == 0) continue;  // none yet, or disturbed too often
+            if (n == 0) continue;  // none yet, or overwritten too often
             if (text != pattern(n)) ++torn;
             if (n < last) ++backwards;
             last = n;

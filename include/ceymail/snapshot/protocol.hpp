@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
-// What crosses between the gatherer and the processes that ask it: the request of a worker, and where its sockets are.
-// Processes: workers, gatherer, supervisor (which makes the sockets), ceymail-settings and --check.
+// The protocol between the gatherer and its clients: the request of a worker, and the paths of the sockets.
+// This room: the last snapshot in shared memory, and how a process gets a new one, or the state of the collectors.
+// Processes: workers, gatherer, supervisor (which makes sockets and memory), ceymail-settings and --check.
+// May touch: the snapshot buffer and the sockets below the runtime directory.
+// Attackers: a worker under an attacker's control sends any request. A gatherer under one publishes and answers
+// anything. So each side validates what it reads.
 #pragma once
 
 #include <chrono>
@@ -12,25 +16,26 @@
 
 namespace ceymail::snapshot {
 
-// Why a snapshot is asked for. In an outage of MariaDB the collectors that depend on it run although they are not due.
+// The reason of a request. In an outage of MariaDB the collectors that depend on it run even if they are not due.
 enum class RefreshReason : std::uint32_t { scrape = 0, outage = 1 };
 
 // The times of a snapshot.
 struct SnapshotTimes {
-    util::BootTime taken_at{};    // when its round began; BootTime{}: there is no snapshot
-    util::BootTime good_until{};  // when its oldest value reaches the maximum age; not to be served after that
-    bool finished = true;         // false: its round went on, and some collectors had not answered yet
+    util::BootTime taken_at{};    // start of its round; BootTime{}: there is no snapshot
+    util::BootTime good_until{};  // when its oldest value reaches the maximum age; it is not served after that
+    bool finished = true;         // false: published before the end of its round, without the missing answers
 
-    // Whether there is a snapshot, and it may be served.
+    // Returns: whether there is a snapshot that may be served.
     [[nodiscard]] bool good(util::BootTime now) const noexcept {
         return taken_at != util::BootTime{} && now <= good_until;
     }
 };
 
-// A worker's request to the gatherer: one SOCK_SEQPACKET message on a connection of its own. The answer is one byte
-// once the snapshot buffer holds a snapshot at least as new as `not_before`, or the newest that there is at `deadline`.
-// Security: the gatherer does not trust it. It takes a `not_before` later than now for now, a `deadline` later than
-// k_longest_round for that, and an unknown reason for scrape.
+// A worker's request to the gatherer: one SOCK_SEQPACKET message, one connection for each request.
+// The answer is one byte. It comes when the buffer holds a snapshot at least as new as `not_before`, at the latest at
+// `deadline` with the newest one there is.
+// Security: the gatherer does not trust it. It limits `not_before` to now and `deadline` to k_longest_round from now,
+// and takes an unknown reason as scrape.
 struct SnapshotRequest {
     std::int64_t not_before_ns;  // BootClock
     std::int64_t deadline_ns;    // BootClock
@@ -40,14 +45,14 @@ struct SnapshotRequest {
 
 inline constexpr std::chrono::nanoseconds k_longest_round = std::chrono::seconds(5);
 
-// Where the workers ask the gatherer.
+// The socket for the requests of workers.
 [[nodiscard]] std::filesystem::path gatherer_socket_path(const config::Configuration& configuration);
 
-// The directory of the two sockets below. A directory can have a group that its maker is not in: tmpfiles.d(5) gives it
-// the settings page's, and by its setgid bit what is made in it has that group too.
+// The directory of the two sockets below. tmpfiles.d(5) makes it with the group of ceymail-settings, in which the
+// service is not. Its setgid bit gives the sockets that group.
 [[nodiscard]] std::filesystem::path page_socket_directory(const config::Configuration& configuration);
 
-// Where the gatherer reports the state of its collectors, and where the supervisor forgets a token.
+// The socket of the gatherer for reports, and the socket of the supervisor that clears the remembered token.
 [[nodiscard]] std::filesystem::path report_socket_path(const config::Configuration& configuration);
 [[nodiscard]] std::filesystem::path forget_socket_path(const config::Configuration& configuration);
 

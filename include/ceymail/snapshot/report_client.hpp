@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What another process can ask of ceymail-metrics by connecting: how its collectors fare, and to forget a token.
+// Clients of the two sockets for the settings page: the state of the collectors, and the order to forget a token.
+// Processes: ceymail-settings and --check.
 #pragma once
 
 #include <filesystem>
@@ -11,16 +12,16 @@
 
 namespace ceymail::snapshot {
 
-// Connecting is the question, one SOCK_SEQPACKET message as of to_text() the answer, in which nothing is older than
-// `k_freshness` but what rests within the work budget, and of that nothing which tells of MariaDB: it is gathered for
-// this where that has not been done lately.
-// unavailable, denied, timed_out: no gatherer there, none for this user, none that answers; invalid: see from_text().
+// Connects to the gatherer, which answers with one SOCK_SEQPACKET message in the form of to_text().
+// Returns: the state of the collectors, at most k_freshness old. Collectors that pause within the work budget may be
+// older, except those that depend on MariaDB.
+// Errors: unavailable: no gatherer; denied: not for this user; timed_out: no answer; invalid: see from_text().
 [[nodiscard]] util::Result<std::vector<CollectorState>> ask_collectors(const std::filesystem::path& socket,
                                                                        util::BootTime deadline);
 
-// Makes the responder forget the token that it remembers for an outage. Connecting is the order, and the end of the
-// connection says that it is done: no byte goes either way.
-// Errors: unavailable, denied, timed_out: no responder there, none for this user, none that does it in time.
+// Makes the responder forget the token that it remembers for an outage. Connecting is the order. The supervisor closes
+// the connection when it is done. No byte is sent in either direction.
+// Errors: unavailable: no responder; denied: not for this user; timed_out: the connection stays open.
 [[nodiscard]] util::Result<void> order_to_forget(const std::filesystem::path& socket, util::BootTime deadline);
 
 inline constexpr std::chrono::nanoseconds k_freshness = std::chrono::seconds(5);

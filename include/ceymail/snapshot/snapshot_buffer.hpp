@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SnapshotBuffer: the last snapshot, in shared memory, where the gatherer pins it up and the workers read it.
+// SnapshotBuffer: the last snapshot, in shared memory. The gatherer writes it, the workers read it.
 #pragma once
 
 #include <cstddef>
@@ -15,30 +15,31 @@ namespace ceymail::snapshot {
 
 inline constexpr std::size_t k_snapshot_capacity = 64 * 1024;  // bytes of exposition text
 
-// Made once by the supervisor as a memfd(2), inherited over fork(2). One writer at a time, any number of readers.
-// A writer that dies at any instruction leaves the snapshot before it readable, and its successor carries on.
-// SECURITY: all pages are allocated and the file is sealed against change of size and against new writable
-// mappings, so nobody who inherits the board can make a reader fault, and who gave up writing cannot get it back.
-// What is on it comes from the gatherer, so readers check the size and copy nothing else into anything.
+// The supervisor makes it as a memfd(2), and its children inherit it.
+// Processes: one writer at a time, any number of readers. If a writer dies, at any instruction, the last snapshot
+// stays readable, and the next writer can publish.
+// Security: all pages are allocated, and the file is sealed against changes of its size and against new writable
+// mappings. So no process can make a reader fault, and a process that gave up writing cannot get it back. An attacker
+// may control the gatherer: readers limit the size that they read.
 class SnapshotBuffer {
 public:
-    // exhausted: no memory or descriptors; unavailable: a kernel before 5.1, which lacks F_SEAL_FUTURE_WRITE.
+    // Errors: exhausted: no memory or descriptors; unavailable: the kernel is older than 5.1 (F_SEAL_FUTURE_WRITE).
     [[nodiscard]] static util::Result<SnapshotBuffer> make();
 
-    // For workers, after the fork: from here on this process can only read.
+    // From now on this process can only read. Processes: workers, after fork(2).
     void make_read_only() noexcept;
 
-    // The gatherer's. `text` longer than k_snapshot_capacity fails with ErrorKind::exhausted, a board made read-only
-    // with denied; the snapshot before stays.
+    // Replaces the snapshot. On an error the old one stays. Processes: the gatherer.
+    // Errors: exhausted: `text` is longer than k_snapshot_capacity; denied: after make_read_only().
     [[nodiscard]] util::Result<void> publish(std::string_view text, SnapshotTimes times);
 
-    // Replaces `text` (its capacity is kept). An empty text where there is none. Never waits for the writer, never
-    // gives a torn text: only two publications during one copy disturb it, and then it copies again, boundedly.
+    // Copies the snapshot to `text`, whose capacity is kept. Never waits for the writer and never gives a torn text:
+    // after two publications during one copy it copies again, a limited number of times.
+    // Returns: its times; SnapshotTimes{} and an empty text if there is no snapshot.
     [[nodiscard]] SnapshotTimes read(std::string& text) const;
 
-    // The times of the last snapshot, without a copy of its text.
+    // Returns: the times of the last snapshot, without copying its text.
     [[nodiscard]] SnapshotTimes times() const noexcept;
-    [[nodiscard]] util::BootTime taken_at() const noexcept { return times().taken_at; }
 
 private:
     SnapshotBuffer(util::MappedMemory writable, util::MappedMemory readable) noexcept;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SnapshotClient: how a worker gets the exposition of the host.
+// SnapshotClient: gets the snapshot for a worker, from the buffer or through a request to the gatherer.
 #pragma once
 
 #include <filesystem>
@@ -10,19 +10,18 @@
 
 namespace ceymail::snapshot {
 
-// One per worker, one thread. Keeps no connection between requests.
+// Keeps no connection between requests. Threads: one. Processes: workers.
 class SnapshotClient {
 public:
-    // `socket`: the gatherer's listening socket's path. `board` outlives the client.
+    // `socket`: gatherer_socket_path(). Requires: `buffer` outlives the client.
     SnapshotClient(const SnapshotBuffer& buffer, std::filesystem::path socket);
 
-    // Puts into `text` (its capacity is kept) the snapshot that is not older than `not_before`; asks the gatherer for
-    // one where the board has only older or unfinished ones; by `deadline` at the latest takes what there is, unless
-    // something in it has passed the maximum age. Returns when it was taken, BootTime{} (and an empty text) where there
-    // is none. With a fresh snapshot on the board that is a copy out of shared memory, without a system call. A
-    // gatherer that hangs costs the time until the deadline; one that dies is asked again once it is back; one that
-    // never was (no socket, or nobody listening on it) costs nothing. In an outage the board is never enough: the
-    // gatherer is asked.
+    // Copies to `text`, whose capacity is kept, a finished snapshot that is not older than `not_before`. If the buffer
+    // has one, this makes no system call. Otherwise, and always in an outage, it requests one from the gatherer. At
+    // `deadline` it takes what there is, unless a value in it is older than the maximum age.
+    // Returns: when the snapshot was taken; BootTime{} and an empty text if there is none.
+    // A gatherer that hangs costs the time until the deadline. If it dies, the request is sent again to the next one.
+    // If no gatherer listens on the socket, this returns at once.
     [[nodiscard]] util::BootTime fetch(std::string& text, util::BootTime not_before, util::BootTime deadline,
                                        RefreshReason reason = RefreshReason::scrape);
 
