@@ -23,7 +23,7 @@ AddressKey ipv4_key(const unsigned char* bytes) noexcept {
     return {.network = big_endian(bytes, bytes + 4), .family = AddressFamily::ipv4};
 }
 
-// IPv4-mapped, or of NAT64's well-known prefix.
+// True for an IPv4-mapped address, and for the well-known prefix of NAT64.
 bool embeds_ipv4(const Ipv6Bytes& bytes) noexcept {
     using Prefix = std::array<unsigned char, 12>;
     constexpr std::array k_prefixes{Prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, Prefix{0, 0x64, 0xff, 0x9b}};
@@ -31,8 +31,8 @@ bool embeds_ipv4(const Ipv6Bytes& bytes) noexcept {
         k_prefixes, [&](const Prefix& prefix) { return std::equal(prefix.begin(), prefix.end(), bytes.begin()); });
 }
 
-// Without its zone, which names an interface of this host: "fe80::1%eth0". Unchanged where there is none.
-// An interface name has 1 to 15 characters (IFNAMSIZ), a zone's number at most 10.
+// Removes the zone, which names an interface of this host: "fe80::1%eth0". An interface name has 1 to 15 characters
+// (IFNAMSIZ), and a zone's number at most 10.
 std::string_view without_zone(std::string_view text) noexcept {
     const auto percent = text.find('%');
     if (percent == text.npos) return text;
@@ -51,7 +51,7 @@ AddressKey ipv6_key(const Ipv6Bytes& bytes) noexcept {
 std::optional<AddressKey> parse_address_key(std::string_view remote_addr) noexcept {
     std::array<char, INET6_ADDRSTRLEN> text{};
     const auto address = without_zone(remote_addr);
-    // inet_pton stops at a NUL: what stands behind one must not go unseen.
+    // inet_pton(3) stops at a NUL and would ignore the text after it.
     if (address.size() >= text.size() || remote_addr.contains('\0')) return std::nullopt;
     std::copy(address.begin(), address.end(), text.begin());
 

@@ -10,7 +10,7 @@ constexpr std::string_view k_scheme = "bearer";
 constexpr std::size_t k_shortest_token = 16;
 constexpr std::size_t k_longest_token = 256;
 
-// Not <cctype>: no locale may have a say here.
+// Not <cctype>, which depends on the locale.
 constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool is_bearer_scheme(std::string_view word) noexcept { return std::ranges::equal(word, k_scheme, {}, lower); }
@@ -38,9 +38,9 @@ Bearer parse_bearer(std::string_view authorization) noexcept {
     if (blank == authorization.npos || token_at == authorization.npos) return {BearerForm::malformed, {}};
 
     const auto token = authorization.substr(token_at);
-    const bool good = is_bearer_scheme(authorization.substr(0, blank)) && token.size() >= k_shortest_token &&
-                      token.size() <= k_longest_token && is_b64token(token);
-    return good ? Bearer{BearerForm::token, token} : Bearer{BearerForm::malformed, {}};
+    const bool valid = is_bearer_scheme(authorization.substr(0, blank)) && token.size() >= k_shortest_token &&
+                       token.size() <= k_longest_token && is_b64token(token);
+    return valid ? Bearer{BearerForm::token, token} : Bearer{BearerForm::malformed, {}};
 }
 
 }  // namespace ceymail::admission

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// CircuitBreaker: one time is the whole state, and a claim is one compare-exchange on it.
+// CircuitBreaker: one time is the whole state. A caller claims a trial by one compare-exchange.
 #include "ceymail/admission/circuit_breaker.hpp"
 
 namespace ceymail::admission {
@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::int64_t k_pause_ns = std::chrono::nanoseconds(k_breaker_pause).count();
 
-// A time that lies further ahead was not set by a CircuitBreaker. It must not keep the callers away.
+// A time further ahead was not set by a CircuitBreaker, and must not block the callers.
 bool is_ahead(std::int64_t time, std::int64_t now) noexcept { return time > now && time - now <= k_pause_ns; }
 
 }  // namespace
@@ -29,7 +29,7 @@ bool CircuitBreaker::may_ask() noexcept {
 }
 
 void CircuitBreaker::answered() noexcept {
-    if (m_storage->next_trial_at != 0) m_storage->next_trial_at = 0;  // usually it is: no need to write
+    if (m_storage->next_trial_at != 0) m_storage->next_trial_at = 0;  // avoids a needless write
 }
 
 void CircuitBreaker::timed_out() noexcept {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A new bearer token; whatever holds a part of it on the way is wiped.
+// Every buffer that holds a part of a secret is wiped.
 #include "ceymail/admission/new_token.hpp"
 
 #include <array>
@@ -17,10 +17,10 @@ constexpr std::string_view k_prefix = "ceymail_";
 constexpr std::string_view k_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 static_assert(k_secret_characters == (256 + 5) / 6, "six bits each, for 256 bits");
 
-using Bits = std::array<std::uint8_t, 33>;  // 32 bytes, and a zero for the last character's missing two bits
+using Bits = std::array<std::uint8_t, 33>;  // 32 bytes, and a zero that fills up the last character
 using Text = std::array<char, k_prefix.size() + k_secret_characters>;
 
-// The six bits from bit 6 n on.
+// Six bits, beginning at bit 6 n.
 std::size_t sextet(const Bits& bits, std::size_t n) {
     const std::size_t bit = 6 * n;
     const unsigned window = unsigned{bits[bit / 8]} << 8 | bits[bit / 8 + 1];

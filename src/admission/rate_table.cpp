@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The order of stores here must hold against the death of the process between any two of them. Each is a release, so
-// none moves before an earlier one; that the next holder of the lock sees them is the lock's work.
+// The process may die between any two stores, and their order keeps the table valid. Each store is a release, so none
+// moves before an earlier one. The lock makes them visible to its next holder.
 #include "ceymail/admission/rate_table.hpp"
 
 #include <algorithm>
@@ -26,9 +26,9 @@ static_assert(std::atomic<std::uint32_t>::is_always_lock_free && sizeof(std::ato
 
 std::uint32_t code_of(AddressFamily family) noexcept { return static_cast<std::uint32_t>(family); }
 
-// IPv6: the /48, which one site has for nothing; its 65,536 keys share a bucket and cannot fill the others.
-// IPv4: the address. One party's addresses are few, and dear: a block of 4096 of them (/20) fills no bucket. By a
-// block of theirs, 33 neighbours of a host, rented by the hour, would keep it out, and a botnet has no block at all.
+// IPv6: the /48. Every site has one free of charge; its 65,536 keys share a bucket and cannot fill the others.
+// IPv4: the address. Addresses are few and expensive: a block of 4096 (/20) fills no bucket. With one bucket per
+// block, 33 rented neighbours of a host would block it, and a botnet does not depend on blocks.
 std::size_t bucket_index(const util::SipKey& seed, std::uint64_t network, std::uint32_t family) noexcept {
     const std::uint64_t site = family == code_of(AddressFamily::ipv6) ? network >> 16 : network;
     std::array<std::byte, sizeof site + sizeof family> message;
@@ -46,27 +46,28 @@ std::optional<std::size_t> find(const RateBucket& bucket, const AddressKey& key)
     return std::nullopt;
 }
 
-// 0 is never; a time that lies ahead is not over.
+// 0 is never. A time in the future is not over.
 bool is_over(std::int64_t time, nanoseconds span, std::int64_t now) noexcept {
     return time == 0 || now - time >= span.count();
 }
 
-// Nobody would notice if it were forgotten.
-bool is_dead(const RateBucket& bucket, std::size_t slot, nanoseconds window, std::int64_t now) noexcept {
+// True when the slot can be reused without a change of any decision.
+bool is_expired(const RateBucket& bucket, std::size_t slot, nanoseconds window, std::int64_t now) noexcept {
     return is_over(bucket.authenticated_at[slot].load(k_relaxed), k_authenticated_keep, now) &&
            std::ranges::all_of(bucket.admitted_at[slot],
                                [&](const auto& time) { return is_over(time.load(k_relaxed), window, now); });
 }
 
-std::optional<std::size_t> find_place(const RateBucket& bucket, nanoseconds window, std::int64_t now) noexcept {
+std::optional<std::size_t> find_reusable(const RateBucket& bucket, nanoseconds window, std::int64_t now) noexcept {
     for (std::size_t slot = 0; slot < k_slots_per_bucket; ++slot)
         if (bucket.families[slot].load(k_relaxed) == code_of(AddressFamily::none)) return slot;
     for (std::size_t slot = 0; slot < k_slots_per_bucket; ++slot)
-        if (is_dead(bucket, slot, window, now)) return slot;
+        if (is_expired(bucket, slot, window, now)) return slot;
     return std::nullopt;
 }
 
-// Without a family a slot is empty: whoever dies in here leaves an empty one, never one key with another's log.
+// A slot without a family is empty. A process that dies in here leaves an empty slot, never a key with another key's
+// log.
 void install(RateBucket& bucket, std::size_t slot, const AddressKey& key) noexcept {
     bucket.families[slot].store(code_of(AddressFamily::none), k_release);
     for (auto& time : bucket.admitted_at[slot]) time.store(0, k_release);
@@ -91,7 +92,7 @@ RateDecision decide_by_log(AdmissionLog& log, nanoseconds window, std::int64_t n
     }
     if (!is_over(oldest_time, window, now))
         return {.admission = Admission::spent, .retry_after = wait_of(nanoseconds{oldest_time - now} + window)};
-    // Never back in time, and never "never": the log stays in order even if the clock did not.
+    // Not before the newest time, and not 0: the log stays in order even if the clock goes back.
     oldest->store(std::max({now, newest_time, std::int64_t{1}}), k_release);
     return {.admission = Admission::admitted};
 }
@@ -118,7 +119,7 @@ bool plausible(const RateStorage& storage, util::BootTime now) noexcept {
         for (std::size_t slot = 0; slot < k_slots_per_bucket; ++slot) {
             const auto family = bucket.families[slot].load(k_relaxed);
             const auto network = bucket.networks[slot].load(k_relaxed);
-            if (family == code_of(AddressFamily::none)) continue;  // whatever else it holds is cleared before use
+            if (family == code_of(AddressFamily::none)) continue;  // install() clears the rest
             if (!is_address(network, family) || bucket_index(storage.seed, network, family) != index ||
                 !slot_is_plausible(bucket, slot, now.time_since_epoch().count()))
                 return false;
@@ -155,7 +156,7 @@ RateDecision RateTable::admit(const AddressKey& key) noexcept {
         decision = decide(bucket, key, now.time_since_epoch().count());
         decision.decided_at = now;
     }
-    // Whoever was stopped in there would act on a decision of long ago, when by now others may have been admitted.
+    // A process that was stopped under the lock must not act on an old decision: others may have been admitted since.
     if (m_clock() - decision.decided_at > k_longest_decision) return undecided();
     if (decision.admission == Admission::full) m_storage->full_total.fetch_add(1, k_relaxed);
     return decision;
@@ -164,7 +165,7 @@ RateDecision RateTable::admit(const AddressKey& key) noexcept {
 RateDecision RateTable::decide(RateBucket& bucket, const AddressKey& key, std::int64_t now) noexcept {
     auto slot = find(bucket, key);
     if (!slot) {
-        slot = find_place(bucket, m_window, now);
+        slot = find_reusable(bucket, m_window, now);
         if (!slot) return {.admission = Admission::full, .retry_after = wait_of(m_window)};
         install(bucket, *slot, key);
     }
@@ -179,7 +180,7 @@ RateDecision RateTable::undecided() noexcept {
 void RateTable::keep(const AddressKey& key) noexcept {
     RateBucket& bucket = bucket_of(key);
     const util::RobustLock lock(bucket.lock);
-    if (!lock) return;  // the next request with a right token will do
+    if (!lock) return;  // the next request with a valid token does it
     if (const auto slot = find(bucket, key))
         bucket.authenticated_at[*slot].store(m_clock().time_since_epoch().count(), k_release);
 }

@@ -6,13 +6,13 @@
 namespace ceymail::admission {
 namespace {
 
-// What is denied or missing is no outage and stays closed.
-bool cannot_work_now(const util::Error& error) noexcept {
+// Other kinds, such as denied and not_found, are no outage: the grace does not apply.
+bool is_outage(const util::Error& error) noexcept {
     return error.kind == util::ErrorKind::unavailable || error.kind == util::ErrorKind::timed_out;
 }
 
-TokenVerdict judge(const util::Digest& presented, const std::optional<ActiveToken>& active) noexcept {
-    // With no active token the comparison runs all the same, so that time does not tell that there is none.
+TokenVerdict compare(const util::Digest& presented, const std::optional<ActiveToken>& active) noexcept {
+    // Without an active token the comparison runs too, so that the time does not reveal it.
     const bool same = util::equal_in_constant_time(presented, active.value_or(ActiveToken{}).digest);
     if (!same || !active) return {.standing = TokenStanding::wrong, .token_id = 0, .database_error = {}};
     return {.standing = TokenStanding::valid, .token_id = active->id, .database_error = {}};
@@ -26,11 +26,11 @@ TokenCheck::TokenCheck(VerifiedToken verified, CircuitBreaker breaker, std::chro
 
 TokenVerdict TokenCheck::check(std::string_view token, const TokenDeadlines& deadlines) {
     const auto presented = util::sha256(token);
-    const auto epoch = m_verified.epoch();  // before the question, see VerifiedToken
+    const auto epoch = m_verified.epoch();  // before the database is asked, see VerifiedToken
     auto answer = ask(presented, deadlines);
     if (!answer) return without_database(presented, std::move(answer.error()));
 
-    const auto verdict = judge(presented, *answer);
+    const auto verdict = compare(presented, *answer);
     if (verdict.standing == TokenStanding::valid)
         m_verified.remember(presented, epoch);
     else
@@ -55,7 +55,7 @@ util::Result<std::optional<ActiveToken>> TokenCheck::ask(const util::Digest& pre
 }
 
 TokenVerdict TokenCheck::without_database(const util::Digest& presented, util::Error error) {
-    const bool passes = cannot_work_now(error) && m_verified.within_grace(presented, m_grace);
+    const bool passes = is_outage(error) && m_verified.within_grace(presented, m_grace);
     return {.standing = passes ? TokenStanding::valid_stale : TokenStanding::unknown,
             .token_id = 0,
             .database_error = std::move(error)};

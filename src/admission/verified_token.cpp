@@ -36,7 +36,7 @@ std::uint64_t VerifiedToken::epoch() const noexcept { return m_storage->epoch; }
 void VerifiedToken::remember(const util::Digest& digest, std::uint64_t epoch) noexcept {
     const util::RobustLock lock(m_storage->lock);
     if (!lock || m_storage->epoch != epoch) return;
-    // The time goes first and comes back last: a death in between leaves nothing that counts.
+    // The time is cleared first and set last: a death in between leaves an empty storage.
     m_storage->verified_at = 0;
     std::ranges::copy(digest, m_storage->digest.begin());
     m_storage->under_epoch = epoch;
@@ -45,10 +45,10 @@ void VerifiedToken::remember(const util::Digest& digest, std::uint64_t epoch) no
 
 void VerifiedToken::forget_unless(const std::optional<util::Digest>& active, std::uint64_t epoch) noexcept {
     const util::RobustLock lock(m_storage->lock);
-    // Under an older epoch this answer may be the older one; what is remembered is then not its business.
+    // With an older epoch this answer may be older than the stored digest.
     if (!lock || m_storage->epoch != epoch) return;
     if (active && util::equal_in_constant_time(*active, load(*m_storage))) return;
-    clear();  // not only wiped: another worker may be about to remember what it asked before the change
+    clear();  // not wipe(): another worker may hold an answer from before the change
 }
 
 bool VerifiedToken::within_grace(const util::Digest& digest, std::chrono::nanoseconds grace) noexcept {
@@ -58,12 +58,12 @@ bool VerifiedToken::within_grace(const util::Digest& digest, std::chrono::nanose
     const bool same = util::equal_in_constant_time(digest, load(*m_storage));
     const auto age = m_clock().time_since_epoch() - std::chrono::nanoseconds{verified_at};
     const bool fresh = grace.count() > 0 && verified_at > 0 && age.count() >= 0 && age <= grace;
-    // The epoch last: a revocation that returned before this line is seen.
+    // The epoch is read last, so that a revocation that returned before this line counts.
     return same && fresh && m_storage->under_epoch == m_storage->epoch;
 }
 
 void VerifiedToken::clear() noexcept {
-    ++m_storage->epoch;  // this revokes; wiping is only so that the digest does not lie about
+    ++m_storage->epoch;  // this revokes; the rest only removes the digest from memory
     wipe(*m_storage);
 }
 

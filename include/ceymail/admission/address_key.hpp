@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// AddressKey: whom the limiter counts. One IPv4 address, or one IPv6 /64.
+// AddressKey: the unit that the limiter counts. One IPv4 address, or one IPv6 /64.
 #pragma once
 
 #include <cstdint>
@@ -16,16 +16,18 @@ struct AddressKey {
     friend bool operator==(const AddressKey&, const AddressKey&) = default;
 };
 
-// `remote_addr`: REMOTE_ADDR as the web server wrote it, foreign.
-// Returns: the key. An IPv4-mapped address (RFC 4291 2.5.5.2) and one of 64:ff9b::/96, from which a NAT64 gateway
-// speaks for an IPv4 client (RFC 6052 2.1), count as the IPv4 address that they embed, in every spelling. The zone of
-// an IPv6 address ("%eth0", which Apache passes on) is ignored.
-// No value: not an address, such as one with a port, blanks, octal or short IPv4 forms, or "unix:".
-// 64:ff9b:1::/48 (RFC 8215) counts by its /64: each network chooses where in it the IPv4 address stands.
+// Parses REMOTE_ADDR as the web server wrote it.
+// Returns: the key; no value where the text is not an address. An address with a port, with blanks, in an octal or
+// short IPv4 form, and "unix:" are not. An IPv4-mapped address counts as the IPv4 address in it, in every spelling. So
+// does an address of 64:ff9b::/96, which a NAT64 gateway uses for an IPv4 client. An address of 64:ff9b:1::/48 counts
+// by its /64, because each network chooses the position of the IPv4 address. The zone of an IPv6 address ("%eth0",
+// which Apache passes on) is ignored.
+// Security: the input is untrusted.
+// Source: RFC 4291 2.5.5.2, RFC 6052 2.1, RFC 8215.
 [[nodiscard]] std::optional<AddressKey> parse_address_key(std::string_view remote_addr) noexcept;
 
-// True of nginx's "unix:": the client of the web server is a process that connected over a Unix socket, as a proxy in
-// front of it may, and REMOTE_ADDR tells no address of whom that proxy serves.
+// True for nginx's "unix:". The web server's client then connected over a Unix socket, as a proxy in front of it may.
+// REMOTE_ADDR does not contain the address of that proxy's client.
 [[nodiscard]] bool is_unix_peer(std::string_view remote_addr) noexcept;
 
 }  // namespace ceymail::admission

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Reads the Authorization header. RFC 6750 2.1, RFC 7235 2.1.
+// Parses the Authorization header.
 #pragma once
 
 #include <string_view>
@@ -14,10 +14,12 @@ enum class BearerForm {
 
 struct Bearer {
     BearerForm form = BearerForm::absent;
-    std::string_view token;  // into the header given; a secret
+    std::string_view token;  // points into the parsed header; a secret
 };
 
-// The scheme's name counts in any case; one or more spaces behind it. Foreign input.
+// The scheme's name may have any case. One or more spaces follow it.
+// Security: the input is untrusted.
+// Source: RFC 6750 2.1, RFC 7235 2.1.
 [[nodiscard]] Bearer parse_bearer(std::string_view authorization) noexcept;
 
 }  // namespace ceymail::admission

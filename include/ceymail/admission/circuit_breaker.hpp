@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// CircuitBreaker: after a time-out of a server, lets one caller in 2 s ask it. Shared by all processes of the host.
+// CircuitBreaker: after a time-out of a server, admits one request to it in 2 s. All processes of the host share it.
 #pragma once
 
 #include <atomic>
@@ -17,24 +17,25 @@ struct BreakerStorage {
     std::atomic<std::int64_t> next_trial_at;  // BootClock ns; 0: closed, every caller may ask
 };
 
-// False when its time lies further ahead of `now` than a pause, or before the boot.
+// False when the stored time is before the boot, or more than k_breaker_pause after `now`.
 [[nodiscard]] bool plausible(const BreakerStorage& storage, util::BootTime now) noexcept;
 
-// A view of storage that must outlive it. Any number of processes and threads; takes no lock. A caller that may ask and
-// dies before it has reported holds nothing: the next trial is due a pause later. So is it where the storage is
-// damaged.
+// A view of the storage, which must outlive it. A caller that dies before it reports blocks no other caller: the next
+// trial is due k_breaker_pause later. The same holds for damaged storage.
+// Threads: any number, also of several processes. Takes no lock.
 class CircuitBreaker {
 public:
     explicit CircuitBreaker(BreakerStorage& storage, util::ClockFunction clock = util::BootClock::now) noexcept;
 
-    // Returns: true: ask, then report. While the breaker is open, true for one caller in each k_breaker_pause.
+    // Returns: true: the caller may ask the server, and then reports. While the breaker is open, one caller in each
+    // k_breaker_pause gets true.
     [[nodiscard]] bool may_ask() noexcept;
 
-    // The server answered, were it with an error: closes.
+    // Closes the breaker. An error of the server is an answer too.
     void answered() noexcept;
 
-    // The server let the caller wait in vain: opens for k_breaker_pause.
-    // Requires: the caller waited as long as callers do. One that chose a shorter deadline must not report.
+    // Opens the breaker for k_breaker_pause.
+    // Requires: the caller waited for the usual time. A caller with a shorter deadline does not report.
     void timed_out() noexcept;
 
 private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A new bearer token, and a new secret of another kind.
+// Makes bearer tokens and other secrets.
 #pragma once
 
 #include <cstddef>
@@ -9,11 +9,13 @@
 
 namespace ceymail::admission {
 
-// "ceymail_" and 256 bits of getrandom(2) in base64url (RFC 4648, 5), 43 characters without padding.
+// A secret: 256 bits of getrandom(2) in base64url without padding.
+// Source: RFC 4648 5.
+inline constexpr std::size_t k_secret_characters = 43;
+
+// Returns: "ceymail_" and a secret.
 [[nodiscard]] util::Result<util::Secret> make_token();
 
-// The 43 characters alone.
-inline constexpr std::size_t k_secret_characters = 43;
 [[nodiscard]] util::Result<util::Secret> make_secret();
 
 }  // namespace ceymail::admission

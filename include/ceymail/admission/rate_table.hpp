@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: MIT
 // RateTable: at most 12 admissions per key in any window, exact, over all processes of the host.
+//
+// Main header of the room "admission", which decides whether a request may pass: address key, rate table, bearer token,
+// grace, plan.
+// Processes: worker and plain CGI; ceymail-settings has a rate table of its own. ceymail-token clears the grace.
+// May touch: its parts of the shared segment, and MariaDB through the given ActiveTokenSource.
+// Attackers: every client of the web server, and a compromised worker, which can write to the shared segment.
 #pragma once
 
 #include <array>
@@ -19,28 +25,28 @@ namespace ceymail::admission {
 
 inline constexpr std::size_t k_admissions = 12;  // per key and window
 inline constexpr std::size_t k_slots_per_bucket = 32;
-inline constexpr std::size_t k_buckets = 256;  // 8192 addresses at once
+inline constexpr std::size_t k_buckets = 256;  // room for 8192 keys
 inline constexpr std::chrono::hours k_authenticated_keep{1};
 inline constexpr std::chrono::milliseconds k_longest_decision{250};
 
 enum class Admission {
     admitted,
     spent,      // 12 within the window
-    full,       // no place for a new key in its bucket: refused, counted
-    undecided,  // the lock could not be had in time, or the decision took too long: refused, counted
+    full,       // no slot for a new key in its bucket: refused, counted
+    undecided,  // the lock was not acquired in time, or the decision took too long: refused, counted
 };
 
 struct RateDecision {
     Admission admission = Admission::undecided;
-    std::chrono::seconds retry_after{0};  // whole seconds, at least 1 unless admitted; after them, if `spent`, the
-                                          // key's next request passes
-    util::BootTime decided_at{};          // the time that counts, read under the lock; epoch if undecided
+    std::chrono::seconds retry_after{0};  // at least 1 unless admitted; if `spent`, the key's next request after it
+                                          // passes
+    util::BootTime decided_at{};          // read under the lock; epoch if undecided
 };
 
-// The layout in shared memory. Only RateTable touches it; all plain data, valid as zeroes after init_rate_locks.
-// Times are nanoseconds of BootClock, 0 is never. A slot's log has no cursor: the oldest time is the one to
-// replace, so that one 8-byte store is the whole admission, and a process that dies anywhere has either
-// admitted or not.
+// The layout in shared memory. Only RateTable uses it. It is plain data, valid as zeroes after init_rate_locks().
+// A slot's log has no cursor: the oldest time is replaced. So one 8-byte store is the whole admission. A process that
+// dies at any point has either admitted or not.
+// Units: nanoseconds of BootClock; 0: never.
 using AdmissionLog = std::array<std::atomic<std::int64_t>, k_admissions>;
 
 struct alignas(64) RateBucket {
@@ -51,39 +57,43 @@ struct alignas(64) RateBucket {
     std::array<AdmissionLog, k_slots_per_bucket> admitted_at;
 };
 
-// A key's bucket is chosen by a hash, of an IPv4 address or of the /48 around an IPv6 key: one /48 fills one bucket of
-// k_buckets, whatever it sends, so it keeps out new keys of its own and 0.4 % of all others.
+// A hash of the IPv4 address, or of the /48 that contains the IPv6 key, selects the bucket. One /48 can fill only one
+// bucket of k_buckets, whatever it sends. It blocks its own new keys and 0.4 % of all others.
 struct RateStorage {
-    util::SipKey seed;  // of the hash; from the kernel, so that nobody can choose a bucket
+    util::SipKey seed;  // of the hash; random, so that a client cannot select a bucket
     std::atomic<std::uint64_t> full_total;
     std::atomic<std::uint64_t> undecided_total;
     std::array<RateBucket, k_buckets> buckets;
 };
 
-// Makes the locks (anew). Requires that no other process uses the storage.
+// Initializes the locks.
+// Requires: no other process uses the storage.
 void init_rate_locks(RateStorage& storage);
 
-// False when a time in it lies after `now`, an address is none, or one stands where its hash does not lead:
-// then it is another boot's or damaged.
+// False when the storage is of another boot or damaged: a time is after `now`, an address is invalid, or an address is
+// in a bucket that its hash does not select.
 [[nodiscard]] bool plausible(const RateStorage& storage, util::BootTime now) noexcept;
 
-// The keys that were admitted since `since`, at most `most`. Takes no lock: a glance, for --check.
+// Returns: at most `most` of the keys that were admitted since `since`, for --check.
+// Threads: takes no lock, so the result is no consistent view.
 [[nodiscard]] std::vector<AddressKey> admitted_since(const RateStorage& storage, util::BootTime since,
                                                      std::size_t most);
 
-// A view of storage that must outlive it. Any number of processes and threads.
+// A view of the storage, which must outlive it.
+// Threads: any number, also of several processes.
 class RateTable {
 public:
     // `window`: 60 s by contract.
     RateTable(RateStorage& storage, std::chrono::nanoseconds window, util::ClockFunction clock) noexcept;
 
-    // Counts one request of `key` and says whether it may pass. The clock is read inside the lock.
-    // Never waits longer than 100 ms for a lock. A decision that took longer than k_longest_decision, because the
-    // process was stopped in it, is undecided; what it may have counted stays counted.
+    // Counts one request of `key` and decides whether it may pass. Reads the clock under the lock. Waits at most 100 ms
+    // for a lock. A decision that took longer than k_longest_decision, because the process was stopped, is undecided.
+    // An admission that it has counted stays counted.
     // Requires: the key's family is not none.
     [[nodiscard]] RateDecision admit(const AddressKey& key) noexcept;
 
-    // `key` has shown a right token: it keeps its place for k_authenticated_keep, even when the table is full.
+    // Call it when a client with `key` has sent a valid token. The key then keeps its slot for k_authenticated_keep,
+    // even when the table is full.
     void keep(const AddressKey& key) noexcept;
 
 private:

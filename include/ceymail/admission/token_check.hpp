@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// TokenCheck: is this the active token? The database says so, or, while it cannot be asked, the grace.
+// TokenCheck: decides whether a token is the active one, by the database or, during an outage, by the grace.
 #pragma once
 
 #include <chrono>
@@ -21,15 +21,17 @@ struct ActiveToken {
     util::Digest digest{};
 };
 
-// Asks the database for the one active token; no value: there is none. Errors of kind unavailable or timed_out
-// mean that it cannot work now; any other error means that it answered and something must be mended.
+// Reads the active token from the database.
+// Returns: the token; no value where none is active.
+// Errors: unavailable or timed_out: the database cannot work now. Any other kind: the database answered, and an
+// administrator must repair something.
 using ActiveTokenSource = std::function<util::Result<std::optional<ActiveToken>>(util::BootTime deadline)>;
 
 enum class TokenStanding {
-    valid,        // the database said so just now
-    valid_stale,  // the database cannot work now; it said so within the grace
-    wrong,        // the database answered: not this one
-    unknown,      // nobody can say
+    valid,        // confirmed by the database
+    valid_stale,  // the database cannot work now, and it confirmed the token within the grace
+    wrong,        // denied by the database
+    unknown,      // neither the database nor the grace can decide
 };
 
 struct TokenVerdict {
@@ -38,27 +40,26 @@ struct TokenVerdict {
     std::optional<util::Error> database_error;  // with valid_stale and unknown
 };
 
-// Until when the database may be asked.
 struct TokenDeadlines {
-    util::BootTime wanted;  // what the client's own time-out leaves
-    util::BootTime latest;  // for a client whose wish does not count
+    util::BootTime wanted;  // from the client's own time-out
+    util::BootTime latest;  // for a client whose own time-out does not count
 };
 
-// One per worker; one thread.
+// Processes: one instance per worker.
+// Threads: one.
 class TokenCheck {
 public:
     TokenCheck(VerifiedToken verified, CircuitBreaker breaker, std::chrono::seconds grace, ActiveTokenSource source);
 
-    // `token` is foreign and secret; only its SHA-256 is compared, in constant time, whatever the outcome.
-    // Every answer of the database also sets right what is remembered for the grace: a right token is remembered
-    // anew, and what is no longer active is forgotten. A row revoked by hand in SQL (with ceymail-token it is
-    // forgotten at once) can thus pass during an outage only if nobody asked between the change and the outage,
-    // and then for no longer than the grace.
-    // The source is asked until `latest`. A client with a token within the grace is asked for until `wanted`, because
-    // there is an answer for it without the database. The wish of any other client does not count: it could only make
-    // a slow database look like one that is down.
-    // After a time-out at `latest` the breaker is open, and most checks are made without the source.
-    // Throws nothing of its own; what the source throws passes through.
+    // Every answer of the database also updates the grace: it stores a valid token, and it removes a token that is no
+    // longer active. ceymail-token clears the grace when it revokes. A row that was revoked by hand in SQL can pass
+    // during an outage only if no request came between the change and the outage, and only within the grace.
+    // The source gets the deadline `latest`. It gets `wanted` if the token is within the grace, because that request
+    // can be answered without the database. The time-out of any other client does not count: with it a client could
+    // make a slow database look unavailable.
+    // After a time-out at `latest` the breaker is open, and most checks do not use the source.
+    // Errors: throws what the source throws.
+    // Security: `token` is untrusted and secret. Only its SHA-256 is compared, in constant time for every outcome.
     [[nodiscard]] TokenVerdict check(std::string_view token, const TokenDeadlines& deadlines);
 
 private:
