@@ -42,7 +42,7 @@ bool SegmentDirectory::is_in_memory() const noexcept {
 
 Result<Fd> SegmentDirectory::open_file(const char* name, Missing missing) const {
     const std::string what = "cannot use " + path_of(name);
-    // O_NONBLOCK: not even a fifo of that name may hold us up.
+    // O_NONBLOCK: open(2) must not wait for the other end of a fifo of that name.
     const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
     Fd fd(::openat(m_fd.get(), name, missing == Missing::is_created ? flags | O_CREAT : flags, 0600));
     struct stat status{};

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Segment: the one file in shared memory that all workers, restarts and ceymail-token share.
+// Segment: the one file in shared memory that all processes, restarts and ceymail-token share.
+//
+// Main header of the room "shared": the layout of the segment, and how processes attach it.
+// Processes: supervisor, worker, collecting process, plain CGI, ceymail-token, --check.
+// May touch: the files segment and segment.new in the runtime directory.
+// Attackers: a process of the service's user, which can write to the file; another user, where the directory allows it.
 #pragma once
 
 #include <array>
@@ -19,18 +24,18 @@
 
 namespace ceymail::shared {
 
-// Status codes that the endpoint answers, in the order of their counters.
+// The status codes of the endpoint, in the order of their counters.
 inline constexpr std::array<int, 9> k_status_codes{200, 400, 401, 403, 404, 405, 429, 500, 503};
 
-// The gatherer's, which can reach nothing else of the segment, and the workers not this: on a page of its own, at the
-// end. Where pages are larger than 4 KiB the neighbours on the same page stay within reach.
+// The gatherer's part: it maps only this, and the workers map only the rest. So it is on its own page, at the end.
+// Where pages are larger than 4 KiB, both also map what is on the same page.
 struct alignas(4096) GathererStorage {
-    pthread_mutex_t cgi_lock;  // RobustLock, for CGI alone, where each request is a gatherer. The one gatherer of a
-                               // supervisor takes no lock: a worker could steer it by that
+    pthread_mutex_t cgi_lock;  // RobustLock, for plain CGI only, where each request is a gatherer. The gatherer of a
+                               // supervisor takes no lock, so that a worker cannot block it
     util::KeptRecord cpu;
 };
 
-// The layout of the file. A change of any of it needs another k_segment_version.
+// The layout of the file. Every change of it needs a new k_segment_version.
 struct SegmentLayout {
     SegmentHeader header;
     admission::RateStorage rate;
@@ -38,32 +43,34 @@ struct SegmentLayout {
     std::array<std::atomic<std::uint64_t>, k_status_codes.size()> answers;
     std::atomic<std::int64_t> last_used_written_at;  // BootClock ns
     std::atomic<std::int64_t> keep_alive_seen_at;    // BootClock ns; 0: never
-    admission::BreakerStorage database;              // of the workers' questions to MariaDB
+    admission::BreakerStorage database;              // for the workers' token checks
     GathererStorage gatherer;                        // last
 };
 
-// What attach() found, for --check and the log.
+// How attach() got the segment.
 enum class SegmentOrigin { found, made, replaced };
 
-// Owns the mapping and a shared flock(2) on the file for as long as it lives; forked children share both.
-// Whoever shares the lock may rely on it that nobody checks, remakes or replaces the file meanwhile.
-// The lock's descriptor is read-only: no process that inherits it can cut the file short, which would be a SIGBUS to
-// all.
+// Owns the mapping and a shared flock(2) on the file. Forked children share both. While a process holds the lock, no
+// other process checks, initializes or replaces the file.
+// Security: the lock's descriptor is read-only. A process that inherits it cannot truncate the file, which would raise
+// SIGBUS in all processes.
 class Segment {
 public:
-    // Opens or makes DIRECTORY/segment (0600). Whoever finds nobody else on it checks the whole and makes the
-    // locks anew; a damaged, foreign, older or other boot's file is replaced by a fresh one, with a warning in the
-    // log, and never used. Made as DIRECTORY/segment.new and then renamed, so that nobody maps half of it.
-    // Requires that DIRECTORY belongs to this user and nobody else may write there.
-    // Fails with: denied (DIRECTORY is not so; a symlink or other non-file, another owner's file), exhausted (no
-    // room: all pages are allocated here, so that none is missing later), conflict (damaged while others use it),
-    // not_found (no directory), timed_out (another process has kept it locked for 2 s, as when it is stopped).
+    // Opens or makes DIRECTORY/segment (0600). If no other process uses the file, checks all of it and initializes its
+    // locks. A file that is damaged, or of another program, version or boot, is never used: it is replaced by a new
+    // one, with a warning in the log. A new file is made as DIRECTORY/segment.new and then renamed, so that no process
+    // maps an incomplete one.
+    // Errors: denied: DIRECTORY does not meet the requirement, or the file is no plain file or of another owner;
+    // exhausted: no space (all pages are allocated here, so that none is missing later); conflict: damaged while other
+    // processes use it; not_found: no directory; timed_out: another process, such as a stopped one, has kept it locked
+    // for 2 s.
+    // Requires: DIRECTORY belongs to this user, and no other user may write there.
     [[nodiscard]] static util::Result<Segment> attach(const std::filesystem::path& directory,
                                                       util::ClockFunction clock = util::BootClock::now);
 
-    // For ceymail-token, also as root: the segment as it is, owned by whoever owns DIRECTORY. Fails as attach()
-    // does; not_found: no responder has run since the boot, so that there is nothing to forget.
-    // Of the layout root may use what is atomic and VerifiedToken::clear(), never a lock, see RobustLock.
+    // For ceymail-token, also as root: opens the existing segment, whose owner is the owner of DIRECTORY.
+    // Errors: those of attach(); not_found: the service has not run since the boot, so there is nothing to clear.
+    // Security: root uses only atomic members of the layout and VerifiedToken::clear(), never a lock, see RobustLock.
     [[nodiscard]] static util::Result<Segment> open_existing(const std::filesystem::path& directory);
 
     [[nodiscard]] SegmentOrigin origin() const noexcept { return m_origin; }
@@ -71,13 +78,14 @@ public:
 
     [[nodiscard]] GathererStorage& gatherer() const noexcept { return *m_gatherer; }
 
-    // In a child, for good: it can reach its own part alone. After the first, layout() must not be called. The gatherer
-    // lets the lock go too: a thread of its that hangs on a dead mount outlives the service, and the next version of
-    // the program would have to wait for it.
+    // Unmaps all but the process's own part, for good. After keep_gatherer_only() layout() must not be called. It also
+    // releases the lock: a thread that hangs on a dead mount outlives the service, and the next version of the program
+    // would wait for the lock.
+    // Processes: a child after fork(2).
     void keep_gatherer_only() noexcept;
     void drop_gatherer() noexcept;
 
-    // Counts one answer; a code that is not in k_status_codes counts as 500. Any process.
+    // Counts one answer. A code that is not in k_status_codes counts as 500.
     void count_answer(int status_code) noexcept;
 
 private:

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SegmentDirectory: the directory that holds the segment, and the plain files in it. Every path is looked up once,
-// here.
+// SegmentDirectory: the directory that contains the segment, and the plain files in it.
 #pragma once
 
 #include <filesystem>
@@ -13,29 +12,32 @@
 
 namespace ceymail::shared {
 
-// Owns the directory's descriptor: what happens to the path to it afterwards does not matter.
+// Owns the directory's descriptor. A later change of the path to the directory has no effect.
 class SegmentDirectory {
 public:
-    // not_found: no such directory; denied: no directory, a symlink, or others than its owner may write there.
+    // Errors: not_found; denied: not a directory, a symlink, or writable by group or others.
     [[nodiscard]] static util::Result<SegmentDirectory> open(const std::filesystem::path& path);
 
     [[nodiscard]] uid_t owner() const noexcept { return m_owner; }
 
-    // True of a tmpfs: whatever lies in it is of this boot.
+    // True for a tmpfs, in which every file is of this boot.
     [[nodiscard]] bool is_in_memory() const noexcept;
 
-    // For reading and writing; a missing one may be made, with mode 0600. Never follows a symlink.
-    // not_found; denied: not a plain file, or not the directory's owner's.
+    // Opens a file for reading and writing. Missing::is_created: makes a missing one, with mode 0600. Follows no
+    // symlink.
+    // Errors: not_found; denied: not a plain file, or of another owner than the directory.
     enum class Missing { is_error, is_created };
     [[nodiscard]] util::Result<util::Fd> open_file(const char* name, Missing missing) const;
 
-    // For reading alone. Never follows a symlink. not_found.
+    // Opens a file for reading. Follows no symlink.
+    // Errors: as openat(2).
     [[nodiscard]] util::Result<util::Fd> open_to_read(const char* name) const;
 
-    // True when `name` still leads to the file behind `fd`.
+    // True when `name` is still the file behind `fd`.
     [[nodiscard]] bool names(const char* name, int fd) const noexcept;
 
-    // rename(2) within the directory. conflict: `to` exists and `existing` is kept.
+    // rename(2) within the directory.
+    // Errors: conflict: `to` exists and `existing` is Existing::kept.
     enum class Existing { kept, replaced };
     [[nodiscard]] util::Result<void> rename(const char* from, const char* to, Existing existing) const;
     void remove(const char* name) const noexcept;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SegmentHeader: the first bytes of the shared file, by which a program knows that the rest is its own.
+// SegmentHeader: the first bytes of the segment. They identify its program, version and boot.
 #pragma once
 
 #include <array>
@@ -9,25 +9,25 @@
 
 namespace ceymail::shared {
 
-// A change of the layout behind the header needs another one.
+// Every change of SegmentLayout needs a new one.
 inline constexpr std::uint32_t k_segment_version = 5;
 
-// Every byte of it is known beforehand: a reader compares it with what it would write itself. No padding.
+// A reader knows every byte in advance, and compares it with the header that it would write itself. No padding.
 struct SegmentHeader {
     std::array<char, 8> magic;
     std::uint32_t version;
     std::uint32_t header_size;
     std::uint64_t segment_size;
-    std::array<char, 40> boot_id;  // /proc/sys/kernel/random/boot_id, filled up with NUL; none in memory (tmpfs)
+    std::array<char, 40> boot_id;  // /proc/sys/kernel/random/boot_id, padded with NUL; empty on a tmpfs
 
     friend bool operator==(const SegmentHeader&, const SegmentHeader&) = default;
 };
 
-// `boot_id`: no more than 40 characters are kept.
+// `boot_id`: at most 40 characters are used.
 [[nodiscard]] SegmentHeader make_header(std::uint64_t segment_size, std::string_view boot_id) noexcept;
 
-// What is wrong with a header that should be `expected`, for "... it <fault>"; no value: nothing.
-// `found` is foreign.
+// Returns: the difference between the two, for the message "... it <fault>"; no value where they are equal.
+// Security: `found` is untrusted.
 [[nodiscard]] std::optional<std::string_view> header_fault(const SegmentHeader& found,
                                                            const SegmentHeader& expected) noexcept;
 
