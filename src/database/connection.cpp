@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Connection: an address and the session to it, opened when it is wanted.
+// Connection: an address, and the session to it, which is opened at the first use.
 #include "ceymail/database/connection.hpp"
 
-#include "ceymail/database/connection_state.hpp"
+#include "ceymail/database/session.hpp"
 
 namespace ceymail::database {
 
@@ -16,40 +16,43 @@ Address address_of(const config::Configuration& configuration, std::string user,
         .tls = {configuration.database_tls_ca, configuration.database_tls_certificate, configuration.database_tls_key}};
 }
 
-Connection::Connection(Address address) : m_state(std::make_unique<State>(State{std::move(address), {}, 0})) {}
+Connection::Connection(Address address) : m_address(std::move(address)) {}
 Connection::Connection(Connection&&) noexcept = default;
 Connection& Connection::operator=(Connection&&) noexcept = default;
 Connection::~Connection() = default;
 
 util::Result<void> Connection::ensure(util::BootTime deadline) {
-    if (m_state->session) return {};
-    auto opened = Session::open(m_state->address, deadline);
-    if (!opened) return std::unexpected(std::move(opened.error()));
-    m_state->session = std::move(*opened);
-    ++m_state->sessions_opened;
+    if (m_session) return {};
+    CEYMAIL_TRY_ASSIGN(m_session, Session::open(m_address, deadline));
+    ++m_sessions_opened;
     return {};
 }
 
-void Connection::close() noexcept { m_state->session.reset(); }
+void Connection::close() noexcept { m_session.reset(); }
 
-bool Connection::connected() const noexcept { return m_state->session != nullptr; }
+void Connection::drop_if_ended() noexcept {
+    if (m_session && !m_session->usable()) m_session.reset();
+}
 
-std::string Connection::where() const { return where_is(m_state->address); }
+bool Connection::connected() const noexcept { return m_session != nullptr; }
+
+std::string Connection::where() const { return where_is(m_address); }
 
 util::Result<std::uint64_t> Connection::execute(const std::string& sql, util::BootTime deadline) {
-    const std::string doing = "at " + sql.substr(0, sql.find_first_of(" ;"));  // the verb: the rest may hold secrets
-    if (auto ready = ensure(deadline); !ready) return std::unexpected(std::move(ready.error()));
-    Session& session = *m_state->session;
-    if (auto timely = session.in_time(doing, deadline); !timely) return std::unexpected(std::move(timely.error()));
+    const std::string doing =
+        "at " + sql.substr(0, sql.find_first_of(" ;"));  // only the verb: the rest may contain secrets
+    CEYMAIL_TRY(ensure(deadline));
+    Session& session = *m_session;
+    CEYMAIL_TRY(session.check_deadline(doing, deadline));
     const int failed = session.call(mysql_real_query_start, mysql_real_query_cont, deadline, session.handle(),
                                     sql.data(), static_cast<unsigned long>(sql.size()));
     if (failed != 0) {
         auto error = session.failure(doing);
-        m_state->drop_if_ended();
+        drop_if_ended();
         return error;
     }
     if (mysql_field_count(session.handle()) == 0) return mysql_affected_rows(session.handle());
-    close();  // rows nobody fetches would stand in the next statement's way
+    close();  // rows that are not fetched block the next statement
     return util::fail(util::ErrorKind::internal, "MariaDB at " + where() + ", " + doing + ": it gave rows");
 }
 

@@ -7,13 +7,13 @@
 #include <unistd.h>
 
 #ifdef __SANITIZE_THREAD__
-extern "C" int __interceptor_close(int fd);  // what ThreadSanitizer learns from that a number is free again
+extern "C" int __interceptor_close(int fd);  // tells ThreadSanitizer that the number is free
 #endif
 
 namespace {
 
-constexpr int k_off = -2;   // nobody watches
-constexpr int k_none = -1;  // nothing has been closed yet
+constexpr int k_off = -2;   // no guard in this thread
+constexpr int k_none = -1;  // the guard has seen no close yet
 
 thread_local int last_closed = k_off;
 
@@ -27,7 +27,8 @@ int close_now(int fd) {
 
 }  // namespace
 
-// In place of libc's, for the libraries too: the only way to come between, for Connector/C takes no socket of ours.
+// Replaces libc's function, also for the libraries. Connector/C accepts no socket that the caller made, so there is no
+// other way.
 extern "C" int close(int fd) {
     if (last_closed != k_off) {
         if (fd == last_closed) {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Quoting of what cannot be a parameter.
 #include "ceymail/database/identifier.hpp"
 
 namespace ceymail::database {
 namespace {
 
-std::string wrapped(std::string_view text, char quote, bool escapes) {
+std::string quoted(std::string_view text, char quote, bool escapes) {
     std::string result(1, quote);
     for (const char c : text) {
         if (c == quote || (escapes && c == '\\')) result += c;
@@ -16,7 +15,7 @@ std::string wrapped(std::string_view text, char quote, bool escapes) {
 
 }  // namespace
 
-std::string quote_name(std::string_view name) { return wrapped(name, '`', false); }
-std::string quote_text(std::string_view text) { return wrapped(text, '\'', true); }
+std::string quote_name(std::string_view name) { return quoted(name, '`', false); }
+std::string quote_text(std::string_view text) { return quoted(text, '\'', true); }
 
 }  // namespace ceymail::database

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Source: "CREATE USER" and "Authentication from MariaDB 10.4" of MariaDB's documentation: of the accounts whose host
-// fits, the one with the narrowest host is chosen, whatever its way of logging in; an account without a name fits any.
+// Source: "CREATE USER" and "Authentication from MariaDB 10.4" of MariaDB's documentation. MariaDB chooses the account
+// with the most specific matching host, whatever its authentication is. An account without a name matches every user.
 #include "ceymail/database/login_obstacle.hpp"
 
 #include <algorithm>
@@ -24,7 +24,7 @@ std::string name_of(const std::string& user, const std::string& host) {
     return quote_text(user) + "@" + quote_text(host);
 }
 
-// The client's host as the server sees it, out of "Access denied for user 'x'@'HOST'".
+// Extracts the client's host as the server sees it: "Access denied for user 'x'@'HOST'".
 std::string client_host(std::string_view message) {
     constexpr std::string_view k_before_host = "'@'";
     const auto at = message.find(k_before_host);
@@ -40,7 +40,7 @@ std::vector<Row> ask(Connection& administrator, const std::string& sql, std::spa
     return outcome ? std::move(outcome->rows) : std::vector<Row>{};
 }
 
-// This host has several names, and accounts for each of them fit.
+// This host has several names. Accounts of each of them match.
 std::array<std::string, 3> names_of(const std::string& host) {
     const std::array<std::string, 3> own{"localhost", "127.0.0.1", "::1"};
     return std::ranges::find(own, host) != own.end() ? own : std::array{host, host, host};
@@ -51,10 +51,10 @@ std::string drop(const std::string& accounts, const std::string& described) {
            accounts;
 }
 
-// Other accounts that fit, of which one was chosen. Ours has the widest host, so each is before it.
+// The other accounts that match. `account` has the least specific host, so MariaDB prefers each of them.
 std::string preferred(Connection& administrator, const Account& account, const std::string& from,
                       util::BootTime deadline) {
-    if (account.host != "%") return {};  // over the Unix socket no account fits better than ours
+    if (account.host != "%") return {};  // over the Unix socket no host is more specific
     const auto hosts = names_of(from);
     const std::array<Parameter, 5> parameters{account.user, account.host, hosts[0], hosts[1], hosts[2]};
     const auto rows = ask(administrator,
@@ -72,7 +72,7 @@ std::string preferred(Connection& administrator, const Account& account, const s
     return names.empty() ? "" : drop(names, described);
 }
 
-bool asks_for_tls(Connection& administrator, const std::string& name, util::BootTime deadline) {
+bool requires_tls(Connection& administrator, const std::string& name, util::BootTime deadline) {
     const auto rows = ask(administrator, "SHOW CREATE USER " + name, {}, deadline);
     return !rows.empty() && rows.front()[0] && rows.front()[0]->find(" REQUIRE ") != std::string::npos;
 }
@@ -88,7 +88,7 @@ std::string login_obstacle(Connection& administrator, const Account& account, co
     if (!is_one_of(k_refused, refusal.code)) return refusal.message;
     if (auto other = preferred(administrator, account, client_host(refusal.message), deadline); !other.empty())
         return other;
-    if (asks_for_tls(administrator, name, deadline))
+    if (requires_tls(administrator, name, deadline))
         return "it asks for TLS; set database_host and database_tls_ca, or run in MariaDB: ALTER USER " + name +
                " REQUIRE NONE";
     return "MariaDB refuses it (error " + std::to_string(refusal.code) +

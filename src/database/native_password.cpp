@@ -24,7 +24,7 @@ Sha1 sha1(const void* bytes, std::size_t size) {
 std::string native_password_hash(std::string_view password) {
     Sha1 once = sha1(password.data(), password.size());
     const Sha1 twice = sha1(once.data(), once.size());
-    OPENSSL_cleanse(once.data(), once.size());  // it is as good as the password
+    OPENSSL_cleanse(once.data(), once.size());  // it suffices for a login, like the password
     constexpr std::string_view k_digits = "0123456789ABCDEF";
     std::string hash = "*";
     for (const unsigned char byte : twice) hash.append({k_digits[byte >> 4U], k_digits[byte & 15U]});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Source: "Configuring MariaDB Connector/C with option files"; tests/component/option_file_test.cpp holds this against
-// the library's own reading.
+// Source: "Configuring MariaDB Connector/C with option files". tests/component/option_file_test.cpp compares the
+// results with the library's.
 #include "ceymail/database/option_file.hpp"
 
 #include <algorithm>
@@ -29,7 +29,7 @@ std::string_view without_trailing(std::string_view text) { return text.substr(0,
 bool is_password(std::string_view key) { return key == "password" || key == "passwd"; }
 bool is_quote(char c) { return c == '"' || c == '\''; }
 
-// An opening quote counts without a closing one, and any two make a pair.
+// Like the library: an opening quote needs no closing one, and the two may differ.
 std::string_view unquoted(std::string_view value) {
     if (value.empty() || !is_quote(value.front())) return value;
     value.remove_prefix(1);
@@ -37,7 +37,7 @@ std::string_view unquoted(std::string_view value) {
     return value;
 }
 
-char escaped(char c) {
+char unescaped(char c) {
     constexpr std::array<std::pair<char, char>, 8> k_escapes{
         {{'n', '\n'}, {'t', '\t'}, {'r', '\r'}, {'b', '\b'}, {'s', ' '}, {'"', '"'}, {'\'', '\''}, {'\\', '\\'}}};
     const auto* const found = std::ranges::find(k_escapes, c, &std::pair<char, char>::first);
@@ -46,15 +46,15 @@ char escaped(char c) {
 
 util::Secret value_of(std::string_view text) {
     const auto value = unquoted(without_trailing(without_leading(text)));
-    std::string meant;
-    meant.reserve(value.size());  // no copy is left behind by growing
+    std::string plain;
+    plain.reserve(value.size());  // so that growing leaves no copy in memory
     for (std::size_t at = 0; at < value.size(); ++at) {
-        const char escape = value[at] == '\\' && at + 1 < value.size() ? escaped(value[at + 1]) : '\0';
-        meant += escape != '\0' ? escape : value[at];
+        const char escape = value[at] == '\\' && at + 1 < value.size() ? unescaped(value[at + 1]) : '\0';
+        plain += escape != '\0' ? escape : value[at];
         if (escape != '\0') ++at;
     }
-    util::Secret secret(meant);
-    OPENSSL_cleanse(meant.data(), meant.size());
+    util::Secret secret(plain);
+    OPENSSL_cleanse(plain.data(), plain.size());
     return secret;
 }
 
@@ -78,7 +78,7 @@ util::Result<util::Secret> parse_password(std::string_view option_file, const st
             const auto name = without_trailing(line.substr(1, close - 1));
             in_group = std::ranges::find(k_groups, name) != k_groups.end();
         } else if (!any_group) {
-            break;  // the library reads no further than a setting that belongs to no group
+            break;  // the library stops at a setting outside of a group
         } else if (in_group && equals != line.npos && is_password(without_trailing(line.substr(0, equals)))) {
             password = value_of(line.substr(equals + 1));
         }
@@ -104,9 +104,8 @@ util::Result<void> check_private_file(const std::filesystem::path& file, std::st
 }
 
 util::Result<util::Secret> read_password(const std::filesystem::path& file) {
-    if (auto checked = check_private_file(file, "database_option_file"); !checked)
-        return std::unexpected(std::move(checked.error()));
-    auto text = util::read_file(file);
+    CEYMAIL_TRY(check_private_file(file, "database_option_file"));
+    auto text = util::read_file(file);  // not moved: the original is wiped
     if (!text) return std::unexpected(std::move(text.error()));
     auto password = parse_password(*text, file.string());
     OPENSSL_cleanse(text->data(), text->size());

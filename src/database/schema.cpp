@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Setting a database up: the numbered SQL files, the account, its column grants.
+// Sets a database up: the numbered SQL files, the account, its column grants.
 #include "ceymail/database/schema.hpp"
 
 #include <algorithm>
@@ -28,7 +28,7 @@ bool contains(std::string_view text, std::string_view part) { return text.find(p
 
 constexpr std::array k_mail_tables{"virtual_domains", "virtual_users", "virtual_aliases"};
 
-// The statements of a file: each ends with a semicolon at the end of a line. Comments stand before the first.
+// Splits a file into statements. Each ends with a semicolon at the end of a line. Comments come before the first.
 std::vector<std::string> statements_of(std::string_view sql) {
     std::vector<std::string> statements;
     while (sql.starts_with("--")) sql.remove_prefix(sql.find('\n') + 1);
@@ -49,7 +49,7 @@ constexpr std::array k_token_grants{ColumnGrant{"SELECT", "id"}, ColumnGrant{"SE
 constexpr std::array k_use_grants{ColumnGrant{"INSERT", "token_id"}, ColumnGrant{"INSERT", "last_used_at"},
                                   ColumnGrant{"UPDATE", "token_id"}, ColumnGrant{"UPDATE", "last_used_at"}};
 constexpr std::array k_settings_use_grants{ColumnGrant{"SELECT", "token_id"}, ColumnGrant{"SELECT", "last_used_at"}};
-// Of the digests it may only make new ones. SELECT ... FOR UPDATE is covered by the right to update.
+// It may insert digests, but not read them. The right to update covers SELECT ... FOR UPDATE.
 constexpr std::array k_settings_token_grants{
     ColumnGrant{"SELECT", "id"},           ColumnGrant{"SELECT", "created_at"},   ColumnGrant{"SELECT", "created_by"},
     ColumnGrant{"SELECT", "revoked_at"},   ColumnGrant{"SELECT", "last_used_at"}, ColumnGrant{"SELECT", "active"},
@@ -62,7 +62,7 @@ constexpr std::array k_audit_grants{
     ColumnGrant{"SELECT", "detail"},  ColumnGrant{"SELECT", "ip_address"}, ColumnGrant{"SELECT", "created_at"}};
 constexpr std::array k_mail_grants{ColumnGrant{"SELECT", "id"}};
 
-// One setting-up. Each step adds its line to the report.
+// Each step adds its line to the report.
 class Setup {
 public:
     Setup(Connection& administrator, const Schemas& schemas, const Account& account, util::BootTime deadline)
@@ -77,9 +77,9 @@ public:
         const bool for_metrics = m_account.purpose == Purpose::metrics;
         for (const auto step :
              {&Setup::make_database, &Setup::apply_files, &Setup::make_account,
-              for_metrics ? &Setup::grant_tokens : &Setup::grant_changes,
-              for_metrics ? &Setup::grant_mail : &Setup::grant_audit, &Setup::revoke_outdated, &Setup::look_for_more})
-            if (auto done = (this->*step)(); !done) return std::unexpected(std::move(done.error()));
+              for_metrics ? &Setup::grant_tokens : &Setup::grant_token_changes,
+              for_metrics ? &Setup::grant_mail : &Setup::grant_audit, &Setup::revoke_obsolete, &Setup::report_excess})
+            CEYMAIL_TRY((this->*step)());
         return std::move(m_report);
     }
 
@@ -89,18 +89,18 @@ private:
     util::Result<void> make_account();
     util::Result<void> grant_tokens();
     util::Result<void> grant_mail();
-    util::Result<void> grant_changes();
+    util::Result<void> grant_token_changes();
     util::Result<void> grant_audit();
-    util::Result<void> revoke_outdated();
-    util::Result<void> look_for_more();
+    util::Result<void> revoke_obsolete();
+    util::Result<void> report_excess();
 
     util::Result<void> execute(const std::string& sql);
     util::Result<std::vector<Row>> ask(const std::string& sql, std::span<const Parameter> parameters = {});
     util::Result<bool> is_own_account();
     bool is_identified(const std::string& identified);
     util::Error explain_account(util::Error error) const;
-    util::Result<void> grant_where_there(const std::string& schema, const std::string& table,
-                                         std::span<const ColumnGrant> grants);
+    util::Result<void> grant_if_exists(const std::string& schema, const std::string& table,
+                                       std::span<const ColumnGrant> grants);
     util::Result<void> grant(const std::string& schema, const std::string& table, std::span<const ColumnGrant> grants);
 
     Connection& m_connection;
@@ -109,67 +109,59 @@ private:
     util::BootTime m_deadline;
     std::string m_grantee;
     std::string m_account_name;
-    std::set<std::string> m_wanted;  // the grants given, as look_for_more() words them
+    std::set<std::string> m_wanted;  // the given grants, in the format of report_excess()
     bool m_own_account = false;
     SetupReport m_report;
 };
 
 util::Result<void> Setup::execute(const std::string& sql) {
-    if (auto done = m_connection.execute(sql, m_deadline); !done) return std::unexpected(std::move(done.error()));
+    CEYMAIL_TRY(m_connection.execute(sql, m_deadline));
     return {};
 }
 
 util::Result<std::vector<Row>> Setup::ask(const std::string& sql, std::span<const Parameter> parameters) {
     Statement statement(m_connection, sql, "looking at what is there");
-    auto outcome = statement.run(parameters, m_deadline);
-    if (!outcome) return std::unexpected(std::move(outcome.error()));
-    return std::move(outcome->rows);
+    CEYMAIL_TRY_ASSIGN(Outcome outcome, statement.run(parameters, m_deadline));
+    return std::move(outcome.rows);
 }
 
 util::Result<void> Setup::make_database() {
     const std::array<Parameter, 1> name{m_schemas.dashboard};
-    const auto there = ask("SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?", name);
-    if (!there) return std::unexpected(there.error());
-    const std::string what = "database " + m_schemas.dashboard;
-    m_report.done.push_back(what + (there->empty() ? ": made" : ": is there"));
-    if (there->empty())
-        if (auto made =
-                execute("CREATE DATABASE IF NOT EXISTS " + quote_name(m_schemas.dashboard) + " CHARACTER SET utf8mb4");
-            !made)
-            return made;
+    CEYMAIL_TRY_ASSIGN(const std::vector<Row> found,
+                       ask("SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?", name));
+    m_report.done.push_back("database " + m_schemas.dashboard + (found.empty() ? ": made" : ": is there"));
+    if (found.empty())
+        CEYMAIL_TRY(
+            execute("CREATE DATABASE IF NOT EXISTS " + quote_name(m_schemas.dashboard) + " CHARACTER SET utf8mb4"));
     return execute("USE " + quote_name(m_schemas.dashboard));
 }
 
 util::Result<void> Setup::apply_files() {
     for (const auto& file : k_files) {
-        for (const auto& statement : statements_of(file.sql))
-            if (auto applied = execute(statement); !applied) return applied;
+        for (const auto& statement : statements_of(file.sql)) CEYMAIL_TRY(execute(statement));
         m_report.done.push_back("schema " + std::string(file.name) + ": applied");
     }
     return {};
 }
 
 util::Result<bool> Setup::is_own_account() {
-    const auto rows = ask("SELECT CURRENT_USER()");
-    if (!rows) return std::unexpected(rows.error());
-    return !rows->empty() && rows->front()[0] == m_account_name;
+    CEYMAIL_TRY_ASSIGN(const std::vector<Row> rows, ask("SELECT CURRENT_USER()"));
+    return !rows.empty() && rows.front()[0] == m_account_name;
 }
 
 util::Result<void> Setup::make_account() {
-    const auto own = is_own_account();
-    if (!own) return std::unexpected(own.error());
-    m_own_account = *own;
+    CEYMAIL_TRY_ASSIGN(m_own_account, is_own_account());
     if (m_own_account) {
         m_report.warnings.push_back("account " + m_account_name +
                                     ": is the administrator's own, left as it is; give the workers one of their own");
         return {};
     }
-    // As SHOW CREATE USER words it. A password is sent as its hash, so that no log of MariaDB's ever holds it.
+    // In the format of SHOW CREATE USER. A password is sent as its hash, so that no log of MariaDB contains it.
     const std::string identified =
         m_account.password == nullptr
             ? " IDENTIFIED VIA unix_socket"
             : " IDENTIFIED BY PASSWORD " + quote_text(native_password_hash(m_account.password->reveal()));
-    // One that has it already is not given it again: plug-ins that validate passwords may refuse the same one.
+    // Not set again where it is set already: plug-ins that validate passwords may refuse a repeated one.
     if (!is_identified(identified)) {
         auto made = execute("CREATE USER IF NOT EXISTS " + m_grantee + identified);
         if (made) made = execute("ALTER USER " + m_grantee + identified);
@@ -181,7 +173,7 @@ util::Result<void> Setup::make_account() {
     return {};
 }
 
-// False also where it cannot be found out.
+// False also where SHOW CREATE USER fails.
 bool Setup::is_identified(const std::string& identified) {
     const auto rows = ask("SHOW CREATE USER " + m_grantee);
     if (!rows || rows->empty() || !rows->front()[0]) return false;
@@ -189,7 +181,7 @@ bool Setup::is_identified(const std::string& identified) {
     const auto at = shown.find(identified);
     if (at == shown.npos) return false;
     const auto rest = std::string_view(shown).substr(at + identified.size());
-    if (rest.ends_with(" PASSWORD EXPIRE")) return false;  // to be given again; the same will do
+    if (rest.ends_with(" PASSWORD EXPIRE")) return false;  // must be set again; the same password is allowed
     return rest.empty() || (rest.starts_with(' ') && !rest.starts_with(" OR "));
 }
 
@@ -210,76 +202,73 @@ util::Result<void> Setup::grant(const std::string& schema, const std::string& ta
         list.append(list.empty() ? "" : ", ").append(privilege).append("(").append(column).append(")");
         m_wanted.insert(std::string(privilege) + "(" + std::string(column) + ") on " + schema + "." + table);
     }
-    if (auto granted =
-            execute("GRANT " + list + " ON " + quote_name(schema) + "." + quote_name(table) + " TO " + m_grantee);
-        !granted)
-        return granted;
+    CEYMAIL_TRY(execute("GRANT " + list + " ON " + quote_name(schema) + "." + quote_name(table) + " TO " + m_grantee));
     m_report.done.push_back("grant " + list + " on " + schema + "." + table);
     return {};
 }
 
 util::Result<void> Setup::grant_tokens() {
     if (m_own_account) return {};
-    if (auto granted = grant(m_schemas.dashboard, "metrics_tokens", k_token_grants); !granted) return granted;
+    CEYMAIL_TRY(grant(m_schemas.dashboard, "metrics_tokens", k_token_grants));
     return grant(m_schemas.dashboard, "metrics_token_uses", k_use_grants);
 }
 
-util::Result<void> Setup::grant_where_there(const std::string& schema, const std::string& table,
-                                            std::span<const ColumnGrant> grants) {
+util::Result<void> Setup::grant_if_exists(const std::string& schema, const std::string& table,
+                                          std::span<const ColumnGrant> grants) {
     const std::array<Parameter, 2> name{schema, table};
-    const auto there = ask("SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?", name);
-    if (!there) return std::unexpected(there.error());
-    if (!there->empty()) return m_own_account ? util::Result<void>{} : grant(schema, table, grants);
+    CEYMAIL_TRY_ASSIGN(const std::vector<Row> found,
+                       ask("SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?", name));
+    if (!found.empty()) return m_own_account ? util::Result<void>{} : grant(schema, table, grants);
     m_report.pending.push_back("table " + schema + "." + table +
                                ": is not there yet; run `ceymail-token init` again when it is");
     return {};
 }
 
 util::Result<void> Setup::grant_mail() {
-    for (const std::string table : k_mail_tables)
-        if (auto granted = grant_where_there(m_schemas.mail, table, k_mail_grants); !granted) return granted;
+    for (const std::string table : k_mail_tables) CEYMAIL_TRY(grant_if_exists(m_schemas.mail, table, k_mail_grants));
     return {};
 }
 
-util::Result<void> Setup::grant_changes() {
+util::Result<void> Setup::grant_token_changes() {
     if (m_own_account) return {};
-    if (auto granted = grant(m_schemas.dashboard, "metrics_tokens", k_settings_token_grants); !granted) return granted;
+    CEYMAIL_TRY(grant(m_schemas.dashboard, "metrics_tokens", k_settings_token_grants));
     return grant(m_schemas.dashboard, "metrics_token_uses", k_settings_use_grants);
 }
 
-util::Result<void> Setup::grant_audit() { return grant_where_there(m_schemas.dashboard, "audit_logs", k_audit_grants); }
+util::Result<void> Setup::grant_audit() { return grant_if_exists(m_schemas.dashboard, "audit_logs", k_audit_grants); }
 
-// What an earlier init granted and nobody needs any more: the last use had no table of its own then.
-util::Result<void> Setup::revoke_outdated() {
+// Revokes a grant of earlier versions, which stored the last use in metrics_tokens.
+util::Result<void> Setup::revoke_obsolete() {
     if (m_own_account || m_account.purpose != Purpose::metrics) return {};
     const std::array<Parameter, 2> account{m_grantee, m_schemas.dashboard};
-    const auto there =
+    CEYMAIL_TRY_ASSIGN(
+        const std::vector<Row> found,
         ask("SELECT 1 FROM information_schema.COLUMN_PRIVILEGES WHERE GRANTEE = ? AND TABLE_SCHEMA = ? "
             "AND TABLE_NAME = 'metrics_tokens' AND COLUMN_NAME = 'last_used_at' AND PRIVILEGE_TYPE = 'UPDATE'",
-            account);
-    if (!there) return std::unexpected(there.error());
-    if (there->empty()) return {};
+            account));
+    if (found.empty()) return {};
     m_report.done.push_back("revoke UPDATE(last_used_at) on " + m_schemas.dashboard + ".metrics_tokens");
     return execute("REVOKE UPDATE (last_used_at) ON " + quote_name(m_schemas.dashboard) + ".metrics_tokens FROM " +
                    m_grantee);
 }
 
-// Whatever the account may beyond what it needs weakens what a taken-over worker is kept from.
-util::Result<void> Setup::look_for_more() {
+// Reports grants that the account does not need. A compromised worker could use them.
+util::Result<void> Setup::report_excess() {
     if (m_own_account) return {};
     const std::array<Parameter, 4> grantee{m_grantee, m_grantee, m_grantee, m_grantee};
-    const auto rows = ask(
-        "SELECT CONCAT(PRIVILEGE_TYPE, ' on *.*') FROM information_schema.USER_PRIVILEGES "
-        "WHERE GRANTEE = ? AND PRIVILEGE_TYPE <> 'USAGE' UNION ALL "
-        "SELECT CONCAT(PRIVILEGE_TYPE, ' on ', TABLE_SCHEMA, '.*') FROM information_schema.SCHEMA_PRIVILEGES "
-        "WHERE GRANTEE = ? UNION ALL "
-        "SELECT CONCAT(PRIVILEGE_TYPE, ' on ', TABLE_SCHEMA, '.', TABLE_NAME) FROM information_schema.TABLE_PRIVILEGES "
-        "WHERE GRANTEE = ? UNION ALL "
-        "SELECT CONCAT(PRIVILEGE_TYPE, '(', COLUMN_NAME, ') on ', TABLE_SCHEMA, '.', TABLE_NAME) "
-        "FROM information_schema.COLUMN_PRIVILEGES WHERE GRANTEE = ?",
-        grantee);
-    if (!rows) return std::unexpected(rows.error());
-    for (const auto& row : *rows)
+    CEYMAIL_TRY_ASSIGN(
+        const std::vector<Row> rows,
+        ask("SELECT CONCAT(PRIVILEGE_TYPE, ' on *.*') FROM information_schema.USER_PRIVILEGES "
+            "WHERE GRANTEE = ? AND PRIVILEGE_TYPE <> 'USAGE' UNION ALL "
+            "SELECT CONCAT(PRIVILEGE_TYPE, ' on ', TABLE_SCHEMA, '.*') FROM information_schema.SCHEMA_PRIVILEGES "
+            "WHERE GRANTEE = ? UNION ALL "
+            "SELECT CONCAT(PRIVILEGE_TYPE, ' on ', TABLE_SCHEMA, '.', TABLE_NAME) FROM "
+            "information_schema.TABLE_PRIVILEGES "
+            "WHERE GRANTEE = ? UNION ALL "
+            "SELECT CONCAT(PRIVILEGE_TYPE, '(', COLUMN_NAME, ') on ', TABLE_SCHEMA, '.', TABLE_NAME) "
+            "FROM information_schema.COLUMN_PRIVILEGES WHERE GRANTEE = ?",
+            grantee));
+    for (const auto& row : rows)
         if (row[0] && !m_wanted.contains(*row[0]))
             m_report.warnings.push_back("account " + m_account_name + " may more than it needs: " + *row[0] +
                                         "; take it away with REVOKE");

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Database error numbers, their kinds and remedies.
 #include "ceymail/database/server_error.hpp"
 
 #include <algorithm>
@@ -16,7 +15,7 @@ namespace {
 
 using util::ErrorKind;
 
-constexpr unsigned k_inactivity_timeout = 4031;  // these three are newer than the oldest header
+constexpr unsigned k_inactivity_timeout = 4031;  // the oldest supported header lacks these three
 constexpr unsigned k_read_error = 5013;
 constexpr unsigned k_write_error = 5014;
 
@@ -36,9 +35,10 @@ constexpr std::string_view k_disk = "see MariaDB's log and its disk";
 constexpr std::string_view k_room = "make room on MariaDB's disk";
 constexpr std::string_view k_own_resources = "this process is out of memory or of descriptors";
 
-// Kinds decide what a scrape gets (admission::TokenCheck). unavailable, timed_out and conflict mean that MariaDB cannot
-// work now: the grace applies. denied, not_found and internal mean that an administrator must mend something: it does
-// not. A read-only server (1290, 1836) is the latter: it answers the token's SELECT, and refuses changes for good.
+// The kind decides whether the grace applies to a scrape (admission::TokenCheck). It applies to unavailable, timed_out
+// and conflict: MariaDB cannot work now. It does not apply to denied, not_found and internal: an administrator must
+// repair something. A read-only server (1290, 1836) is internal: it answers the token's SELECT, and refuses all
+// changes.
 constexpr std::array k_meanings{
     Meaning{CR_CONNECTION_ERROR, ErrorKind::unavailable, k_start},
     Meaning{CR_CONN_HOST_ERROR, ErrorKind::unavailable, "check database_host, database_port and the firewall"},
@@ -77,7 +77,7 @@ constexpr std::array k_meanings{
     Meaning{ER_LOCK_TABLE_FULL, ErrorKind::unavailable, "raise innodb_buffer_pool_size"},
     Meaning{ER_DISK_FULL, ErrorKind::unavailable, k_room},
     Meaning{ER_RECORD_FILE_FULL, ErrorKind::unavailable, k_room},
-    // InnoDB has other numbers for a table that is missing: 1146, 1932.
+    // Not a missing table: for that InnoDB has 1146 and 1932.
     Meaning{ER_CANT_OPEN_FILE, ErrorKind::unavailable, k_disk},
     Meaning{ER_ERROR_ON_READ, ErrorKind::unavailable, k_disk},
     Meaning{ER_ERROR_ON_WRITE, ErrorKind::unavailable, k_disk},
@@ -96,7 +96,7 @@ constexpr std::array k_meanings{
     Meaning{ER_NET_READ_INTERRUPTED, ErrorKind::unavailable, k_again},
     Meaning{ER_NET_ERROR_ON_WRITE, ErrorKind::unavailable, k_again},
     Meaning{ER_NET_WRITE_INTERRUPTED, ErrorKind::unavailable, k_again},
-    // Galera: the node is no part of the primary component, or is about to join it.
+    // Galera: the node is not in the primary component, or is joining it.
     Meaning{ER_UNKNOWN_COM_ERROR, ErrorKind::unavailable,
             "wait until the Galera node is back in its cluster: SHOW STATUS LIKE 'wsrep%'"},
     Meaning{ER_ERROR_DURING_COMMIT, ErrorKind::unavailable, k_disk},
@@ -127,11 +127,11 @@ bool from_client_library(unsigned code) noexcept {
     return (code >= CR_MIN_ERROR && code <= CR_MAX_ERROR) || (code >= CER_MIN_ERROR && code <= CER_MAX_ERROR);
 }
 
-bool never_reached(unsigned code) noexcept {
+bool is_unreachable(unsigned code) noexcept {
     return code == CR_CONNECTION_ERROR || code == CR_CONN_HOST_ERROR || code == CR_UNKNOWN_HOST;
 }
 
-// These quote values or the statement, in which there may be secrets.
+// True for errors whose text quotes values or the statement, which may contain secrets.
 bool may_quote_values(unsigned code) noexcept {
     constexpr std::array k_quoting{ER_DUP_ENTRY,
                                    ER_PARSE_ERROR,
@@ -143,27 +143,27 @@ bool may_quote_values(unsigned code) noexcept {
     return std::ranges::find(k_quoting, static_cast<int>(code)) != k_quoting.end();
 }
 
-// The library says "Can't connect to local server through socket '...' (2)": the number is the errno.
-std::string cause(unsigned code, std::string_view words) {
+// The library's text is "Can't connect to local server through socket '...' (2)": the number is the errno.
+std::string cause(unsigned code, std::string_view text) {
     auto number = "error " + std::to_string(code);
-    if (words.empty() || may_quote_values(code)) return number;
-    if (const auto at = words.rfind('('); never_reached(code) && at != words.npos) {
+    if (text.empty() || may_quote_values(code)) return number;
+    if (const auto at = text.rfind('('); is_unreachable(code) && at != text.npos) {
         int errno_value = 0;
-        const auto* const end = words.data() + words.size();
-        const auto parsed = std::from_chars(words.data() + at + 1, end, errno_value);
+        const auto* const end = text.data() + text.size();
+        const auto parsed = std::from_chars(text.data() + at + 1, end, errno_value);
         const bool closed = parsed.ptr != end && *parsed.ptr == ')';
         if (parsed.ec == std::errc{} && closed && errno_value > 0) return std::strerror(errno_value);
     }
-    return std::string(words) + " (" + number + ")";
+    return std::string(text) + " (" + number + ")";
 }
 
 }  // namespace
 
-util::Error server_error(std::string_view where, std::string_view doing, unsigned code, std::string_view words) {
+util::Error server_error(std::string_view where, std::string_view doing, unsigned code, std::string_view text) {
     const Meaning* const meaning = meaning_of(code);
-    std::string message = never_reached(code) ? "cannot reach MariaDB at " + std::string(where)
-                                              : "MariaDB at " + std::string(where) + ", " + std::string(doing);
-    message += ": " + cause(code, words);
+    std::string message = is_unreachable(code) ? "cannot reach MariaDB at " + std::string(where)
+                                               : "MariaDB at " + std::string(where) + ", " + std::string(doing);
+    message += ": " + cause(code, text);
     if (meaning != nullptr) message.append("; ").append(meaning->remedy);
     return {meaning != nullptr ? meaning->kind : ErrorKind::internal, static_cast<int>(code), std::move(message)};
 }
@@ -175,13 +175,13 @@ util::Error no_answer_in_time(std::string_view where, std::string_view doing) {
 }
 
 bool ends_session(unsigned code) noexcept {
-    // Behind each of these the server closes the connection.
-    constexpr std::array k_last_words{
+    // The server closes the connection after each of these.
+    constexpr std::array k_final{
         unsigned{ER_SERVER_SHUTDOWN},         unsigned{ER_CONNECTION_KILLED},     unsigned{ER_NORMAL_SHUTDOWN},
         unsigned{ER_SHUTDOWN_COMPLETE},       unsigned{ER_FORCING_CLOSE},         unsigned{ER_ABORTING_CONNECTION},
         unsigned{ER_NEW_ABORTING_CONNECTION}, unsigned{ER_NET_READ_ERROR},        unsigned{ER_NET_READ_INTERRUPTED},
         unsigned{ER_NET_ERROR_ON_WRITE},      unsigned{ER_NET_WRITE_INTERRUPTED}, k_inactivity_timeout};
-    return from_client_library(code) || std::ranges::find(k_last_words, code) != k_last_words.end();
+    return from_client_library(code) || std::ranges::find(k_final, code) != k_final.end();
 }
 
 }  // namespace ceymail::database

@@ -22,27 +22,27 @@
 namespace ceymail::database {
 namespace {
 
-// The default of 60 KiB is little for what a TLS handshake and name resolution do on it. Only touched pages count.
+// The default of 60 KiB is small for a TLS handshake and name resolution. Unused pages cost no memory.
 constexpr std::size_t k_coroutine_stack = 256 * 1024;
 constexpr unsigned long k_largest_packet = 1024 * 1024;
-constexpr unsigned k_farewell_timeout_seconds = 1;
+constexpr unsigned k_quit_timeout_seconds = 1;
 
-// A server's own defaults must not change what our statements mean. UTC: times are stored so.
+// The server's defaults must not change the meaning of the statements. Times are stored in UTC.
 constexpr const char* k_session_settings =
     "SET SESSION autocommit = 1, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
 
-// A hostile server could else ask the client to load whatever plugin lies about, or to send the password in clear.
+// Otherwise a hostile server could make the client load any installed plug-in, or send the password in clear text.
 constexpr const char* k_authentication = "mysql_native_password,client_ed25519,parsec";
 
 constexpr std::string_view k_setting = "setting the client library's options";
 
-// A copy that ends with a zero byte.
+// A copy that is zero-terminated, and wiped at the end.
 struct WipedText {
     ~WipedText() { OPENSSL_cleanse(text.data(), text.size()); }
     std::string text;
 };
 
-// The library's words for a file that it cannot read do not name it.
+// The library's message about an unreadable file does not contain its name.
 util::Result<void> check_readable(const std::filesystem::path& file, std::string_view key) {
     if (auto opened = util::open_to_read(file); !opened)
         return util::fail_errno(opened.error().code, "cannot read " + std::string(key) + " " + file.string(),
@@ -59,7 +59,7 @@ short poll_events(int awaited) noexcept {
 }
 
 int occurred(int awaited, short revents) noexcept {
-    // An error or a hang-up is for the library to find out: by the read or the write that it waits to do.
+    // After an error or a hang-up the library's own read or write reports the cause.
     if ((revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) return awaited & ~MYSQL_WAIT_TIMEOUT;
     int events = 0;
     if ((revents & POLLIN) != 0) events |= MYSQL_WAIT_READ;
@@ -74,7 +74,7 @@ std::string where_is(const Address& address) {
     return address.host.empty() ? address.socket.string() : address.host + ":" + std::to_string(address.port);
 }
 
-// Not left to mysql_init(), which does it without a lock.
+// mysql_init() would do it without a lock.
 void prepare_client_library() {
     static const bool s_ready = mysql_server_init(0, nullptr, nullptr) == 0;
     if (!s_ready) throw std::bad_alloc();
@@ -90,9 +90,8 @@ Session::~Session() { mysql_close(m_mysql); }
 
 util::Result<std::unique_ptr<Session>> Session::open(const Address& address, util::BootTime deadline) {
     auto session = std::make_unique<Session>(where_is(address));
-    if (auto set = session->set_options(address, deadline); !set) return std::unexpected(std::move(set.error()));
-    if (auto connected = session->connect(address, deadline); !connected)
-        return std::unexpected(std::move(connected.error()));
+    CEYMAIL_TRY(session->set_options(address, deadline));
+    CEYMAIL_TRY(session->connect(address, deadline));
     return session;
 }
 
@@ -102,7 +101,7 @@ util::Result<void> Session::set_options(const Address& address, util::BootTime d
     bool failed = mysql_options(m_mysql, MYSQL_OPT_NONBLOCK, &k_coroutine_stack) != 0;
     failed |= mysql_options(m_mysql, MYSQL_OPT_LOCAL_INFILE, &k_off) != 0;
     failed |= mysql_options(m_mysql, MYSQL_OPT_CONNECT_TIMEOUT, &connect_seconds) != 0;
-    failed |= mysql_options(m_mysql, MYSQL_OPT_WRITE_TIMEOUT, &k_farewell_timeout_seconds) != 0;
+    failed |= mysql_options(m_mysql, MYSQL_OPT_WRITE_TIMEOUT, &k_quit_timeout_seconds) != 0;
     failed |= mysql_options(m_mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &k_largest_packet) != 0;
     failed |= mysql_options(m_mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4") != 0;
     failed |= mysql_options(m_mysql, MYSQL_INIT_COMMAND, k_session_settings) != 0;
@@ -113,18 +112,18 @@ util::Result<void> Session::set_options(const Address& address, util::BootTime d
     return set_tls(address);
 }
 
-// Said in both cases, because the library's default changed: 3.4 asks for TLS by itself, and is content without a CA
-// where the password vouches for the server.
+// Sets the options in both cases, because the library's defaults differ: 3.4 uses TLS by default, and needs no CA where
+// the password authenticates the server.
 util::Result<void> Session::set_tls(const Address& address) {
     const my_bool wanted = address.host.empty() || address.tls.ca.empty() ? 0 : 1;
     bool failed = false;
     if (wanted != 0) {
         const auto& [ca, certificate, key] = address.tls;
-        if (auto checked = check_readable(ca, "database_tls_ca"); !checked) return checked;
+        CEYMAIL_TRY(check_readable(ca, "database_tls_ca"));
         failed |= mysql_options(m_mysql, MYSQL_OPT_SSL_CA, ca.c_str()) != 0;
         if (!certificate.empty()) {
-            if (auto checked = check_readable(certificate, "database_tls_certificate"); !checked) return checked;
-            if (auto checked = check_private_file(key, "database_tls_key"); !checked) return checked;
+            CEYMAIL_TRY(check_readable(certificate, "database_tls_certificate"));
+            CEYMAIL_TRY(check_private_file(key, "database_tls_key"));
             failed |= mysql_options(m_mysql, MYSQL_OPT_SSL_CERT, certificate.c_str()) != 0;
             failed |= mysql_options(m_mysql, MYSQL_OPT_SSL_KEY, key.c_str()) != 0;
         }
@@ -135,17 +134,16 @@ util::Result<void> Session::set_tls(const Address& address) {
     return {};
 }
 
-// The library reads no option file: of ours it needs the password only, and no other line can lead elsewhere.
-// BUGS: a database_host that is a name is looked up by the library without a deadline; an address is not.
+// The library reads no option file, so only the password of ours has an effect.
+// BUGS: the library resolves a name in database_host without a deadline. An address needs no look-up.
 util::Result<void> Session::connect(const Address& address, util::BootTime deadline) {
     constexpr std::string_view k_doing = "connecting";
-    if (auto timely = in_time(k_doing, deadline); !timely) return timely;
+    CEYMAIL_TRY(check_deadline(k_doing, deadline));
     const bool local = address.host.empty();
     WipedText password;
     if (!address.option_file.empty()) {
-        const auto read = read_password(address.option_file);
-        if (!read) return std::unexpected(read.error());
-        password.text = read->reveal();
+        CEYMAIL_TRY_ASSIGN(const util::Secret secret, read_password(address.option_file));
+        password.text = secret.reveal();
     }
     std::optional<DoubleCloseGuard> double_close_guard;
     if (local) double_close_guard.emplace();
@@ -179,19 +177,19 @@ int Session::await(int awaited, util::BootTime deadline) noexcept {
     }
 }
 
-util::Result<void> Session::in_time(std::string_view doing, util::BootTime deadline) const {
+util::Result<void> Session::check_deadline(std::string_view doing, util::BootTime deadline) const {
     if (util::remaining_ms(deadline) > 0) return {};
     return std::unexpected(no_answer_in_time(m_where, doing));
 }
 
 std::unexpected<util::Error> Session::failure(std::string_view doing, MYSQL_STMT* statement) {
     if (m_overdue) return std::unexpected(no_answer_in_time(m_where, doing));
-    // An error in the place of a row stays with the session: the library does not hand it on to the statement.
+    // The library stores an error that comes instead of a row in the session, and not in the statement.
     if (statement != nullptr && mysql_stmt_errno(statement) == 0) statement = nullptr;
     const unsigned code = statement != nullptr ? mysql_stmt_errno(statement) : mysql_errno(m_mysql);
     if (ends_session(code)) m_usable = false;
-    const char* const words = statement != nullptr ? mysql_stmt_error(statement) : mysql_error(m_mysql);
-    return std::unexpected(server_error(m_where, doing, code, words));
+    const char* const text = statement != nullptr ? mysql_stmt_error(statement) : mysql_error(m_mysql);
+    return std::unexpected(server_error(m_where, doing, code, text));
 }
 
 }  // namespace ceymail::database

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Statement: mysql_stmt_*, stage by stage. Rows are fetched one by one: what the server holds against a statement
-// (a limit on its time, say) may show only there, and a row not yet fetched costs no memory.
+// Statement: mysql_stmt_*. Rows are fetched one by one: some errors, such as the limit of a statement's time, appear
+// only there, and a row that is not fetched yet needs no memory.
 #include "ceymail/database/statement.hpp"
 
 #include <charconv>
 
-#include "ceymail/database/connection_state.hpp"
+#include "ceymail/database/session.hpp"
 
 namespace ceymail::database {
 namespace {
@@ -29,7 +29,7 @@ MYSQL_BIND bind_parameter(const Parameter& parameter) {
     return bind;
 }
 
-// Bound with no room at all, so that a fetch tells the lengths and fetch_cell() gets the bytes.
+// Bound with empty buffers: a fetch gives the lengths, and fetch_cell() the bytes.
 struct Columns {
     explicit Columns(unsigned count) : binds(count), lengths(count), nulls(count) {
         for (unsigned i = 0; i < count; ++i) {
@@ -60,10 +60,9 @@ struct Statement::State {
     std::string sql;
     std::string doing;
     std::unique_ptr<MYSQL_STMT, CloseStatement> handle;
-    std::uint64_t prepared_in = 0;  // which of the connection's sessions
+    std::uint64_t prepared_in = 0;  // the number of the connection's session
 
-    Connection::State& owner() const noexcept { return *connection->m_state; }
-    Session& session() const noexcept { return *owner().session; }
+    Session& session() const noexcept { return *connection->m_session; }
     std::unexpected<util::Error> failure() { return session().failure(doing, handle.get()); }
 
     util::Result<void> prepare(util::BootTime deadline);
@@ -73,9 +72,9 @@ struct Statement::State {
 };
 
 util::Result<void> Statement::State::prepare(util::BootTime deadline) {
-    if (auto ready = connection->ensure(deadline); !ready) return ready;
-    if (auto timely = session().in_time(doing, deadline); !timely) return timely;
-    if (handle && prepared_in == owner().sessions_opened) return {};
+    CEYMAIL_TRY(connection->ensure(deadline));
+    CEYMAIL_TRY(session().check_deadline(doing, deadline));
+    if (handle && prepared_in == connection->m_sessions_opened) return {};
     handle.reset(mysql_stmt_init(session().handle()));
     if (!handle) return session().failure(doing);
     const int failed = session().call(mysql_stmt_prepare_start, mysql_stmt_prepare_cont, deadline, handle.get(),
@@ -85,7 +84,7 @@ util::Result<void> Statement::State::prepare(util::BootTime deadline) {
         handle.reset();
         return error;
     }
-    prepared_in = owner().sessions_opened;
+    prepared_in = connection->m_sessions_opened;
     return {};
 }
 
@@ -110,7 +109,7 @@ util::Result<void> Statement::State::fetch(std::vector<Row>& rows, util::BootTim
         if (fetched == MYSQL_NO_DATA) return {};
         if (fetched != 0 && fetched != MYSQL_DATA_TRUNCATED) return failure();
         if (rows.size() == k_most_rows) {
-            owner().session.reset();  // the rest is not worth reading
+            connection->close();  // instead of reading the rest
             return util::fail(util::ErrorKind::internal, doing + ": more rows than there can be");
         }
         Row& row = rows.emplace_back(count);
@@ -120,11 +119,10 @@ util::Result<void> Statement::State::fetch(std::vector<Row>& rows, util::BootTim
 }
 
 util::Result<Outcome> Statement::State::run(std::span<const Parameter> parameters, util::BootTime deadline) {
-    const auto forward = [](auto& result) { return std::unexpected(std::move(result.error())); };
-    if (auto prepared = prepare(deadline); !prepared) return forward(prepared);
-    if (auto executed = execute(parameters, deadline); !executed) return forward(executed);
+    CEYMAIL_TRY(prepare(deadline));
+    CEYMAIL_TRY(execute(parameters, deadline));
     Outcome outcome;
-    if (auto fetched = fetch(outcome.rows, deadline); !fetched) return forward(fetched);
+    CEYMAIL_TRY(fetch(outcome.rows, deadline));
     outcome.changed = mysql_stmt_affected_rows(handle.get());
     outcome.inserted_id = mysql_stmt_insert_id(handle.get());
     if (mysql_stmt_field_count(handle.get()) != 0) mysql_stmt_free_result(handle.get());
@@ -139,13 +137,13 @@ Statement::~Statement() = default;
 
 util::Result<void> Statement::prepare(util::BootTime deadline) {
     auto prepared = m_state->prepare(deadline);
-    if (!prepared) m_state->owner().drop_if_ended();
+    if (!prepared) m_state->connection->drop_if_ended();
     return prepared;
 }
 
 util::Result<Outcome> Statement::run(std::span<const Parameter> parameters, util::BootTime deadline) {
     auto outcome = m_state->run(parameters, deadline);
-    if (!outcome) m_state->owner().drop_if_ended();
+    if (!outcome) m_state->connection->drop_if_ended();
     return outcome;
 }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// TokenReader: a statement on metrics_tokens, and those on metrics_token_uses.
 #include "ceymail/database/token_reader.hpp"
 
 #include <algorithm>
@@ -17,15 +16,15 @@ namespace {
 constexpr std::string_view k_reading = "reading the active token";
 constexpr const char* k_noting = "noting the token's last use";
 
-// The query was killed, or another transaction was in the way. The session lives on, so a second attempt is cheap.
-bool passes_at_once(const util::Error& error) noexcept {
+// The query was killed, or conflicted with another transaction. The session stays usable, so a second attempt is cheap.
+bool is_transient(const util::Error& error) noexcept {
     const bool conflict = error.kind == util::ErrorKind::conflict && error.code != ER_LOCK_WAIT_TIMEOUT;
     return conflict || error.code == ER_QUERY_INTERRUPTED;
 }
 
-// A plain SELECT takes no row lock, so a conflict means that MariaDB cannot work now: the table is locked, other nodes
-// of a cluster write to it, or this node has to catch up with them.
-// A failed attempt that outlasted the deadline, as a name look-up can, is a time-out too.
+// A plain SELECT takes no row lock, so a conflict means that MariaDB cannot work now: the table is locked, or other
+// nodes of a cluster write to it. A failed attempt that exceeded the deadline, as a name look-up can, is a time-out
+// too.
 util::Error as_outage(util::Error error, util::BootTime deadline) noexcept {
     const bool late = error.kind == util::ErrorKind::unavailable && util::remaining_ms(deadline) == 0;
     if (late || error.code == ER_LOCK_WAIT_TIMEOUT) {
@@ -38,10 +37,9 @@ util::Error as_outage(util::Error error, util::BootTime deadline) noexcept {
 
 util::Result<std::optional<TokenRow>> to_token(const std::vector<Row>& rows) {
     if (rows.empty()) return std::nullopt;
-    const auto id = to_number(rows.front()[0], k_reading);
-    if (!id) return std::unexpected(id.error());
+    CEYMAIL_TRY_ASSIGN(const std::uint64_t id, to_number(rows.front()[0], k_reading));
     const Cell& digest = rows.front()[1];
-    TokenRow token{*id, {}};
+    TokenRow token{id, {}};
     if (!digest || digest->size() != token.digest.size())
         return util::fail(util::ErrorKind::internal,
                           "token_sha256 of the active row in metrics_tokens is not 32 bytes; make a new token with: "
@@ -53,7 +51,7 @@ util::Result<std::optional<TokenRow>> to_token(const std::vector<Row>& rows) {
 }  // namespace
 
 struct TokenReader::State {
-    // metrics_token_uses has one row, so that neither statement needs a WHERE, which would need the right to read.
+    // metrics_token_uses has one row. So the statements need no WHERE, which would require the right to read.
     State(Address address, const std::string& tokens, const std::string& uses)
         : connection(std::move(address)),
           select(connection, "SELECT id, token_sha256 FROM " + tokens + " WHERE active = 1", std::string(k_reading)),
@@ -69,19 +67,18 @@ struct TokenReader::State {
               k_noting) {}
 
     util::Result<void> touch(std::uint64_t id, util::BootTime deadline) {
-        if (auto prepared = prepare_session.run(deadline); !prepared) return std::unexpected(prepared.error());
+        CEYMAIL_TRY(prepare_session.run(deadline));
         const std::array<Parameter, 1> parameters{id};
-        const auto updated = update.run(parameters, deadline);
-        if (!updated) return std::unexpected(updated.error());
-        if (updated->changed != 0) return {};
-        // There is no row yet, or it holds this very second.
-        if (auto inserted = insert.run(parameters, deadline); !inserted) return std::unexpected(inserted.error());
+        CEYMAIL_TRY_ASSIGN(const Outcome updated, update.run(parameters, deadline));
+        if (updated.changed != 0) return {};
+        // There is no row yet, or it has the current second already.
+        CEYMAIL_TRY(insert.run(parameters, deadline));
         return {};
     }
 
     util::Result<void> may_touch(util::BootTime deadline) {
-        for (Statement* const statement : {&update_nothing, &insert_nothing})
-            if (auto done = statement->run(deadline); !done) return std::unexpected(done.error());
+        CEYMAIL_TRY(update_nothing.run(deadline));
+        CEYMAIL_TRY(insert_nothing.run(deadline));
         return {};
     }
 
@@ -105,7 +102,7 @@ util::Result<std::optional<TokenRow>> TokenReader::active(util::BootTime deadlin
         return with_one_reconnect(m_state->connection, [&] { return m_state->select.run(deadline); });
     };
     auto outcome = ask();
-    if (!outcome && passes_at_once(outcome.error())) outcome = ask();
+    if (!outcome && is_transient(outcome.error())) outcome = ask();
     if (!outcome) return std::unexpected(as_outage(std::move(outcome.error()), deadline));
     return to_token(outcome->rows);
 }

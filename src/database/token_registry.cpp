@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// TokenRegistry: transactions on metrics_tokens and audit_logs.
 #include "ceymail/database/token_registry.hpp"
 
 #include <array>
@@ -17,12 +16,10 @@ namespace {
 constexpr int k_lock_wait_timeout = 1205;  // ER_LOCK_WAIT_TIMEOUT
 constexpr int k_longest_lock_wait_seconds = 5;
 
-// InnoDB lets two transactions into the gap where the active row would be, and ends one of them by 1213. A pause of
-// random length lets the other finish first.
-void step_aside() { std::this_thread::sleep_for(std::chrono::milliseconds(1 + std::random_device{}() % 30)); }
-constexpr const char* k_looking = "looking at the active token";
-
-std::unexpected<util::Error> forward(util::Error error) { return std::unexpected(std::move(error)); }
+// InnoDB admits two transactions to the gap of the missing active row, and ends one of them with 1213. After a random
+// pause the other has finished.
+void pause_randomly() { std::this_thread::sleep_for(std::chrono::milliseconds(1 + std::random_device{}() % 30)); }
+constexpr const char* k_reading_active = "looking at the active token";
 
 constexpr std::uint64_t k_none = 0;  // ids begin at 1
 
@@ -35,7 +32,7 @@ std::string_view bytes_of(const util::Digest& digest) {
     return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
 
-// Without the row nothing may be changed, and the table is not ours to make.
+// A change needs its audit row, and the dashboard creates that table.
 util::Error explain_audit(util::Error error) {
     if (error.kind == util::ErrorKind::not_found || error.kind == util::ErrorKind::internal)
         error.message +=
@@ -45,9 +42,7 @@ util::Error explain_audit(util::Error error) {
 
 util::Result<std::optional<std::uint64_t>> to_optional_number(const Cell& cell) {
     if (!cell) return std::nullopt;
-    const auto number = to_number(cell, k_looking);
-    if (!number) return forward(number.error());
-    return *number;
+    return to_number(cell, k_reading_active);
 }
 
 }  // namespace
@@ -55,7 +50,7 @@ util::Result<std::optional<std::uint64_t>> to_optional_number(const Cell& cell) 
 struct TokenRegistry::State {
     State(Connection& administrator, const std::string& schema, std::string workers_account)
         : connection(administrator),
-          lock(connection, "SELECT id FROM " + tokens(schema) + " WHERE active = 1 FOR UPDATE", k_looking),
+          lock(connection, "SELECT id FROM " + tokens(schema) + " WHERE active = 1 FOR UPDATE", k_reading_active),
           revoke(connection, "UPDATE " + tokens(schema) + " SET revoked_at = UTC_TIMESTAMP() WHERE id = ?",
                  "revoking the active token"),
           insert(connection,
@@ -72,19 +67,18 @@ struct TokenRegistry::State {
                "COALESCE(t.last_used_at, u.last_used_at), COALESCE(u.last_used_at, t.last_used_at))) FROM " +
                    tokens(schema) + " t LEFT JOIN " + quote_name(schema) +
                    ".metrics_token_uses u ON u.token_id = t.id WHERE active = 1",
-               k_looking),
+               k_reading_active),
           workers(std::move(workers_account)) {}
 
     static std::string tokens(const std::string& schema) { return quote_name(schema) + ".metrics_tokens"; }
 
-    // Does `work` in a transaction, again after a conflict while there is time.
+    // Runs `work` in a transaction. After a conflict it tries again until the deadline.
     template <class Value, class Work>
     util::Result<Value> transact(const LastStep& last_step, util::BootTime deadline, Work work) {
-        if (auto limited = connection.execute("SET SESSION innodb_lock_wait_timeout = 1", deadline); !limited)
-            return forward(limited.error());
+        CEYMAIL_TRY(connection.execute("SET SESSION innodb_lock_wait_timeout = 1", deadline));
         for (int waits = 0;;) {
             auto result = attempt_once<Value>(last_step, deadline, work);
-            // Of the database's only (it gives a code): what the last step could not do it cannot do again.
+            // Only a conflict in the database, which has a code: a failed last step is not repeated.
             const bool conflict =
                 !result && result.error().kind == util::ErrorKind::conflict && result.error().code != 0;
             if (!conflict || result.error().code == k_superseded || util::remaining_ms(deadline) == 0) return result;
@@ -92,41 +86,42 @@ struct TokenRegistry::State {
                 if (++waits == k_longest_lock_wait_seconds) return result;
                 end_sessions_of_workers(deadline);
             } else {
-                step_aside();
+                pause_randomly();
             }
         }
     }
 
-    // A worker holds a lock on this table only if it was taken over. Ending its session frees the lock at once; a lock
-    // that its next session asks for is granted after ours.
+    // Only a compromised worker holds a lock on this table. The end of its session releases the lock. Its next session
+    // gets a lock only after this one.
     void end_sessions_of_workers(util::BootTime deadline) {
         if (!workers.empty()) (void)connection.execute("KILL USER " + quote_text(workers), deadline);
     }
 
     template <class Value, class Work>
     util::Result<Value> attempt_once(const LastStep& last_step, util::BootTime deadline, Work& work) {
-        if (auto begun = connection.execute("START TRANSACTION", deadline); !begun) return forward(begun.error());
+        CEYMAIL_TRY(connection.execute("START TRANSACTION", deadline));
         util::Result<Value> value = work();
         if (value)
-            if (auto last = last_step(); !last) value = forward(last.error());
+            if (auto last = last_step(); !last) value = std::unexpected(std::move(last.error()));
         if (!value) {
-            if (!connection.execute("ROLLBACK", deadline)) connection.close();  // which rolls back as well
+            if (!connection.execute("ROLLBACK", deadline)) connection.close();  // which rolls back too
             return value;
         }
         if (auto committed = connection.execute("COMMIT", deadline); !committed) {
-            auto error = std::move(committed.error());
-            if (error.kind == util::ErrorKind::conflict) return forward(std::move(error));  // it was rolled back
-            error.code = k_in_doubt;
-            error.message += "; nobody can say whether the change was made: see `ceymail-token status`";
-            return forward(std::move(error));
+            auto& error = committed.error();
+            if (error.kind != util::ErrorKind::conflict) {  // after a conflict the transaction was rolled back
+                error.code = k_in_doubt;
+                error.message += "; nobody can say whether the change was made: see `ceymail-token status`";
+            }
+            return std::unexpected(std::move(error));
         }
         return value;
     }
 
     util::Result<std::optional<std::uint64_t>> revoke_active(Expected expected, util::BootTime deadline);
     util::Result<std::uint64_t> store(const util::Digest& digest, const std::string& by, util::BootTime deadline);
-    util::Result<void> note(std::string_view action, std::uint64_t id, const std::string& detail, const Actor& by,
-                            util::BootTime deadline);
+    util::Result<void> write_audit_row(std::string_view action, std::uint64_t id, const std::string& detail,
+                                       const Actor& by, util::BootTime deadline);
 
     Connection& connection;
     Statement lock;
@@ -139,32 +134,33 @@ struct TokenRegistry::State {
 
 util::Result<std::optional<std::uint64_t>> TokenRegistry::State::revoke_active(Expected expected,
                                                                                util::BootTime deadline) {
-    const auto locked = lock.run(deadline);
-    if (!locked) return forward(locked.error());
-    const auto id =
-        locked->rows.empty() ? util::Result<std::uint64_t>(k_none) : to_number(locked->rows.front()[0], k_looking);
-    if (!id) return forward(id.error());
-    if (expected && *expected != *id) return superseded();
-    if (*id == k_none) return std::nullopt;
-    const std::array<Parameter, 1> parameters{*id};
-    if (const auto revoked = revoke.run(parameters, deadline); !revoked) return forward(revoked.error());
-    return *id;
+    CEYMAIL_TRY_ASSIGN(const Outcome locked, lock.run(deadline));
+    std::uint64_t id = k_none;
+    if (!locked.rows.empty()) {
+        CEYMAIL_TRY_ASSIGN(id, to_number(locked.rows.front()[0], k_reading_active));
+    }
+    if (expected && *expected != id) return superseded();
+    if (id == k_none) return std::nullopt;
+    const std::array<Parameter, 1> parameters{id};
+    CEYMAIL_TRY(revoke.run(parameters, deadline));
+    return id;
 }
 
 util::Result<std::uint64_t> TokenRegistry::State::store(const util::Digest& digest, const std::string& by,
                                                         util::BootTime deadline) {
     const std::array<Parameter, 2> parameters{bytes_of(digest), std::string_view(by)};
-    const auto stored = insert.run(parameters, deadline);
-    if (!stored) return forward(stored.error());
-    return stored->inserted_id;
+    CEYMAIL_TRY_ASSIGN(const Outcome stored, insert.run(parameters, deadline));
+    return stored.inserted_id;
 }
 
-util::Result<void> TokenRegistry::State::note(std::string_view action, std::uint64_t id, const std::string& detail,
-                                              const Actor& by, util::BootTime deadline) {
+util::Result<void> TokenRegistry::State::write_audit_row(std::string_view action, std::uint64_t id,
+                                                         const std::string& detail, const Actor& by,
+                                                         util::BootTime deadline) {
     const std::string target = "metrics_tokens/" + std::to_string(id);
     const auto address = by.address.empty() ? Parameter(nullptr) : Parameter(std::string_view(by.address));
     const std::array<Parameter, 4> parameters{action, std::string_view(target), std::string_view(detail), address};
-    if (const auto noted = audit.run(parameters, deadline); !noted) return forward(explain_audit(noted.error()));
+    if (const auto noted = audit.run(parameters, deadline); !noted)
+        return std::unexpected(explain_audit(noted.error()));
     return {};
 }
 
@@ -176,15 +172,12 @@ TokenRegistry::~TokenRegistry() = default;
 util::Result<Replacement> TokenRegistry::replace(const util::Digest& digest, const Actor& by, const LastStep& last_step,
                                                  util::BootTime deadline, Expected expected) {
     const auto work = [&]() -> util::Result<Replacement> {
-        const auto replaced = m_state->revoke_active(expected, deadline);
-        if (!replaced) return forward(replaced.error());
-        const auto id = m_state->store(digest, by.name, deadline);
-        if (!id) return forward(id.error());
+        CEYMAIL_TRY_ASSIGN(const auto replaced, m_state->revoke_active(expected, deadline));
+        CEYMAIL_TRY_ASSIGN(const auto id, m_state->store(digest, by.name, deadline));
         const std::string detail =
-            "made by " + by.name + (*replaced ? ", replaces token " + std::to_string(**replaced) : std::string());
-        if (auto noted = m_state->note("metrics_token.generate", *id, detail, by, deadline); !noted)
-            return forward(noted.error());
-        return Replacement{*id, *replaced};
+            "made by " + by.name + (replaced ? ", replaces token " + std::to_string(*replaced) : std::string());
+        CEYMAIL_TRY(m_state->write_audit_row("metrics_token.generate", id, detail, by, deadline));
+        return Replacement{id, replaced};
     };
     return m_state->transact<Replacement>(last_step, deadline, work);
 }
@@ -193,28 +186,23 @@ util::Result<std::optional<std::uint64_t>> TokenRegistry::revoke(const Actor& by
                                                                  util::BootTime deadline, Expected expected) {
     using Revoked = std::optional<std::uint64_t>;
     const auto work = [&]() -> util::Result<Revoked> {
-        const auto revoked = m_state->revoke_active(expected, deadline);
-        if (!revoked || !*revoked) return revoked;
-        if (auto noted = m_state->note("metrics_token.revoke", **revoked, "revoked by " + by.name, by, deadline);
-            !noted)
-            return forward(noted.error());
-        return revoked;
+        CEYMAIL_TRY_ASSIGN(const Revoked id, m_state->revoke_active(expected, deadline));
+        if (id)
+            CEYMAIL_TRY(m_state->write_audit_row("metrics_token.revoke", *id, "revoked by " + by.name, by, deadline));
+        return id;
     };
     return m_state->transact<Revoked>(last_step, deadline, work);
 }
 
 util::Result<std::optional<TokenStatus>> TokenRegistry::status(util::BootTime deadline) {
-    const auto outcome = with_one_reconnect(m_state->connection, [&] { return m_state->look.run(deadline); });
-    if (!outcome) return forward(outcome.error());
-    if (outcome->rows.empty()) return std::nullopt;
-    const Row& row = outcome->rows.front();
-    const auto id = to_number(row[0], k_looking);
-    if (!id) return forward(id.error());
-    const auto created_at = to_number(row[1], k_looking);
-    if (!created_at) return forward(created_at.error());
-    const auto last_used_at = to_optional_number(row[3]);
-    if (!last_used_at) return forward(last_used_at.error());
-    return TokenStatus{*id, *created_at, row[2], *last_used_at};
+    CEYMAIL_TRY_ASSIGN(const Outcome outcome,
+                       with_one_reconnect(m_state->connection, [&] { return m_state->look.run(deadline); }));
+    if (outcome.rows.empty()) return std::nullopt;
+    const Row& row = outcome.rows.front();
+    CEYMAIL_TRY_ASSIGN(const auto id, to_number(row[0], k_reading_active));
+    CEYMAIL_TRY_ASSIGN(const auto created_at, to_number(row[1], k_reading_active));
+    CEYMAIL_TRY_ASSIGN(const auto last_used_at, to_optional_number(row[3]));
+    return TokenStatus{id, created_at, row[2], last_used_at};
 }
 
 }  // namespace ceymail::database

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "ceymail/database/connection.hpp"
+#include "ceymail/database/statement.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/result.hpp"
 
@@ -19,26 +20,25 @@ struct AccountCounts {
     std::uint64_t aliases = 0;
 };
 
-// One thread; keeps its connection between calls.
+// Keeps its connection between calls.
+// Threads: one.
 class AccountCounter {
 public:
-    // longest: after which the server gives a count up, so that none goes on where nobody waits for it any more. Less
-    // than a gathering may take.
+    // `longest`: the server stops a count after this time, so that no count runs longer than its caller waits. Shorter
+    // than a collector's deadline.
     AccountCounter(Address address, const std::string& mail_schema,
                    std::chrono::milliseconds longest = std::chrono::seconds(3));
-    AccountCounter(AccountCounter&&) noexcept;
-    ~AccountCounter();
 
-    // Connects and prepares ahead of the first count, if the server lets it; that will say what is wrong.
+    // Connects and prepares the statement in advance. Ignores errors, which count() will report.
     void prepare(util::BootTime deadline);
 
-    // All three, from one consistent read, or an error: conflict where a table is locked for 1 s, timed_out (1969) past
-    // `longest`. Opens an ended session anew once, like TokenReader.
+    // Returns: the three counts, from one consistent read. Reconnects once where the server has ended the session.
+    // Errors: those of Connection; conflict: a table is locked for 1 s; timed_out (1969): longer than `longest`.
     [[nodiscard]] util::Result<AccountCounts> count(util::BootTime deadline);
 
 private:
-    struct State;
-    std::unique_ptr<State> m_state;
+    std::unique_ptr<Connection> m_connection;  // before the statement, which refers to it
+    Statement m_select;
 };
 
 }  // namespace ceymail::database

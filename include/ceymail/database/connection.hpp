@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Connection: one MariaDB session, with a deadline on everything.
+// Connection: one MariaDB session, with a deadline for each call.
+//
+// Main header of the room "database": sessions, statements, the token store, the schema. No other room uses MariaDB's C
+// names.
+// Processes: worker and plain CGI (TokenReader), collecting process (AccountCounter), ceymail-settings and
+// ceymail-token (TokenRegistry, schema), --check.
+// May touch: MariaDB's socket, the password file, the TLS files.
+// Attackers: a server that is not MariaDB, or a compromised one; an account that may write to the dashboard's database.
 #pragma once
 
 #include <cstdint>
@@ -11,16 +18,16 @@
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/result.hpp"
 
-struct st_mysql;
-
 namespace ceymail::database {
 
-// Of a connection to a host. With a CA it is TLS or nothing: the server's certificate must be of that CA and name the
-// host. Without one it is not TLS.
+class Session;
+
+// TLS of a connection to a host. With a CA, TLS is required: the CA must have signed the server's certificate, which
+// must name the host. Without a CA, TLS is off.
 struct Tls {
     std::filesystem::path ca{};           // PEM
-    std::filesystem::path certificate{};  // of this client, where the account asks for one (REQUIRE X509); and its key
-    std::filesystem::path key{};
+    std::filesystem::path certificate{};  // of this client, for an account that requires one (REQUIRE X509)
+    std::filesystem::path key{};          // of the certificate
 };
 
 struct Address {
@@ -28,26 +35,28 @@ struct Address {
     std::string host{};
     std::uint16_t port = 3306;
     std::string user{};
-    std::filesystem::path option_file{};  // holds the password, option_file.hpp; empty: none
+    std::filesystem::path option_file{};  // contains the password, see option_file.hpp; empty: no password
     Tls tls{};
 };
 
-// The way to MariaDB that the keys database_... tell, as `user`.
+// Returns: the address that the keys database_... describe, for `user`.
 [[nodiscard]] Address address_of(const config::Configuration& configuration, std::string user,
                                  std::filesystem::path option_file);
 
-// Makes the client library ready, which takes longer than a gathering: OpenSSL reads its configuration and its
-// algorithms' names, and a port is looked up by nsswitch.conf's means, though we give our own. The first connection
-// does it otherwise. To be called before fork(2), so that the children share work and memory, and while there is one
-// thread. Throws std::bad_alloc where it cannot be made ready.
+// Initializes the client library; otherwise the first connection does it. It takes longer than one scrape: OpenSSL
+// reads its configuration and algorithm names, and the library looks up a port by nsswitch.conf.
+// Errors: throws std::bad_alloc.
+// Requires: call it before fork(2), so that the children share the memory.
+// Threads: call it while there is one thread.
 void prepare_client_library();
 
-// Owns the session. One thread. Uses Connector/C's non-blocking calls, so that the deadline holds over all reads
-// of a call together, also against a server that drips. LOCAL INFILE is off, autocommit on, utf8mb4.
-// Errors: unavailable and timed_out: the server cannot work now: it cannot be reached, went away (the session is then
-// closed, and the next call connects anew), is out of a resource, or is a Galera node that is not ready; denied: 1044,
-// 1045, 1142, 1143, 1698; not_found: 1049, 1054, 1146; conflict: 1062, 1205, 1213; else internal. server_error.cpp has
-// the list. Messages name the server, its words and the remedy, never a value.
+// Owns the session. Uses Connector/C's non-blocking calls, so that one deadline limits all reads of a call, also when a
+// server sends single bytes. LOCAL INFILE is off, autocommit on, the character set utf8mb4.
+// Errors: unavailable and timed_out: the server cannot work now. It is unreachable, has ended the session (the next
+// call connects again), lacks a resource, or is a Galera node that is not ready. denied: 1044, 1045, 1142, 1143, 1698.
+// not_found: 1049, 1054, 1146. conflict: 1062, 1205, 1213. Otherwise internal. server_error.cpp has the whole list.
+// A message has the server's address, the server's text and the remedy, never a value.
+// Threads: one.
 class Connection {
 public:
     explicit Connection(Address address);
@@ -55,15 +64,15 @@ public:
     Connection& operator=(Connection&&) noexcept;
     ~Connection();
 
-    // Connects unless connected.
+    // Connects, unless it is connected.
     [[nodiscard]] util::Result<void> ensure(util::BootTime deadline);
     void close() noexcept;
 
-    // One statement without parameters and without a result (DDL, SET, START TRANSACTION, COMMIT, ...).
-    // Returns the number of rows changed.
+    // Runs one statement that has no parameters and gives no rows (DDL, SET, START TRANSACTION, COMMIT, ...).
+    // Returns: the number of changed rows.
     [[nodiscard]] util::Result<std::uint64_t> execute(const std::string& sql, util::BootTime deadline);
 
-    // "/run/mysqld/mysqld.sock" or "host:port", for messages.
+    // Returns: "/run/mysqld/mysqld.sock" or "host:port", for messages.
     [[nodiscard]] std::string where() const;
 
     // False before the first call, after close() and after an error that ended the session.
@@ -71,18 +80,23 @@ public:
 
 private:
     friend class Statement;
-    struct State;
-    std::unique_ptr<State> m_state;
+    // After a failed call: closes a session that has ended.
+    void drop_if_ended() noexcept;
+
+    Address m_address;
+    std::unique_ptr<Session> m_session;
+    std::uint64_t m_sessions_opened = 0;  // a statement of an earlier session must be prepared again
 };
 
-// Does `attempt`, which returns a Result; once more on a new session when the one it was given had ended while it
-// lay idle (the server restarted, or was told to KILL it). Only for what may be done twice.
+// Calls `attempt`, which returns a Result. Calls it a second time, on a new session, when the server has ended the idle
+// session, by a restart or by KILL.
+// Requires: `attempt` may run twice.
 template <class Attempt>
 auto with_one_reconnect(const Connection& connection, Attempt attempt) {
     const bool may_have_ended = connection.connected();
     auto result = attempt();
     if (result || !may_have_ended || result.error().kind != util::ErrorKind::unavailable) return result;
-    if (connection.connected()) return result;  // it lives on, and would say the same again
+    if (connection.connected()) return result;  // it is usable, so the error would come again
     return attempt();
 }
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// DoubleCloseGuard: keeps Connector/C from closing a descriptor that is another thread's by then.
+// DoubleCloseGuard: prevents Connector/C from closing a descriptor that belongs to another thread.
 #pragma once
 
 namespace ceymail::database {
 
-// While it lives, close(2) closes no descriptor twice for this thread. Connector/C 3.3 closes the Unix socket of a
-// failed connect(2) a second time; in between, another thread may have been given the number, for a directory that it
-// reads or for a connection that it serves.
-// Requires that in between this thread opens nothing that it is to close again: so around one connect alone, and not
-// where several addresses of a host are tried one after another.
+// While an instance exists, close(2) closes no descriptor twice in this thread. Connector/C 3.3 closes the Unix socket
+// of a failed connect(2) a second time. In between, another thread may have got the same number for another file.
+// Requires: in between, this thread opens no descriptor that it closes again. So an instance is for one connect only,
+// and not for a host with several addresses, which the library tries one after another.
+// Threads: affects the thread that made it.
 class DoubleCloseGuard {
 public:
     DoubleCloseGuard() noexcept;

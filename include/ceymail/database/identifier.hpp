@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Names of schemas, tables and accounts inside SQL, which cannot be parameters.
+// Quotes names of schemas, tables and accounts for SQL, where parameters are not allowed.
 #pragma once
 
 #include <string>
@@ -7,11 +7,11 @@
 
 namespace ceymail::database {
 
-// `name` in backquotes, those within doubled.
+// Returns: `name` in backquotes. A backquote in it is doubled.
 [[nodiscard]] std::string quote_name(std::string_view name);
 
-// 'text' in single quotes, quotes and backslashes within escaped: for account names and passwords in DDL only, and
-// valid under sessions of ours, whose sql_mode is known.
+// Returns: `text` in single quotes. A quote or a backslash in it is doubled. For account names and passwords in DDL.
+// Requires: a session of this room, whose sql_mode is known.
 [[nodiscard]] std::string quote_text(std::string_view text);
 
 }  // namespace ceymail::database

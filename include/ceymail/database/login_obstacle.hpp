@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Why MariaDB refuses a login that it was set up for.
+// Finds out why MariaDB refuses the login of an account that `ceymail-token init` set up.
 #pragma once
 
 #include <string>
@@ -11,13 +11,13 @@
 
 namespace ceymail::database {
 
-// Returns: what stands in the way of `account`, whose login was refused with `refusal`, and the remedy. Looked up as
-// `administrator`: another account that MariaDB prefers, a lock, an expired password, a demand for TLS. For
-// another kind of error its own words.
+// Returns: the cause and the remedy: another account that MariaDB prefers, a lock, an expired password, or required
+// TLS. For another kind of error, the message of `refusal`. `administrator`: the connection for the look-up. `refusal`:
+// the error of the login as `account`.
 [[nodiscard]] std::string login_obstacle(Connection& administrator, const Account& account, const util::Error& refusal,
                                          util::BootTime deadline);
 
-// Likewise where the login succeeded, but as `chosen` (user@host), which is not `account`.
+// Returns: the same for a login that succeeded as `chosen` (user@host) instead of `account`.
 [[nodiscard]] std::string login_as_another(Connection& administrator, const Account& account, const std::string& chosen,
                                            util::BootTime deadline);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The hash by which MariaDB knows a password of mysql_native_password.
+// The password hash of mysql_native_password.
 #pragma once
 
 #include <string>
@@ -7,9 +7,9 @@
 
 namespace ceymail::database {
 
-// Returns: "*" and 40 hexadecimal digits: SHA-1 of the SHA-1, as PASSWORD() gives it. SHA-1 is the plug-in's choice; it
-// is enough for a password of 256 random bits, and no more than that plug-in offers for another.
-// Throws std::bad_alloc.
+// Returns: "*" and 40 hexadecimal digits, the SHA-1 of the SHA-1, like PASSWORD().
+// Errors: throws std::bad_alloc.
+// Security: the plug-in prescribes SHA-1, which is sufficient for a password of 256 random bits.
 [[nodiscard]] std::string native_password_hash(std::string_view password);
 
 }  // namespace ceymail::database

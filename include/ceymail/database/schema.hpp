@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The tables of this project and the account that its workers use: what `ceymail-token init` sets up.
+// Sets up the project's tables and accounts, for `ceymail-token init`.
 #pragma once
 
 #include <optional>
@@ -19,13 +19,13 @@ struct Schemas {
     std::string dashboard;
 };
 
-// What an account is for, and so what it is granted.
+// Decides the grants of an account.
 enum class Purpose {
-    metrics,   // the workers and the gatherer: read the active token, note its use, count accounts
+    metrics,   // worker and collecting process: read the active token, record its use, count accounts
     settings,  // the settings page: make and revoke tokens, write and read audit rows; no digest, no mail table
 };
 
-// An account of ours. Without a password it logs in by unix_socket(auth): the system's user of that name.
+// Without a password it logs in by unix_socket, as the system user of that name.
 struct Account {
     std::string user;
     std::string host;  // "localhost", or "%" for TCP
@@ -33,18 +33,18 @@ struct Account {
     Purpose purpose = Purpose::metrics;
 };
 
-// For people, a line each.
+// Lines for the administrator.
 struct SetupReport {
     std::vector<std::string> done;
-    std::vector<std::string> pending;   // what a later init has to complete
-    std::vector<std::string> warnings;  // what init does not mend by itself
+    std::vector<std::string> pending;   // a later init completes these
+    std::vector<std::string> warnings;  // the administrator must correct these
 };
 
-// Makes the dashboard's database where it is missing, applies deploy/sql, makes the account or gives it its way of
-// logging in anew, and grants it what it needs, so that it may be run any number of times. Grants that it does not
-// need are reported, not taken away: nobody but the administrator knows what they are for. The account that
-// `administrator` is logged in as is left as it is.
-// DDL cannot be rolled back: after an error what was done before it stays, and a later run completes it.
+// Creates the dashboard's database where it is missing, applies deploy/sql, creates the account or sets its
+// authentication, and grants it what it needs. It may run any number of times. It reports other grants of the account,
+// and does not revoke them, because only the administrator knows their purpose. It does not change the account of
+// `administrator`.
+// Errors: those of Connection. DDL cannot be rolled back: earlier steps stay, and a later run completes them.
 [[nodiscard]] util::Result<SetupReport> set_up(Connection& administrator, const Schemas& schemas,
                                                const Account& account, util::BootTime deadline);
 

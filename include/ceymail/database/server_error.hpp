@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the numbers of MariaDB and of its client library mean to us, and what to do about them.
+// Maps error numbers of MariaDB and of its client library to kinds and remedies.
 #pragma once
 
 #include <string>
@@ -9,14 +9,15 @@
 
 namespace ceymail::database {
 
-// `where`: the server; `doing`: "reading the active token"; `words`: the server's or the library's. Words that may
-// quote values of a statement (1062, 1064, 1366, ...) are left out. Kinds are as connection.hpp says.
+// `where`: the server. `doing`: such as "reading the active token". `text`: the message of the server or the library.
+// Returns: the error, with the kinds of connection.hpp.
+// Security: omits a text that may quote values of a statement (1062, 1064, 1366, ...).
 [[nodiscard]] util::Error server_error(std::string_view where, std::string_view doing, unsigned code,
-                                       std::string_view words);
+                                       std::string_view text);
 
 [[nodiscard]] util::Error no_answer_in_time(std::string_view where, std::string_view doing);
 
-// True for errors after which the session is of no use.
+// True for errors after which the session is unusable.
 [[nodiscard]] bool ends_session(unsigned code) noexcept;
 
 }  // namespace ceymail::database

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Session: a connected MYSQL handle, and the one way to call Connector/C with a deadline. Internal to the room.
+// Session: a connected MYSQL handle. Calls Connector/C with a deadline. Internal to the room.
 #pragma once
 
 #include <cstdint>
@@ -15,11 +15,13 @@
 
 namespace ceymail::database {
 
+// For messages.
 [[nodiscard]] std::string where_is(const Address& address);
 
-// One thread. Connector/C runs each non-blocking call as a coroutine on a stack of its own, which hands out what it
-// waits for. When the deadline has passed the socket is shut down and the coroutine told so: it then ends by itself
-// with an error and nothing leaks, which no other way of leaving it does.
+// Connector/C runs each non-blocking call as a coroutine with its own stack, which returns the events it waits for.
+// When the deadline passes, the socket is shut down and the coroutine is resumed with a time-out. It then returns an
+// error. Leaving it in any other way would leak memory.
+// Threads: one.
 class Session {
 public:
     [[nodiscard]] static util::Result<std::unique_ptr<Session>> open(const Address& address, util::BootTime deadline);
@@ -30,10 +32,11 @@ public:
 
     [[nodiscard]] MYSQL* handle() const noexcept { return m_mysql; }
 
-    // False once the deadline passed within a call or the server went away: then only the destructor is left.
+    // False after the deadline passed within a call, or after the server ended the session. Then only destroy it.
     [[nodiscard]] bool usable() const noexcept { return m_usable; }
 
-    // mysql_X_start and mysql_X_cont, with X's own arguments. Returns what X returns.
+    // Calls mysql_X_start and mysql_X_cont with the arguments of mysql_X.
+    // Returns: the value of mysql_X.
     template <class Returned, class Handle, class... Parameters, class... Arguments>
     Returned call(int (*start)(Returned*, Handle*, Parameters...), int (*resume)(Returned*, Handle*, int),
                   util::BootTime deadline, Handle* handle, Arguments... arguments) {
@@ -43,11 +46,12 @@ public:
         return returned;
     }
 
-    // Why the last call failed. `statement`: whose call it was; nullptr: the session's.
+    // Returns: the error of the last call, which was one of `statement`; nullptr: of the session.
     [[nodiscard]] std::unexpected<util::Error> failure(std::string_view doing, MYSQL_STMT* statement = nullptr);
 
-    // Before a call: an error when there is no time left, so that a sound session is not cut off for nothing.
-    [[nodiscard]] util::Result<void> in_time(std::string_view doing, util::BootTime deadline) const;
+    // Call it before call(): a deadline that has passed already must not end a usable session.
+    // Errors: timed_out.
+    [[nodiscard]] util::Result<void> check_deadline(std::string_view doing, util::BootTime deadline) const;
 
 private:
     [[nodiscard]] int await(int awaited, util::BootTime deadline) noexcept;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Statement: one prepared statement, its parameters and its few rows.
+// Statement: one prepared statement, its parameters and its rows.
 #pragma once
 
 #include <cstddef>
@@ -28,8 +28,10 @@ struct Outcome {
     std::uint64_t inserted_id = 0;
 };
 
-// Belongs to a connection, which must outlive it, and is prepared when it is first run, and anew after a reconnect.
-// One thread. Values go to the server as parameters only, never into the SQL.
+// Is prepared at its first run, and again after a reconnect.
+// Requires: the connection outlives it.
+// Threads: one.
+// Security: values are sent as parameters only, never inside the SQL.
 class Statement {
 public:
     // `doing`: for messages, such as "reading the active token".
@@ -38,13 +40,14 @@ public:
     Statement& operator=(Statement&&) noexcept;
     ~Statement();
 
-    // Runs it to the last row. As many parameters as the SQL has question marks. More than k_most_rows rows, or one
-    // above 1 MiB, are an error: nothing here asks for that, so a server that sends it is not ours.
-    // Errors are the connection's.
+    // Returns: all rows.
+    // Errors: those of Connection; internal: more than k_most_rows rows, or a row above 1 MiB. No statement of the room
+    // expects that, so the server is faulty.
+    // Requires: one parameter for each question mark in the SQL.
     [[nodiscard]] util::Result<Outcome> run(std::span<const Parameter> parameters, util::BootTime deadline);
     [[nodiscard]] util::Result<Outcome> run(util::BootTime deadline) { return run({}, deadline); }
 
-    // Connects and prepares ahead of run(), which does it otherwise.
+    // Connects and prepares in advance; otherwise run() does it.
     [[nodiscard]] util::Result<void> prepare(util::BootTime deadline);
 
     static constexpr std::size_t k_most_rows = 1000;
@@ -54,7 +57,8 @@ private:
     std::unique_ptr<State> m_state;
 };
 
-// A cell as a number; invalid where it is NULL or none.
+// Returns: the cell as a number.
+// Errors: internal: NULL, or not a number.
 [[nodiscard]] util::Result<std::uint64_t> to_number(const Cell& cell, std::string_view doing);
 
 }  // namespace ceymail::database

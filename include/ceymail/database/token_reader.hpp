@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// TokenReader: what a worker may do: read the active digest in metrics_tokens, note the last use in metrics_token_uses.
+// TokenReader: a worker's access to the tokens. Reads the active digest in metrics_tokens, records the last use in
+// metrics_token_uses.
 #pragma once
 
 #include <cstdint>
@@ -18,22 +19,25 @@ struct TokenRow {
     util::Digest digest{};
 };
 
-// One per worker, one thread; keeps its connection and its prepared statements between calls. A session that the
-// server ended while idle is opened anew once, by hand, within the same deadline.
+// Keeps its connection and its prepared statements between calls. Each call reconnects once, within its deadline, where
+// the server has ended the idle session.
+// Processes: one instance per worker.
+// Threads: one.
 class TokenReader {
 public:
     TokenReader(Address address, const std::string& dashboard_schema);
     TokenReader(TokenReader&&) noexcept;
     ~TokenReader();
 
-    // The active row, or no value. A row whose digest is not 32 bytes is an error of kind internal. Whatever keeps
-    // MariaDB from answering now is unavailable or timed_out, also a lock (never conflict).
+    // Returns: the active row; no value where there is none.
+    // Errors: unavailable and timed_out: MariaDB cannot answer now, also because of a lock; internal: the digest is not
+    // 32 bytes; otherwise those of Connection, but never conflict.
     [[nodiscard]] util::Result<std::optional<TokenRow>> active(util::BootTime deadline);
 
-    // The token `id` was last used now. With a lock wait of 1 s; takes no lock on metrics_tokens.
+    // Records that the token `id` was used now. Waits at most 1 s for a lock, and takes no lock on metrics_tokens.
     [[nodiscard]] util::Result<void> touch(std::uint64_t id, util::BootTime deadline);
 
-    // An error where touch() would fail for want of a table or of a grant. Changes nothing.
+    // Checks that the table and the grants for touch() exist. Changes nothing.
     [[nodiscard]] util::Result<void> may_touch(util::BootTime deadline);
 
 private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// TokenRegistry: what an administrator may do with metrics_tokens: replace, revoke, look. Never used by a worker.
+// TokenRegistry: an administrator's access to metrics_tokens: replace, revoke, show. Workers do not use it.
 #pragma once
 
 #include <cstdint>
@@ -20,58 +20,61 @@ struct TokenStatus {
     std::uint64_t id = 0;
     std::uint64_t created_at = 0;  // seconds since 1970, UTC
     std::optional<std::string> created_by;
-    std::optional<std::uint64_t> last_used_at;  // likewise
+    std::optional<std::uint64_t> last_used_at;  // as created_at
 };
 
-// Who changes something: a name for people, and the client's address where there is one (a page, not a terminal).
+// The author of a change: a name for display, and the address of a web client; empty for a terminal.
 struct Actor {
-    Actor(std::string who) : name(std::move(who)) {}  // NOLINT: a name alone is an actor
-    Actor(std::string who, std::string from) : name(std::move(who)), address(std::move(from)) {}
+    Actor(std::string author) : name(std::move(author)) {}  // NOLINT: implicit by intent
+    Actor(std::string author, std::string client) : name(std::move(author)), address(std::move(client)) {}
 
     std::string name;
     std::string address{};  // at most 45 characters
 };
 
-// What must be the case for a change to be made, so that nobody undoes what he has not seen: the id of the active
-// token, 0 for none. No value: whatever is the case.
+// The id of the token that must be active for a change; 0: no token is active. So an administrator does not undo
+// another one's change unseen. No value: any.
 using Expected = std::optional<std::uint64_t>;
 
-// Error::code where it is not so; the kind is conflict, and nothing was changed.
+// Error::code where another token is active. The kind is conflict, and nothing was changed.
 inline constexpr int k_superseded = -1;
 
-// Error::code where the answer to COMMIT was lost or was no plain refusal: the change was made, or it was not.
+// Error::code where the answer to COMMIT was lost or was unclear: the change was made, or it was not.
 inline constexpr int k_in_doubt = -2;
 
 struct Replacement {
     std::uint64_t id = 0;
-    std::optional<std::uint64_t> replaced;  // the token that it revoked
+    std::optional<std::uint64_t> replaced;  // the revoked token
 };
 
-// Each change is one transaction with its row in audit_logs: all of it or nothing. One that meets another change at
-// the same time (conflict) is tried again while there is time. Where the answer to COMMIT is lost, the error says that
-// nobody knows. One thread; the connection must outlive it.
+// Each change and its row in audit_logs are one transaction. After a conflict with another change it is tried again
+// until the deadline.
+// Errors: those of Connection, k_superseded, k_in_doubt.
+// Requires: the connection outlives it.
+// Threads: one.
 class TokenRegistry {
 public:
-    // Done last before COMMIT, once an attempt; an error of its own rolls everything back.
+    // Called right before COMMIT, once in each attempt. Its error rolls the transaction back.
     using LastStep = std::function<util::Result<void>()>;
 
-    // `workers`: the account whose sessions a change ends where another session holds the row that it needs for more
-    // than 1 s. The right to read the row is enough to lock it, so a worker that was taken over could delay its own
-    // undoing. Empty: none is ended. Ending them takes CONNECTION ADMIN; a worker connects anew.
+    // `workers`: the workers' account. When a row is locked for more than 1 s, the sessions of this account are ended;
+    // its workers reconnect. Needs CONNECTION ADMIN. Empty: no session is ended.
+    // Security: the right to read a row suffices to lock it, so a compromised worker could delay a revocation.
     TokenRegistry(Connection& connection, const std::string& dashboard_schema, std::string workers = {});
     TokenRegistry(TokenRegistry&&) noexcept;
     ~TokenRegistry();
 
-    // Makes `digest` the one active token.
+    // Makes `digest` the active token.
     [[nodiscard]] util::Result<Replacement> replace(const util::Digest& digest, const Actor& by,
                                                     const LastStep& last_step, util::BootTime deadline,
                                                     Expected expected = {});
 
-    // Revokes the active token and returns its id; no value where none was active.
+    // Revokes the active token.
+    // Returns: its id; no value where none was active.
     [[nodiscard]] util::Result<std::optional<std::uint64_t>> revoke(const Actor& by, const LastStep& last_step,
                                                                     util::BootTime deadline, Expected expected = {});
 
-    // The active token.
+    // Returns: the active token; no value where there is none.
     [[nodiscard]] util::Result<std::optional<TokenStatus>> status(util::BootTime deadline);
 
 private:
