@@ -27,12 +27,12 @@ void watch(int epoll, int fd, std::uint32_t events) {
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) throw_errno("cannot wait on the listening socket");
 }
 
-// Of a kind that needs no path: a worker may open none.
+// An eventfd, because a worker may not open files.
 util::Fd open_spare() { return util::Fd(eventfd(0, EFD_CLOEXEC)); }
 
 bool out_of_descriptors(int error) { return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM; }
 
-bool no_listener(int error) {
+bool is_listener_unusable(int error) {
     return error == EBADF || error == EINVAL || error == ENOTSOCK || error == EOPNOTSUPP || error == EFAULT;
 }
 
@@ -52,15 +52,15 @@ std::optional<util::Fd> Acceptor::next() {
     while (wait_for_connection()) {
         util::Fd connection(accept4(m_listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (connection) return connection;
-        if (no_listener(errno)) throw_errno("cannot accept on the listening socket");
-        // All else is a connection that has gone again, or that another worker was quicker to take.
-        if (out_of_descriptors(errno)) give_way();
+        if (is_listener_unusable(errno)) throw_errno("cannot accept on the listening socket");
+        // Otherwise the peer has closed the connection, or another worker has accepted it.
+        if (out_of_descriptors(errno)) free_descriptor();
     }
     return std::nullopt;
 }
 
-// How long to wait at most, as epoll_wait(2) has it.
-int Acceptor::do_chore() const {
+// Returns: the time-out for epoll_wait(2).
+int Acceptor::run_chore() const {
     const auto again = m_chore ? m_chore() : util::BootTime::max();
     return again == util::BootTime::max() ? -1 : util::remaining_ms(again);
 }
@@ -68,7 +68,7 @@ int Acceptor::do_chore() const {
 // False when asked to stop.
 bool Acceptor::wait_for_connection() {
     std::array<epoll_event, 2> events{};
-    const int count = epoll_wait(m_epoll.get(), events.data(), static_cast<int>(events.size()), do_chore());
+    const int count = epoll_wait(m_epoll.get(), events.data(), static_cast<int>(events.size()), run_chore());
     if (count < 0 && errno != EINTR) throw_errno("cannot wait for connections");
     for (int i = 0; i < count; ++i) {
         if (events[static_cast<std::size_t>(i)].data.fd == m_stop_fd) return false;
@@ -76,8 +76,8 @@ bool Acceptor::wait_for_connection() {
     return true;
 }
 
-// A connection that is left waiting wakes us again at once, so do not go round without having changed anything.
-void Acceptor::give_way() {
+// A waiting connection ends epoll_wait(2) at once, so this closes the spare descriptor or pauses.
+void Acceptor::free_descriptor() {
     if (const auto now = util::BootClock::now(); now >= m_warn_again) {
         m_warn_again = now + k_between_warnings;
         util::log(util::LogLevel::warning,

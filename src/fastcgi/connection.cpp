@@ -14,9 +14,9 @@
 namespace ceymail::fastcgi {
 namespace {
 
-constexpr std::size_t k_capacity = k_max_request + 1;  // one more, so that too much is seen to be too much
+constexpr std::size_t k_capacity = k_max_request + 1;  // one more, to detect a request above the limit
 
-// Wipes as much as was ever written.
+// Wipes the bytes that were written.
 class WipeAfter {
 public:
     explicit WipeAfter(std::byte* bytes) : m_bytes(bytes) {}
@@ -32,39 +32,39 @@ private:
 
 }  // namespace
 
-// The bytes are not initialised: pages that no request reaches are never touched.
+// The bytes are not initialised, so that unused pages need no memory.
 RequestReader::RequestReader()
     : m_bytes(std::make_unique_for_overwrite<std::byte[]>(k_capacity)), m_epoll(epoll_create1(EPOLL_CLOEXEC)) {
     if (!m_epoll) throw std::system_error(errno, std::generic_category(), "cannot wait for requests");
 }
 
-std::optional<RequestReader::Request> RequestReader::receive(int connection, util::BootTime deadline) {
+std::optional<RequestReader::Received> RequestReader::receive(int connection, util::BootTime deadline) {
     WipeAfter wipe(m_bytes.get());
-    bool watched = false;  // most requests are there at once
-    for (SocketEvent news = SocketEvent::bytes; news != SocketEvent::none;) {
+    bool watched = false;  // not before it is needed: most requests have arrived already
+    for (SocketEvent event = SocketEvent::bytes; event != SocketEvent::none;) {
         const ssize_t received = recv(connection, m_bytes.get(), k_capacity, MSG_PEEK | MSG_DONTWAIT);
         if (received == 0) return std::nullopt;
         if (received < 0 && errno != EAGAIN && errno != EINTR) return std::nullopt;
         const auto size = static_cast<std::size_t>(std::max<ssize_t>(received, 0));
         wipe.grow_to(size);
-        const Validation vetting = validate({m_bytes.get(), size});
-        if (vetting.verdict != Verdict::incomplete) return Request{vetting, size};
-        if (news == SocketEvent::end || (!watched && !watch(connection))) return std::nullopt;
+        const Validation validation = validate({m_bytes.get(), size});
+        if (validation.verdict != Verdict::incomplete) return Received{validation, size};
+        if (event == SocketEvent::end || (!watched && !watch(connection))) return std::nullopt;
         watched = true;
-        news = await_news(deadline);
+        event = wait_for_event(deadline);
     }
     return std::nullopt;
 }
 
-// Peeked bytes stay readable, so that poll(2) would return at once for ever; edge-triggered, epoll(7) tells of each
-// arrival once. Of what is there already it tells at the first wait: nothing is missed between a look and the wait.
-// Closing the connection ends the watch.
+// Peeked bytes stay readable, so poll(2) would always return at once. Edge-triggered epoll(7) reports each arrival
+// once. The first wait reports the bytes that have arrived already, so none is missed between recv(2) and the wait.
+// Closing the connection removes it.
 bool RequestReader::watch(int connection) const {
     epoll_event interest{.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data = {}};
     return epoll_ctl(m_epoll.get(), EPOLL_CTL_ADD, connection, &interest) == 0;
 }
 
-RequestReader::SocketEvent RequestReader::await_news(util::BootTime deadline) const {
+RequestReader::SocketEvent RequestReader::wait_for_event(util::BootTime deadline) const {
     epoll_event event{};
     const int left = util::remaining_ms(deadline);
     const int count = left > 0 ? epoll_wait(m_epoll.get(), &event, 1, left) : 0;
@@ -75,7 +75,7 @@ RequestReader::SocketEvent RequestReader::await_news(util::BootTime deadline) co
 
 void discard_input(int connection) noexcept {
     std::array<std::byte, 4096> bytes;
-    ssize_t left = k_capacity;  // whoever goes on sending shall not keep us
+    ssize_t left = k_capacity;  // a limit, for a peer that keeps sending
     while (left > 0) {
         const ssize_t received = recv(connection, bytes.data(), bytes.size(), MSG_DONTWAIT);
         if (received <= 0) break;

@@ -54,16 +54,18 @@ Result<gid_t> find_group(const std::string& name) {
                 "there is no group '" + name + "' for the socket; set listen_group to the group of the web server");
 }
 
-// Whether the process that made the socket, to which `probe` is connected, still runs. One that has ended may have left
-// it to a child that hangs in the kernel. Then the socket takes connections, and no process answers them. unix(7).
-bool maker_runs(const Fd& probe) noexcept {
-    ucred maker{};
-    socklen_t size = sizeof maker;
-    if (getsockopt(probe.get(), SOL_SOCKET, SO_PEERCRED, &maker, &size) != 0 || maker.pid <= 0) return true;
-    return kill(maker.pid, 0) == 0 || errno != ESRCH;
+// True when the process that made the socket, to which `probe` is connected, still runs. If it has exited, a child that
+// hangs in the kernel may still have the socket. Then it accepts connections, and no process answers.
+// Source: unix(7).
+bool creator_runs(const Fd& probe) noexcept {
+    ucred creator{};
+    socklen_t size = sizeof creator;
+    if (getsockopt(probe.get(), SOL_SOCKET, SO_PEERCRED, &creator, &size) != 0 || creator.pid <= 0) return true;
+    return kill(creator.pid, 0) == 0 || errno != ESRCH;
 }
 
-// Makes way for a new socket at the path: nothing there, or one that nobody answers on.
+// Removes a socket on which no process answers.
+// Errors: conflict: another program answers, or the path is no socket.
 Result<void> clear_path(const std::string& path, const sockaddr_un& address) {
     struct stat status{};
     if (lstat(path.c_str(), &status) != 0) {
@@ -76,7 +78,7 @@ Result<void> clear_path(const std::string& path, const sockaddr_un& address) {
     const Fd probe(socket(AF_UNIX, k_type, 0));
     if (!probe) return fail_errno(errno, "cannot make a socket");
     const bool connected = util::connect_unix(probe.get(), address) == 0;
-    if (connected ? maker_runs(probe) : errno != ECONNREFUSED) {
+    if (connected ? creator_runs(probe) : errno != ECONNREFUSED) {
         return fail(ErrorKind::conflict, "another program answers on '" + path + "'; stop it or listen elsewhere");
     }
     if (unlink(path.c_str()) != 0 && errno != ENOENT) {
@@ -85,7 +87,7 @@ Result<void> clear_path(const std::string& path, const sockaddr_un& address) {
     return {};
 }
 
-// What is done between bind(2) and the first connection. Group before mode: chown(2) may clear mode bits.
+// The steps between bind(2) and the first connection. Group before mode, because chown(2) may clear mode bits.
 Result<void> open_to_group(const Fd& listener, const std::string& path, std::optional<gid_t> group) {
     if (group && lchown(path.c_str(), static_cast<uid_t>(-1), *group) != 0) {
         return fail_errno(errno, "cannot give the socket '" + path + "' to its group",
@@ -104,19 +106,16 @@ Result<Fd> listen_on_path(const std::string& path, const std::string& group_name
     }
     std::optional<gid_t> group;
     if (!group_name.empty()) {
-        const auto found = find_group(group_name);
-        if (!found) return std::unexpected(found.error());
-        group = *found;
+        CEYMAIL_TRY_ASSIGN(group, find_group(group_name));
     }
-    const auto address = util::unix_address(path);
-    if (!address) return std::unexpected(address.error());
-    if (const auto cleared = clear_path(path, *address); !cleared) return std::unexpected(cleared.error());
+    CEYMAIL_TRY_ASSIGN(const sockaddr_un address, util::unix_address(path));
+    CEYMAIL_TRY(clear_path(path, address));
 
     Fd listener(socket(AF_UNIX, k_type, 0));
     if (!listener) return fail_errno(errno, "cannot make a socket");
-    // bind(2) gives the file the mode that the unbound socket has, less the umask: it is never open to everybody.
+    // bind(2) gives the file the mode of the unbound socket, less the umask. So other users never have access.
     if (fchmod(listener.get(), k_mode) != 0) return fail_errno(errno, "cannot set the mode of a socket");
-    if (util::bind_unix(listener.get(), *address) != 0) {
+    if (util::bind_unix(listener.get(), address) != 0) {
         return fail_errno(errno, "cannot make the socket '" + path + "'",
                           "its directory must exist and be writable for us");
     }

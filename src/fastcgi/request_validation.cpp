@@ -21,10 +21,10 @@ bool contains(Bytes bytes, char character) {
     return !bytes.empty() && std::memchr(bytes.data(), character, bytes.size()) != nullptr;
 }
 
-// Reads the name-value pairs of the PARAMS stream, whose content comes in pieces that may be cut anywhere (3.4).
+// Reads the name-value pairs of the PARAMS stream. A record may end anywhere within a pair (3.4).
 class ParameterScanner {
 public:
-    // False when something is wrong, which is final.
+    // False when the stream is malformed, which is final.
     bool feed(Bytes piece) {
         while (!piece.empty()) {
             if (!advance(piece)) return false;
@@ -37,7 +37,7 @@ public:
 private:
     enum class Step { name_length, value_length, name, value };
 
-    // Takes at least one byte off `piece`.
+    // Removes at least one byte from `piece`.
     bool advance(Bytes& piece) {
         switch (m_step) {
             case Step::name_length:
@@ -52,7 +52,7 @@ private:
         return false;
     }
 
-    // One octet below 128, or four with the topmost bit set. True when `length` is known.
+    // A length is one octet below 128, or four with the highest bit set. True when `length` is complete.
     bool take_length(Bytes& piece, std::size_t& length) {
         const std::uint8_t next = octet(piece, 0);
         piece = piece.subspan(1);
@@ -94,13 +94,13 @@ private:
     }
 
     Step m_step = Step::name_length;
-    unsigned m_length_octets = 0;  // still to come of the length that is being read
+    unsigned m_length_octets = 0;  // left of the length that is being read
     std::size_t m_name_left = 0;
     std::size_t m_value_left = 0;
     std::size_t m_count = 0;
 };
 
-// Goes from record to record; each step says what comes of the request when nothing else does.
+// Reads record by record.
 class RequestScanner {
 public:
     Validation scan(Bytes bytes) {
@@ -116,7 +116,8 @@ private:
         std::size_t at = 0;
         while (m_part != Part::end) {
             const Bytes rest = bytes.subspan(at);
-            if (rest.size() < k_record_header) return check_cut_header(rest) ? Verdict::incomplete : Verdict::malformed;
+            if (rest.size() < k_record_header)
+                return check_partial_header(rest) ? Verdict::incomplete : Verdict::malformed;
             const std::size_t content = number16(rest, 4);
             const std::size_t size = k_record_header + content + octet(rest, 6);
             if (!check_header(rest) || at + size > k_max_request) return Verdict::malformed;
@@ -128,8 +129,8 @@ private:
         return at == bytes.size() ? Verdict::whole : Verdict::malformed;
     }
 
-    // A header of which only the first bytes are there; they may already tell.
-    [[nodiscard]] bool check_cut_header(Bytes rest) const {
+    // Checks the arrived bytes of an incomplete header.
+    [[nodiscard]] bool check_partial_header(Bytes rest) const {
         if (!rest.empty() && octet(rest, 0) != k_version) return false;
         return rest.size() < 2 || type_fits(octet(rest, 1));
     }
@@ -158,7 +159,7 @@ private:
         return false;
     }
 
-    // `arrived`: what is there of the `size` bytes of the record's content.
+    // `arrived`: the arrived part of the record's content of `size` bytes.
     bool take_content(Bytes arrived, std::size_t size) {
         switch (m_part) {
             case Part::begin:

@@ -18,17 +18,17 @@
 namespace ceymail::fastcgi {
 namespace {
 
-constexpr std::size_t k_libfcgi_buffer = 8192;  // what FCGX_Accept_r() reads at a time, and keeps
+constexpr std::size_t k_libfcgi_buffer = 8192;  // the buffer of FCGX_Accept_r()
 
-// One request inside libfcgi, which here only parses: it neither accepts, nor writes, nor waits for anything, since
-// all that it reads has arrived.
+// One request in libfcgi, which only parses it. It does not accept, write or wait, since all bytes have arrived.
 class ParsedRequest {
 public:
     explicit ParsedRequest(util::Fd& connection) {
         FCGX_InitRequest(&m_request, -1, 0);
         m_request.ipcFd = connection.get();
-        m_request.keepConnection = 1;  // FCGX_Accept_r() begins with ending the request before: spare this connection
-        m_request.detached = 1;        // where it gives up and closes it, it shall not wait for the peer first
+        m_request.keepConnection =
+            1;                   // FCGX_Accept_r() first ends the previous request, and would close this connection
+        m_request.detached = 1;  // when it fails and closes the connection, it must not wait for the peer
         m_parsed = FCGX_Accept_r(&m_request) == 0;
         if (!m_parsed) static_cast<void>(connection.release());
     }
@@ -43,7 +43,7 @@ public:
     explicit operator bool() const { return m_parsed; }
     [[nodiscard]] char** parameters() const { return m_request.envp; }
 
-    // Reads the body, all of it where it is no longer than k_max_body.
+    // Reads the body, if it is at most k_max_body long.
     void read_body(PageRequest& request) {
         std::array<char, k_max_body + 1> bytes;
         const auto size = static_cast<std::size_t>(FCGX_GetStr(bytes.data(), bytes.size(), m_request.in));
@@ -51,7 +51,7 @@ public:
         if (!request.body_too_long) request.body.assign(bytes.data(), size);
     }
 
-    // Reads the body away. False when the request was cut short: nothing else of libfcgi's tells.
+    // Reads the rest of the body. False when the request was truncated; libfcgi reports that only here.
     bool finish_input() {
         std::array<char, 4096> ignored;
         while (FCGX_GetStr(ignored.data(), ignored.size(), m_request.in) == static_cast<int>(ignored.size())) {
@@ -60,8 +60,8 @@ public:
     }
 
 private:
-    // The bytes as they were read, with the token, are in a buffer to which the first member of the stream's private
-    // data points. Wiped only where the public pointers bear that out.
+    // The buffer contains the token. The first member of the stream's private data points to it. It is wiped only if
+    // the public pointers confirm that.
     void wipe_buffer() {
         const FCGX_Stream* in = m_request.in;
         if (in == nullptr || in->data == nullptr) return;
@@ -95,14 +95,14 @@ struct Responder::State {
     BusySince* busy;
     RequestReader reader;
     util::Fd connection;
-    Request request;  // this and the two texts are kept from request to request for their memory
+    Request request;  // this, `text` and `records` keep their memory for the next request
     PageRequest page_request;
     std::uint16_t request_id = 0;
     std::string text;
     std::string records;
 
-    // Keeps what is wanted of a request.
-    using Reading = void (State::*)(ParsedRequest&);
+    // Copies the parameters into a member.
+    using Read = void (State::*)(ParsedRequest&);
     void read_scrape(ParsedRequest& parsed) {
         read_parameters(parsed.parameters(), request);
         request.malformed = !parsed.finish_input() || request.malformed;
@@ -113,48 +113,48 @@ struct Responder::State {
         page_request.malformed = !parsed.finish_input() || page_request.malformed;
     }
 
-    // False when there is none after all.
-    bool take_request(std::size_t size, Reading read) {
+    // False when libfcgi rejects the request.
+    bool take_request(std::size_t size, Read read) {
         ParsedRequest parsed(connection);
         if (!parsed) return false;
         (this->*read)(parsed);
-        // The end of a request that libfcgi read in several goes may be left over.
+        // libfcgi may not have read the end of a request that is larger than its buffer.
         if (size > k_libfcgi_buffer) discard_input(connection.get());
         return true;
     }
 
-    void tell(util::AwakeTime since) {
+    void set_busy(util::AwakeTime since) {
         if (busy != nullptr) busy->store(since, std::memory_order_relaxed);
     }
 
-    // When it came; none when asked to stop.
+    // Returns: the time of the connection; no value when asked to stop.
     std::optional<util::BootTime> accept() {
-        tell({});
+        set_busy({});
         auto accepted = acceptor.next();
         if (!accepted) return std::nullopt;
         connection = std::move(*accepted);
-        tell(util::AwakeClock::now());
+        set_busy(util::AwakeClock::now());
         return util::BootClock::now();
     }
 
     // False when asked to stop.
-    bool await_request(const std::function<void(int status)>& refused, Reading read) {
+    bool await_request(const std::function<void(int status)>& refused, Read read) {
         connection.reset();
         request.clear();
-        while (const auto came = accept()) {
-            const auto received = reader.receive(connection.get(), *came + k_peer_timeout);
+        while (const auto accepted_at = accept()) {
+            const auto received = reader.receive(connection.get(), *accepted_at + k_peer_timeout);
             if (!received) {
                 connection.reset();
                 continue;
             }
-            request_id = received->vetting.request_id;
-            if (received->vetting.verdict == Verdict::malformed) {
+            request_id = received->validation.request_id;
+            if (received->validation.verdict == Verdict::malformed) {
                 refused(k_malformed.status);
                 refuse();
                 continue;
             }
             if (!take_request(received->size, read)) continue;
-            request.keep_connection = received->vetting.asks_to_keep_connection;
+            request.keep_connection = received->validation.asks_to_keep_connection;
             return true;
         }
         return false;
@@ -171,7 +171,7 @@ struct Responder::State {
         request.clear();
     }
 
-    // A page may show a secret, and the request has the web server's. Freed, because they are asked for rarely.
+    // A page may show a secret, and the request contains the gateway secret. Also frees the memory: requests are rare.
     void wipe_page() {
         for (auto* const bytes : {&text, &records}) {
             OPENSSL_cleanse(bytes->data(), bytes->size());

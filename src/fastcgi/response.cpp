@@ -8,7 +8,8 @@
 namespace ceymail::fastcgi {
 namespace {
 
-// RFC 9110 15 and RFC 6585 4; a code that is not among them has an empty phrase, which RFC 3875 allows.
+// Any other code has an empty phrase, which RFC 3875 allows.
+// Source: RFC 9110 15, RFC 6585 4.
 std::string_view reason(int status) noexcept {
     switch (status) {
         case 200:

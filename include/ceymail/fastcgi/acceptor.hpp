@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Acceptor: waits for the next connection on the listening socket, or for the word to stop.
+// Acceptor: waits for the next connection on the listening socket, or for the request to stop.
 #pragma once
 
 #include <functional>
@@ -11,28 +11,31 @@
 
 namespace ceymail::fastcgi {
 
-// What is to be done between connections. Returns when it is to be called next; BootTime::max(): never.
+// A periodic task between connections.
+// Returns: the time of its next call; BootTime::max(): never.
 using Chore = std::function<util::BootTime()>;
 
-// One per worker process, one thread; several processes may have one on the same listener, of which one wakes for a
-// connection. The constructor throws std::system_error where there is nothing to wait on.
+// Processes: one instance per worker. Several processes may share a listener; the kernel wakes one per connection.
+// Threads: one.
 class Acceptor {
 public:
-    // Both are kept open by the caller. The listener is made non-blocking.
+    // Makes the listener non-blocking.
+    // Errors: throws std::system_error.
+    // Requires: the caller keeps both descriptors open.
     Acceptor(int listener, int stop_fd);
 
-    // A non-blocking, close-on-exec connection; none once stop_fd is readable. Out of descriptors it serves one
-    // connection at a time on the spare one, and pauses where even that is taken. Throws std::system_error when the
-    // listener is none any more.
+    // Returns: a non-blocking, close-on-exec connection; no value when stop_fd is readable. When no descriptor is
+    // free, it uses the spare one for one connection at a time. When that is in use too, it pauses.
+    // Errors: throws std::system_error when the listener is unusable.
     [[nodiscard]] std::optional<util::Fd> next();
 
-    // Called by next() before it waits, and again when it said. Empty: none.
+    // next() calls it before it waits, and again at the returned time. Empty: none.
     void set_chore(Chore chore) { m_chore = std::move(chore); }
 
 private:
     [[nodiscard]] bool wait_for_connection();
-    [[nodiscard]] int do_chore() const;
-    void give_way();
+    [[nodiscard]] int run_chore() const;
+    void free_descriptor();
 
     int m_listener;
     int m_stop_fd;

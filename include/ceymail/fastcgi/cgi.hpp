@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Plain CGI, for servers that start us once per request. RFC 3875.
+// Plain CGI: the web server starts the program once per request.
+// Source: RFC 3875.
 #pragma once
 
 #include "ceymail/fastcgi/request.hpp"
@@ -7,19 +8,20 @@
 
 namespace ceymail::fastcgi {
 
-// True when the environment is that of a CGI program (GATEWAY_INTERFACE) and fd 0 is no listening socket.
+// True when GATEWAY_INTERFACE is set, and descriptor 0 is not a listening socket.
 [[nodiscard]] bool started_as_cgi();
 
-// The request in the environment; HTTP_AUTHORIZATION is removed from the environment, and its value wiped.
-// To be called before there is a second thread.
+// Returns: the request in the environment. Wipes HTTP_AUTHORIZATION, and removes it from the environment.
+// Threads: call it while there is one thread.
 [[nodiscard]] Request request_from_environment();
 
-// Writes the answer to standard output; false when it could not be written. A reader that has gone is a SIGPIPE
-// unless the caller ignores that.
+// Writes the answer to standard output.
+// Returns: false when it could not be written.
+// Requires: the caller ignores SIGPIPE, which a closed reader raises.
 [[nodiscard]] bool write_cgi(const Response& response);
 
-// Takes what came with the request off standard input, once the answer is written: where both are one socket, as with
-// Apache's mod_cgid, ending with bytes unread would take the answer from the server. Gives up after 2 s or 64 KiB.
+// Reads the rest of standard input after the answer is written, for at most 2 s and 64 KiB. With Apache's mod_cgid
+// standard input and output are one socket. If unread bytes remain at exit, the server loses the answer.
 void discard_request_body();
 
 }  // namespace ceymail::fastcgi

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is done with one accepted connection, each within a deadline: its request awaited, its answer sent.
+// Receives the request and sends the answer on one accepted connection, each within a deadline.
 #pragma once
 
 #include <cstddef>
@@ -13,34 +13,36 @@
 
 namespace ceymail::fastcgi {
 
-// Owns the memory in which requests are looked over; wiped after each, since there is a token in it. One thread.
+// Owns the buffer in which requests are validated.
+// Threads: one.
+// Security: wipes the buffer after each request, which may contain a token.
 class RequestReader {
 public:
     RequestReader();  // throws std::system_error
 
-    struct Request {
-        Validation vetting;    // whole or malformed
-        std::size_t size = 0;  // bytes that have arrived
+    struct Received {
+        Validation validation;  // whole or malformed
+        std::size_t size = 0;   // of the bytes that have arrived
     };
 
-    // To be called once for a connection, which is to be closed before the next one's turn.
-    // Waits until the request on `connection` (non-blocking) is whole or malformed, and leaves its bytes there for
-    // libfcgi to read. No value when the peer has gone, has sent half a request and no more, or was too slow.
-    [[nodiscard]] std::optional<Request> receive(int connection, util::BootTime deadline);
+    // Waits until the request on `connection` is whole or malformed. Leaves its bytes in the socket, for libfcgi.
+    // Returns: no value when the peer has closed the connection, sent an incomplete request, or was too slow.
+    // Requires: `connection` is non-blocking. Call it once per connection, and close that before the next call.
+    [[nodiscard]] std::optional<Received> receive(int connection, util::BootTime deadline);
 
 private:
     enum class SocketEvent { bytes, end, none };
     [[nodiscard]] bool watch(int connection) const;
-    [[nodiscard]] SocketEvent await_news(util::BootTime deadline) const;
+    [[nodiscard]] SocketEvent wait_for_event(util::BootTime deadline) const;
 
     std::unique_ptr<std::byte[]> m_bytes;
     util::Fd m_epoll;  // made in advance: there may be no descriptor left when it is needed
 };
 
-// Takes what is there to read off the connection: closing over unread bytes would take the answer from the peer.
+// Reads the bytes that have arrived, up to k_max_request. Closing a connection with unread bytes discards the answer.
 void discard_input(int connection) noexcept;
 
-// False when the peer has gone or has not taken all by the deadline. No SIGPIPE.
+// Returns: false when the peer has closed the connection, or did not read all by the deadline. Raises no SIGPIPE.
 bool send_all(int connection, std::string_view bytes, util::BootTime deadline) noexcept;
 
 }  // namespace ceymail::fastcgi

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The listening socket: where it comes from, and how it is made.
+// Makes or inherits the listening socket.
 #pragma once
 
 #include <string>
@@ -9,24 +9,27 @@
 
 namespace ceymail::fastcgi {
 
-// Makes and listens on "unix:/path" (mode 0660, group `group` unless empty) or "tcp:ADDRESS:PORT" (loopback
-// addresses only, "[::1]" for IPv6: whoever reaches the socket is believed about REMOTE_ADDR). A Unix socket that
-// nobody answers on, or whose maker has ended, is replaced; any other fails with conflict, as does a path that is
-// something else.
-// Until all is set nobody can connect. Never exits, keeps the umask; on failure no socket of ours is left behind.
-// Requires that only we may write to the directory of the path. Non-blocking, close-on-exec.
+// Listens on "unix:/path" (mode 0660, group `group` unless empty) or "tcp:ADDRESS:PORT" (loopback, "[::1]" for IPv6).
+// Replaces a Unix socket on which no process answers, or whose creator has exited.
+// Returns: a non-blocking, close-on-exec socket.
+// Errors: conflict: another program answers, or the path is no socket; invalid; not_found: no such group; others as the
+// system calls. After an error no new socket file remains.
+// Requires: only this user may write to the directory of the path.
+// Security: a peer can state any REMOTE_ADDR, so TCP is restricted to loopback. No process can connect before group and
+// mode are set.
 [[nodiscard]] util::Result<util::Fd> make_listener(const std::string& address, const std::string& group);
 
-// The socket handed in by the starter: systemd's (LISTEN_FDS, sd_listen_fds(3), which are removed from the
-// environment) or a listening fd 0 (spawn-fcgi, mod_fcgid), which is moved away and replaced by /dev/null.
-// not_found where there is none; invalid where there are several or it is no listening stream socket.
+// Returns: the inherited socket: systemd's, or a listening descriptor 0 (spawn-fcgi, mod_fcgid). Removes LISTEN_FDS
+// from the environment. Replaces descriptor 0 by /dev/null.
+// Errors: not_found: none is inherited; invalid: several sockets, or not a listening stream socket.
+// Source: sd_listen_fds(3).
 [[nodiscard]] util::Result<util::Fd> inherited_listener();
 
 // Moves `listener` to a descriptor above 2 and puts /dev/null in the place of standard input. Close-on-exec.
 // Errors: as fcntl(2), open(2) and dup2(2) say.
 [[nodiscard]] util::Result<util::Fd> clear_standard_input(util::Fd listener);
 
-// True for a listening socket.
+// True when `fd` is a listening socket.
 [[nodiscard]] bool listens(int fd) noexcept;
 
 }  // namespace ceymail::fastcgi

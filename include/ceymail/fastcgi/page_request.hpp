@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// PageRequest: what a page for people needs of a request. The metrics endpoint knows nothing of it.
+// PageRequest: the CGI parameters and the body that the settings page needs. The metrics endpoint does not use it.
 #pragma once
 
 #include <cstddef>
@@ -8,16 +8,16 @@
 
 namespace ceymail::fastcgi {
 
-inline constexpr std::size_t k_max_body = 8 * 1024;  // bytes; a form of a page has a few hundred
+inline constexpr std::size_t k_max_body = 8 * 1024;  // bytes; a form has a few hundred
 
-// All of it foreign. REMOTE_USER and HTTPS are the web server's word where the gateway secret is the right one. An
-// empty string stands for a parameter that is missing.
+// A missing parameter is an empty string.
+// Security: all members are untrusted. REMOTE_USER and HTTPS are the web server's if the gateway secret is valid.
 struct PageRequest {
     std::string gateway_secret;  // CEYMAIL_GATEWAY_SECRET
     std::string method;          // REQUEST_METHOD
     std::string uri;             // REQUEST_URI: path and query
     std::string remote_addr;     // REMOTE_ADDR
-    std::string remote_user;     // REMOTE_USER: whom the web server has authenticated
+    std::string remote_user;     // REMOTE_USER: authenticated by the web server
     std::string https;           // HTTPS: "on" over TLS
     std::string host;            // HTTP_HOST
     std::string server_name;     // SERVER_NAME: the host without its port
@@ -28,10 +28,10 @@ struct PageRequest {
     std::string content_type;    // CONTENT_TYPE
     std::string body;            // at most k_max_body
     bool body_too_long = false;  // then `body` is empty
-    bool malformed = false;      // cut short, or a parameter given twice that may be given once
+    bool malformed = false;      // truncated, or a parameter above occurs twice
 };
 
-// As read_parameters(), without the body.
+// Returns: the parameters in `environment`, without the body. See read_parameters().
 [[nodiscard]] PageRequest read_page_parameters(char** environment);
 
 }  // namespace ceymail::fastcgi

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT
-// Makes a Request of the few CGI parameters that are read. RFC 3875 4.1.
+// Reads a Request from CGI parameters.
+// Source: RFC 3875 4.1.
 #pragma once
 
 #include "ceymail/fastcgi/request.hpp"
 
 namespace ceymail::fastcgi {
 
-// `environment`: "NAME=value" strings up to a null pointer, foreign; null for none. Reads what Request has, and wipes
-// the value of HTTP_AUTHORIZATION where it stood. One of these given twice makes the request malformed: nobody can
-// say which of the two was meant. Others may come twice, as they do where fastcgi_params is included twice.
+// `environment`: "NAME=value" strings up to a null pointer; null: none. Reads the parameters that Request has. One that
+// occurs twice makes the request malformed, because it is ambiguous. Other parameters may occur twice, as they do when
+// fastcgi_params is included twice.
+// Security: the input is untrusted. Wipes the value of HTTP_AUTHORIZATION in it.
 [[nodiscard]] Request read_parameters(char** environment);
 
-// The same into a request that was used before: allocates only where that had less room.
+// The same, into an existing request, whose memory it reuses.
 void read_parameters(char** environment, Request& request);
 
 }  // namespace ceymail::fastcgi

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The records of the FastCGI protocol that this program reads and writes. FastCGI Specification 1.0, 3 and 8.
+// The FastCGI records that this program reads and writes.
+// Source: FastCGI Specification 1.0, 3 and 8.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +25,7 @@ enum class RecordType : std::uint8_t {
     standard_output = 6,
 };
 
-// Appends the whole answer: `text` as STDOUT, its end, and END_REQUEST (complete, status 0).
+// Appends the whole answer to `out`: `text` as STDOUT, the end of STDOUT, and END_REQUEST (complete, status 0).
 void append_answer(std::uint16_t request_id, std::string_view text, std::string& out);
 
 }  // namespace ceymail::fastcgi

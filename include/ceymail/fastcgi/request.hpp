@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Request: what the endpoint needs of one HTTP request, copied out of the FastCGI parameters. RFC 3875.
+// Request: the CGI parameters that the endpoint needs.
+// Source: RFC 3875.
 #pragma once
 
 #include <string>
@@ -8,7 +9,8 @@
 
 namespace ceymail::fastcgi {
 
-// All of it foreign. An empty string stands for a parameter that is missing.
+// A missing parameter is an empty string.
+// Security: all members are untrusted.
 struct Request {
     std::string method;            // REQUEST_METHOD
     std::string uri;               // REQUEST_URI: path and query
@@ -16,10 +18,10 @@ struct Request {
     util::Secret authorization;    // HTTP_AUTHORIZATION
     std::string scrape_timeout;    // HTTP_X_PROMETHEUS_SCRAPE_TIMEOUT_SECONDS
     std::string server_software;   // SERVER_SOFTWARE
-    bool keep_connection = false;  // FCGI_KEEP_CONN: the web server would hold on to the connection
-    bool malformed = false;        // cut short, or a parameter given twice that may be given once
+    bool keep_connection = false;  // FCGI_KEEP_CONN: the web server asks to keep the connection
+    bool malformed = false;        // truncated, or a parameter above occurs twice
 
-    // Empty again, with the memory kept for the next request and the authorization wiped.
+    // Makes it empty, and keeps the memory for the next request. Wipes the authorization.
     void clear() noexcept {
         method.clear();
         uri.clear();

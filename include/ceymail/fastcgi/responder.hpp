@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Responder: accepts FastCGI connections one at a time and hands out vetted requests. Wraps libfcgi.
+// Responder: accepts FastCGI connections one at a time, and returns validated requests. Wraps libfcgi.
+//
+// Main header of the room "fastcgi": listener, validation, request, response. No other room uses libfcgi.
+// Processes: supervisor (listener), worker and ceymail-settings (responder), plain CGI.
+// May touch: the listening socket, its connections, and standard input and output.
+// Attackers: every client of the web server, through the parameters; a local process that can connect to the socket.
 #pragma once
 
 #include <atomic>
@@ -15,43 +20,46 @@
 
 namespace ceymail::fastcgi {
 
-// How long a peer may take to send its request, and again to take the answer.
+// The time for a peer to send its request, and again to receive the answer.
 inline constexpr std::chrono::seconds k_peer_timeout{2};
 
-// Since when a connection has been in hand, for whoever watches from another process; AwakeTime{}: none is.
+// The time at which the current connection was accepted, for the supervisor; AwakeTime{}: no connection.
 using BusySince = std::atomic<util::AwakeTime>;
 
-// One per worker process, one thread. The only code that knows libfcgi, which reads the parameters; accepting,
-// waiting and writing are done here, because libfcgi has no time-outs.
-// A peer has k_peer_timeout in all to send its request, and again to take the answer; then it is dropped. A malformed
-// request is answered 400 by the responder itself where its id is known, and dropped else; `refused` is told of both,
-// so that they are counted. A peer that leaves or is too slow before its request is whole is dropped without a word.
-// Running out of descriptors slows down and goes on. One connection carries one request.
-// BUGS: libfcgi asserts that it gets the memory it asks for, and ends the process where it does not.
+// libfcgi only parses the parameters. The responder accepts, waits and writes, because libfcgi has no time-outs. One
+// connection carries one request.
+// A peer that exceeds k_peer_timeout is disconnected. A malformed request is answered with 400 if its id is known, and
+// otherwise disconnected; `refused` is called in both cases. An incomplete request is disconnected without an answer.
+// Processes: one instance per worker.
+// Threads: one.
+// BUGS: libfcgi asserts that each allocation succeeds, so the process aborts when it is out of memory.
 class Responder {
 public:
-    // `listener`: a listening stream socket, kept open by the caller; it is made non-blocking. `stop_fd` readable:
-    // no further request is accepted. Throws std::system_error when the sockets cannot be waited on.
-    // libfcgi handles SIGPIPE and SIGUSR1 from now on, unless they were handled or ignored before.
-    // `busy`, if any, outlives it and is kept up to date at the price of two relaxed stores a connection.
+    // `listener`: a listening stream socket, which is made non-blocking. When `stop_fd` is readable, no further
+    // request is accepted. `busy`: updated by two relaxed stores per connection; may be null. libfcgi handles SIGPIPE
+    // and SIGUSR1 afterwards, unless they were handled or ignored before.
+    // Errors: throws std::system_error.
+    // Requires: the caller keeps the descriptors open, and `busy` outlives the responder.
     Responder(int listener, int stop_fd, BusySince* busy = nullptr);
     ~Responder();
     Responder(const Responder&) = delete;
     Responder& operator=(const Responder&) = delete;
 
-    // Waits for the next request worth an answer; null when asked to stop. Throws std::system_error when the listener
-    // is broken. The request is the responder's, good until it is answered, which wipes it; one that is not answered
-    // before the next call is dropped. Its memory is used again and again: once warm, nothing is allocated here. What
-    // libfcgi allocates for the parameters and its streams it frees before this returns.
+    // Waits for the next valid request.
+    // Returns: the request, which is valid until answer() wipes it; null when asked to stop. A request that is not
+    // answered before the next call is disconnected. The responder reuses its memory, and allocates none in the steady
+    // state. libfcgi frees all its memory before this returns.
+    // Errors: throws std::system_error when the listener is unusable.
     [[nodiscard]] Request* next(const std::function<void(int status)>& refused);
 
-    // The same for a responder of pages, which are asked for rarely: its memory is not spared. `chore`: see Chore.
+    // The same for the settings page. It does not reuse memory, because requests are rare. `chore`: see Chore.
     [[nodiscard]] PageRequest* next_page(const std::function<void(int status)>& refused, const Chore& chore = {});
 
-    // Sends the answer to the request of the last next() and ends the connection. A peer that has gone is no error.
+    // Answers the request of the last next(), and closes the connection. A closed peer is no error.
     void answer(const Response& response);
 
-    // The same for a page, which may show a secret: its body and all copies of it are wiped, and the request too.
+    // The same for the settings page.
+    // Security: wipes the request, the body and all copies of it, since a page may show a secret.
     void answer_page(Response response);
 
 private:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Response: one HTTP answer, and its wording as a CGI response. RFC 3875 6.3.
+// Response: one HTTP answer, and its format as a CGI response.
+// Source: RFC 3875 6.3.
 #pragma once
 
 #include <string>
@@ -10,15 +11,15 @@ namespace ceymail::fastcgi {
 
 struct Header {
     std::string_view name;
-    std::string_view value;  // a line break in it ends the value: nothing behind it is sent
+    std::string_view value;  // is cut at the first line break
 };
 
-// Every answer of the metrics endpoint has it. It tells such an answer from one of the web server, a dashboard or a
-// proxy; --check looks for it.
+// Every answer of the metrics endpoint has this header, and answers of the web server or of a proxy do not. --check
+// checks for it.
 inline constexpr Header k_origin_header{.name = "X-CeyMail-Metrics", .value = "1"};
 
-// Content-Length, Cache-Control: no-store and X-Content-Type-Options: nosniff are written with every answer and
-// are not to be listed in `headers`.
+// Every answer also has Content-Length, Cache-Control: no-store and X-Content-Type-Options: nosniff.
+// Requires: `headers` does not contain these.
 struct Response {
     int status = 500;
     std::string_view content_type = "text/plain; charset=utf-8";
@@ -27,13 +28,13 @@ struct Response {
     bool head_only = false;  // HEAD: Content-Length of the body, but no body
 };
 
-// "Status: 200 OK\r\n..." with the body behind an empty line.
+// Returns: "Status: 200 OK\r\n...", an empty line and the body.
 [[nodiscard]] std::string to_cgi(const Response& response);
 
-// The same without the body, appended to `out`, so that a buffer can be used again and again.
+// Appends the same without the body to `out`.
 void append_head(const Response& response, std::string& out);
 
-// What of the body is sent.
+// Returns: the part of the body that is sent.
 [[nodiscard]] std::string_view sent_body(const Response& response) noexcept;
 
 }  // namespace ceymail::fastcgi
