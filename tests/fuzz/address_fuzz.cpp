@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// parse_address_key() against a second reading of RFC 4291 2.2 that does without inet_pton(3); every spelling of an
-// address must give the same key, or a client would have as many limits as spellings.
+// parse_address_key() against a second parser of RFC 4291 2.2, which does not use inet_pton(3). Every spelling of an
+// address must give the same key. Otherwise a client would have one limit per spelling.
 // fuzz: -max_len=64
 #include "ceymail/admission/address_key.hpp"
 
@@ -98,7 +98,7 @@ std::optional<AddressKey> key_slowly(std::string_view text) {
     return AddressKey{join(*ipv6, 0, 4), AddressFamily::ipv6};
 }
 
-// Every address of the /64, so also its first.
+// Every address of the /64 has the same key, also its first.
 std::string first_of_network(std::uint64_t network) {
     unsigned char bytes[16]{};
     for (int i = 0; i < 8; ++i) bytes[i] = static_cast<unsigned char>(network >> (56 - 8 * i));

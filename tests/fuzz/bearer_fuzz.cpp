@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// parse_bearer() against a second reading of RFC 6750, letter by letter.
+// parse_bearer() against a second parser of RFC 6750, character by character.
 // fuzz: -max_len=600
 #include "ceymail/admission/bearer.hpp"
 
@@ -13,7 +13,7 @@ using ceymail::fuzz::require;
 
 namespace {
 
-// The token of a right header; nothing for a wrong one, since no token is empty.
+// The token of a valid header; empty for another one, since no token is empty.
 std::string token_slowly(std::string_view header) {
     for (const std::string_view both : {"bB", "eE", "aA", "rR", "eE", "rR"}) {
         if (header.empty() || !both.contains(header[0])) return {};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// snapshot::from_text(): what a gatherer that was taken over may tell the settings page, and what the page makes of it.
+// snapshot::from_text() on any text of a compromised gatherer, and the settings page that shows it.
 // fuzz: -max_len=4096
 #include <algorithm>
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// parse_configuration() on any file; what is taken is within its bounds, what is refused is told with the file's name.
+// parse_configuration() on any file: an accepted value is within its bounds, and an error names the file.
 #include "ceymail/config/configuration.hpp"
 
 #include "fuzz/fuzz.hpp"

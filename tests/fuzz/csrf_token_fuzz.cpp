@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// CsrfTokens::open(): nothing but the seal itself, for its own action and user, is good.
-// The input: action, user, line feed, and changes of a good seal: 2 bytes each, where and by what; the last one may
-// cut it. Where the first byte is great, the seal is the input itself.
+// CsrfTokens::open(): only an unchanged token is valid, and only for its action and user.
+// The input: action, user, line feed, and changes of a valid token: 2 bytes each, position and value. The last one may
+// truncate it. If the first byte is large, the input is the token itself.
 // fuzz: -max_len=256
 #include <chrono>
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What comes out of a row, and what goes into a statement: to_number(), quote_name() and quote_text().
+// Values from a row and for a statement: to_number(), quote_name() and quote_text().
 // fuzz: -max_len=128
 #include <optional>
 #include <string>
@@ -22,7 +22,7 @@ std::optional<std::uint64_t> number_slowly(std::string_view text) {
     return text.empty() ? std::nullopt : std::optional(static_cast<std::uint64_t>(number));
 }
 
-// As the server reads what stands between quotes; nothing where it ends before its end.
+// Reads quoted text like the server; no value where it ends early.
 std::optional<std::string> unquote(std::string_view quoted, char quote, bool escapes) {
     require(quoted.size() >= 2 && quoted.front() == quote && quoted.back() == quote, "it is quoted");
     quoted = quoted.substr(1, quoted.size() - 2);

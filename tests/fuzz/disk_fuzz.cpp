@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// disk_usage() on whatever a file system says of itself; one in user space may say anything. The input: f_blocks,
-// f_bfree, f_bavail and f_frsize.
+// disk_usage() on any values of a file system: one in user space may return anything. The input: f_blocks, f_bfree,
+// f_bavail and f_frsize.
 // fuzz: -max_len=32
 #include "ceymail/collect/disk.hpp"
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// parse_fields() and cookie_value() against slow readings, octet by octet. The input: fields, line feed, a Cookie
-// header.
-// fuzz: -max_len=512
+// parse_fields() and cookie_value() against slow parsers, octet by octet. The input: fields, line feed, a Cookie
+// header. fuzz: -max_len=512
 #include <map>
 #include <optional>
 #include <string>
@@ -68,7 +67,7 @@ void check_fields(std::string_view encoded) {
     for (const auto& [name, value] : *want) require(ceymail::page::field(*got, name) == value, "each has its value");
 }
 
-// A cookie that is there once.
+// A cookie that occurs once.
 void check_cookie(std::string_view header) {
     std::vector<std::string> values;
     for (const auto& pair : split(header, ';')) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The gatherer's socket, to which a taken-over worker may write what it likes: a message of the right size is answered
-// by one byte, whatever it asks for, and any other ends the connection. The input: one message.
+// The gatherer's socket, to which a compromised worker may write any bytes. A message of the valid size is answered by
+// one byte. Any other message ends the connection. The input: one message.
 // fuzz: -max_len=64
 #include <cstring>
 #include <memory>
@@ -25,7 +25,7 @@ struct AtOnce : collect::Collector {
     [[nodiscard]] util::Result<collect::Families> collect(util::BootTime) override { return collect::Families{}; }
 };
 
-// Serves on a name that the kernel chooses, until the program ends.
+// Serves on a name that the kernel selects, until the program exits.
 class Gatherer {
 public:
     Gatherer() : m_listener(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
@@ -61,7 +61,7 @@ private:
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     static const auto* const gatherer = new Gatherer;
     const auto fd = gatherer->connect();
-    // It may have heard enough before it reads.
+    // The server may close the connection before it reads.
     static_cast<void>(::send(fd.get(), data, size, MSG_NOSIGNAL));
     char bytes[2];
     const bool answered = ::recv(fd.get(), bytes, sizeof bytes, 0) == 1;

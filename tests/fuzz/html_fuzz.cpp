@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// append_escaped(): whatever the text is, it ends no element, no attribute and no comment, and is shown as it was; and
-// what is_printable() lets into a log or a row needs no repair.
+// append_escaped(): no text ends an element, an attribute or a comment, and each is shown unchanged. A text for which
+// is_printable() is true needs no repair.
 // fuzz: -max_len=512
 #include "ceymail/page/html.hpp"
 
@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view k_replacement = "\xEF\xBF\xBD";
 
-// As a browser reads it; anything but these five references is wrong.
+// Reads it like a browser. Any other reference than these five is wrong.
 std::string unescape(std::string_view html) {
     constexpr std::array<std::pair<std::string_view, char>, 5> k_references{
         {{"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&#39;", '\''}}};

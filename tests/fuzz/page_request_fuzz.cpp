@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// read_page_parameters() on an environment of any strings, one a line of the input; and who is let in by what it read.
+// read_page_parameters() on an environment of any strings, one per line of the input, and the authentication by them.
 // fuzz: -max_len=1024
 #include "ceymail/fastcgi/page_request.hpp"
 
@@ -35,7 +35,7 @@ constexpr Field k_fields[] = {{"CEYMAIL_GATEWAY_SECRET", &PageRequest::gateway_s
                               {"HTTP_COOKIE", &PageRequest::cookie},
                               {"CONTENT_TYPE", &PageRequest::content_type}};
 
-// One entry a line, as a C string ends it.
+// One entry per line, which ends at a NUL.
 std::vector<std::string> entries_of(std::string_view text) {
     std::vector<std::string> entries;
     while (!text.empty()) {
@@ -79,7 +79,7 @@ void check_visitor(const PageRequest& request) {
     const bool tls = request.https == "on" || request.https == "1";
     const auto user = ceymail::page::identify(request, PlainHttp::refused);
     if (user) {
-        require(tls && !request.malformed, "nobody comes in over plain HTTP, or by a malformed request");
+        require(tls && !request.malformed, "plain HTTP and malformed requests are refused");
         require(user->user == request.remote_user && !user->user.empty() && user->user.size() <= 200,
                 "a user has a name");
         require(ceymail::page::is_printable(user->user), "that can be shown and logged");

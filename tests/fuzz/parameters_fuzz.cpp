@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// read_parameters() on an environment of any strings: one a line of the input.
+// read_parameters() on an environment of any strings, one per line of the input.
 // fuzz: -max_len=512
 #include "ceymail/fastcgi/parameters.hpp"
 
@@ -13,7 +13,7 @@ using ceymail::fuzz::require;
 
 namespace {
 
-// How often `name` is given, and its last value.
+// The number of entries of `name`, and the last value.
 std::pair<std::size_t, std::string> given(const std::vector<std::string>& entries, std::string_view name) {
     std::pair<std::size_t, std::string> result;
     for (const std::string& entry : entries) {

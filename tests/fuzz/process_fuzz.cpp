@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is read of one process. The input, parted by line feeds: its stat, its executable, its owner, the name of a
+// Recognition of one process. The input, separated by line feeds: its stat, its executable, its owner, the name of a
 // service, and its arguments.
 // fuzz: -max_len=512
 #include <charconv>
@@ -25,7 +25,7 @@ void check_program(ceymail::collect::Process process, std::string_view name) {
         require(!process.executable || process.executable->starts_with("/usr/"), "its executable is the system's");
         require(process.executable || system_user, "a user's own word is not believed");
     }
-    // The same process of another user: what it says of itself does not count any more.
+    // The same process of another user: its own arguments do not count.
     if (!process.executable) {
         process.owner = 1000;
         require(!is_program(process, name), "a user's own word is not believed");

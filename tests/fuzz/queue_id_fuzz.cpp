@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// arrival_of() on any name in a queue directory; a time that it tells must be the one that the name was made of.
+// arrival_of() on any name in a queue directory. A returned time must be the one in the name.
 // fuzz: -max_len=64
 #include <string>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// validate() against its slow reference; and what it calls whole is malformed or incomplete when it is cut or longer.
+// validate() against its slow reference. A whole request that is truncated or extended is incomplete or malformed.
 // fuzz: -max_len=4096
 #include "ceymail/fastcgi/request_validation.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// time_budget() for any X-Prometheus-Scrape-Timeout-Seconds: foreign, and it must never buy more than 5 s.
+// time_budget() for any X-Prometheus-Scrape-Timeout-Seconds, which is untrusted: at most 5 s.
 // fuzz: -max_len=512
 #include <algorithm>
 #include <chrono>
@@ -30,7 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(time >= 100ms && time <= 5s, "an answer takes between 100 ms and 5 s");
     const double asked = is_decimal(text) ? std::strtod(text.c_str(), nullptr) : 0;
     const double seconds = std::chrono::duration<double>(time).count();
-    // What is too great or too small for a double may as well count as missing.
+    // A number outside the range of double may count as missing.
     if (asked == 0 || std::isnormal(asked))
         require(std::abs(seconds - wanted_seconds(asked)) < 1e-6, "it is the scraper's time-out less half a second");
     const ceymail::util::BootTime start{1h};

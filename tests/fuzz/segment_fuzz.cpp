@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A segment with any bytes in it. header_fault() takes none but the one header; and in whatever table plausible()
-// lets through, the limiter still admits no thirteenth.
-// The input: where the first byte is odd, the header; else slots of a table, 20 bytes each, as Slot has them.
+// A segment with any bytes. header_fault() accepts only the one header. With every table that plausible() accepts, the
+// limiter admits no thirteenth.
+// The input: if the first byte is odd, the header; otherwise slots of a table, 20 bytes each, see Slot.
 // fuzz: -max_len=512
 #include <algorithm>
 #include <array>
@@ -36,7 +36,7 @@ void check_header(std::string_view bytes) {
 
 struct Slot {
     std::uint8_t bucket;
-    std::uint8_t slot;  // the topmost bit: in the bucket where the address belongs, not in `bucket`
+    std::uint8_t slot;  // highest bit: in the address's own bucket, not in `bucket`
     std::uint8_t family;
     std::uint8_t entry;  // of the log; beyond it: the time of authentication
     std::uint64_t network;
@@ -67,7 +67,7 @@ RateStorage& storage() {
     return *made;
 }
 
-// As rate_table.cpp has it: of the network and the family, in this order.
+// As in rate_table.cpp: of the network and the family, in this order.
 std::size_t home_of(const Slot& slot) {
     std::array<std::byte, 12> message;
     const std::uint32_t family = slot.family;
@@ -97,7 +97,7 @@ void wipe(const Slot& slot) {
     for (auto& time : bucket.admitted_at[at]) time = 0;
 }
 
-// What the table holds of an address: its first slot counts.
+// The slot of an address: the first one counts.
 std::ptrdiff_t admissions_of(const RateBucket& bucket, std::uint32_t family, std::uint64_t network) {
     for (std::size_t at = 0; at < k_slots_per_bucket; ++at) {
         if (bucket.families[at] != family || bucket.networks[at] != network) continue;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// server_error() on whatever a database says. The input: a code of two bytes, and its words, which are not ended by
-// anything that could be read by mistake.
+// server_error() on any error of a database. The input: a code of two bytes, and its text, which is not terminated.
 // fuzz: -max_len=256
 #include "ceymail/database/server_error.hpp"
 
@@ -23,7 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto error = ceymail::database::server_error(k_where, "reading", code, words);
     require(error.code == code, "the code is the database's");
     require(error.message.contains("MariaDB at " + std::string(k_where)), "the thing is named");
-    // 1062, 1064 and their kin quote values, in which there may be secrets.
+    // 1062, 1064 and similar errors quote values, which may be secrets.
     constexpr std::array<std::uint16_t, 4> k_quoting{1062, 1064, 1292, 1366};
     if (std::ranges::find(k_quoting, code) != k_quoting.end())
         require(error.message == ceymail::database::server_error(k_where, "reading", code, {}).message,

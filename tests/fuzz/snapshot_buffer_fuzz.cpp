@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// SnapshotBuffer::read() and times() on whatever a taken-over gatherer leaves in the shared memory, which only it
-// can write. The input: the number of the publication, 8 bytes, then what its buffer begins with. fuzz: -max_len=128
+// SnapshotBuffer::read() and times() on any bytes of a compromised gatherer, the only process that can write to that
+// memory. The input: the number of the publication, 8 bytes, and the beginning of its buffer.
+// fuzz: -max_len=128
 #include "ceymail/snapshot/snapshot_buffer.hpp"
 
 #include <cstdio>
@@ -16,11 +17,11 @@ using ceymail::snapshot::SnapshotBuffer;
 
 namespace {
 
-// As buffer.cpp has them.
+// As in snapshot_buffer.cpp.
 constexpr std::size_t k_first_buffer = 64;
 constexpr std::size_t k_buffer_size = 64 + k_snapshot_capacity;
 
-// Where the gatherer writes: the board keeps that to itself.
+// The gatherer's mapping, which is private in SnapshotBuffer.
 std::uint8_t* find_memory() {
     std::ifstream maps("/proc/self/maps");
     for (std::string line; std::getline(maps, line);) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// append_family(): whatever help, label values and numbers are, a reader of the format gets them back.
-// The input: help, line feed, label values each ended by NUL, and for each a number of 8 bytes behind it.
+// append_family(): a parser of the format gets any help, label values and numbers back.
+// The input: help, line feed, label values that each end with NUL, each followed by a number of 8 bytes.
 // fuzz: -max_len=1024
 #include <charconv>
 #include <cmath>
@@ -30,7 +30,7 @@ std::string unescape(std::string_view text) {
     return out;
 }
 
-// Where the text between quotes ends that begins at `from`.
+// Returns: the end of the quoted text that begins at `from`.
 std::size_t closing_quote(std::string_view line, std::size_t from) {
     while (from < line.size() && line[from] != '"') from += line[from] == '\\' ? 2 : 1;
     require(from < line.size(), "the quotes are closed");

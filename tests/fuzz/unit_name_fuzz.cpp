@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// is_service_unit_name(): what it lets through goes to systemd in one call with all others, and into paths.
+// is_service_unit_name(): an accepted name is used in a call to systemd and in paths.
 // fuzz: -max_len=300
 #include <string>
 

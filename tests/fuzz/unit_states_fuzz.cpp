@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// state_of_units() on whatever systemd may say. The input: one unit a line, "name load active sub".
+// state_of_units() on any answer of systemd. The input: one unit per line, "name load active sub".
 // fuzz: -max_len=512
 #include <string>
 #include <vector>

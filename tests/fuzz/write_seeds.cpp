@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Writes the seeds that are no text: FastCGI requests, and a segment. Usage: write-seeds DIRECTORY
+// Writes the binary seeds: FastCGI requests, and a segment. Usage: write-seeds DIRECTORY
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -10,7 +10,7 @@
 
 namespace {
 
-constexpr std::size_t k_longest = 2048;  // the long ones say nothing that a short one does not, and slow all down
+constexpr std::size_t k_longest = 2048;  // longer ones add no coverage, and are slow
 
 class Seeds {
 public:
@@ -34,7 +34,7 @@ void write_requests(Seeds seeds) {
     for (const auto& malformed : malformed_requests()) seeds.add(malformed.bytes);
 }
 
-// A slot as segment_fuzz.cpp has it.
+// A slot as in segment_fuzz.cpp.
 std::string slot(int family, int entry, std::uint64_t network, std::int64_t time) {
     std::string bytes{0, static_cast<char>(0x80), static_cast<char>(family), static_cast<char>(entry)};
     bytes.append(reinterpret_cast<const char*>(&network), sizeof network);
@@ -57,7 +57,7 @@ void write_segments(Seeds seeds) {
 int main(int argc, char** argv) {
     if (argc != 2) return 64;
     const std::filesystem::path directory = argv[1];
-    write_requests(Seeds(directory / "vetting"));
+    write_requests(Seeds(directory / "request_validation"));
     write_segments(Seeds(directory / "segment"));
     return 0;
 }
