@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The bearer tokens of the metrics endpoint. Applied to the dashboard's database by `ceymail-token init`, or by
 -- hand: mariadb ceymail_dashboard <001-metrics-tokens.sql. Safe to run twice. All times are UTC.
--- At most one row is active, and the database itself sees to it: NULLs do not collide in a unique key.
+-- At most one row is active. The unique key enforces this, because it allows several NULLs.
 CREATE TABLE IF NOT EXISTS metrics_tokens (
     id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
     token_sha256 BINARY(32) NOT NULL,

@@ -21,7 +21,7 @@ using namespace ceymail::testing;
 
 namespace {
 
-// Its standard output, with the exit code behind it.
+// Returns: its standard output, followed by the exit code.
 std::string in_child(const auto& body) {
     int pipe_ends[2];
     BOOST_TEST_REQUIRE(pipe2(pipe_ends, O_CLOEXEC) == 0);

@@ -23,7 +23,7 @@ struct Shared {
     std::atomic<std::int64_t> now;
 };
 
-// The processes share the hands of one clock.
+// All processes use the same clock value.
 testing::SharedValue<Shared>& shared() {
     static testing::SharedValue<Shared> s_shared;
     return s_shared;

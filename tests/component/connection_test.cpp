@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Connection against real and false servers: every failure in time, with its kind and words, and recovery after it.
+// Connection with real and false servers: each failure comes in time, with its kind and message, and is recovered from.
 #include "ceymail/database/connection.hpp"
 
 #include <array>
@@ -35,7 +35,7 @@ void require(const util::Result<void>& result) {
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
 
-// Listens on a Unix socket and gives each caller `greeting` in single bytes, one every 20 ms, then silence.
+// Listens on a Unix socket. Sends `greeting` to each client in single bytes, one every 20 ms, and then nothing.
 class FalseServer {
 public:
     explicit FalseServer(std::string greeting) : m_greeting(std::move(greeting)) {
@@ -74,7 +74,7 @@ private:
     std::jthread m_thread;
 };
 
-// A caller's time-out must come at its deadline: neither before nor much after.
+// A time-out must come at its deadline: not before it, and not much later.
 void expect_time_out(const std::string& server, Connection& connection, std::chrono::milliseconds patience) {
     const auto start = util::BootClock::now();
     const auto result = connection.execute("DO 1", start + patience);
@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(names_the_socket_and_the_cause_where_there_is_no_server) {
                "start mariadb");
 }
 
-// Connector/C closes the socket of a failed attempt twice; here other threads wait to be given its number.
+// Connector/C closes the socket of a failed attempt twice. Here other threads open files, which get the same number.
 BOOST_AUTO_TEST_CASE(takes_no_descriptor_from_another_thread) {
     const TemporaryDirectory directory;
     std::atomic<std::size_t> taken{0};
@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(holds_the_deadline_against_servers_that_never_finish) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(takes_a_babbling_server_for_an_unreachable_one) {
+BOOST_AUTO_TEST_CASE(treats_a_server_of_another_protocol_as_unreachable) {
     const struct {
         const char* label;
         std::string greeting;
@@ -201,7 +201,7 @@ BOOST_FIXTURE_TEST_CASE(survives_a_server_killed_within_a_statement, MariadbServ
     BOOST_TEST(!connection.connected());
 }
 
-BOOST_FIXTURE_TEST_CASE(connects_anew_after_a_restart, MariadbServer) {
+BOOST_FIXTURE_TEST_CASE(reconnects_after_a_restart, MariadbServer) {
     Connection connection(address());
     database::Statement statement(connection, "SELECT 7", "asking");
     BOOST_TEST_REQUIRE(statement.run(in(5s)).has_value());
@@ -209,7 +209,7 @@ BOOST_FIXTURE_TEST_CASE(connects_anew_after_a_restart, MariadbServer) {
     BOOST_TEST((statement.run(in(1s)).error().kind == ErrorKind::unavailable));
     BOOST_TEST((statement.run(in(1s)).error().kind == ErrorKind::unavailable));
     start();
-    const auto outcome = statement.run(in(5s));  // prepared in a session that is no more
+    const auto outcome = statement.run(in(5s));  // prepared in a session that has ended
     BOOST_TEST_REQUIRE(outcome.has_value());
     BOOST_TEST(outcome->rows.at(0).at(0).value() == "7");
 }
@@ -259,7 +259,7 @@ BOOST_FIXTURE_TEST_CASE(keeps_its_session_after_an_error_of_a_statement, Mariadb
     BOOST_TEST(connection.execute("DO 1", in(5s)).has_value());
 }
 
-BOOST_FIXTURE_TEST_CASE(meets_its_own_settings_whatever_the_server_defaults_to, MariadbServer) {
+BOOST_FIXTURE_TEST_CASE(uses_its_own_settings_with_any_server_defaults, MariadbServer) {
     query("SET GLOBAL sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES', GLOBAL time_zone = '+05:30', GLOBAL autocommit = 0");
     Connection connection(address());
     database::Statement settings(connection, "SELECT @@autocommit, @@time_zone, @@sql_mode, @@character_set_client",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A token table that is locked, and strangers who would have every worker wait for it.
+// A locked token table, and clients with wrong tokens that would make every worker wait for it.
 #include <chrono>
 #include <memory>
 #include <thread>
@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 constexpr const char* k_wrong_token = "ceymail_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 constexpr int k_strangers = 20;
 
-// Each of the addresses sends as many wrong tokens as it may in a minute, 4 a second in all.
+// The addresses send 4 wrong tokens a second in all. Each of them uses its whole limit in a minute.
 class Strangers {
 public:
     explicit Strangers(const LiveResponder& live) {
@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(strangers_with_wrong_tokens_starve_no_scrape) {
             BOOST_TEST(value_of(reply.body, "ceymail_auth_stale").value_or(0) == 1);
             BOOST_TEST(reply.took.count() < 2500);
         }
-        // Many at once, too: those that asked before the first time-out all wait for it, the others do not.
+        // Also many at once: the requests before the first time-out wait for it, and the later ones do not.
         std::vector<std::jthread> crowd;
         for (int i = 0; i < 60; ++i)
             crowd.emplace_back(

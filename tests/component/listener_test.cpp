@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The listening socket, made and inherited; needs root for the group.
+// make_listener() and inherited_listener(). Needs root for the group.
 #include "ceymail/fastcgi/listener.hpp"
 
 #include <arpa/inet.h>
@@ -40,7 +40,7 @@ bool fails(const util::Result<util::Fd>& result, ErrorKind kind, const char* wor
     return !result && result.error().kind == kind && result.error().message.contains(words);
 }
 
-// A port that was free a moment ago.
+// A port that was free when this returned.
 std::string free_port(int family) {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
@@ -51,7 +51,7 @@ std::string free_port(int family) {
     return std::to_string(ntohs(reinterpret_cast<sockaddr_in&>(address).sin_port));
 }
 
-// Runs it in a child process, whose descriptors and environment may be spoilt; its result is the exit code.
+// Runs it in a child process, since it changes descriptors and environment. Returns: the exit code.
 int in_child(const auto& body) {
     const pid_t pid = fork();
     if (pid == 0) _exit(body());
@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(names_a_group_that_is_not_there) {
     BOOST_TEST(access(path.c_str(), F_OK) != 0);
 }
 
-BOOST_AUTO_TEST_CASE(replaces_a_socket_that_nobody_answers_on) {
+BOOST_AUTO_TEST_CASE(replaces_a_socket_on_which_no_process_answers) {
     const ino_t first = [&] {
         const auto left_behind = make_listener(address, "");
         return status().st_ino;
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(replaces_a_socket_that_nobody_answers_on) {
     BOOST_TEST(make_listener(address, "").has_value());
 }
 
-BOOST_AUTO_TEST_CASE(replaces_a_socket_whose_maker_has_ended_though_a_child_of_it_still_listens) {
+BOOST_AUTO_TEST_CASE(replaces_a_socket_whose_creator_has_exited_though_its_child_still_listens) {
     int keeps_open[2];
     BOOST_TEST_REQUIRE(pipe(keeps_open) == 0);
     BOOST_TEST(in_child([&] {
@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(replaces_a_socket_whose_maker_has_ended_though_a_child_of_i
     close(keeps_open[1]);
 }
 
-BOOST_AUTO_TEST_CASE(leaves_alone_what_is_not_ours_to_replace) {
+BOOST_AUTO_TEST_CASE(does_not_replace_anything_else) {
     const auto first = make_listener(address, "");
     BOOST_TEST_REQUIRE(first.has_value());
     BOOST_TEST(fails(make_listener(address, ""), ErrorKind::conflict, "another program answers"));
@@ -175,7 +175,7 @@ BOOST_AUTO_TEST_CASE(listens_on_loopback_addresses) {
     BOOST_CHECK_NO_THROW(FastcgiClient{tcp});
     BOOST_TEST(fails(make_listener(tcp, ""), ErrorKind::conflict, "another program listens"));
     const auto six = make_listener("tcp:[::1]:" + free_port(AF_INET6), "");
-    // A kernel without IPv6 has no such address; that is its right.
+    // A kernel without IPv6 has no such address.
     BOOST_TEST((six.has_value() || six.error().code == EADDRNOTAVAIL || six.error().code == EAFNOSUPPORT));
 }
 
@@ -214,7 +214,7 @@ BOOST_AUTO_TEST_CASE(takes_the_one_socket_of_systemd) {
     BOOST_TEST(handed_in("1", not_listening.get()) == 10);
 }
 
-BOOST_AUTO_TEST_CASE(says_that_nothing_was_handed_in) {
+BOOST_AUTO_TEST_CASE(reports_that_no_socket_was_inherited) {
     const int code = in_child([] {
         unsetenv("LISTEN_FDS");
         const util::Fd null(open("/dev/null", O_RDONLY));

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Our reading of option files against the client library's: an account gets the password that we read, and the library
-// logs in with what it reads itself.
+// parse_password() against the client library's own reading of option files.
 #include "ceymail/database/option_file.hpp"
 
 #include <chrono>
@@ -62,7 +61,7 @@ BOOST_FIXTURE_TEST_CASE(is_read_as_the_client_library_reads_it, Fixture) {
         // Quotes
         R"("quoted")", R"('quoted')", R"("mixed')", R"('mixed")", R"("open)", R"(close")", R"(mid"dle)", R"("")",
         R"(")", R"("  inside  ")", R"('"')", R"("a'b"c")",
-        // What might begin a comment, and blanks
+        // Comment characters and blanks
         "a#b", "#ab", "a #b", "a;b", ";ab", R"("a#b")", "a  b", "  a", "a  ", "\ta\t", "a=b", "=a", "a\r", "a[b]",
         "\xC3\xA9\xE2\x82\xAC", "$a`b%c", "!include", "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19"};
     for (const std::string value : values) {

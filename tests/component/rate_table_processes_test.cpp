@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// RateTable between processes that crowd, stop and die at every moment of a decision.
+// RateTable with several processes, which are stopped and killed at every point of a decision.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(a_crowd_gets_exactly_twelve_in_any_window) {
     BOOST_TEST(std::ranges::all_of(refusals, enough));
 }
 
-BOOST_AUTO_TEST_CASE(a_storm_of_kills_admits_no_thirteenth_and_blocks_nobody) {
+BOOST_AUTO_TEST_CASE(a_series_of_kills_admits_no_thirteenth_and_blocks_no_process) {
     constexpr auto k_window = 20ms;
     constexpr std::size_t k_keys = 3;
     const SharedValue<std::array<History, k_keys>> admitted;
@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(a_storm_of_kills_admits_no_thirteenth_and_blocks_nobody) {
     BOOST_TEST(plausible(*storage, util::BootClock::now()));
 }
 
-BOOST_AUTO_TEST_CASE(whoever_dies_with_the_lock_hands_it_on) {
+BOOST_AUTO_TEST_CASE(a_process_that_dies_with_the_lock_releases_it) {
     ForkedChild holder([this] {
         for (auto& bucket : storage->buckets) pthread_mutex_lock(&bucket.lock);
         return ::raise(SIGKILL);
@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(whoever_dies_with_the_lock_hands_it_on) {
     BOOST_TEST(storage->undecided_total == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(whoever_is_stopped_with_the_lock_costs_others_100_ms) {
+BOOST_AUTO_TEST_CASE(a_process_that_is_stopped_with_the_lock_costs_others_100_ms) {
     ForkedChild holder([this] {
         for (auto& bucket : storage->buckets) pthread_mutex_lock(&bucket.lock);
         ::raise(SIGSTOP);
@@ -162,8 +162,8 @@ BOOST_AUTO_TEST_CASE(whoever_is_stopped_with_the_lock_costs_others_100_ms) {
     BOOST_TEST((shared.admit(ipv4(1)).admission == Admission::admitted));
 }
 
-// A child that takes a dead key's place goes one instruction at a time. Whatever it has done to the table by then is
-// what its death would leave there; so that is looked at after every one.
+// A child that reuses an expired slot is single-stepped. After each instruction the table is as the child's death would
+// leave it, and is checked.
 namespace step_by_step {
 
 constexpr util::BootTime k_start{10'000s};
@@ -189,7 +189,7 @@ void fill_with_dead_keys_and_one_spent(RateStorage& storage) {
     hands = k_start + 2h;
 }
 
-// How many more the newcomer gets out of what a death here leaves.
+// Returns: how many more requests of the new key pass after a death at this point.
 std::size_t left_for_newcomer(const RateStorage& live) {
     const auto copy = std::make_unique<RateStorage>();
     std::memcpy(static_cast<void*>(copy.get()), &live, sizeof live);

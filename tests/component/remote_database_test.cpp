@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// MariaDB over TCP: TLS with verification, against a real server with certificates of the test's own, and what of a
-// password reaches the server's logs.
+// MariaDB over TCP: TLS with verification, with a real server and test certificates, and passwords in the server's
+// logs.
 #include <chrono>
 #include <fstream>
 #include <vector>
@@ -114,7 +114,7 @@ BOOST_AUTO_TEST_CASE(is_reached_by_tls_with_the_ca_of_its_certificate_and_with_n
     const auto cipher = server.cipher({.ca = authority.file("ca.pem")});
     BOOST_TEST_REQUIRE(cipher.has_value(), (cipher ? "" : cipher.error().message));
     BOOST_TEST(cipher->starts_with("TLS_"), *cipher);
-    BOOST_TEST(server.cipher({}).value_or("?") == "");  // as it is at loopback: neither TLS nor a guess at it
+    BOOST_TEST(server.cipher({}).value_or("?") == "");  // no TLS without a CA
 
     server.expect_refusal({.ca = other.file("ca.pem")}, ErrorKind::unavailable, k_tls_remedy);
     server.expect_refusal({.ca = "/nonexistent/ca.pem"}, ErrorKind::not_found,

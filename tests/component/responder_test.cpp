@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Responder: a real one in a process of its own, asked over real sockets by peers of every kind.
+// Responder in its own process, with peers of every kind on real sockets.
 #include "ceymail/fastcgi/responder.hpp"
 
 #include <fcntl.h>
@@ -35,7 +35,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
-// What the worker tells its test.
+// The results that the worker reports to the test.
 struct Tally {
     std::atomic<int> answered{0};
     std::atomic<int> refused{0};
@@ -45,7 +45,7 @@ struct Tally {
     fastcgi::BusySince busy{};
 };
 
-// How often `word` stands in the writable memory of this process. It is handed in reversed, so as not to find itself.
+// Counts `word` in the writable memory of this process. The parameter is reversed, so that it is not counted itself.
 int count_in_memory(const std::string& reversed) {
     std::ifstream maps("/proc/self/maps");
     int found = 0;
@@ -265,7 +265,7 @@ BOOST_AUTO_TEST_CASE(answers_with_the_id_of_the_request_and_ends_the_connection)
     BOOST_TEST(read_answer(bytes).ended);
 }
 
-BOOST_AUTO_TEST_CASE(takes_a_doubled_address_for_malformed) {
+BOOST_AUTO_TEST_CASE(treats_a_repeated_address_as_malformed) {
     Parameters parameters = scrape_parameters();
     parameters.emplace_back("REMOTE_ADDR", "198.51.100.1");
     BOOST_TEST(ask(address, parameters).text.starts_with("Status: 400 "));
@@ -322,7 +322,7 @@ BOOST_AUTO_TEST_CASE(answers_a_whole_request_of_a_peer_that_closed_its_side) {
     BOOST_TEST(read_answer(client.receive()).text.contains("from 192.0.2.7"));
 }
 
-BOOST_AUTO_TEST_CASE(is_not_hurt_by_peers_that_leave_before_the_answer) {
+BOOST_AUTO_TEST_CASE(survives_peers_that_close_before_the_answer) {
     const Stopwatch watch;
     for (int i = 0; i < 50; ++i) {
         FastcgiClient client(address);
@@ -336,7 +336,7 @@ BOOST_AUTO_TEST_CASE(is_not_hurt_by_peers_that_leave_before_the_answer) {
     BOOST_TEST(worker.tally().answered >= 51);
 }
 
-// The only one that waits: all kinds of slow peers at the same time, each with a worker of its own.
+// The only case that waits: all kinds of slow peers at the same time, each with its own worker.
 BOOST_AUTO_TEST_CASE(is_free_again_two_seconds_after_a_peer_that_stalls) {
     Fixture fixtures[4];
     FastcgiClient silent(fixtures[0].address);
@@ -413,7 +413,7 @@ BOOST_AUTO_TEST_CASE(finishes_the_request_at_hand_when_asked_to_stop_and_takes_n
     BOOST_TEST(read_answer(waiting.receive()).text.contains("from 192.0.2.7"));
 }
 
-BOOST_AUTO_TEST_CASE(tells_since_when_it_has_a_request_in_hand) {
+BOOST_AUTO_TEST_CASE(publishes_since_when_it_is_busy) {
     const auto& busy = worker.tally().busy;
     BOOST_TEST(serves());
     BOOST_TEST(soon([&] { return busy.load() == util::AwakeTime{}; }));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Segment, when others start, stop, tidy up and replace it between any two of our steps. What they do stands in these
-// cases where the kernel would let it happen: right before a flock(2) or the renameat2(2) of ours.
+// Segment, while other processes start, stop, delete and replace it between any two steps. Each case runs their action
+// at the only points where it has an effect: right before a flock(2) or the renameat2(2).
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -26,7 +26,7 @@
 
 namespace {
 
-// What happens before the `at`-th step of its kind from now on, once.
+// Runs once, before the `at`-th next step of its kind.
 struct Meanwhile {
     std::function<void(int fd)> happens;
     int at = 0;
@@ -40,7 +40,7 @@ Meanwhile before_rename;
 
 }  // namespace
 
-// In place of the C library's, for this whole test program.
+// Replace the C library's functions in the whole test program.
 extern "C" int flock(int fd, int operation) noexcept {
     before_lock.step(fd);
     return static_cast<int>(::syscall(SYS_flock, fd, operation));
@@ -61,7 +61,7 @@ using testing::ForkedChild;
 
 constexpr AddressKey k_key{.network = 0x01020304, .family = AddressFamily::ipv4};
 
-// How many of `requests` pass.
+// Returns: how many of `requests` pass.
 std::size_t admitted(Segment& segment, std::size_t requests) {
     RateTable table(segment.layout().rate, 60s, util::BootClock::now);
     std::size_t passed = 0;
@@ -77,7 +77,7 @@ struct Fixture {
         if (!segment) throw std::runtime_error(segment.error().message);
         return std::move(*segment);
     }
-    // Somebody else starts, spends the key, and goes on.
+    // Another process attaches, spends the key, and continues.
     void another_spends() {
         others.push_back(attach());
         BOOST_TEST(admitted(others.back(), k_admissions) == k_admissions);
@@ -86,7 +86,7 @@ struct Fixture {
         const util::Fd fd(::open(file.c_str(), O_RDWR | O_CLOEXEC));
         BOOST_TEST(::pwrite(fd.get(), "x", 1, 0) == 1);
     }
-    // While a lock on `fd` is let go of: what was locked is damaged, and the other replaces and spends it.
+    // While the lock on `fd` is released: the locked file is damaged, and another process replaces and spends it.
     void another_comes_in_between(int fd) {
         ::flock(fd, LOCK_UN);
         damage();
@@ -98,7 +98,7 @@ struct Fixture {
     }
     void remove() const { std::filesystem::remove(file); }
 
-    // We start, and end on the segment that the other has spent.
+    // attach() must end on the segment that the other process has spent.
     void check_that_we_end_where_the_other_is() {
         auto ours = attach();
         BOOST_TEST(!before_lock.happens, "the moment never came");
@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(another_has_made_one_in_our_draft_and_has_gone) {
     check_that_we_end_where_the_other_is();
 }
 
-BOOST_AUTO_TEST_CASE(the_one_that_others_share_is_removed_and_made_anew_before_we_share_it) {
+BOOST_AUTO_TEST_CASE(a_shared_one_is_deleted_and_made_again_before_it_is_locked) {
     others.push_back(attach());
     before_lock = {[&](int) {
                        remove();
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(the_last_who_shares_a_damaged_one_leaves_as_we_find_it_dama
     BOOST_TEST(admitted(ours, 13) == 12U);
 }
 
-// A draft that somebody has put out of the way lets another make one of its own.
+// After a draft was deleted, another process can make its own.
 BOOST_AUTO_TEST_CASE(another_appears_before_we_give_ours_its_name) {
     before_rename = {[&](int) {
                          std::filesystem::rename(draft, directory / "aside");
@@ -167,7 +167,7 @@ BOOST_AUTO_TEST_CASE(another_appears_before_we_give_ours_its_name) {
     check_that_we_end_where_the_other_is();
 }
 
-// flock(2) converts a lock by letting go of it first.
+// flock(2) releases a lock before it converts it.
 BOOST_AUTO_TEST_CASE(another_comes_in_between_as_we_turn_from_alone_to_sharing) {
     static_cast<void>(attach());
     before_lock = {[&](int fd) { another_comes_in_between(fd); }, 2};
@@ -193,18 +193,17 @@ BOOST_AUTO_TEST_CASE(another_holds_it_as_we_turn_from_alone_to_sharing) {
     BOOST_TEST(admitted(ours, 13) == 12U);
 }
 
-// Many at once, as when a service and a tool start while the old service ends; whatever they find, together they admit
-// twelve.
+// Many processes at once, as when a service and a tool start while the old service ends. Together they admit twelve.
 BOOST_AUTO_TEST_CASE(all_who_start_at_once_admit_twelve_together) {
     constexpr std::size_t k_rounds = 40;
     constexpr std::size_t k_crowd = 8;
     const util::Fd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
     const std::array<std::function<void()>, 5> beginnings{
-        [&] { remove(); },                                                                      // missing
-        [&] { make_damaged(); },                                                                // damaged
-        [&] { directory.write("segment", "of somebody else", std::filesystem::perms{0600}); },  // foreign
-        [&] { BOOST_TEST(::truncate(file.c_str(), 4096) == 0); },                               // short
-        [&] { directory.write("segment.new", "left behind", std::filesystem::perms{0600}); },   // a death's draft
+        [&] { remove(); },                                                                        // missing
+        [&] { make_damaged(); },                                                                  // damaged
+        [&] { directory.write("segment", "of another program", std::filesystem::perms{0600}); },  // foreign
+        [&] { BOOST_TEST(::truncate(file.c_str(), 4096) == 0); },                                 // short
+        [&] { directory.write("segment.new", "left behind", std::filesystem::perms{0600}); },     // a death's draft
     };
     for (std::size_t round = 0; round < k_rounds; ++round) {
         remove();

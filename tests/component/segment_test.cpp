@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Segment: one file that survives restarts, and every way in which it can be wrong.
+// Segment: one file that survives restarts, and each kind of damage.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -79,7 +79,7 @@ struct Fixture {
         byte ^= mask;
         BOOST_TEST_REQUIRE(::pwrite(fd.get(), &byte, 1, static_cast<off_t>(offset)) == 1);
     }
-    // A damage to a file that nobody uses costs one warning, and a fresh table takes its place.
+    // A damaged file that no process uses is replaced by an empty one, with one warning.
     void check_replaced(const std::string& label, std::string_view words = {}) {
         const CapturedLog log;
         auto segment = Segment::attach(directory.path());
@@ -135,10 +135,10 @@ BOOST_AUTO_TEST_CASE(keeps_spent_keys_over_a_restart) {
     BOOST_TEST(is_spent(segment));
 }
 
-BOOST_AUTO_TEST_CASE(makes_the_locks_anew_when_nobody_else_is_there) {
+BOOST_AUTO_TEST_CASE(initializes_the_locks_when_no_other_process_uses_it) {
     {
         auto segment = attached();
-        // Of a process that no longer is, or of no process at all.
+        // Locked by a process that has exited, or damaged.
         for (auto& bucket : segment.layout().rate.buckets) std::memset(&bucket.lock, 0xa5, sizeof bucket.lock);
     }
     auto segment = attached();
@@ -164,8 +164,8 @@ BOOST_AUTO_TEST_CASE(a_child_keeps_it_in_use_when_its_parent_has_gone) {
     check_replaced("after the child");
 }
 
-// One that hangs on a dead mount does not end; an upgrade need not wait for it.
-BOOST_AUTO_TEST_CASE(a_gatherer_that_stays_keeps_nobody_from_replacing_it) {
+// A process that hangs on a dead mount does not exit. An upgrade does not wait for it.
+BOOST_AUTO_TEST_CASE(a_gatherer_that_hangs_does_not_prevent_a_replacement) {
     std::optional<Segment> segment = attached();
     std::array<int, 2> ready{};
     BOOST_TEST_REQUIRE(::pipe2(ready.data(), O_CLOEXEC) == 0);
@@ -316,7 +316,7 @@ BOOST_AUTO_TEST_CASE(damaged_while_others_use_it_is_left_alone) {
     BOOST_TEST(is_spent(again));
 }
 
-BOOST_AUTO_TEST_CASE(what_is_no_plain_file_of_ours_is_refused_and_left) {
+BOOST_AUTO_TEST_CASE(a_file_of_another_kind_or_owner_is_refused_and_left) {
     const auto elsewhere = directory.write("elsewhere", "precious");
     struct Foreign {
         const char* label;
@@ -365,7 +365,7 @@ BOOST_AUTO_TEST_CASE(names_a_directory_that_is_none) {
     BOOST_TEST((Segment::attach(directory / "link").error().kind == ErrorKind::denied));
 }
 
-// In a mount namespace of the child's own, so that the mount goes with it.
+// In the child's own mount namespace, which ends with it.
 BOOST_AUTO_TEST_CASE(a_full_file_system_is_an_error_and_no_signal) {
     const auto on_small_tmpfs = [this](const std::function<int()>& body) {
         return ForkedChild([&] {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `ceymail-token init` tries the logins that it made, and each remedy that it names works.
+// `ceymail-token init` tests the login of the account, and each remedy in its messages works.
 #include <fstream>
 #include <vector>
 
@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
 
-// A MariaDB by socket and by TCP, which resolves names as one does by default; the service runs as nobody.
+// A MariaDB on a socket and on TCP, which resolves names as by default. The service runs as user nobody.
 struct Fixture {
     Fixture()
         : mariadb({"--skip-networking=0", "--bind-address=127.0.0.1", "--port=" + std::to_string(port),
@@ -38,7 +38,7 @@ struct Fixture {
                      {"database_option_file", option_file}});
         return by_socket(more);
     }
-    // The administrator comes by the socket in any case: over TCP root has no password here.
+    // The administrator always uses the socket: over TCP root has no password here.
     Finished tool(const Settings& settings, std::vector<std::string> arguments) const {
         arguments.insert(arguments.begin(), built_program("ceymail-token"));
         arguments.insert(arguments.end(), {"--config", write_configuration(directory, settings)});
@@ -62,13 +62,13 @@ struct Fixture {
         BOOST_TEST(done.status == 0, done.errors);
         BOOST_TEST(contains(done.errors, ": the login works"), done.errors);
         BOOST_TEST(contains(done.errors, "ready; next: ceymail-token generate"), done.errors);
-        // What the service itself says of it.
+        // The service's own check of it.
         const auto once = run(
             {.arguments = {built_program("ceymail-metrics"), "--config", directory / "ceymail-metrics.conf", "--once"},
              .input = " "});
         BOOST_TEST(contains(once.output, "\nceymail_database_up 1\n"), once.errors);
     }
-    // Refused with these words; gives what follows `before` up to the end of the line: the remedy.
+    // Expects a refusal with these words. Returns: the remedy, which follows `before` up to the end of the line.
     std::string refused(const Settings& settings, const std::string& words, const std::string& before) const {
         const auto done = tool(settings, {"init"});
         BOOST_TEST(done.status == 78, done.errors);

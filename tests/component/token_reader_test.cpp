@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// TokenReader against a real MariaDB, with the grants that a worker has.
+// TokenReader with a real MariaDB and the grants of a worker.
 #include "ceymail/database/token_reader.hpp"
 
 #include <chrono>
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(notes_the_last_use_under_safe_updates) {
     BOOST_TEST(last_use() == "1\t1\n");
 }
 
-BOOST_AUTO_TEST_CASE(tells_before_it_writes_that_it_may_not) {
+BOOST_AUTO_TEST_CASE(reports_missing_grants_before_it_writes) {
     for (const auto* privilege : {"UPDATE (token_id, last_used_at)", "INSERT (token_id, last_used_at)"}) {
         const std::string on = " ON ceymail_dashboard.metrics_token_uses ";
         query("REVOKE " + std::string(privilege) + on + "FROM worker@localhost");
@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(does_not_notice_a_restart_or_a_killed_session) {
     BOOST_TEST(tokens.touch(1, in(5s)).has_value());
 }
 
-BOOST_AUTO_TEST_CASE(tells_a_server_that_cannot_be_asked_from_one_that_has_no_row) {
+BOOST_AUTO_TEST_CASE(distinguishes_an_unreachable_server_from_a_missing_row) {
     insert("token");
     auto tokens = reader();
     BOOST_TEST_REQUIRE(tokens.active(in(5s)).has_value());
@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(has_no_more_than_its_grants) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(leans_on_a_table_that_takes_no_second_active_row) {
+BOOST_AUTO_TEST_CASE(relies_on_a_table_that_refuses_a_second_active_row) {
     insert("first");
     database::Connection administrator(address());
     const auto second = administrator.execute(
@@ -207,7 +207,7 @@ BOOST_AUTO_TEST_CASE(refuses_a_digest_of_another_length) {
     BOOST_TEST((result.error().kind == ErrorKind::internal));
 }
 
-BOOST_AUTO_TEST_CASE(takes_an_interrupted_statement_for_an_error_not_for_no_row) {
+BOOST_AUTO_TEST_CASE(treats_an_interrupted_statement_as_an_error_not_as_no_row) {
     insert("token");
     query(
         "GRANT SELECT ON ceymail_dashboard.* TO worker@localhost;"
@@ -221,8 +221,8 @@ BOOST_AUTO_TEST_CASE(takes_an_interrupted_statement_for_an_error_not_for_no_row)
     BOOST_TEST((result.error().kind == ErrorKind::timed_out));
 }
 
-// What MariaDB says where it lacks something, and that all is well when it has it again.
-BOOST_AUTO_TEST_CASE(takes_a_server_out_of_a_resource_for_one_that_cannot_work_now) {
+// MariaDB lacks a resource, and recovers.
+BOOST_AUTO_TEST_CASE(treats_a_server_without_a_resource_as_an_outage) {
     insert("token");
     const struct {
         int code;
@@ -253,7 +253,7 @@ BOOST_AUTO_TEST_CASE(takes_a_server_out_of_a_resource_for_one_that_cannot_work_n
     }
 }
 
-BOOST_AUTO_TEST_CASE(takes_a_server_without_a_free_connection_for_one_that_cannot_work_now) {
+BOOST_AUTO_TEST_CASE(treats_a_server_without_a_free_connection_as_an_outage) {
     insert("token");
     query("SET GLOBAL max_connections = 10");
     std::vector<std::unique_ptr<database::Connection>> others;
@@ -271,7 +271,7 @@ BOOST_AUTO_TEST_CASE(takes_a_server_without_a_free_connection_for_one_that_canno
     BOOST_TEST((digest_of(tokens.active(in(5s))) == util::sha256("token")));
 }
 
-// Somebody kills the long queries of this server: ours is asked once more.
+// An administrator kills the long queries of this server: the query is sent again once.
 BOOST_AUTO_TEST_CASE(asks_again_after_a_killed_query) {
     insert("token");
     const std::string slow_view =
@@ -291,7 +291,7 @@ BOOST_AUTO_TEST_CASE(asks_again_after_a_killed_query) {
 }
 
 // With lock_wait_timeout set by an administrator the wait for a locked table ends with 1205, not by our deadline.
-BOOST_AUTO_TEST_CASE(takes_a_wait_for_a_locked_table_for_a_time_out) {
+BOOST_AUTO_TEST_CASE(treats_a_wait_for_a_locked_table_as_a_time_out) {
     insert("token");
     query("SET GLOBAL lock_wait_timeout = 1");
     auto tokens = reader();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// VerifiedToken between processes: a responder that stops or dies at the wrong moment.
+// VerifiedToken with several processes: a worker that stops or dies at any point.
 #include <chrono>
 
 #include <boost/test/unit_test.hpp>
@@ -35,7 +35,7 @@ BOOST_AUTO_TEST_CASE(a_stopped_responder_holds_up_no_revocation) {
         return 0;
     });
     holder.wait_until_stopped();
-    BOOST_TEST(!verified.within_grace(digest, 300s));  // nobody can say: refused
+    BOOST_TEST(!verified.within_grace(digest, 300s));  // no answer without the lock
 
     const auto before = util::BootClock::now();
     verified.clear();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// AddressKey: what counts as one address, and what is none.
+// AddressKey: which texts are the same key, and which are not an address.
 #include <array>
 #include <string>
 #include <string_view>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Bearer: the Authorization header, well and ill formed.
+// parse_bearer(): valid and malformed Authorization headers.
 #include <array>
 #include <string>
 #include <string_view>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// CircuitBreaker, by a clock that is turned by hand.
+// CircuitBreaker, with a clock that the test sets.
 #include "ceymail/admission/circuit_breaker.hpp"
 
 #include <limits>
@@ -57,12 +57,12 @@ BOOST_AUTO_TEST_CASE(an_answer_closes_it) {
 BOOST_AUTO_TEST_CASE(a_caller_that_may_ask_and_dies_holds_nothing) {
     breaker.timed_out();
     hands += 2s;
-    BOOST_TEST(breaker.may_ask());  // and then nothing more of it
+    BOOST_TEST(breaker.may_ask());  // the damage has no further effect
     hands += 2s;
     BOOST_TEST(breaker.may_ask());
 }
 
-BOOST_AUTO_TEST_CASE(a_time_that_it_cannot_have_set_keeps_nobody_away) {
+BOOST_AUTO_TEST_CASE(a_time_that_it_cannot_have_set_blocks_no_caller) {
     for (const auto time : {std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::min(),
                             (hands + 2s + 1ns).time_since_epoch().count(), std::int64_t{-1}}) {
         storage.next_trial_at = time;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// read_parameters(): the Request that is made of CGI parameters.
+// read_parameters(): the Request from CGI parameters.
 #include "ceymail/fastcgi/parameters.hpp"
 
 #include <boost/test/unit_test.hpp>

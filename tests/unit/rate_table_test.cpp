@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// RateTable: exactly twelve in any minute, and what it does when there is no place.
+// RateTable: exactly twelve in any minute, and the behaviour of a full table.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 constexpr auto k_window = 60s;
 
 util::BootTime hands;
-std::chrono::nanoseconds step_per_look;  // what passes between two looks at the clock
+std::chrono::nanoseconds step_per_look;  // between two readings of the clock
 util::BootTime turned() noexcept {
     const auto now = hands;
     hands += step_per_look;
@@ -43,15 +43,15 @@ struct Fixture {
     void spend(const AddressKey& whose) {
         for (std::size_t i = 0; i < k_admissions; ++i) BOOST_TEST_REQUIRE((admit(whose) == Admission::admitted));
     }
-    // More keys, each of a /48 of its own, than there are places, so that every bucket is full; returns how many got
-    // one.
+    // Uses more keys than there are slots, each of another /48, so that every bucket is full.
+    // Returns: the number of admitted keys.
     std::size_t flood(std::uint64_t first = 0) {
         std::size_t admitted = 0;
         for (std::uint64_t i = 0; i < 4 * k_places; ++i)
             admitted += admit(ipv6((first + i) << 16)) == Admission::admitted ? 1U : 0U;
         return admitted;
     }
-    // Of so many addresses that never asked before, half of them IPv4.
+    // Uses new addresses, half of them IPv4.
     std::size_t refused_newcomers(std::uint64_t addresses = 2000) {
         std::size_t refused = 0;
         for (std::uint64_t i = 0; i < addresses / 2; ++i) {
@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(says_after_how_many_seconds_a_request_passes) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(tells_the_time_it_decided_by) {
+BOOST_AUTO_TEST_CASE(returns_the_time_of_the_decision) {
     hands += 7ns;
     BOOST_TEST((table.admit(key).decided_at == hands));
 }
@@ -145,7 +145,7 @@ BOOST_AUTO_TEST_CASE(ten_thousand_addresses_of_one_64_get_twelve_together) {
     BOOST_TEST(admitted == k_admissions);
 }
 
-// The reference: all admissions ever, counted anew for each request.
+// The reference: a list of all admissions, counted for each request.
 BOOST_AUTO_TEST_CASE(decides_like_a_list_of_all_admissions) {
     for (const unsigned seed : {1U, 2U, 3U, 20261122U}) {
         BOOST_TEST_CONTEXT("seed " << seed) {
@@ -185,7 +185,7 @@ BOOST_AUTO_TEST_CASE(one_48_keeps_out_one_newcomer_in_two_hundred_at_most) {
     BOOST_TEST(refused_newcomers() <= 10U, "the same, once they have a place");
 }
 
-// What 256 /48s can do, for SECURITY.md: each fills a bucket, and 1/e of the buckets stays free.
+// The effect of 256 /48s, for SECURITY.md: each fills a bucket, and 1/e of the buckets stay free.
 BOOST_AUTO_TEST_CASE(many_48s_fill_many_buckets) {
     for (std::uint64_t site = 0; site < k_buckets; ++site)
         for (std::uint64_t i = 0; i < 100; ++i) (void)admit(ipv6(0x20010DB800000000 + (site << 16) + i));
@@ -202,8 +202,8 @@ BOOST_AUTO_TEST_CASE(the_64s_of_a_48_stay_keys_of_their_own) {
     BOOST_TEST(plausible(*storage, hands));
 }
 
-// Chosen by a block of addresses, the block of a cloud's customers, say, few of them could keep out the others.
-BOOST_AUTO_TEST_CASE(the_addresses_of_an_ipv4_block_keep_out_nobody) {
+// With one bucket per block of addresses, a few customers of a cloud could block all others of their block.
+BOOST_AUTO_TEST_CASE(the_addresses_of_an_ipv4_block_do_not_fill_a_bucket) {
     for (std::uint64_t i = 0; i < 4096; ++i) BOOST_TEST_REQUIRE((admit(ipv4(0xCB007000 + i)) == Admission::admitted));
     BOOST_TEST(refused_newcomers(200) <= 1U);
 }
@@ -222,7 +222,7 @@ BOOST_AUTO_TEST_CASE(a_flood_frees_no_spent_key_and_takes_no_place) {
     BOOST_TEST((admit(key) == Admission::admitted));
 }
 
-BOOST_AUTO_TEST_CASE(a_place_is_free_again_when_nobody_would_miss_its_key) {
+BOOST_AUTO_TEST_CASE(a_slot_is_reused_when_its_key_has_expired) {
     (void)flood();
     hands += 60s - 1ns;
     BOOST_TEST((admit(key) == Admission::full));
@@ -278,7 +278,7 @@ BOOST_AUTO_TEST_CASE(a_decision_just_in_time_stands) {
     BOOST_TEST((admit(key) == Admission::admitted));
 }
 
-BOOST_AUTO_TEST_CASE(a_clock_that_steps_back_admits_nobody_early) {
+BOOST_AUTO_TEST_CASE(a_clock_that_steps_back_admits_no_key_early) {
     spend(key);
     hands -= 100s;
     BOOST_TEST((admit(key) == Admission::spent));
@@ -288,7 +288,7 @@ BOOST_AUTO_TEST_CASE(a_clock_that_steps_back_admits_nobody_early) {
     BOOST_TEST((admit(key) == Admission::admitted));
 }
 
-// Whoever dies while it installs a key leaves a slot without a family and with any log.
+// A process that dies while it installs a key leaves a slot without a family and with any log.
 BOOST_AUTO_TEST_CASE(a_half_installed_slot_is_an_empty_one) {
     for (auto& bucket : storage->buckets) {
         for (auto& log : bucket.admitted_at)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// validate(): what may reach libfcgi, and what may not.
+// validate(): which bytes may reach libfcgi.
 #include "ceymail/fastcgi/request_validation.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(takes_whole_requests) {
         Verdict::whole);
 }
 
-BOOST_AUTO_TEST_CASE(tells_who_would_keep_the_connection) {
+BOOST_AUTO_TEST_CASE(reports_the_request_to_keep_the_connection) {
     const auto asks = [](const std::string& bytes) {
         return validate(std::as_bytes(std::span(bytes))).asks_to_keep_connection;
     };
@@ -116,7 +116,7 @@ BOOST_AUTO_TEST_CASE(knows_the_request_id_once_begin_request_is_there) {
 }
 
 BOOST_AUTO_TEST_CASE(agrees_with_a_slow_reference_on_changed_requests) {
-    std::mt19937 random(20240607);  // fixed: a failure must come back
+    std::mt19937 random(20240607);  // fixed, so that a failure is reproducible
     const std::string seeds[] = {k_good, request(scrape_parameters()), k_begin + params(k_pairs, 5, 3) + k_input,
                                  k_begin + params(many_pairs(127) + k_pairs, 200) + k_input,
                                  around(pair("REMOTE_ADDR", "1") + pair("REMOTE_ADDR", "2"))};
@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(agrees_with_a_slow_reference_on_changed_requests) {
         BOOST_TEST_REQUIRE(got.verdict == want.verdict, "round " << round);
         BOOST_TEST_REQUIRE(got.request_id == want.request_id, "round " << round);
     }
-    for (const std::size_t count : verdicts) BOOST_TEST(count > 1000);  // all three were met
+    for (const std::size_t count : verdicts) BOOST_TEST(count > 1000);  // each verdict occurred
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// to_cgi(): the answer as the web server reads it.
+// to_cgi(): the format of a CGI response.
 #include "ceymail/fastcgi/response.hpp"
 
 #include <boost/test/unit_test.hpp>

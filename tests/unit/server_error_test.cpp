@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What database error numbers come to: kind, words, remedy, and never a value.
+// server_error(): the kind, text and remedy of each error number, and never a value.
 #include "ceymail/database/server_error.hpp"
 
 #include <vector>
@@ -53,8 +53,8 @@ BOOST_AUTO_TEST_CASE(sorts_and_words_each_kind) {
     }
 }
 
-// The grace applies to what MariaDB cannot do now, and to nothing that an administrator did or must mend.
-BOOST_AUTO_TEST_CASE(tells_what_cannot_work_now_from_what_is_denied_missing_or_wrong) {
+// The grace applies while MariaDB cannot work, and not where an administrator must repair something.
+BOOST_AUTO_TEST_CASE(distinguishes_an_outage_from_what_is_denied_missing_or_wrong) {
     const struct {
         const char* label;
         ErrorKind kind;
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(knows_which_errors_end_a_session) {
         BOOST_TEST(!database::ends_session(code), code);
 }
 
-// A view of a text that goes on: what stands behind it is not looked at.
+// A view of a longer text: the rest is not read.
 BOOST_AUTO_TEST_CASE(reads_no_further_than_the_words_that_it_is_given) {
     const std::string_view words("Can't connect (13)");
     const auto error = database::server_error("/socket", "connecting", 2002, words.substr(0, words.size() - 1));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// TokenCheck: what each answer of the database comes to, and when the grace steps in.
+// TokenCheck: the verdict for each answer of the database, and when the grace applies.
 #include <array>
 #include <chrono>
 #include <functional>
@@ -170,7 +170,7 @@ BOOST_AUTO_TEST_CASE(no_other_error_and_no_shorter_deadline_keeps_the_next_reque
     BOOST_TEST(breaker.next_trial_at != 0);
 }
 
-BOOST_AUTO_TEST_CASE(a_token_revoked_while_nobody_may_ask_is_not_valid) {
+BOOST_AUTO_TEST_CASE(a_token_revoked_while_the_breaker_is_open_is_not_valid) {
     (void)check("secret", active("secret"));
     (void)check("other", broken(util::ErrorKind::timed_out));
     BOOST_TEST((check("secret").standing == TokenStanding::valid_stale));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// VerifiedToken: what the grace remembers, and how a revocation makes it forget.
+// VerifiedToken: the stored digest, and its removal by a revocation.
 #include <chrono>
 #include <memory>
 
@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(a_clear_forgets_and_wipes) {
     for (const auto& byte : storage->digest) BOOST_TEST(byte == 0);
 }
 
-// A responder that was stopped between looking at the epoch and writing leaves the old epoch beside its digest.
+// A worker that was stopped between the check of the epoch and the store leaves the old epoch with its digest.
 BOOST_AUTO_TEST_CASE(what_is_written_late_under_an_old_epoch_does_not_count) {
     verified.remember(mine, verified.epoch());
     ++storage->epoch;
