@@ -53,7 +53,7 @@ public:
 
     // Every answer of the database also updates the grace: it stores a valid token, and it removes a token that is no
     // longer active. ceymail-token clears the grace when it revokes. A row that was revoked by hand in SQL can pass
-    // during an outage only if no request came between the change and the outage, and only within the grace.
+    // during an outage, within the grace, if no request came between the change and the outage.
     // The source gets the deadline `latest`. It gets `wanted` if the token is within the grace, because that request
     // can be answered without the database. The time-out of any other client does not count: with it a client could
     // make a slow database look unavailable.

@@ -21,7 +21,7 @@ struct Schemas {
 
 // Decides the grants of an account.
 enum class Purpose {
-    metrics,   // worker and collecting process: read the active token, record its use, count accounts
+    metrics,   // worker and gatherer: read the active token, record its use, count accounts
     settings,  // the settings page: make and revoke tokens, write and read audit rows; no digest, no mail table
 };
 

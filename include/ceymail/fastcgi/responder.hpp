@@ -45,7 +45,7 @@ public:
     Responder(const Responder&) = delete;
     Responder& operator=(const Responder&) = delete;
 
-    // Waits for the next valid request.
+    // Waits for the next whole request.
     // Returns: the request, which is valid until answer() wipes it; null when asked to stop. A request that is not
     // answered before the next call is disconnected. The responder reuses its memory, and allocates none in the steady
     // state. libfcgi frees all its memory before this returns.
