@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// BirthTimes: when the files of one directory were made, remembered by name so that each is asked for once.
+// BirthTimes: when the files of one directory were created, remembered by name so that each is read once.
 #include "ceymail/collect/birth_times.hpp"
 
 #include <fcntl.h>
@@ -11,8 +11,7 @@
 namespace ceymail::collect {
 namespace {
 
-// FNV-1a, and MurmurHash3's last step to spread it over all bits. Two of a million names have the same key once in
-// 40 million queues.
+// FNV-1a with MurmurHash3's finalizer. One in 40 million queues of a million names has two names of the same key.
 std::uint64_t key_of(std::string_view name) noexcept {
     std::uint64_t key = 0xcbf29ce484222325;
     for (const char letter : name) key = (key ^ static_cast<unsigned char>(letter)) * 0x100000001b3;
@@ -25,10 +24,10 @@ std::uint64_t key_of(std::string_view name) noexcept {
 
 std::expected<std::chrono::microseconds, int> birth_of(int directory, const char* name) noexcept {
     struct statx status{};
-    // What is known already will do: a birth does not change.
+    // A cached value is sufficient: a birth time does not change.
     constexpr int k_flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
     if (::statx(directory, name, k_flags, STATX_BTIME, &status) != 0) return std::unexpected(errno);
-    // btrfs gives 0 for a file that is older than its keeping of births.
+    // btrfs returns 0 for a file that was created before it stored birth times.
     if ((status.stx_mask & STATX_BTIME) == 0 || status.stx_btime.tv_sec <= 0) return std::unexpected(ENODATA);
     return std::chrono::seconds(status.stx_btime.tv_sec) + std::chrono::microseconds(status.stx_btime.tv_nsec / 1000);
 }
@@ -38,8 +37,8 @@ void BirthTimes::begin_pass() {
     m_added.clear();
 }
 
-// Where the key is, or would be. Keys are spread evenly, so it is looked for where it should be by its size: in a
-// directory of 60,000 that is some hundred places off, all next to one another in memory.
+// Returns: the index of the first key that is not less, by interpolation search. Keys are uniform: in a directory of
+// 60,000 the estimate is off by some hundred neighbouring entries.
 std::size_t BirthTimes::place_of(std::uint64_t key) const {
     std::size_t place = (key >> 32U) * m_known.size() >> 32U;
     while (place > 0 && m_known[place - 1].key >= key) --place;
@@ -59,8 +58,8 @@ void BirthTimes::add(std::string_view name, std::chrono::microseconds birth) {
     m_added.push_back({key_of(name), birth});
 }
 
-void BirthTimes::end_pass(bool is_whole) {
-    if (is_whole) {
+void BirthTimes::end_pass(bool is_complete) {
+    if (is_complete) {
         std::size_t left = 0;
         for (std::size_t i = 0; i < m_known.size(); ++i) {
             if (m_kept[i]) m_known[left++] = m_known[i];
@@ -68,7 +67,7 @@ void BirthTimes::end_pass(bool is_whole) {
         m_known.resize(left);
     }
     std::ranges::sort(m_added, {}, &Birth::key);
-    m_known.reserve(m_known.size() + m_added.size());  // not twice as much
+    m_known.reserve(m_known.size() + m_added.size());  // insert() alone would double the capacity
     const auto middle = m_known.insert(m_known.end(), m_added.begin(), m_added.end());
     std::ranges::inplace_merge(m_known, middle, {}, &Birth::key);
     m_kept = {};

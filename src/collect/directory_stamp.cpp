@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// DirectoryStamp: by what one tells that a directory has not changed since it was read.
+// DirectoryStamp: shows whether a directory has changed since it was read.
 #include "ceymail/collect/directory_stamp.hpp"
 
 #include <linux/magic.h>
@@ -13,11 +13,11 @@
 namespace ceymail::collect {
 namespace {
 
-// Twice the longest tick (HZ=100): a network file system stamps with a clock that is not quite ours.
+// Twice the longest tick (HZ=100), for clocks that differ a little.
 constexpr FileTime k_tick = std::chrono::milliseconds(20);
 constexpr FileTime k_coarse_tick = std::chrono::seconds(2);
 
-// Not in every linux/magic.h that this is built with. ext2 and ext3 have the number of ext4.
+// Older versions of linux/magic.h lack these. ext2 and ext3 have the number of ext4.
 constexpr std::uint32_t k_xfs = 0x58465342;
 constexpr std::uint32_t k_zfs = 0x2fc12fc1;
 constexpr std::uint32_t k_bcachefs = 0xca451a4e;
@@ -49,7 +49,7 @@ bool is_settled(const DirectoryStamp& stamp, FileTime before) noexcept {
     return std::max(stamp.modified + tick_of(stamp.modified), stamp.changed + tick_of(stamp.changed)) < before;
 }
 
-bool is_stamped_here(int fd) noexcept {
+bool has_local_timestamps(int fd) noexcept {
     struct statfs file_system{};
     return ::fstatfs(fd, &file_system) == 0 &&
            std::ranges::find(k_local, static_cast<std::uint32_t>(file_system.f_type)) != k_local.end();

@@ -19,7 +19,7 @@ exposition::MetricFamily oldest_deferred(std::chrono::microseconds arrival) {
         gauge, std::chrono::duration<double>(arrival).count());
 }
 
-// Two names of one directory: by a symbolic link, or by a bind mount.
+// One directory can have two paths: by a symbolic link, or by a bind mount.
 util::Result<void> require_different(const std::vector<std::filesystem::path>& directories) {
     std::error_code ignored;
     for (auto one = directories.begin(); one != directories.end(); ++one) {
@@ -42,23 +42,22 @@ QueueCollector::QueueCollector(std::vector<std::filesystem::path> queue_director
 
 std::chrono::nanoseconds QueueCollector::extra_cpu_time() const noexcept {
     return std::accumulate(m_readers.begin(), m_readers.end(), std::chrono::nanoseconds{},
-                           [](auto sum, const QueueReader& reader) { return sum + reader.helpers_time(); });
+                           [](auto sum, const QueueReader& reader) { return sum + reader.helper_cpu_time(); });
 }
 
 util::Result<Families> QueueCollector::collect(util::BootTime deadline) {
-    if (auto different = require_different(m_queue_directories); !different) return std::unexpected(different.error());
+    CEYMAIL_TRY(require_different(m_queue_directories));
     QueueCounts sum;
     bool all_known = true;
     std::optional<std::chrono::microseconds> oldest;
     for (auto& reader : m_readers) {
-        const auto counts = reader.read(deadline);
-        if (!counts) return std::unexpected(counts.error());
-        sum.active += counts->active;
-        sum.deferred += counts->deferred;
-        sum.bounce += counts->bounce;
-        sum.hold += counts->hold;
+        CEYMAIL_TRY_ASSIGN(const auto counts, reader.read(deadline));
+        sum.active += counts.active;
+        sum.deferred += counts.deferred;
+        sum.bounce += counts.bounce;
+        sum.hold += counts.hold;
         const auto arrival = reader.oldest_deferred(deadline);
-        all_known &= arrival || counts->deferred == 0;
+        all_known &= arrival || counts.deferred == 0;
         oldest = earlier(oldest, arrival);
     }
 

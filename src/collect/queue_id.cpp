@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Names of files in Postfix's queues, and the arrival time that a long queue id bears.
+// Names of files in Postfix's queues, and the arrival time in a long queue id.
 #include "ceymail/collect/queue_id.hpp"
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace {
 constexpr std::string_view k_digits = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz";
 constexpr std::uint8_t k_base = 52;
 static_assert(k_digits.size() == k_base);
-constexpr char k_separator = k_digits.back();  // the one digit that the inode does without
+constexpr char k_separator = k_digits.back();  // the one digit that no inode contains
 
 constexpr std::size_t k_least_seconds = 6;
 constexpr std::size_t k_most_seconds = 7;  // 52^7 s are 32,000 years; the microseconds of 52^8 overflow an int64_t
@@ -61,7 +61,7 @@ bool is_message_name(std::string_view name) noexcept {
 }
 
 std::optional<std::chrono::microseconds> arrival_of(std::string_view queue_id) noexcept {
-    const std::size_t separator = queue_id.rfind(k_separator);  // the last: the time may have that digit too
+    const std::size_t separator = queue_id.rfind(k_separator);  // the last one: the time may contain this digit
     if (separator == std::string_view::npos || separator < k_least_seconds + k_microseconds ||
         separator > k_most_seconds + k_microseconds || !is_inode(queue_id.substr(separator + 1))) {
         return std::nullopt;

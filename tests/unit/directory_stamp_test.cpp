@@ -60,9 +60,9 @@ BOOST_AUTO_TEST_CASE(only_file_systems_of_this_machine_are_known_to_be_stamped_h
     const testing::TemporaryDirectory directory;
     const util::Fd here{::open(directory.path().c_str(), O_PATH | O_CLOEXEC)};
     const util::Fd other{::open("/proc", O_PATH | O_CLOEXEC)};  // as good as any that is not in the list
-    BOOST_TEST(is_stamped_here(here.get()));
-    BOOST_TEST(!is_stamped_here(other.get()));
-    BOOST_TEST(!is_stamped_here(-1));
+    BOOST_TEST(has_local_timestamps(here.get()));
+    BOOST_TEST(!has_local_timestamps(other.get()));
+    BOOST_TEST(!has_local_timestamps(-1));
 }
 
 BOOST_AUTO_TEST_CASE(takes_the_nanoseconds_of_a_directory) {

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The pieces that every room stands on.
 #include <cerrno>
-#include <future>
 #include <set>
 #include <string>
 #include <thread>
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -30,12 +28,6 @@ using namespace std::chrono_literals;
 namespace {
 
 bool is_open(int fd) { return ::fcntl(fd, F_GETFD) != -1; }
-
-cpu_set_t processors_of(pthread_t thread) {
-    cpu_set_t processors;
-    BOOST_TEST_REQUIRE(::pthread_getaffinity_np(thread, sizeof processors, &processors) == 0);
-    return processors;
-}
 
 // What log() writes, caught by a pipe in the place of standard error.
 std::string logged(std::initializer_list<std::string_view> pieces) {
@@ -145,16 +137,6 @@ BOOST_AUTO_TEST_CASE(a_directory_tells_each_name_once) {
 BOOST_AUTO_TEST_CASE(a_directory_that_is_none_is_named) {
     BOOST_TEST(Directory::open("/proc/self/status").error().message ==
                "cannot read /proc/self/status: Not a directory");
-}
-
-BOOST_AUTO_TEST_CASE(a_thread_started_elsewhere_may_run_where_it_might_before) {
-    const auto ours = processors_of(::pthread_self());
-    std::promise<void> enough;
-    std::jthread working([&] { enough.get_future().wait(); });
-    start_elsewhere(working.native_handle(), 1);
-    const auto its = processors_of(working.native_handle());
-    enough.set_value();
-    BOOST_TEST(CPU_EQUAL(&ours, &its));
 }
 
 BOOST_AUTO_TEST_CASE(sha256_is_that_of_fips_180_4) {

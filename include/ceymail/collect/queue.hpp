@@ -12,8 +12,8 @@
 namespace ceymail::collect {
 
 // The sums over all queue directories: ceymail_queue_active, _deferred, _bounce, _hold, and
-// ceymail_queue_oldest_deferred_timestamp_seconds where it is known, QueueReader::oldest_deferred(). Opening the
-// messages every file would cost what showq costs.
+// ceymail_queue_oldest_deferred_timestamp_seconds if it is known, QueueReader::oldest_deferred(). It opens no message:
+// that would cost as much as showq(8).
 class QueueCollector : public Collector {
 public:
     // One directory for each Postfix instance, postmulti(1).
@@ -21,8 +21,8 @@ public:
 
     [[nodiscard]] std::string_view name() const noexcept override { return "queue"; }
 
-    // Errors as QueueReader::read(), for the first directory that cannot be read: a sum of the others would be wrong.
-    // invalid, too, where two of them are the same directory, which would be counted twice.
+    // Errors: those of QueueReader::read() for the first directory that cannot be read; there is no partial sum.
+    // invalid: two paths are the same directory, which would be counted twice.
     [[nodiscard]] util::Result<Families> collect(util::BootTime deadline) override;
 
     [[nodiscard]] std::chrono::nanoseconds extra_cpu_time() const noexcept override;

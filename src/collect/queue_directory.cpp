@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// QueueDirectory: what is remembered of one directory of a queue, and of those in it.
-#include "ceymail/collect/queue_subdirectory.hpp"
+// QueueDirectory: what QueueReader remembers of one directory of a queue, and of its subdirectories.
+#include "ceymail/collect/queue_directory.hpp"
 
 #include <fcntl.h>
 
@@ -18,17 +18,13 @@ QueueDirectory::QueueDirectory(std::string its_name, Arrivals its_arrivals, cons
       parent(its_parent),
       depth(its_parent == nullptr ? 0 : its_parent->depth + 1) {}
 
-void QueueDirectory::begin_reading(const struct stat& status, FileTime now, bool by_our_clock) {
+void QueueDirectory::begin_reading(const struct stat& status, FileTime now, bool local_timestamps) {
     const DirectoryStamp new_stamp = stamp_of(status);
-    // Another directory of that name, and perhaps another file system's.
-    if (new_stamp.inode != stamp.inode || new_stamp.device != stamp.device) {
-        landmarks.clear();
-        births.forget();
-    }
+    if (new_stamp.inode != stamp.inode || new_stamp.device != stamp.device) births.forget();
     stamp = new_stamp;
     stamped_at = now;
-    stamped_here = by_our_clock;
-    settled = false;  // until it has been read to the end
+    has_local_timestamps = local_timestamps;
+    settled = false;  // until the whole directory is read
     size_hint = static_cast<std::uintmax_t>(status.st_size);
 }
 
@@ -38,8 +34,7 @@ void QueueDirectory::adopt(DirectoryListing&& listing) {
     oldest = listing.oldest;
     ++times_read;
     if (dated) births.forget();
-    landmarks = listing.ordered ? std::move(listing.landmarks) : std::vector<DirectoryPosition>{};
-    settled = stamped_here && is_settled(stamp, stamped_at);
+    settled = has_local_timestamps && is_settled(stamp, stamped_at);
 
     auto before = std::exchange(subdirectories, {});
     for (auto& subdirectory : listing.subdirectories) {
@@ -51,23 +46,11 @@ void QueueDirectory::adopt(DirectoryListing&& listing) {
     }
 }
 
-std::vector<DirectoryPart> QueueDirectory::parts(std::size_t pieces) const {
-    pieces = std::clamp<std::size_t>(pieces, 1, landmarks.size() + 1);
-    std::vector<DirectoryPart> parts(1);
-    for (std::size_t i = 1; i < pieces; ++i) {
-        const DirectoryPosition cut = landmarks[i * landmarks.size() / pieces];
-        parts.back().end = cut;
-        parts.push_back({.begin = cut});
-    }
-    return parts;
-}
-
 void QueueDirectory::forget() noexcept {
     settled = false;
     files = 0;
     dated = true;
     oldest.reset();
-    landmarks.clear();
     births.forget();
     subdirectories.clear();
 }

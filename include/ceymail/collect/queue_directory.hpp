@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// QueueDirectory: what QueueReader remembers of one directory of a queue, and of its subdirectories.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ceymail/collect/birth_times.hpp"
+#include "ceymail/collect/directory_listing.hpp"
+#include "ceymail/collect/directory_stamp.hpp"
+#include "ceymail/util/fd.hpp"
+
+namespace ceymail::collect {
+
+// Owns the records of its subdirectories. It is not moved, since they point to it.
+// Requires: `parent` outlives it.
+struct QueueDirectory {
+    QueueDirectory(std::string its_name, Arrivals its_arrivals, const QueueDirectory* its_parent = nullptr);
+    QueueDirectory(const QueueDirectory&) = delete;
+    QueueDirectory& operator=(const QueueDirectory&) = delete;
+
+    const std::string name;
+    const Arrivals arrivals;
+    const QueueDirectory* const parent;  // null: the directory is directly in the queue directory
+    const unsigned depth;                // 0 there
+
+    DirectoryStamp stamp;   // taken before the read that the values below come from
+    FileTime stamped_at{};  // the file clock before that
+    bool has_local_timestamps = true;
+    bool settled = false;          // whether an equal stamp proves that nothing changed
+    std::uintmax_t size_hint = 0;  // bytes, st_size: grows with the number of entries
+    std::uint64_t files = 0;
+    bool dated = true;  // these three as in DirectoryListing
+    std::optional<std::chrono::microseconds> oldest;
+    std::uint64_t times_read = 0;
+    BirthTimes births;            // of the files whose names do not encode their arrival
+    std::uint64_t births_of = 0;  // the read (times_read) for which `births` is complete; 0: none
+    std::vector<std::unique_ptr<QueueDirectory>> subdirectories;
+
+    // Notes the state of the directory that is read next.
+    void begin_reading(const struct stat& status, FileTime now, bool local_timestamps);
+
+    // Takes over a listing. Keeps the records of subdirectories that still exist.
+    void adopt(DirectoryListing&& listing);
+
+    // Sets the state of a directory that does not exist.
+    void forget() noexcept;
+
+    // Of this directory and all below.
+    struct Sum {
+        std::uint64_t files = 0;
+        std::uint64_t births = 0;  // remembered
+        bool dated = true;         // whether the arrivals of all files are known
+        std::optional<std::chrono::microseconds> oldest;
+    };
+    [[nodiscard]] Sum sum() const;
+
+    // Whether the arrivals of all files are known, subdirectories not included.
+    [[nodiscard]] bool is_dated() const noexcept { return dated || births_of == times_read; }
+
+    // Forgets the births of this directory and all below.
+    void forget_births() noexcept;
+
+    // Returns: the path relative to the queue directory.
+    [[nodiscard]] std::filesystem::path path() const;
+};
+
+// Opens the directory `name` in the open directory `above`. `flags`: O_RDONLY or O_PATH.
+// Errors: the errno. ENOTDIR: a symbolic link of that name.
+[[nodiscard]] std::expected<util::Fd, int> open_subdirectory(int above, const std::string& name, int flags);
+
+// Opens `directory` below the open `queue_directory`, one component at a time.
+// Security: no component may be a symbolic link.
+// Errors: as open_subdirectory().
+[[nodiscard]] std::expected<util::Fd, int> open_directory(int queue_directory, const QueueDirectory& directory,
+                                                          int flags);
+
+}  // namespace ceymail::collect
