@@ -13,33 +13,33 @@ namespace {
 
 using exposition::MetricFamily;
 using exposition::MetricType;
+using exposition::PreparedFamily;
 using exposition::Sample;
 using exposition::Value;
-using exposition::WordedFamily;
 
-// Every answer bears these; worded once, they cost a tenth.
-WordedFamily gauge(const char* name, const char* help) {
-    return WordedFamily(exposition::single(name, help, MetricType::gauge, std::uint64_t{}));
+// These families are in every answer. Prepared once, they cost a tenth of the time.
+PreparedFamily gauge(const char* name, const char* help) {
+    return PreparedFamily(exposition::single(name, help, MetricType::gauge, std::uint64_t{}));
 }
 
-const WordedFamily& snapshot_age() {
+const PreparedFamily& snapshot_age() {
     static const auto s_family = gauge("ceymail_snapshot_age_seconds", "Age of the host's metrics in this answer.");
     return s_family;
 }
 
-const WordedFamily& database_up() {
+const PreparedFamily& database_up() {
     static const auto s_family = gauge("ceymail_database_up", "Whether MariaDB answered when the token was checked.");
     return s_family;
 }
 
-const WordedFamily& auth_stale() {
+const PreparedFamily& auth_stale() {
     static const auto s_family =
         gauge("ceymail_auth_stale", "Whether the token was accepted from memory because MariaDB could not be reached.");
     return s_family;
 }
 
-const WordedFamily& requests() {
-    static const WordedFamily s_family([] {
+const PreparedFamily& requests() {
+    static const PreparedFamily s_family([] {
         MetricFamily family{"ceymail_requests_total",
                             "Answers by HTTP status, over all workers, before this one.",
                             MetricType::counter,
@@ -51,8 +51,8 @@ const WordedFamily& requests() {
     return s_family;
 }
 
-const WordedFamily& rate_limit_refusals() {
-    static const WordedFamily s_family(MetricFamily{
+const PreparedFamily& rate_limit_refusals() {
+    static const PreparedFamily s_family(MetricFamily{
         "ceymail_rate_limit_refused_total",
         "Requests refused though their address had not spent its minute, by reason.",
         MetricType::counter,
@@ -60,15 +60,15 @@ const WordedFamily& rate_limit_refusals() {
     return s_family;
 }
 
-const WordedFamily& build_info() {
-    static const WordedFamily s_family(MetricFamily{"ceymail_build_info",
-                                                    "Which ceymail-metrics this is.",
-                                                    MetricType::gauge,
-                                                    {Sample{{{"version", CEYMAIL_VERSION}}, std::uint64_t{}}}});
+const PreparedFamily& build_info() {
+    static const PreparedFamily s_family(MetricFamily{"ceymail_build_info",
+                                                      "Which ceymail-metrics this is.",
+                                                      MetricType::gauge,
+                                                      {Sample{{{"version", CEYMAIL_VERSION}}, std::uint64_t{}}}});
     return s_family;
 }
 
-void append(std::string& out, const WordedFamily& family, Value value) { family.append(out, {&value, 1}); }
+void append(std::string& out, const PreparedFamily& family, Value value) { family.append(out, {&value, 1}); }
 
 Value flag(bool value) { return std::uint64_t{value ? 1U : 0U}; }
 

@@ -99,7 +99,7 @@ void append_family(std::string& out, const MetricFamily& family) {
     }
 }
 
-WordedFamily::WordedFamily(const MetricFamily& family) {
+PreparedFamily::PreparedFamily(const MetricFamily& family) {
     std::string before;
     append_head(before, family);
     for (const auto& sample : family.samples) {
@@ -108,7 +108,7 @@ WordedFamily::WordedFamily(const MetricFamily& family) {
     }
 }
 
-void WordedFamily::append(std::string& out, std::span<const Value> values) const {
+void PreparedFamily::append(std::string& out, std::span<const Value> values) const {
     for (std::size_t i = 0; i < m_before.size(); ++i) {
         out += m_before[i];
         append_value(out, values[i]);

@@ -10,7 +10,7 @@ using namespace ceymail;
 
 namespace {
 
-std::string worded(const endpoint::SelfMetrics& metrics) {
+std::string text_of(const endpoint::SelfMetrics& metrics) {
     std::string out;
     endpoint::append_self_metrics(out, metrics);
     return out;
@@ -20,26 +20,26 @@ bool has_line(const std::string& text, const std::string& line) {
     return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
 }
 
-// Value-initialised memory, as a fresh segment is.
+// Zero memory, like a new segment.
 std::unique_ptr<shared::SegmentLayout> empty_layout() { return std::make_unique<shared::SegmentLayout>(); }
 
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(self_metrics)
 
-BOOST_AUTO_TEST_CASE(tells_the_age_of_the_snapshot_in_seconds) {
-    BOOST_TEST(has_line(worded({.snapshot_age = 1500ms}), "ceymail_snapshot_age_seconds 1.5"));
+BOOST_AUTO_TEST_CASE(has_the_age_of_the_snapshot_in_seconds) {
+    BOOST_TEST(has_line(text_of({.snapshot_age = 1500ms}), "ceymail_snapshot_age_seconds 1.5"));
 }
 
 BOOST_AUTO_TEST_CASE(has_no_age_where_there_is_no_snapshot) {
-    BOOST_TEST(worded({}).find("ceymail_snapshot_age_seconds") == std::string::npos);
+    BOOST_TEST(text_of({}).find("ceymail_snapshot_age_seconds") == std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(tells_of_the_database_and_of_the_grace) {
-    const auto well = worded({.database_up = true, .auth_stale = false});
+BOOST_AUTO_TEST_CASE(has_the_state_of_the_database_and_of_the_grace_period) {
+    const auto well = text_of({.database_up = true, .auth_stale = false});
     BOOST_TEST(has_line(well, "ceymail_database_up 1"));
     BOOST_TEST(has_line(well, "ceymail_auth_stale 0"));
-    const auto outage = worded({.database_up = false, .auth_stale = true});
+    const auto outage = text_of({.database_up = false, .auth_stale = true});
     BOOST_TEST(has_line(outage, "ceymail_database_up 0"));
     BOOST_TEST(has_line(outage, "ceymail_auth_stale 1"));
 }
@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(tells_of_the_database_and_of_the_grace) {
 BOOST_AUTO_TEST_CASE(counts_every_status_from_the_start) {
     const auto layout = empty_layout();
     layout->answers[0] = 7;
-    const auto text = worded({.segment = layout.get()});
+    const auto text = text_of({.segment = layout.get()});
     BOOST_TEST(has_line(text, R"(ceymail_requests_total{code="200"} 7)"));
     for (const int code : shared::k_status_codes)
         BOOST_TEST(text.find("ceymail_requests_total{code=\"" + std::to_string(code) + "\"} ") != std::string::npos);
@@ -57,15 +57,15 @@ BOOST_AUTO_TEST_CASE(counts_refusals_of_the_limiter_by_reason) {
     const auto layout = empty_layout();
     layout->rate.full_total = 3;
     layout->rate.undecided_total = 4;
-    const auto text = worded({.segment = layout.get()});
+    const auto text = text_of({.segment = layout.get()});
     BOOST_TEST(has_line(text, R"(ceymail_rate_limit_refused_total{reason="table_full"} 3)"));
     BOOST_TEST(has_line(text, R"(ceymail_rate_limit_refused_total{reason="lock"} 4)"));
 }
 
-BOOST_AUTO_TEST_CASE(has_no_counters_without_a_segment) { BOOST_TEST(worded({}).find("_total") == std::string::npos); }
+BOOST_AUTO_TEST_CASE(has_no_counters_without_a_segment) { BOOST_TEST(text_of({}).find("_total") == std::string::npos); }
 
 BOOST_AUTO_TEST_CASE(names_the_version) {
-    BOOST_TEST(has_line(worded({}), "ceymail_build_info{version=\"" CEYMAIL_VERSION "\"} 1"));
+    BOOST_TEST(has_line(text_of({}), "ceymail_build_info{version=\"" CEYMAIL_VERSION "\"} 1"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -128,15 +128,15 @@ BOOST_AUTO_TEST_CASE(ignores_the_locale) {
     std::setlocale(LC_ALL, before.c_str());
 }
 
-BOOST_AUTO_TEST_CASE(words_once_what_does_not_change) {
+BOOST_AUTO_TEST_CASE(a_prepared_family_writes_the_same_text) {
     MetricFamily family{"name", "help \\ and\nmore", MetricType::counter, {}};
     family.samples.push_back({{{"label", "a\"b"}, {"other", "c"}}, std::uint64_t{7}});
     family.samples.push_back({{}, 0.5});
-    const WordedFamily worded(family);
+    const PreparedFamily prepared(family);
     for (const std::uint64_t first : {std::uint64_t{7}, std::numeric_limits<std::uint64_t>::max()}) {
         family.samples[0].value = first;
         std::string text;
-        worded.append(text, std::array<Value, 2>{first, 0.5});
+        prepared.append(text, std::array<Value, 2>{first, 0.5});
         BOOST_TEST(text == written(family));
     }
 }

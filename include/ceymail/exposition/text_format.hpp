@@ -17,17 +17,18 @@ inline constexpr std::string_view k_content_type = "text/plain; version=0.0.4; c
 // HELP escapes \ and line feed; label values also ". No locale can reach the numbers. Any thread.
 void append_family(std::string& out, const MetricFamily& family);
 
-// A family that is written again and again, of which only the values change: all else is worded once. The same text as
-// append_family(). Immutable, so any thread may append.
-class WordedFamily {
+// A family whose text is formatted once and whose values change with each answer. It writes the same text as
+// append_family(), but allocates nothing: the budget of a request in allocations and cycles depends on it.
+// Threads: any; the object is immutable.
+class PreparedFamily {
 public:
-    explicit WordedFamily(const MetricFamily& family);  // its values do not count
+    explicit PreparedFamily(const MetricFamily& family);  // its values are ignored
 
     // `values`: as many as the family has samples, in their order.
     void append(std::string& out, std::span<const Value> values) const;
 
 private:
-    std::vector<std::string> m_before;  // what stands before each value
+    std::vector<std::string> m_before;  // the text before each value
 };
 
 // The digits alone: integers as they are; doubles by std::to_chars, NaN, +Inf and -Inf by name.
