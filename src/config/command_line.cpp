@@ -13,11 +13,16 @@ po::variables_map parsed(const OptionNames& names, int argc, const char* const* 
     po::options_description options;
     for (const char* name : names.with_value) options.add_options()(name, po::value<std::string>());
     for (const char* name : names.without) options.add_options()(name, "");
+    po::positional_options_description operands;  // without it operands would be ignored
+    if (names.operand != nullptr) {
+        options.add_options()(names.operand, po::value<std::string>());
+        operands.add(names.operand, 1);
+    }
     namespace style = po::command_line_style;
     po::variables_map given;
     po::store(po::command_line_parser(argc, argv)
                   .options(options)
-                  .positional({})  // without it an operand would be taken silently
+                  .positional(operands)
                   .style(style::unix_style & ~style::allow_guessing)
                   .run(),
               given);

@@ -17,8 +17,8 @@ namespace ceymail::responder {
 
 namespace {
 
-// Several requests may be at it at once, each in a process of its own.
-collect::CpuTally tallied_by_one_at_a_time(shared::GathererStorage& storage) {
+// Takes a lock, because several CGI processes may update the tally at the same time.
+collect::CpuTally locked_cpu_tally(shared::GathererStorage& storage) {
     return [&storage, tally = collect::tallied_in(storage.cpu)](
                const collect::CpuTimes& now, util::BootTime at) -> util::Result<collect::CpuJiffies> {
         const util::RobustLock lock(storage.cgi_lock);
@@ -29,11 +29,11 @@ collect::CpuTally tallied_by_one_at_a_time(shared::GathererStorage& storage) {
     };
 }
 
-// Gathered only when a request has passed the gate.
-endpoint::SnapshotSource gathered_on_demand(const config::Configuration& configuration, shared::Segment& segment) {
+// Collects only after the request was admitted.
+endpoint::SnapshotSource collect_on_demand(const config::Configuration& configuration, shared::Segment& segment) {
     return [&](std::string& text, util::BootTime, util::BootTime deadline, snapshot::RefreshReason) {
         const auto taken_at = util::BootClock::now();
-        const auto cpu = tallied_by_one_at_a_time(segment.gatherer());
+        const auto cpu = locked_cpu_tally(segment.gatherer());
         text = scheduler::CollectorScheduler(supervisor::make_collectors(configuration, cpu)).gather(deadline);
         return taken_at;
     };
@@ -49,7 +49,7 @@ int serve_cgi(const config::Configuration& configuration) {
     auto segment = shared::Segment::attach(configuration.runtime_directory);
     if (!segment) return system::log_and_exit_code(segment.error());
     const auto request = fastcgi::request_from_environment();
-    endpoint::Endpoint endpoint(configuration, *segment, gathered_on_demand(configuration, *segment),
+    endpoint::Endpoint endpoint(configuration, *segment, collect_on_demand(configuration, *segment),
                                 supervisor::token_reader(configuration));
     const bool written = fastcgi::write_cgi(endpoint.answer(request));
     fastcgi::discard_request_body();

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
-// ceymail-metrics: the responder. Reads what it is told and does one of modes.hpp.
-#include <cstdio>
+// ceymail-metrics: reads command line and configuration and runs one mode.
 #include <cstdlib>
-#include <exception>
 #include <filesystem>
 #include <string>
 #include <system_error>
@@ -15,7 +13,7 @@
 #include "ceymail/responder/modes.hpp"
 #include "ceymail/responder/options.hpp"
 #include "ceymail/system/exit_code.hpp"
-#include "ceymail/util/log.hpp"
+#include "ceymail/system/program.hpp"
 
 namespace {
 
@@ -23,13 +21,8 @@ using namespace ceymail;
 using responder::Mode;
 using responder::Options;
 
-int print(const std::string& text) {
-    const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
-    return std::fflush(stdout) == 0 && written ? EX_OK : EX_IOERR;
-}
-
-// As CGI the arguments may be a stranger's: of a query string without '=' servers make some, RFC 3875 4.4, and
-// "?--once" must not print what the token is for. The environment is the web server's alone.
+// Security: as CGI the client may choose the arguments: servers pass a query string without '=' as arguments. A request
+// for "?--once" must not print the metrics. Source: RFC 3875 4.4.
 util::Result<Options> options_of(int argc, char** argv) {
     auto options = fastcgi::started_as_cgi() ? Options{} : responder::parse_options(argc, argv);
     const char* const config = std::getenv("CEYMAIL_METRICS_CONFIG");
@@ -53,8 +46,8 @@ std::string source_of(const Options& options) {
 }
 
 int run(const Options& options) {
-    if (options.mode == Mode::help) return print(responder::k_help);
-    if (options.mode == Mode::version) return print("ceymail-metrics " CEYMAIL_VERSION "\n");
+    if (options.mode == Mode::help) return system::print(responder::k_help);
+    if (options.mode == Mode::version) return system::print("ceymail-metrics " CEYMAIL_VERSION "\n");
     if (options.mode == Mode::check && !doctor::can_be_read_in_time(options.config.value_or(config::k_default_path)))
         return EX_CONFIG;
     const auto configuration = configuration_of(options);
@@ -67,14 +60,8 @@ int run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    util::set_log_identity("ceymail-metrics");
-    try {
-        const auto options = options_of(argc, argv);
-        if (options) return run(*options);
-        util::log(util::LogLevel::error, options.error().message);
-        return EX_USAGE;
-    } catch (const std::exception& problem) {
-        util::log(util::LogLevel::error, problem.what());
-        return EX_SOFTWARE;
-    }
+    return system::run_program("ceymail-metrics", [&]() -> util::Result<int> {
+        CEYMAIL_TRY_ASSIGN(const auto options, options_of(argc, argv));
+        return run(options);
+    });
 }

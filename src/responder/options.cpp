@@ -15,14 +15,14 @@ Serves the metrics of a CeyMail host to Prometheus, behind a web server (FastCGI
                        /etc/ceymail-metrics/ceymail-metrics.conf
       --listen ADDRESS unix:/PATH or tcp:127.0.0.1:PORT, instead of the socket that
                        systemd, spawn-fcgi or mod_fcgid hands in
-      --user NAME      whom to become when started as root
+      --user NAME      user to become when started as root
       --once           print the metrics once, without a web server or token, and end
-      --check          say of each part whether it is ok, or what to do; exit 0 or 78
-      --url URL        with --check: ask https://HOST[:PORT]/PATH through the web server, too
+      --check          print for each part ok or the remedy; exit 0 or 78
+      --url URL        with --check: also request https://HOST[:PORT]/PATH from the web server
       --version        print the version
       --help           print this
 
-Exit codes are those of sysexits(3): 0 well, 64 wrong use, 69 taken or unreachable,
+Exit codes are those of sysexits(3): 0 success, 64 wrong usage, 69 taken or unreachable,
 70 internal error, 71 the system has run out of something, 77 permission denied,
 78 configuration. See ceymail-metrics(8) and ceymail-metrics.conf(5).
 )";
@@ -49,14 +49,14 @@ Result<Mode> mode_of(const config::CommandLine& line) {
 }  // namespace
 
 Result<Options> parse_options(int argc, const char* const* argv) {
-    const auto line = config::CommandLine::parse(
-        {"ceymail-metrics", {"config", "listen", "user", "url"}, {"once", "check", "version", "help"}}, argc, argv);
-    if (!line) return std::unexpected(line.error());
-    const auto mode = mode_of(*line);
-    if (!mode) return std::unexpected(mode.error());
-    if (line->has("url") && *mode != Mode::check)
+    CEYMAIL_TRY_ASSIGN(const auto line, config::CommandLine::parse({"ceymail-metrics",
+                                                                    {"config", "listen", "user", "url"},
+                                                                    {"once", "check", "version", "help"}},
+                                                                   argc, argv));
+    CEYMAIL_TRY_ASSIGN(const auto mode, mode_of(line));
+    if (line.has("url") && mode != Mode::check)
         return util::fail(ErrorKind::invalid, "--url belongs to --check; give both");
-    return Options{*mode, line->value("config"), line->value("listen"), line->value("user"), line->value("url")};
+    return Options{mode, line.value("config"), line.value("listen"), line.value("user"), line.value("url")};
 }
 
 }  // namespace ceymail::responder

@@ -18,7 +18,7 @@ int supervise_on(const config::Configuration& configuration, util::Result<util::
     return supervisor::supervise(configuration, std::move(*listener));
 }
 
-int nobody_started_us() {
+int report_no_socket() {
     util::log(util::LogLevel::error,
               "there is no socket to serve: start it by systemd (ceymail-metrics.socket), spawn-fcgi or mod_fcgid, or "
               "give --listen unix:/PATH; ceymail-metrics --once prints the metrics without a web server");
@@ -28,7 +28,7 @@ int nobody_started_us() {
 }  // namespace
 
 int serve(const config::Configuration& configuration) {
-    // First, since the socket may be meant to lie in there; and while we may still be root.
+    // First, because the socket may be in that directory, and only root can create it.
     if (const auto prepared = system::prepare_runtime_directory(configuration); !prepared)
         return system::log_and_exit_code(prepared.error());
     system::prepare_report_directory(configuration);
@@ -38,7 +38,7 @@ int serve(const config::Configuration& configuration) {
     auto inherited = fastcgi::inherited_listener();
     if (inherited || inherited.error().kind != util::ErrorKind::not_found)
         return supervise_on(configuration, std::move(inherited));
-    return nobody_started_us();
+    return report_no_socket();
 }
 
 }  // namespace ceymail::responder

@@ -8,16 +8,16 @@ namespace ceymail::settings {
 const char* const k_help =
     R"(Usage: ceymail-settings [OPTION]...
 Serves the page Settings > Security > Prometheus Metrics, behind a web server (FastCGI) that
-authenticates whoever asks for it.
+authenticates the user.
 
       --config FILE    read FILE instead of /etc/ceymail-metrics/ceymail-metrics.conf
       --listen ADDRESS unix:/PATH or tcp:127.0.0.1:PORT, instead of the socket that
                        systemd, spawn-fcgi or mod_fcgid hands in
-      --user NAME      whom to become when started as root
+      --user NAME      user to become when started as root
       --version        print the version
       --help           print this
 
-Exit codes are those of sysexits(3): 0 well, 64 wrong use, 69 taken or unreachable,
+Exit codes are those of sysexits(3): 0 success, 64 wrong usage, 69 taken or unreachable,
 70 internal error, 71 the system has run out of something, 77 permission denied,
 78 configuration. See ceymail-settings(8) and ceymail-metrics.conf(5).
 )";
@@ -32,10 +32,10 @@ Mode mode_of(const config::CommandLine& line) {
 }  // namespace
 
 util::Result<Options> parse_options(int argc, const char* const* argv) {
-    const auto line =
-        config::CommandLine::parse({"ceymail-settings", {"config", "listen", "user"}, {"version", "help"}}, argc, argv);
-    if (!line) return std::unexpected(line.error());
-    return Options{mode_of(*line), line->value("config"), line->value("listen"), line->value("user")};
+    CEYMAIL_TRY_ASSIGN(const auto line,
+                       config::CommandLine::parse(
+                           {"ceymail-settings", {"config", "listen", "user"}, {"version", "help"}}, argc, argv));
+    return Options{mode_of(line), line.value("config"), line.value("listen"), line.value("user")};
 }
 
 }  // namespace ceymail::settings

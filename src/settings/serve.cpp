@@ -49,7 +49,7 @@ int answer(const config::Configuration& configuration, const util::Fd& listener,
         [socket = snapshot::report_socket_path(configuration)](util::BootTime deadline) {
             return snapshot::ask_collectors(socket, deadline);
         });
-    // The page tells it too, and serves nobody until then.
+    // The page shows the same error and refuses all requests until the file can be read.
     if (const auto secret = admission::read_gateway_secret(configuration.settings_gateway_secret); !secret)
         util::log(util::LogLevel::error, secret.error().message);
     fastcgi::Responder responder(listener.get(), stop.get());
@@ -65,7 +65,7 @@ int answer(const config::Configuration& configuration, const util::Fd& listener,
 }  // namespace
 
 int serve(const config::Configuration& configuration) {
-    // The room of the process knows one runtime directory and one user: here they are the page's.
+    // The functions of system/ read these two keys.
     auto own = configuration;
     own.runtime_directory = configuration.settings_runtime_directory;
     own.user = configuration.settings_user;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// operator delete for ceymail-settings: what was allocated is wiped before it is freed. A page that shows a token is
-// put together of strings that grow and move, and each place that they leave would keep a part of it.
+// operator delete for ceymail-settings wipes memory before it is freed. The strings that compose a page with a token
+// grow and move, and each old buffer would keep a part of the token.
 #include <cstddef>
 #include <cstdlib>
 #include <new>
@@ -8,7 +8,7 @@
 #include <malloc.h>
 #include <openssl/crypto.h>
 
-// Replaced together, [new.delete.single]; the forms for arrays and with a size lead here.
+// Source: [new.delete.single]: these are replaced together. The array forms call them.
 void* operator new(std::size_t size) {
     if (void* const memory = std::malloc(size != 0 ? size : 1)) return memory;
     throw std::bad_alloc();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A new password is a token of the same make: it holds nothing that an option file would have to escape.
+// A new password has the form of a token, so it needs no escaping in an option file.
 #include "ceymail/token/account_password.hpp"
 
 #include <pwd.h>
@@ -14,15 +14,13 @@ namespace {
 util::Result<util::Secret> make_password(const std::filesystem::path& file, const std::string& owner) {
     auto made = admission::make_token();
     if (!made) return made;
-    auto stored = SecretFile::make(file, Existing::refuse);
-    if (!stored) return std::unexpected(std::move(stored.error()));
-    if (auto written = stored->write({"# Made by ceymail-token init.\n[client]\npassword=", made->reveal(), "\n"});
+    CEYMAIL_TRY_ASSIGN(auto stored, SecretFile::make(file, Existing::refuse));
+    if (auto written = stored.write({"# Made by ceymail-token init.\n[client]\npassword=", made->reveal(), "\n"});
         !written)
         return std::unexpected(std::move(written.error()));
     if (const passwd* const user = ::getpwnam(owner.c_str()))
-        if (auto given = stored->give_to(user->pw_uid, user->pw_gid); !given)
-            return std::unexpected(std::move(given.error()));
-    if (auto kept = stored->keep(); !kept) return std::unexpected(std::move(kept.error()));
+        CEYMAIL_TRY(stored.change_owner(user->pw_uid, user->pw_gid));
+    CEYMAIL_TRY(stored.keep());
     return made;
 }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// What all commands share.
 #include "ceymail/token/cli_support.hpp"
 
 #include <array>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "ceymail/shared/segment.hpp"
+#include "ceymail/system/exit_code.hpp"
 #include "ceymail/token/secret_file.hpp"
 
 namespace ceymail::token {
@@ -21,25 +21,11 @@ std::string system_user() {
     return entry != nullptr ? entry->pw_name : std::to_string(::geteuid());
 }
 
+// A database that answers too late is unavailable to the administrator; after a conflict the command can be repeated.
 int exit_code(util::ErrorKind kind) {
-    switch (kind) {
-        case util::ErrorKind::not_found:
-            return EX_CONFIG;
-        case util::ErrorKind::denied:
-            return EX_NOPERM;
-        case util::ErrorKind::timed_out:
-        case util::ErrorKind::unavailable:
-            return EX_UNAVAILABLE;
-        case util::ErrorKind::invalid:
-            return EX_CONFIG;
-        case util::ErrorKind::exhausted:
-            return EX_OSERR;
-        case util::ErrorKind::conflict:
-            return EX_TEMPFAIL;
-        case util::ErrorKind::internal:
-            break;
-    }
-    return EX_SOFTWARE;
+    if (kind == util::ErrorKind::timed_out) return EX_UNAVAILABLE;
+    if (kind == util::ErrorKind::conflict) return EX_TEMPFAIL;
+    return system::exit_code_of(kind);
 }
 
 }  // namespace

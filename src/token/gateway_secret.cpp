@@ -23,15 +23,15 @@ namespace {
 using util::Result;
 using util::Secret;
 
-// What stands around the secret in a web server's file.
-struct Frame {
+// The text around the secret in a web server's file.
+struct Template {
     std::string_view before, after;
 };
-constexpr Frame k_nginx{
+constexpr Template k_nginx{
     "# Made by ceymail-token init --settings. Only root may read this.\nfastcgi_param CEYMAIL_GATEWAY_SECRET \"",
     "\";\n"};
-// Not SetEnv: this one is set when the request is passed to the page, so that no other module sees it.
-constexpr Frame k_apache{
+// Not SetEnv: this variable is set only when the request is passed on, so that no other module sees it.
+constexpr Template k_apache{
     "# Made by ceymail-token init --settings. Only root may read this.\n"
     "ProxyFCGISetEnvIf \"true\" CEYMAIL_GATEWAY_SECRET \"",
     "\"\n"};
@@ -43,18 +43,15 @@ Result<Secret> make_secret(const std::filesystem::path& page, const std::string&
                                                           "; make it or name another by settings_user =");
     auto made = admission::make_secret();
     if (!made) return made;
-    auto file = SecretFile::make(page, Existing::refuse);
-    if (!file) return std::unexpected(std::move(file.error()));
-    if (auto written = file->write({made->reveal(), "\n"}); !written)
-        return std::unexpected(std::move(written.error()));
-    if (auto given = file->give_to(user->pw_uid, user->pw_gid); !given)
-        return std::unexpected(std::move(given.error()));
-    if (auto kept = file->keep(); !kept) return std::unexpected(std::move(kept.error()));
+    CEYMAIL_TRY_ASSIGN(auto file, SecretFile::make(page, Existing::refuse));
+    CEYMAIL_TRY(file.write({made->reveal(), "\n"}));
+    CEYMAIL_TRY(file.change_owner(user->pw_uid, user->pw_gid));
+    CEYMAIL_TRY(file.keep());
     return made;
 }
 
-// True for a file that holds the secret and is closed to all but its owner.
-bool is_as_it_should_be(const std::filesystem::path& path, const Frame& frame, const Secret& secret) {
+// Whether the file holds the secret, belongs to this user and grants nothing to others.
+bool is_up_to_date(const std::filesystem::path& path, const Template& surrounding, const Secret& secret) {
     struct stat status{};
     if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_uid != ::geteuid() ||
         (status.st_mode & 077) != 0)
@@ -67,21 +64,19 @@ bool is_as_it_should_be(const std::filesystem::path& path, const Frame& frame, c
         rest.remove_prefix(there ? part.size() : 0);
         return there;
     };
-    const bool same = take(frame.before) && take(secret.reveal()) && rest == frame.after;
+    const bool same = take(surrounding.before) && take(secret.reveal()) && rest == surrounding.after;
     OPENSSL_cleanse(text->data(), text->size());
     return same;
 }
 
-// Returns: whether it had to be written.
-Result<bool> write_frame(const std::filesystem::path& path, const Frame& frame, const Secret& secret) {
-    if (is_as_it_should_be(path, frame, secret)) return false;
+// Returns: whether the file was written.
+Result<bool> write_template(const std::filesystem::path& path, const Template& surrounding, const Secret& secret) {
+    if (is_up_to_date(path, surrounding, secret)) return false;
     if (::unlink(path.c_str()) != 0 && errno != ENOENT)
         return util::fail_errno(errno, "cannot replace " + path.string());
-    auto file = SecretFile::make(path, Existing::refuse);
-    if (!file) return std::unexpected(std::move(file.error()));
-    if (auto written = file->write({frame.before, secret.reveal(), frame.after}); !written)
-        return std::unexpected(std::move(written.error()));
-    if (auto kept = file->keep(); !kept) return std::unexpected(std::move(kept.error()));
+    CEYMAIL_TRY_ASSIGN(auto file, SecretFile::make(path, Existing::refuse));
+    CEYMAIL_TRY(file.write({surrounding.before, secret.reveal(), surrounding.after}));
+    CEYMAIL_TRY(file.keep());
     return true;
 }
 
@@ -93,14 +88,11 @@ Result<std::string> prepare_gateway_secret(const std::filesystem::path& page, co
     if (missing) secret = make_secret(page, owner);
     if (!secret) return std::unexpected(std::move(secret.error()));
     const auto files = admission::gateway_files(page);
-    const auto nginx = write_frame(files.nginx, k_nginx, *secret);
-    if (!nginx) return std::unexpected(nginx.error());
-    const auto apache = write_frame(files.apache, k_apache, *secret);
-    if (!apache) return std::unexpected(apache.error());
+    CEYMAIL_TRY_ASSIGN(const bool nginx, write_template(files.nginx, k_nginx, *secret));
+    CEYMAIL_TRY_ASSIGN(const bool apache, write_template(files.apache, k_apache, *secret));
     const std::string words = "gateway secret " + page.string();
     if (missing) return words + ": made; reload the web server";
-    return words +
-           (*nginx || *apache ? ": is there; the web server's files are written anew, reload it" : ": is there");
+    return words + (nginx || apache ? ": is there; the web server's files are written anew, reload it" : ": is there");
 }
 
 }  // namespace ceymail::token

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ceymail-token generate.
+// ceymail-token generate: replaces the active token.
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -13,17 +13,16 @@
 namespace ceymail::token {
 namespace {
 
-// Made and filled before the database learns of the token: a token that could not be handed out is never active.
+// Called before the database stores the digest, so that no token becomes active that cannot be handed out.
 util::Result<std::optional<SecretFile>> write_output(const Options& options, const util::Secret& token) {
     if (options.output.empty()) return std::nullopt;
-    auto file = SecretFile::make(options.output, options.force ? Existing::replace : Existing::refuse);
-    if (!file) return std::unexpected(std::move(file.error()));
-    if (auto written = file->write({token.reveal(), "\n"}); !written)
-        return std::unexpected(std::move(written.error()));
-    return std::move(*file);
+    CEYMAIL_TRY_ASSIGN(auto file,
+                       SecretFile::make(options.output, options.force ? Existing::replace : Existing::refuse));
+    CEYMAIL_TRY(file.write({token.reveal(), "\n"}));
+    return file;
 }
 
-// Standard output: the token, unless it is in a file, or what there is to say of it in JSON.
+// Prints the token, unless it is in a file, or the answer in JSON.
 util::Result<void> show(const Options& options, const util::Secret& token, const database::Replacement& made) {
     const std::string tail =
         R"(","id":)" + std::to_string(made.id) + R"(,"replaced_id":)" + json(made.replaced) + "}\n";
@@ -37,8 +36,7 @@ util::Result<void> show(const Options& options, const util::Secret& token, const
     return {};
 }
 
-void say_what_was_made(const Options& options, const database::Replacement& made,
-                       const std::optional<SecretFile>& file) {
+void report_made(const Options& options, const database::Replacement& made, const std::optional<SecretFile>& file) {
     print_message("token " + std::to_string(made.id) + " is active" +
                   (made.replaced ? "; token " + std::to_string(*made.replaced) + " is revoked" : std::string()));
     if (!file) return print_message("this is the only time that it is shown: copy it to Prometheus now");
@@ -50,17 +48,17 @@ void say_what_was_made(const Options& options, const database::Replacement& made
         print_message("warning: " + name + " is open to others, as it was before; run: chmod o= " + name);
 }
 
-int not_made(const Options& options, const util::Error& error, std::optional<SecretFile>& file) {
+int report_not_made(const Options& options, const util::Error& error, std::optional<SecretFile>& file) {
     const int code = report_error(error, options);
     if (error.code != database::k_in_doubt || !file) return code;
-    const auto written = file->leave().string();
+    const auto written = file->release().string();
     print_message("the new token is in " + written +
                   ": if `ceymail-token status` shows a token made just now, run: mv " + written + " " +
                   options.output.string() + "; if it does not, run: rm " + written);
     return code;
 }
 
-int file_problem(const util::Error& error) {
+int report_file_error(const util::Error& error) {
     print_message(error.message);
     return EX_CANTCREAT;
 }
@@ -71,14 +69,13 @@ int generate(const Options& options, const config::Configuration& configuration)
     auto token = admission::make_token();
     if (!token) return report_error(token.error());
     auto file = write_output(options, *token);
-    if (!file) return file_problem(file.error());
+    if (!file) return report_file_error(file.error());
 
     const auto forget = [&]() -> util::Result<void> {
-        if (auto forgotten = forget_remembered_token(configuration); !forgotten)
-            return std::unexpected(std::move(forgotten.error()));
+        CEYMAIL_TRY(forget_remembered_token(configuration));
         return {};
     };
-    // Between COMMIT and the file's move no signal may end this: the active token would be known to nobody.
+    // A signal between COMMIT and the rename of the file would leave an active token that no one knows.
     const auto last_step = [&]() -> util::Result<void> {
         auto forgotten = forget();
         if (forgotten) hold_signals();
@@ -88,14 +85,15 @@ int generate(const Options& options, const config::Configuration& configuration)
     database::TokenRegistry registry(connection, configuration.database_dashboard,
                                      workers_account(options, configuration));
     const auto made = registry.replace(util::sha256(token->reveal()), invoking_user(), last_step, command_deadline());
-    if (!made) return not_made(options, made.error(), *file);
-    const auto forgotten = forget();  // once more: a request may have been remembered between that and COMMIT
+    if (!made) return report_not_made(options, made.error(), *file);
+    const auto forgotten =
+        forget();  // again: a request may have stored the old token between the first call and COMMIT
 
     const std::string active = "token " + std::to_string(made->id) + " is active";
     if (*file)
         if (auto kept = (*file)->keep(); !kept) {
             print_message(active);
-            return file_problem(kept.error());
+            return report_file_error(kept.error());
         }
     if (auto shown = show(options, *token, *made); !shown) {
         print_message(shown.error().message);
@@ -103,7 +101,7 @@ int generate(const Options& options, const config::Configuration& configuration)
                       (*file ? ", and in " + options.output.string() : ", but nobody knows it: generate another"));
         return EX_IOERR;
     }
-    say_what_was_made(options, *made, *file);
+    report_made(options, *made, *file);
     return forgotten ? EX_OK : report_error(forgotten.error());
 }
 

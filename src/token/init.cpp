@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ceymail-token init.
+// ceymail-token init: prepares schema, accounts and files.
 #include <algorithm>
 #include <cerrno>
 
@@ -24,14 +24,13 @@ std::string json_list(const std::vector<std::string>& lines) {
     return "[" + list + "]";
 }
 
-// What was set up, and whether every login was tried.
-struct Done {
+struct SetupResult {
     database::SetupReport report;
-    bool tried = true;
+    bool all_logins_tried = true;
 };
 
-int report(const Options& options, const Done& done) {
-    const auto& report = done.report;
+int report(const Options& options, const SetupResult& result) {
+    const auto& report = result.report;
     if (options.json)
         return answer("{\"done\":" + json_list(report.done) + ",\"pending\":" + json_list(report.pending) +
                       ",\"warnings\":" + json_list(report.warnings) + "}")
@@ -40,15 +39,14 @@ int report(const Options& options, const Done& done) {
     for (const auto& line : report.done) print_message(line);
     for (const auto& line : report.pending) print_message(line);
     for (const auto& line : report.warnings) print_message("warning: " + line);
-    print_message(done.tried ? "ready; next: ceymail-token generate"
-                             : "set up, but a login was not tried; next: ceymail-token generate");
+    print_message(result.all_logins_tried ? "ready; next: ceymail-token generate"
+                                          : "set up, but a login was not tried; next: ceymail-token generate");
     return EX_OK;
 }
 
-// Who logs in, and where the password lies.
 struct Login {
-    std::string user;         // MariaDB's
-    std::string system_user;  // who reads the password
+    std::string user;         // in MariaDB
+    std::string system_user;  // reads the password
     const std::filesystem::path& option_file;
     const char* option_file_key;
     database::Purpose purpose;
@@ -64,7 +62,7 @@ std::vector<Login> logins_of(const Options& options, const config::Configuration
     return logins;
 }
 
-// A password is in its option file when this returns, and in memory no more.
+// The password is stored in the option file and wiped from memory.
 util::Result<database::SetupReport> set_up(const Login& login, database::Account account,
                                            database::Connection& connection,
                                            const config::Configuration& configuration) {
@@ -74,9 +72,7 @@ util::Result<database::SetupReport> set_up(const Login& login, database::Account
                                                         " to a file for it");
     util::Secret password;
     if (!login.option_file.empty()) {
-        auto read = read_or_make_password(login.option_file, login.system_user);
-        if (!read) return std::unexpected(std::move(read.error()));
-        password = std::move(*read);
+        CEYMAIL_TRY_ASSIGN(password, read_or_make_password(login.option_file, login.system_user));
         account.password = &password;
     }
     return database::set_up(connection, {configuration.database_mail, configuration.database_dashboard}, account,
@@ -85,12 +81,12 @@ util::Result<database::SetupReport> set_up(const Login& login, database::Account
 
 bool by_unix_socket(const Login& login) { return login.option_file.empty(); }
 
-// Whether this process is who the account is for.
+// Whether the account is for the user who runs this command.
 bool is_own(const Login& login) { return ::geteuid() != 0 && invoking_user() == login.user; }
 
 bool has_system_user(const Login& login) { return ::getpwnam(login.system_user.c_str()) != nullptr; }
 
-// Why the login cannot be tried from here, and what to do. Nothing: it can. A password is good for any user.
+// Returns: why this process cannot try the login, and the remedy; empty if it can. A password works for any user.
 std::string cannot_be_tried(const Login& login) {
     if (!by_unix_socket(login) || is_own(login)) return {};
     if (!has_system_user(login))
@@ -98,9 +94,9 @@ std::string cannot_be_tried(const Login& login) {
     return ::geteuid() == 0 ? "" : "only root can become system user " + login.system_user + "; as root run";
 }
 
-// MariaDB may prefer another account, or want more than was set up: only a login shows it.
-util::Result<void> try_out(const Login& login, const database::Account& account, database::Connection& administrator,
-                           const config::Configuration& configuration) {
+// MariaDB may choose another account or require more than was set up. Only a login shows it.
+util::Result<void> check_login(const Login& login, const database::Account& account,
+                               database::Connection& administrator, const config::Configuration& configuration) {
     const auto obstacle = [&](const std::string& words, util::ErrorKind kind = util::ErrorKind::invalid) {
         return util::fail(kind, "account " + account.user + "@" + account.host + " cannot log in: " + words);
     };
@@ -124,7 +120,7 @@ void append(database::SetupReport& all, database::SetupReport&& more) {
     for (const auto part :
          {&database::SetupReport::done, &database::SetupReport::pending, &database::SetupReport::warnings})
         for (auto& line : more.*part)
-            // The database and its tables are looked at for each account, and told of once.
+            // Each account reports the same database and tables; one line is enough.
             if (std::ranges::find(all.*part, line) == (all.*part).end()) (all.*part).push_back(std::move(line));
 }
 
@@ -134,7 +130,7 @@ int init(const Options& options, const config::Configuration& configuration) {
     database::Connection connection(administrator(options, configuration));
     const char* const host = configuration.database_host.empty() ? "localhost" : "%";
     const auto logins = logins_of(options, configuration);
-    Done all;
+    SetupResult all;
     for (const auto& login : logins) {
         auto done = set_up(login, {login.user, host, nullptr, login.purpose}, connection, configuration);
         if (!done) return report_error(done.error(), options);
@@ -143,10 +139,10 @@ int init(const Options& options, const config::Configuration& configuration) {
     for (const auto& login : logins) {
         const database::Account account{login.user, host, nullptr, login.purpose};
         if (const auto reason = cannot_be_tried(login); !reason.empty()) {
-            all.tried = false;
+            all.all_logins_tried = false;
             all.report.warnings.push_back("account " + login.user + "@" + host + ": the login was not tried, for " +
                                           reason + " `ceymail-token init` again");
-        } else if (auto worked = try_out(login, account, connection, configuration); !worked) {
+        } else if (auto worked = check_login(login, account, connection, configuration); !worked) {
             return report_error(worked.error());
         } else {
             all.report.done.push_back("account " + login.user + "@" + host + ": the login works");

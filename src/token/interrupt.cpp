@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The handler calls unlink(2) and raise(3) only, which signal-safety(7) allows.
+// The handler calls only unlink(2) and raise(3). Source: signal-safety(7).
 #include "ceymail/token/interrupt.hpp"
 
 #include <array>
@@ -21,7 +21,7 @@ static_assert(std::atomic<bool>::is_always_lock_free);
 
 void on_signal(int number) {
     if (s_armed) ::unlink(s_file.data());
-    ::raise(number);  // SA_RESETHAND: it has its default action again, and ends the process
+    ::raise(number);  // SA_RESETHAND restored the default action, which ends the process
 }
 
 void install() {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The child becomes the service's user for good, so it is a process of its own; its answer comes by a pipe.
+// A process cannot return to root after it became the service's user, so a child tries the login.
+// The child sends the result through a pipe.
 #include "ceymail/token/login_trial.hpp"
 
 #include <cerrno>
@@ -19,14 +20,11 @@ namespace {
 
 util::Result<std::string> log_in(const database::Address& address, const std::string& system_user,
                                  util::BootTime deadline) {
-    if (!system_user.empty())
-        if (auto changed = system::become(system_user, system::Capability::none); !changed)
-            return std::unexpected(std::move(changed.error()));
+    if (!system_user.empty()) CEYMAIL_TRY(system::become(system_user, system::Capability::none));
     database::Connection connection(address);
     database::Statement statement(connection, "SELECT CURRENT_USER()", "trying the login");
-    auto outcome = statement.run(deadline);
-    if (!outcome) return std::unexpected(std::move(outcome.error()));
-    return outcome->rows.empty() ? "" : outcome->rows.front()[0].value_or("");
+    CEYMAIL_TRY_ASSIGN(const auto outcome, statement.run(deadline));
+    return outcome.rows.empty() ? "" : outcome.rows.front()[0].value_or("");
 }
 
 struct Head {
@@ -35,8 +33,8 @@ struct Head {
     int code = 0;
 };
 
-// Not by exit(3): what this process has open is the parent's to end.
-[[noreturn]] void answer_and_end(int to, const util::Result<std::string>& result) {
+// Uses _exit(2): exit handlers and buffers belong to the parent.
+[[noreturn]] void send_and_exit(int to, const util::Result<std::string>& result) {
     const Head head{result.has_value(), result ? util::ErrorKind{} : result.error().kind,
                     result ? 0 : result.error().code};
     const std::string& text = result ? *result : result.error().message;
@@ -65,7 +63,7 @@ util::Result<std::string> try_login(const database::Address& address, const std:
     util::Fd to(ends[1]);
     const pid_t child = ::fork();
     if (child < 0) return util::fail_errno(errno, "cannot try the login");
-    if (child == 0) answer_and_end(to.get(), log_in(address, system_user, deadline));
+    if (child == 0) send_and_exit(to.get(), log_in(address, system_user, deadline));
     to.reset();
     const auto answer = read_all(from.get());
     while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {

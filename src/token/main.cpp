@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ceymail-token: makes, revokes and shows the token with which metrics are read. ceymail-token(8).
+// ceymail-token: makes, revokes and shows the token for the metrics. ceymail-token(8).
 #include <csignal>
 #include <exception>
 
@@ -36,7 +36,7 @@ int run(int argc, const char* const* argv) {
         print_message(options.error().message);
         return EX_USAGE;
     }
-    if (options->command == Command::help) return answer(help_text()) ? EX_OK : EX_IOERR;
+    if (options->command == Command::help) return answer(k_help) ? EX_OK : EX_IOERR;
     if (options->command == Command::version) return answer("ceymail-token " CEYMAIL_VERSION) ? EX_OK : EX_IOERR;
     return configured(*options);
 }
@@ -45,8 +45,8 @@ int run(int argc, const char* const* argv) {
 }  // namespace ceymail::token
 
 int main(int argc, char** argv) {
-    std::signal(SIGPIPE, SIG_IGN);  // a reader that is gone is an error to report, not an end in mid-change
-    ::prctl(PR_SET_DUMPABLE, 0);    // no core file ever holds the token
+    std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is reported as an error and does not end the process
+    ::prctl(PR_SET_DUMPABLE, 0);    // no core file may contain the token
     try {
         return ceymail::token::run(argc, argv);
     } catch (const std::exception& error) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ceymail-token revoke. Also when the database is down: then at least nobody is let in on the responder's memory.
+// ceymail-token revoke. With the database down it still clears the token that the responder remembers.
 #include <sysexits.h>
 
 #include "ceymail/database/token_registry.hpp"
@@ -9,8 +9,6 @@
 namespace ceymail::token {
 namespace {
 
-// Before the database is asked, so that it is done even when that fails, and after COMMIT, since a request that asked
-// before it may have been remembered meanwhile.
 int report(const Options& options, const std::optional<std::uint64_t>& revoked) {
     if (options.json) return answer(R"({"revoked_id":)" + json(revoked) + "}") ? EX_OK : EX_IOERR;
     print_message(revoked ? "token " + std::to_string(*revoked) + " is revoked: it opens nothing any more"
@@ -18,7 +16,7 @@ int report(const Options& options, const std::optional<std::uint64_t>& revoked) 
     return EX_OK;
 }
 
-void say_what_an_outage_means() {
+void explain_outage() {
     print_message(
         "the token is still in the database. While that is down the token opens nothing, for the responder has "
         "forgotten it; revoke it again once the database is back");
@@ -27,6 +25,8 @@ void say_what_an_outage_means() {
 }  // namespace
 
 int revoke(const Options& options, const config::Configuration& configuration) {
+    // Before the change, so that it happens even if the database fails. After COMMIT again, because a request that read
+    // the old token may have stored it meanwhile.
     const auto before = forget_remembered_token(configuration);
     database::Connection connection(administrator(options, configuration));
     database::TokenRegistry registry(connection, configuration.database_dashboard,
@@ -36,7 +36,7 @@ int revoke(const Options& options, const config::Configuration& configuration) {
     if (!revoked) {
         const int code = report_error(revoked.error(), options);
         if (!after) return report_error(after.error());
-        if (code == EX_UNAVAILABLE && before) say_what_an_outage_means();
+        if (code == EX_UNAVAILABLE && before) explain_outage();
         return code;
     }
     const int code = report(options, *revoked);

@@ -7,17 +7,21 @@
 #include "ceymail/database/token_registry.hpp"
 #include "ceymail/token/cli_support.hpp"
 #include "ceymail/token/commands.hpp"
-#include "ceymail/token/time_text.hpp"
+#include "ceymail/util/time_format.hpp"
 
 namespace ceymail::token {
 namespace {
 
+std::string local_time_and_age(std::uint64_t when, std::uint64_t now) {
+    return util::local_time(when) + ", " + util::relative_time(when, now);
+}
+
 std::string in_json(const std::optional<database::TokenStatus>& token) {
     if (!token) return R"({"active":false})";
-    const auto used = token->last_used_at ? json(utc_time(*token->last_used_at)) : std::string("null");
+    const auto used = token->last_used_at ? json(util::utc_time(*token->last_used_at)) : std::string("null");
     const auto by = token->created_by ? json(*token->created_by) : std::string("null");
     return R"({"active":true,"id":)" + std::to_string(token->id) + R"(,"created_at":)" +
-           json(utc_time(token->created_at)) + R"(,"created_by":)" + by + R"(,"last_used_at":)" + used + "}";
+           json(util::utc_time(token->created_at)) + R"(,"created_by":)" + by + R"(,"last_used_at":)" + used + "}";
 }
 
 std::string in_words(const std::optional<database::TokenStatus>& token) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// CommandLine: the long options that a program was given, those with a value and those without.
+// CommandLine: the long options of a program, with and without a value, and its operand.
 #pragma once
 
 #include <map>
@@ -16,12 +16,13 @@ struct OptionNames {
     std::string_view program;  // for "see PROGRAM --help"
     std::vector<const char*> with_value;
     std::vector<const char*> without;
+    const char* operand = nullptr;  // the name of the one operand; null: none is accepted
 };
 
 class CommandLine {
 public:
-    // "--name value" and "--name=value"; no name may be cut short. invalid: an unknown option, one given twice, a
-    // missing value, an operand.
+    // Accepts "--name value" and "--name=value", but no abbreviated name.
+    // Errors: invalid: an unknown option, one given twice, a missing value, an operand too many.
     [[nodiscard]] static util::Result<CommandLine> parse(const OptionNames& names, int argc, const char* const* argv);
 
     [[nodiscard]] bool has(std::string_view name) const { return m_given.contains(name); }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What ceymail-metrics can do. Each returns the exit code of the process, sysexits(3).
+// The modes of ceymail-metrics. Each function returns the exit code of the process, sysexits(3).
+// Processes: the process that the administrator, systemd or the web server starts.
+// May touch: all that root may, until it becomes the configured user.
+// Security: as CGI, arguments and standard input come from the client; the configuration comes from root.
 #pragma once
 
 #include <filesystem>
@@ -10,13 +13,13 @@
 
 namespace ceymail::responder {
 
-// Behind a web server: finds out how it was started and becomes a supervisor, or answers one CGI request.
+// Behind a web server: answers one CGI request, or supervises workers on a listening socket.
 [[nodiscard]] int serve(const config::Configuration& configuration);
 
-// One request in this process, as plain CGI. No cache: who wants one starts it as FastCGI.
+// Answers one request as plain CGI, without a cached snapshot.
 [[nodiscard]] int serve_cgi(const config::Configuration& configuration);
 
-// --once: the exposition on standard output.
+// --once: prints the exposition on standard output.
 [[nodiscard]] int once(const config::Configuration& configuration);
 
 }  // namespace ceymail::responder

@@ -19,7 +19,7 @@ struct Options {
     std::optional<std::string> user;
 };
 
-// invalid: an unknown option, a missing value, an operand.
+// Errors: invalid: an unknown option, a missing value, an operand.
 [[nodiscard]] util::Result<Options> parse_options(int argc, const char* const* argv);
 
 extern const char* const k_help;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The password of the workers' database account, kept in an option file of MariaDB's own form.
+// The password of a database account, in a MariaDB option file.
 #pragma once
 
 #include <filesystem>
@@ -10,8 +10,8 @@
 
 namespace ceymail::token {
 
-// The one in `file`; where there is no such file, a new one, which is written there: 0600, owned by system user
-// `owner` where there is one.
+// Reads the password from `file`. If the file is missing, writes a new password to it, mode 0600, owned by system user
+// `owner` if that user exists.
 [[nodiscard]] util::Result<util::Secret> read_or_make_password(const std::filesystem::path& file,
                                                                const std::string& owner);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What all commands share: whom they are run by, the administrator's way to the database, words and exit codes.
+// Shared by all commands: the invoking user, the administrator's database account, output and exit codes.
 #pragma once
 
 #include <optional>
@@ -14,32 +14,32 @@
 
 namespace ceymail::token {
 
-// The time that a command has for the database.
+// The deadline for one operation on the database.
 [[nodiscard]] util::BootTime command_deadline();
 
-// The system user's name, "root (sudo by amal)" where sudo says for whom.
+// Returns: the system user's name; with sudo "root (sudo by amal)".
 [[nodiscard]] std::string invoking_user();
 
 [[nodiscard]] database::Address administrator(const Options& options, const config::Configuration& configuration);
 
-// The workers' account, for TokenRegistry. Empty where it is the administrator's own.
+// Returns: the workers' account, for TokenRegistry; empty: it is the administrator's.
 [[nodiscard]] std::string workers_account(const Options& options, const config::Configuration& configuration);
 
-// Makes the responder forget the token that it remembers for an outage. False: no responder has run here.
+// Clears the token that the responder remembers for an outage. Returns: false: no responder has run on this host.
 [[nodiscard]] util::Result<bool> forget_remembered_token(const config::Configuration& configuration);
 
-// "ceymail-token: WORDS" on standard error.
+// Prints "ceymail-token: WORDS" on standard error.
 void print_message(std::string_view words);
 
-// One line of the answer on standard output. False where it could not be written.
+// Prints a line on standard output. Returns: false after an error, which it prints.
 [[nodiscard]] bool answer(const std::string& line);
 
-// Says the error and returns its exit code.
+// Prints the error and returns its exit code.
 [[nodiscard]] int report_error(const util::Error& error);
-// Likewise of one that came from the database, with what the administrator can do about a login refused.
+// The same for an error of the database; adds the remedy for a refused login.
 [[nodiscard]] int report_error(const util::Error& error, const Options& options);
 
-// A JSON string, in quotes (RFC 8259), and a number or null.
+// Returns: a quoted JSON string; a number or null. Source: RFC 8259.
 [[nodiscard]] std::string json(std::string_view text);
 [[nodiscard]] std::string json(const std::optional<std::uint64_t>& number);
 

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The four commands. Each says on standard error what it did or why not, and returns an exit code of sysexits(3).
+// The four commands of ceymail-token. Each prints its result or error on standard error and returns an exit code,
+// sysexits(3).
+// Processes: one, started by the administrator, as root or with a MariaDB administrator's account.
+// May touch: the schema, accounts and tokens in the database; the files that the configuration and --output name.
+// Security: the token exists only in memory that is wiped and on standard output or in the file of --output. Other
+// users of the host may prepare the directory of --output.
 #pragma once
 
 #include "ceymail/config/configuration.hpp"
@@ -7,7 +12,6 @@
 
 namespace ceymail::token {
 
-// SECURITY: run as root. The token is in memory that is wiped, and goes nowhere but to standard output or --output.
 [[nodiscard]] int init(const Options& options, const config::Configuration& configuration);
 [[nodiscard]] int generate(const Options& options, const config::Configuration& configuration);
 [[nodiscard]] int revoke(const Options& options, const config::Configuration& configuration);

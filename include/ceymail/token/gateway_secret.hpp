@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The files of the gateway secret, made by ceymail-token init --settings. gate/gateway_secret.hpp says what they are.
+// Writes the files of the gateway secret for init --settings. See admission/gateway_secret.hpp.
 #pragma once
 
 #include <filesystem>
@@ -9,9 +9,9 @@
 
 namespace ceymail::token {
 
-// Makes the secret where file `page` is missing, for system user `owner` to read; a secret that is there stays. Writes
-// the web servers' files, 0600, where they do not hold that secret.
-// Returns: what was done, as a line for the administrator. Errors: as of SecretFile; not_found: no such user.
+// Creates the secret in file `page`, owned by system user `owner`; keeps an existing one. Writes the web servers'
+// files, mode 0600, unless they contain that secret. Returns: a line for the administrator about what was done. Errors:
+// those of SecretFile; not_found: no such user.
 [[nodiscard]] util::Result<std::string> prepare_gateway_secret(const std::filesystem::path& page,
                                                                const std::string& owner);
 

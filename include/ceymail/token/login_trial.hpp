@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Whether an account that `init` made can log in, from where and as whom the service will.
+// Tries the login of an account that `init` created, as the service will do it.
 #pragma once
 
 #include <string>
@@ -10,10 +10,9 @@
 
 namespace ceymail::token {
 
-// Logs in at `address` in a child process. Run by root, that process becomes `system_user` first; empty: it stays who
-// it is.
+// Logs in at `address` in a child process, which becomes `system_user` first; empty: it keeps its user.
 // Returns: the account that MariaDB chose, CURRENT_USER().
-// Errors: as Connection's, and those of becoming that user.
+// Errors: those of Connection and of system::become().
 [[nodiscard]] util::Result<std::string> try_login(const database::Address& address, const std::string& system_user,
                                                   util::BootTime deadline);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What was asked of ceymail-token on its command line.
+// The command line of ceymail-token. ceymail-token(8).
 #pragma once
 
 #include <filesystem>
@@ -15,17 +15,18 @@ enum class Command { help, version, init, generate, revoke, status };
 struct Options {
     Command command = Command::help;
     std::optional<std::filesystem::path> config;
-    std::filesystem::path output;  // of generate
+    std::filesystem::path output;  // for generate
     bool force = false;
-    bool settings = false;  // of init: also for ceymail-settings
+    bool settings = false;  // for init: also prepare ceymail-settings
     bool json = false;
     std::string database_user;                   // the administrator's account; empty: the system user's name
     std::filesystem::path database_option_file;  // for that account; empty: none
 };
 
-// ErrorKind::invalid where it cannot be understood.
+// Errors: invalid: an unknown option or command, a missing value, no command, two commands, an option that does not
+// belong to the command.
 [[nodiscard]] util::Result<Options> parse_options(int argc, const char* const* argv);
 
-[[nodiscard]] std::string help_text();
+extern const char* const k_help;
 
 }  // namespace ceymail::token

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SecretFile: a file for a secret that is there whole or not at all.
+// SecretFile: writes a secret to a file completely or not at all.
 #pragma once
 
 #include <filesystem>
@@ -13,46 +13,46 @@ namespace ceymail::token {
 
 enum class Existing { refuse, replace };
 
-// Written beside its target, as TARGET.new, and moved there by keep(): until then nothing else has changed. TARGET.new
-// is removed by the destructor and by a signal that ends the process. SIGKILL and a crash of the host leave it. It also
-// keeps two commands apart that write the same file: the second one is refused.
+// Writes TARGET.new; keep() renames it to TARGET. The destructor removes TARGET.new, and so does a signal that ends the
+// process. SIGKILL and a crash of the host leave it. While it exists, a second command for the same target is refused.
 class SecretFile {
 public:
-    // `refuse`: conflict where anything of that name is there.
-    // `replace`: the new file gets owner, group, mode and POSIX ACL of the one that is there; denied where it cannot,
-    // conflict where that is no regular file. A new name is made with mode 0600.
+    // `refuse`: the target must not exist. `replace`: the new file gets owner, group, mode and POSIX ACL of the target.
+    // A new target gets mode 0600.
+    // Errors: conflict: the target exists (refuse), is no regular file (replace), or TARGET.new exists; denied: the
+    // attributes cannot be copied.
     [[nodiscard]] static util::Result<SecretFile> make(const std::filesystem::path& path, Existing existing);
     SecretFile(SecretFile&& other) noexcept;
     SecretFile& operator=(SecretFile&&) = delete;
     ~SecretFile();
 
-    // One after the other, then down to the disk.
+    // Writes the parts in order, then calls fsync(2).
     [[nodiscard]] util::Result<void> write(const std::vector<std::string_view>& parts);
 
-    // Moves it to its target, and the directory's entry down to the disk. After an error TARGET.new stays where it
-    // could not be moved, and the message names it.
+    // Renames TARGET.new to TARGET and syncs the directory.
+    // Errors: TARGET.new remains if the rename failed, and the message names it.
     [[nodiscard]] util::Result<void> keep();
 
-    // Leaves TARGET.new as it is. Returns its name.
-    [[nodiscard]] std::filesystem::path leave() noexcept;
+    // Keeps TARGET.new in place. Returns: its name.
+    [[nodiscard]] std::filesystem::path release() noexcept;
 
-    // For the user that shall read it; needs root.
-    [[nodiscard]] util::Result<void> give_to(unsigned uid, unsigned gid);
+    // Gives the file to the user who reads it. Requires: root.
+    [[nodiscard]] util::Result<void> change_owner(unsigned uid, unsigned gid);
 
     [[nodiscard]] bool replaces() const noexcept { return m_replaces; }
     [[nodiscard]] bool open_to_others() const noexcept;
 
 private:
     SecretFile(std::filesystem::path target, std::filesystem::path written, util::Fd fd) noexcept;
-    [[nodiscard]] util::Result<void> be_like_target();
+    [[nodiscard]] util::Result<void> copy_target_attributes();
 
     std::filesystem::path m_target;
-    std::filesystem::path m_written;  // empty once kept or left
+    std::filesystem::path m_written;  // empty after keep() or release()
     util::Fd m_fd;
     bool m_replaces = false;
 };
 
-// All parts to `fd`, without a copy that would have to be wiped.
+// Writes all parts to `fd` without a copy, which would have to be wiped. `what`: the name for the error message.
 [[nodiscard]] util::Result<void> write_all(int fd, const std::vector<std::string_view>& parts, std::string_view what);
 
 }  // namespace ceymail::token
