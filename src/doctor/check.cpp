@@ -34,7 +34,7 @@ void check_plan(CheckReport& report, const config::Configuration& configuration)
     report.bad("plan", plan + " does not export metrics: every request is answered 403; set plan = business or above");
 }
 
-// Reading shows the schema and the grants to read, may_touch() those to write.
+// active() needs the schema and the grants to read, may_touch() the grants to write.
 void check_database(CheckReport& report, const config::Configuration& configuration) {
     auto tokens = supervisor::token_reader(configuration);
     const auto active = tokens.active(BootClock::now() + k_time_for_each);
@@ -56,7 +56,7 @@ std::string age_of_last_use(const shared::SegmentLayout& layout) {
 
 void check_segment(CheckReport& report, const config::Configuration& configuration) {
     const auto& directory = configuration.runtime_directory;
-    // RemoveIPC=yes (logind.conf(5)) touches nothing but /dev/shm and System V's IPC.
+    // Source: logind.conf(5): RemoveIPC=yes removes only /dev/shm and System V IPC.
     if (directory.native().starts_with("/dev/shm"))
         return report.bad("segment", directory.string() +
                                          " is emptied by RemoveIPC=yes, and anyone may squat there: set "
@@ -71,16 +71,15 @@ void check_segment(CheckReport& report, const config::Configuration& configurati
     report.bad("segment", segment.error().message);
 }
 
-constexpr auto k_time_for_web_server = 12s;  // its name is looked up, and it has 10 s to answer
+constexpr auto k_time_for_web_server = 12s;  // name lookup and 10 s for the answer
 
 enum class Sees { as_root, as_service };
 
 using Check = void (*)(CheckReport&, const config::Configuration&);
 
-// A part that prints its own lines.
 struct PrintingPart {
     std::string name;
-    std::string source;  // what it asks
+    std::string source;  // what it reads, for the message if it hangs
     CheckPart part;
     std::chrono::nanoseconds time = k_time_for_part;
 };
@@ -96,30 +95,30 @@ CheckPart start(const config::Configuration& configuration, Sees sees, const std
     });
 }
 
-void tell(CheckReport& report, PrintingPart& part, util::BootTime began) {
+void finish(CheckReport& report, PrintingPart& part, util::BootTime began) {
     const auto outcome = part.part.finish(began + part.time);
-    if (outcome.end == CheckPart::End::failed) return report.bad(part.name, words_of_failing(outcome.words));
+    if (outcome.end == CheckPart::End::failed) return report.bad(part.name, format_failing(outcome.words));
     report.add(outcome.words, outcome.code);
-    if (outcome.end == CheckPart::End::hung) report.bad(part.name, words_of_hanging(part.source, part.time));
+    if (outcome.end == CheckPart::End::hung) report.bad(part.name, format_hanging(part.source, part.time));
 }
 
 }  // namespace
 
-std::string words_of_hanging(const std::string& source, std::chrono::nanoseconds time) {
+std::string format_hanging(const std::string& source, std::chrono::nanoseconds time) {
     return "no answer within " + std::to_string(std::chrono::floor<std::chrono::seconds>(time).count()) +
            " s: " + source + " hangs; look for a dead mount (findmnt) or a server that is stuck";
 }
 
-std::string words_of_failing(const std::string& why) { return "could not be looked at: " + why; }
+std::string format_failing(const std::string& why) { return "could not be looked at: " + why; }
 
 bool can_be_read_in_time(const std::filesystem::path& file) {
     CheckPart part([&] { return util::read_file(file) ? EX_OK : EX_NOINPUT; });
     if (part.finish(BootClock::now() + k_time_for_part).end != CheckPart::End::hung) return true;
-    CheckReport().bad("configuration", words_of_hanging(file.string()));
+    CheckReport().bad("configuration", format_hanging(file.string()));
     return false;
 }
 
-// All parts run at a time and are told of in their order, so that --check takes no longer than the slowest may.
+// All parts run at the same time and are reported in order. --check takes as long as the slowest part.
 int check(const config::Configuration& configuration, const std::string& source,
           const std::optional<std::string>& url) {
     const auto began = BootClock::now();
@@ -127,7 +126,7 @@ int check(const config::Configuration& configuration, const std::string& source,
     report.ok("configuration", source);
     PrintingPart user{"user", "the look-up of user = " + configuration.user,
                       start(configuration, Sees::as_service, [](CheckReport&) {})};
-    tell(report, user, began);
+    finish(report, user, began);
     if (report.exit_code() != EX_OK) return report.exit_code();
 
     std::vector<PrintingPart> parts;
@@ -148,9 +147,9 @@ int check(const config::Configuration& configuration, const std::string& source,
                            start(configuration, Sees::as_service, [&](CheckReport& to) { check_web_server(to, *url); }),
                            k_time_for_web_server);
 
-    for (auto& part : parts) tell(report, part, began);
-    collectors.tell(report, began + k_time_for_part);
-    if (web_server) tell(report, *web_server, began);
+    for (auto& part : parts) finish(report, part, began);
+    collectors.report_to(report, began + k_time_for_part);
+    if (web_server) finish(report, *web_server, began);
     return report.exit_code();
 }
 

@@ -15,7 +15,7 @@ using admission::AddressFamily;
 using admission::AddressKey;
 using util::BootClock;
 
-constexpr auto k_lately = 1h;
+constexpr auto k_recent = 1h;
 
 struct Network {
     std::uint64_t first;
@@ -26,7 +26,8 @@ bool lies_in(std::uint64_t address, const Network& network, unsigned width) {
     return address >> (width - network.bits) == network.first >> (width - network.bits);
 }
 
-// Of this host, a private network or a link: RFC 1122, 1918, 3927, 6598, 4193, 4291. "::1" has no /64 of its own but 0.
+// Whether the address is of this host, a private network or a link. The /64 of "::1" is 0.
+// Source: RFC 1122, 1918, 3927, 6598, 4193, 4291.
 bool is_inner(const AddressKey& key) {
     if (key.family == AddressFamily::ipv6)
         return key.network == 0 || lies_in(key.network, {0xFCULL << 56, 7}, 64) ||
@@ -41,7 +42,7 @@ bool is_inner(const AddressKey& key) {
 void check_keep_alive(CheckReport& report, const shared::SegmentLayout& layout) {
     const std::chrono::nanoseconds seen{layout.keep_alive_seen_at.load()};
     const auto age = BootClock::now().time_since_epoch() - seen;
-    if (seen.count() == 0 || age > k_lately) return report.ok("keep-alive", "off");
+    if (seen.count() == 0 || age > k_recent) return report.ok("keep-alive", "off");
     report.bad("keep-alive",
                "the web server asked " + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(age).count()) +
                    " s ago to keep its connection, which would hold a worker: set fastcgi_keep_conn off (nginx), or "
@@ -52,7 +53,7 @@ void check_keep_alive(CheckReport& report, const shared::SegmentLayout& layout) 
 
 void check_clients(CheckReport& report, const shared::SegmentLayout& layout) {
     check_keep_alive(report, layout);
-    const auto clients = admission::admitted_since(layout.rate, BootClock::now() - k_lately, 2);
+    const auto clients = admission::admitted_since(layout.rate, BootClock::now() - k_recent, 2);
     if (clients.size() == 1 && is_inner(clients.front()))
         return report.warn("clients",
                            "all requests of the last hour came from one address, which is of this host or "

@@ -25,13 +25,12 @@ using snapshot::Health;
 using util::BootClock;
 
 constexpr auto k_time_for_source = 5s;
-constexpr auto k_time_for_service = 3s;  // it takes snapshot::k_time_to_answer
+constexpr auto k_time_for_service = 3s;  // the service needs up to snapshot::k_time_to_answer
 constexpr int k_no_service = EX_UNAVAILABLE;
 
-// What a collector came to: empty words where its metrics are there.
-struct Seen {
+struct LocalResult {
     bool works = false;
-    std::string trouble{};
+    std::string error{};  // empty if it works
 };
 
 int print(const util::Error& error) {
@@ -39,7 +38,7 @@ int print(const util::Error& error) {
     return EX_CONFIG;
 }
 
-// Becomes the service's user first, so that what it may not read is not read here either.
+// Becomes the service's user first, so that the body has the same permissions as the service.
 std::function<int()> as_service(const Configuration& configuration, std::function<int()> body) {
     return [&configuration, body = std::move(body)] {
         const auto done = system::become(configuration.user, system::Capability::dac_read_search);
@@ -74,7 +73,7 @@ std::string one_line(std::string text) {
     return text;
 }
 
-// For a collector that hangs: what it asks.
+// The source that a hanging collector reads.
 std::string source_of(const std::string& collector, const Configuration& configuration) {
     if (collector == "disk") return "disk = " + configuration.disk.string();
     if (collector == "queue") {
@@ -88,21 +87,21 @@ std::string source_of(const std::string& collector, const Configuration& configu
     return configuration.proc.string();
 }
 
-Seen seen_from_here(const CheckPart::Outcome& outcome, const std::string& collector,
-                    const Configuration& configuration) {
+LocalResult result_here(const CheckPart::Outcome& outcome, const std::string& collector,
+                        const Configuration& configuration) {
     switch (outcome.end) {
         case CheckPart::End::hung:
-            return {false, words_of_hanging(source_of(collector, configuration))};
+            return {false, format_hanging(source_of(collector, configuration))};
         case CheckPart::End::failed:
-            return {false, words_of_failing(outcome.words)};
+            return {false, format_failing(outcome.words)};
         case CheckPart::End::done:
             break;
     }
     return {outcome.code == EX_OK, one_line(outcome.words)};
 }
 
-// None where no service runs, of which another part tells.
-std::vector<CollectorState> seen_by_service(CheckReport& report, const CheckPart::Outcome& answer) {
+// Returns: empty if no service runs, which check_service() reports.
+std::vector<CollectorState> states_in_service(CheckReport& report, const CheckPart::Outcome& answer) {
     if (answer.end == CheckPart::End::done && answer.code == k_no_service) return {};
     if (answer.end == CheckPart::End::done && answer.code == EX_OK) {
         if (auto states = snapshot::from_text(answer.words)) return std::move(*states);
@@ -126,7 +125,7 @@ bool is_plain(const std::filesystem::path& path) {
     return path.string().find_first_not_of(k_plain) == std::string::npos;
 }
 
-// As a word of a unit file, systemd.syntax(7).
+// Quotes a word for a unit file. Source: systemd.syntax(7).
 std::string quoted(const std::filesystem::path& path) {
     if (is_plain(path)) return path.string();
     std::string word = "\"";
@@ -138,13 +137,13 @@ std::string quoted(const std::filesystem::path& path) {
     return word + '"';
 }
 
-// By ProtectHome= and InaccessiblePaths= of the unit.
+// Hidden by ProtectHome= and InaccessiblePaths= of the unit.
 bool is_always_hidden(const std::filesystem::path& path) {
     return std::ranges::any_of(std::initializer_list<const char*>{"/home/", "/root/", "/tmp/", "/var/tmp/"},
                                [&](const char* hidden) { return path.string().starts_with(hidden); });
 }
 
-// Of several queue directories the one that the trouble names.
+// Returns: the path that the collector reads; the queue directory that `trouble` names.
 std::filesystem::path path_of(const std::string& collector, const std::string& trouble,
                               const Configuration& configuration) {
     if (collector == "disk") return configuration.disk;
@@ -157,8 +156,8 @@ std::filesystem::path path_of(const std::string& collector, const std::string& t
     return {};
 }
 
-// For what is there, but not in the service's sandbox. ceymail-metrics-generator shows what the configuration names,
-// but not a disk, which may be a dead mount, nor a path that would have to be quoted.
+// The remedy for a path that exists, but not in the service's sandbox. ceymail-metrics-generator binds the configured
+// paths, except a disk, which may be a dead mount, and paths that need quotes.
 std::string remedy_for(const std::string& collector, const std::string& trouble, const Configuration& configuration) {
     const auto path = path_of(collector, trouble, configuration);
     if (is_always_hidden(path)) return "; the unit hides " + path.string() + " from the service: move it elsewhere";
@@ -170,27 +169,28 @@ std::string remedy_for(const std::string& collector, const std::string& trouble,
     return "; systemctl daemon-reload && systemctl restart ceymail-metrics shows it what the configuration names";
 }
 
-void judge(CheckReport& report, const Seen& here, const CollectorState& there, const Configuration& configuration) {
+void report_both(CheckReport& report, const LocalResult& here, const CollectorState& there,
+                 const Configuration& configuration) {
     const auto part = "collector " + there.name;
     const auto age = std::to_string(there.seconds) + " s ago";
     switch (there.health) {
         case Health::works:
             if (here.works) return report.ok(part, "in the service too, " + age);
-            // Without root there is less to see from here.
+            // Without root this process may read less than the service.
             if (::getuid() != 0)
-                return report.warn(part, "works in the service, " + age + "; from here: " + here.trouble);
-            return report.bad(part, "works in the service, " + age + ", but not from here: " + here.trouble +
+                return report.warn(part, "works in the service, " + age + "; from here: " + here.error);
+            return report.bad(part, "works in the service, " + age + ", but not from here: " + here.error +
                                         "; if the service reads what is no longer there: systemctl restart "
                                         "ceymail-metrics");
         case Health::fails:
             if (here.works)
                 return report.bad(part, "works from here, but not in the service: " + there.trouble +
                                             remedy_for(there.name, there.trouble, configuration));
-            return report.bad(
-                part, here.trouble + (here.trouble == there.trouble ? "" : "; in the service: " + there.trouble));
+            return report.bad(part,
+                              here.error + (here.error == there.trouble ? "" : "; in the service: " + there.trouble));
         case Health::waits:
             if (here.works) return report.warn(part, "works from here; the service still waits for it: ask again");
-            return report.bad(part, here.trouble);
+            return report.bad(part, here.error);
     }
 }
 
@@ -203,18 +203,18 @@ CollectorsCheck::CollectorsCheck(const Configuration& configuration)
         m_outside.push_back({std::string(collectors[i]->name()), read_from_here(configuration, i)});
 }
 
-void CollectorsCheck::tell(CheckReport& report, util::BootTime deadline) {
-    const auto states = seen_by_service(report, m_service.finish(deadline));
+void CollectorsCheck::report_to(CheckReport& report, util::BootTime deadline) {
+    const auto states = states_in_service(report, m_service.finish(deadline));
     for (auto& [name, outside] : m_outside) {
         const auto part = "collector " + name;
-        const auto here = seen_from_here(outside.finish(deadline), name, m_configuration);
+        const auto here = result_here(outside.finish(deadline), name, m_configuration);
         const auto there = state_of(name, states);
         if (there) {
-            judge(report, here, *there, m_configuration);
+            report_both(report, here, *there, m_configuration);
         } else if (here.works) {
             report.ok(part);
         } else {
-            report.bad(part, here.trouble);
+            report.bad(part, here.error);
         }
     }
 }

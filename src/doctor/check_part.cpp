@@ -68,11 +68,11 @@ CheckPart::Outcome CheckPart::finish(util::BootTime deadline) {
     if (m_child < 0) return {.end = End::failed, .words = std::strerror(m_error)};
     Outcome outcome;
     if (!read_to_end(m_output, outcome.words, deadline)) {
-        ::kill(m_child, SIGKILL);  // not waited for: it may hang on
+        ::kill(m_child, SIGKILL);  // no waitpid(2): the process may not end
         outcome.end = End::hung;
         return outcome;
     }
-    // The kernel has closed its files, so nothing of it hangs any more.
+    // The pipe is closed, so the child ends now.
     int status = 0;
     while (::waitpid(m_child, &status, 0) < 0 && errno == EINTR) continue;
     if (!WIFEXITED(status)) return {.end = End::failed, .words = ::strsignal(WTERMSIG(status))};

@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t k_longest_status = 16384;
-constexpr const char* k_gatherer = "ceymail-gather";  // as the supervisor names it
+constexpr const char* k_gatherer = "ceymail-gather";  // the name that the supervisor sets
 
 struct Process {
     std::string pid;
@@ -39,7 +39,7 @@ std::vector<Number> numbers(const std::string& text) {
     return all;
 }
 
-// /proc/PID/status, proc(5): effective ids are the second of their lines.
+// Parses /proc/PID/status. Effective ids are the second numbers of their lines. Source: proc(5).
 Process parse_status(const std::string& text) {
     Process process;
     std::istringstream lines(text);
@@ -65,7 +65,7 @@ std::vector<Process> processes_named(const fs::path& proc, const std::vector<std
         const auto pid = entry.path().filename().string();
         if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
         const auto text = util::read_file(entry.path() / "status", k_longest_status);
-        if (!text) continue;  // it has ended
+        if (!text) continue;  // the process has ended
         auto process = parse_status(*text);
         process.pid = pid;
         if (std::ranges::find(names, process.name) != names.end()) found.push_back(std::move(process));
@@ -74,7 +74,7 @@ std::vector<Process> processes_named(const fs::path& proc, const std::vector<std
 }
 
 std::vector<Process> gatherers_of(const config::Configuration& configuration) {
-    // There may be other supervisors on this host.
+    // Other supervisors may run on this host.
     const auto supervisor = system::find_instance(configuration.runtime_directory);
     if (!supervisor) return {};
     auto gatherers = processes_named(configuration.proc, {k_gatherer});
@@ -99,7 +99,7 @@ void check_service(CheckReport& report, const config::Configuration& configurati
                "as root; PrivateUsers=yes makes it void");
 }
 
-// A mount over a directory far above, such as /var, does not reach the service's sandbox, and the service cannot know.
+// A new mount over a parent directory, such as /var, is not visible in the service's sandbox.
 void check_queue_directory(CheckReport& report, const config::Configuration& configuration) {
     for (const auto& gatherer : gatherers_of(configuration)) {
         const auto root = configuration.proc / gatherer.pid / "root";
@@ -108,7 +108,7 @@ void check_queue_directory(CheckReport& report, const config::Configuration& con
             struct stat there{};
             if (::stat(directory.c_str(), &here) != 0 ||
                 ::stat((root / directory.relative_path()).c_str(), &there) != 0)
-                continue;  // a matter for the collector
+                continue;  // the collector reports it
             if (here.st_dev == there.st_dev && here.st_ino == there.st_ino) continue;
             report.bad("queue directory", "the service counts another directory than " + directory.string() +
                                               " is now, which took its place while the service ran: systemctl restart "

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A scrape with a token that is none, by HTTP/1.0 (RFC 1945): all that it takes is one request and one answer.
+// A scrape with an invalid token over HTTP/1.0 (RFC 1945): one request and one answer.
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -28,8 +28,8 @@ using util::Result;
 
 constexpr timeval k_network_timeout{.tv_sec = 10, .tv_usec = 0};
 constexpr std::size_t k_longest_answer = 65536;
-// Well-formed, and nobody's: 256 bits that are all zero.
-constexpr const char* k_no_token = "ceymail_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+// Well-formed, but never issued: 256 zero bits.
+constexpr const char* k_unused_token = "ceymail_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 struct Url {
     bool tls = true;
@@ -85,10 +85,10 @@ Result<Fd> connect_to(const Url& url) {
 std::string request_for(const Url& url) {
     const bool ipv6 = url.host.find(':') != std::string::npos;
     return "GET " + url.path + " HTTP/1.0\r\nHost: " + (ipv6 ? "[" + url.host + "]" : url.host) +
-           "\r\nAuthorization: Bearer " + k_no_token + "\r\nConnection: close\r\n\r\n";
+           "\r\nAuthorization: Bearer " + k_unused_token + "\r\nConnection: close\r\n\r\n";
 }
 
-// `send` and `receive` as write(2) and read(2).
+// `send` and `receive` have the contracts of write(2) and read(2).
 template <class Send, class Receive>
 std::string exchange(const std::string& request, Send send, Receive receive) {
     std::string answer;
@@ -99,7 +99,7 @@ std::string exchange(const std::string& request, Send send, Receive receive) {
     return answer;
 }
 
-// The certificate is looked at and reported, but the question is asked whatever it is: it holds no secret.
+// A certificate error is only reported: the request contains no secret.
 Result<std::string> exchange_by_tls(const Url& url, const Fd& fd, std::string& certificate_fault) {
     const std::unique_ptr<SSL_CTX, FreeContext> context(::SSL_CTX_new(::TLS_client_method()));
     if (!context) return util::fail(ErrorKind::internal, "cannot begin TLS");
@@ -121,17 +121,16 @@ Result<std::string> exchange_by_tls(const Url& url, const Fd& fd, std::string& c
 }
 
 Result<Answer> ask(const Url& url) {
-    const auto fd = connect_to(url);
-    if (!fd) return std::unexpected(fd.error());
+    CEYMAIL_TRY_ASSIGN(const Fd fd, connect_to(url));
     Answer answer;
     Result<std::string> text =
-        url.tls ? exchange_by_tls(url, *fd, answer.certificate_fault)
+        url.tls ? exchange_by_tls(url, fd, answer.certificate_fault)
                 : exchange(
                       request_for(url),
                       [&](const char* bytes, std::size_t size) {
-                          return static_cast<int>(::send(fd->get(), bytes, size, MSG_NOSIGNAL));
+                          return static_cast<int>(::send(fd.get(), bytes, size, MSG_NOSIGNAL));
                       },
-                      [&](char* bytes, std::size_t size) { return static_cast<int>(::read(fd->get(), bytes, size)); });
+                      [&](char* bytes, std::size_t size) { return static_cast<int>(::read(fd.get(), bytes, size)); });
     if (!text) return std::unexpected(text.error());
     static const std::regex status_line(R"(HTTP/1\.[01] (\d{3}) )");
     std::smatch status;
@@ -152,7 +151,7 @@ void check_web_server(CheckReport& report, const std::string& text) {
     if (!url) return report.bad("web server", text + " is no address; give https://HOST[:PORT]/PATH");
     const auto answer = ask(*url);
     if (!answer) return report.bad("web server", answer.error().message);
-    judge(report, answer->web);
+    report_answer(report, answer->web);
     if (!url->tls) report.warn("certificate", "none: the token would go over the network for all to read; use https");
     if (!answer->certificate_fault.empty())
         report.warn("certificate", answer->certificate_fault + "; Prometheus needs its authority as ca_file");

@@ -11,13 +11,13 @@ namespace ceymail::doctor {
 
 namespace {
 
-constexpr std::size_t k_longest_quote = 160;
+constexpr std::size_t k_max_quote = 160;
 const std::string k_part = "web server";
 const std::string k_include = "include the shipped file in the server block or virtual host that answers this address";
 
-// Foreign text for a terminal: one line of limited length, without control characters.
+// Untrusted text for a terminal: one short line without control characters.
 std::string quoted(const std::string& text) {
-    std::string line = text.substr(0, std::min(text.find_first_of("\r\n"), k_longest_quote));
+    std::string line = text.substr(0, std::min(text.find_first_of("\r\n"), k_max_quote));
     std::ranges::replace_if(line, [](unsigned char c) { return c < 0x20 || c > 0x7e; }, '?');
     return line;
 }
@@ -28,12 +28,12 @@ bool begins_with(const std::string& text, const std::string& prefix) {
 
 std::string code(const WebAnswer& answer) { return "answered " + std::to_string(answer.status); }
 
-void judge_our_401(CheckReport& report, const WebAnswer& answer) {
+void report_our_401(CheckReport& report, const WebAnswer& answer) {
     if (answer.field("WWW-Authenticate").find("error=\"invalid_token\"") == std::string::npos)
         return report.bad(k_part,
                           "does not pass the Authorization header on: set CGIPassAuth On where Apache passes the "
                           "endpoint on, or fastcgi_param HTTP_AUTHORIZATION in nginx, as the shipped files do");
-    // In any of the fields of that name: it then holds, whatever the others say.
+    // One no-store in any Cache-Control field is sufficient.
     if (answer.head.find("no-store") == std::string::npos)
         return report.bad(k_part, "replaces our Cache-Control: no-store by \"" + quoted(answer.field("Cache-Control")) +
                                       "\", so a cache may give metrics to others: leave the header alone at this "
@@ -41,10 +41,10 @@ void judge_our_401(CheckReport& report, const WebAnswer& answer) {
     report.ok(k_part, "passes the Authorization header on");
 }
 
-void judge_ours(CheckReport& report, const WebAnswer& answer) {
+void report_ours(CheckReport& report, const WebAnswer& answer) {
     switch (answer.status) {
         case 401:
-            return judge_our_401(report, answer);
+            return report_our_401(report, answer);
         case 200:
             return report.bad(k_part,
                               "answered 200 to a token that is none: something keeps answers of ours and gives them to "
@@ -63,7 +63,7 @@ void judge_ours(CheckReport& report, const WebAnswer& answer) {
     }
 }
 
-void judge_foreign_401(CheckReport& report, const WebAnswer& answer) {
+void report_other_401(CheckReport& report, const WebAnswer& answer) {
     const auto challenge = answer.field("WWW-Authenticate");
     if (!challenge.empty() && !begins_with(challenge, "Bearer"))
         return report.bad(k_part, "asks for a login of its own (" + quoted(challenge) +
@@ -78,7 +78,7 @@ void judge_foreign_401(CheckReport& report, const WebAnswer& answer) {
                            "(auth_request off), as the shipped files do");
 }
 
-void judge_foreign_200(CheckReport& report, const WebAnswer& answer) {
+void report_other_200(CheckReport& report, const WebAnswer& answer) {
     const auto type = answer.field("Content-Type");
     if (answer.body.starts_with("# HELP ceymail_") || answer.body.find("\nceymail_") != std::string::npos)
         return report.bad(k_part,
@@ -89,7 +89,7 @@ void judge_foreign_200(CheckReport& report, const WebAnswer& answer) {
                            ": the site, its front controller or dashboard, answers in our place; " + k_include);
 }
 
-void judge_redirect(CheckReport& report, const WebAnswer& answer) {
+void report_redirect(CheckReport& report, const WebAnswer& answer) {
     const auto target = answer.field("Location");
     const auto said = code(answer) + ", a redirect to " + quoted(target);
     if (!answer.over_tls && begins_with(target, "https://"))
@@ -103,7 +103,7 @@ void judge_redirect(CheckReport& report, const WebAnswer& answer) {
                            "virtual host, or give --url the address to which it leads");
 }
 
-void judge_foreign_503(CheckReport& report, const WebAnswer& answer) {
+void report_other_503(CheckReport& report, const WebAnswer& answer) {
     if (begins_with(answer.field("Server"), "Apache"))
         return report.bad(k_part, code(answer) +
                                       " with a page of Apache's: it cannot reach the responder; look at systemctl "
@@ -113,16 +113,16 @@ void judge_foreign_503(CheckReport& report, const WebAnswer& answer) {
                            "limit_conn off for this address (limit_req_dry_run on), as the shipped file does");
 }
 
-void judge_foreign(CheckReport& report, const WebAnswer& answer) {
+void report_other(CheckReport& report, const WebAnswer& answer) {
     switch (answer.status) {
         case 200:
-            return judge_foreign_200(report, answer);
+            return report_other_200(report, answer);
         case 301:
         case 302:
         case 303:
         case 307:
         case 308:
-            return judge_redirect(report, answer);
+            return report_redirect(report, answer);
         case 400:
             if (answer.body.find("SSL certificate") != std::string::npos)
                 return report.bad(k_part,
@@ -132,7 +132,7 @@ void judge_foreign(CheckReport& report, const WebAnswer& answer) {
                 return report.bad(k_part, "answers https at this port: give --url an https address");
             break;
         case 401:
-            return judge_foreign_401(report, answer);
+            return report_other_401(report, answer);
         case 403:
             return report.bad(k_part,
                               code(answer) +
@@ -151,7 +151,7 @@ void judge_foreign(CheckReport& report, const WebAnswer& answer) {
                                           ": it cannot reach the responder; look at systemctl status "
                                           "ceymail-metrics.socket and at the socket that its configuration names");
         case 503:
-            return judge_foreign_503(report, answer);
+            return report_other_503(report, answer);
         default:
             break;
     }
@@ -173,10 +173,10 @@ std::string WebAnswer::field(const std::string& name) const {
     return {};
 }
 
-bool WebAnswer::is_ours() const { return !field(std::string(fastcgi::k_origin_header.name)).empty(); }
+bool WebAnswer::is_from_responder() const { return !field(std::string(fastcgi::k_origin_header.name)).empty(); }
 
-void judge(CheckReport& report, const WebAnswer& answer) {
-    return answer.is_ours() ? judge_ours(report, answer) : judge_foreign(report, answer);
+void report_answer(CheckReport& report, const WebAnswer& answer) {
+    return answer.is_from_responder() ? report_ours(report, answer) : report_other(report, answer);
 }
 
 }  // namespace ceymail::doctor

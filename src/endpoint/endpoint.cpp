@@ -25,15 +25,14 @@ using util::BootTime;
 constexpr const char* k_keep_alive_hint =
     "the web server asks to keep its connections: each would hold a worker, so none is kept. Set fastcgi_keep_conn off "
     "(nginx), or take enablereuse away (Apache), as the shipped files do";
-constexpr std::size_t k_usual_answer = 8192;  // bytes
-constexpr auto k_last_used_every = 5s;
+constexpr std::size_t k_typical_answer_size = 8192;  // bytes
+constexpr auto k_last_used_interval = 5s;
 
 admission::ActiveTokenSource source_of(database::TokenReader& tokens) {
     return [&tokens](BootTime deadline) -> util::Result<std::optional<admission::ActiveToken>> {
-        auto row = tokens.active(deadline);
-        if (!row) return std::unexpected(std::move(row.error()));
-        if (!*row) return std::nullopt;
-        return admission::ActiveToken{(*row)->id, (*row)->digest};
+        CEYMAIL_TRY_ASSIGN(const auto row, tokens.active(deadline));
+        if (!row) return std::nullopt;
+        return admission::ActiveToken{row->id, row->digest};
     };
 }
 
@@ -46,7 +45,7 @@ const Refusal& refusal_without_client(const fastcgi::Request& request) {
     return !request.malformed && admission::is_unix_peer(request.remote_addr) ? k_unix_peer : k_bad_request;
 }
 
-void start_anew(fastcgi::Response& response) {
+void reset(fastcgi::Response& response) {
     response.status = 500;
     response.content_type = "text/plain; charset=utf-8";
     response.headers.assign(1, fastcgi::k_origin_header);
@@ -67,16 +66,16 @@ Endpoint::Endpoint(const config::Configuration& configuration, shared::Segment& 
               admission::CircuitBreaker(segment.layout().database, clock), configuration.auth_grace,
               source_of(m_tokens)),
       m_clock(clock),
-      m_checking("check tokens", clock),
-      m_touching("note when the token was last used", clock) {
-    // Room for a usual answer: after this a refusal allocates nothing, not even when there is nothing left.
-    m_response.body.reserve(k_usual_answer);
+      m_token_check_outage("check tokens", clock),
+      m_last_used_outage("note when the token was last used", clock) {
+    // Reserves a typical answer. A refusal then allocates nothing, even without free memory.
+    m_response.body.reserve(k_typical_answer_size);
     m_response.headers.reserve(2);
 }
 
 const fastcgi::Response& Endpoint::answer(const fastcgi::Request& request) noexcept {
     m_token_used.reset();
-    start_anew(m_response);
+    reset(m_response);
     m_response.head_only = request.method == "HEAD";
     try {
         decide(request);
@@ -89,10 +88,10 @@ const fastcgi::Response& Endpoint::answer(const fastcgi::Request& request) noexc
     return m_response;
 }
 
-// The contract's table, row by row.
+// The order of the checks is part of the contract: ceymail-metrics(8).
 void Endpoint::decide(const fastcgi::Request& request) {
     const BootTime start = m_clock();
-    note_keep_alive(request, start);
+    record_keep_alive(request, start);
     if (request_path(request.uri) != m_configuration.path) return refuse(k_other_path);
     if (request.method != "GET" && request.method != "HEAD") return refuse(k_other_method);
     const auto address = client_of(request);
@@ -103,8 +102,8 @@ void Endpoint::decide(const fastcgi::Request& request) {
     authenticate(request, *address, start);
 }
 
-// For --check, and once for the log.
-void Endpoint::note_keep_alive(const fastcgi::Request& request, BootTime now) {
+// Records it for --check and logs it once.
+void Endpoint::record_keep_alive(const fastcgi::Request& request, BootTime now) {
     if (!request.keep_connection) return;
     auto& seen_at = m_segment.layout().keep_alive_seen_at;
     if (seen_at.exchange(now.time_since_epoch().count(), std::memory_order_relaxed) == 0)
@@ -118,7 +117,7 @@ void Endpoint::authenticate(const fastcgi::Request& request, const admission::Ad
 
     const auto budget = time_budget(start, request.scrape_timeout);
     const auto verdict = m_check.check(bearer.token, {budget.token, budget.latest_token});
-    note(verdict);
+    log_outage(verdict);
     if (verdict.standing == admission::TokenStanding::wrong) return refuse(k_wrong_token);
     if (verdict.standing == admission::TokenStanding::unknown) return refuse(k_database_away);
     m_rates.keep(address);
@@ -127,7 +126,7 @@ void Endpoint::authenticate(const fastcgi::Request& request, const admission::Ad
 
 void Endpoint::serve(const admission::TokenVerdict& verdict, BootTime start, BootTime deadline) {
     const bool database_up = verdict.standing == admission::TokenStanding::valid;
-    // A snapshot from before an outage would deny it, so an outage gets one of its own.
+    // A snapshot from before the outage would not show it, so an outage requests a new one.
     const BootTime taken_at =
         database_up ? m_snapshots(m_response.body, start - m_configuration.cache_ttl, deadline, RefreshReason::scrape)
                     : m_snapshots(m_response.body, start, deadline, RefreshReason::outage);
@@ -161,11 +160,11 @@ void Endpoint::refuse(const admission::RateDecision& decision) {
     m_response.headers.back().value = m_retry_after;
 }
 
-void Endpoint::note(const admission::TokenVerdict& verdict) {
+void Endpoint::log_outage(const admission::TokenVerdict& verdict) {
     if (verdict.database_error) {
-        m_checking.failed(*verdict.database_error);
+        m_token_check_outage.failed(*verdict.database_error);
     } else {
-        m_checking.recovered();
+        m_token_check_outage.recovered();
     }
 }
 
@@ -173,22 +172,21 @@ void Endpoint::record_last_used() noexcept {
     try {
         if (!m_token_used || !claim_last_used()) return;
         if (const auto touched = m_tokens.touch(*m_token_used, m_clock() + k_longest_touch); touched) {
-            m_touching.recovered();
+            m_last_used_outage.recovered();
         } else {
-            m_touching.failed(touched.error());
+            m_last_used_outage.failed(touched.error());
         }
     } catch (const std::exception& problem) {
         util::log(util::LogLevel::error, problem.what());
     }
 }
 
-// One of all workers that come within the same 5 s. Claimed before it is written: while the row is locked no other
-// worker goes and waits for it too.
+// Returns: true for one worker in 5 s. It claims before it writes, so that no second worker waits for a locked row.
 bool Endpoint::claim_last_used() {
     auto& written_at = m_segment.layout().last_used_written_at;
     const auto now = m_clock().time_since_epoch();
     auto before = written_at.load(std::memory_order_relaxed);
-    if (before != 0 && now - std::chrono::nanoseconds(before) < k_last_used_every) return false;
+    if (before != 0 && now - std::chrono::nanoseconds(before) < k_last_used_interval) return false;
     return written_at.compare_exchange_strong(before, now.count(), std::memory_order_relaxed);
 }
 

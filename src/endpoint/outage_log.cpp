@@ -8,8 +8,8 @@
 namespace ceymail::endpoint {
 
 void OutageLog::failed(const util::Error& error) {
-    m_last_met = m_clock();
-    // Of an outage only the beginning is news: "refused", "timed out" and "gone away" come in any order.
+    m_last_failure = m_clock();
+    // One outage shows several kinds of error in any order; each is logged once.
     const auto kind = static_cast<std::size_t>(error.kind);
     if (m_kinds.test(kind)) return;
     m_kinds.set(kind);
@@ -17,7 +17,7 @@ void OutageLog::failed(const util::Error& error) {
 }
 
 void OutageLog::recovered() {
-    if (m_kinds.none() || m_clock() - m_last_met < k_trouble_settles) return;
+    if (m_kinds.none() || m_clock() - m_last_failure < k_outage_settles) return;
     m_kinds.reset();
     util::log(util::LogLevel::notice, "can " + std::string(m_what) + " again");
 }

@@ -12,25 +12,27 @@ namespace {
 constexpr std::size_t k_longest_user = 200;  // "made by ..." and created_by have 255
 constexpr std::size_t k_longest_name = 253;
 
-constexpr Refusal k_no_address{
+constexpr PageRefusal k_no_address{
     400, "The client’s address is missing",
     "The web server must pass REMOTE_ADDR exactly once; use the shipped nginx or Apache file for ceymail-settings."};
-constexpr Refusal k_unix_peer{
+constexpr PageRefusal k_unix_peer{
     400, "The client’s address is missing",
     "The web server passed “unix:” as REMOTE_ADDR: a proxy connects to it over a Unix socket. In nginx, "
     "“set_real_ip_from unix:;” and “real_ip_header X-Forwarded-For;” take the address that the proxy sends."};
-constexpr Refusal k_plain{403, "This page is only served over HTTPS",
-                          "A token must not travel in the clear. Open the page by its https:// address; if it is, the "
-                          "web server has to pass the parameter HTTPS, as the shipped nginx and Apache files do."};
-constexpr Refusal k_nobody{403, "Nobody is signed in",
-                           "The web server has to authenticate whoever opens this page and pass REMOTE_USER; the "
-                           "shipped nginx and Apache files show how."};
-constexpr Refusal k_odd_user{403, "This user name cannot be used here",
-                             "The web server passed a REMOTE_USER that is longer than 200 bytes or holds control "
-                             "characters, which must not get into the audit log."};
-constexpr Refusal k_odd_host{400, "This host name is none",
-                             "Open the page by the name or address of this server; the Host header of the request "
-                             "is malformed."};
+constexpr PageRefusal k_needs_https{
+    403, "This page is only served over HTTPS",
+    "A token must not travel in the clear. Open the page by its https:// address; if it is, the "
+    "web server has to pass the parameter HTTPS, as the shipped nginx and Apache files do."};
+constexpr PageRefusal k_not_signed_in{
+    403, "Nobody is signed in",
+    "The web server has to authenticate the user of this page and pass REMOTE_USER; the "
+    "shipped nginx and Apache files show how."};
+constexpr PageRefusal k_odd_user{403, "This user name cannot be used here",
+                                 "The web server passed a REMOTE_USER that is longer than 200 bytes or holds control "
+                                 "characters, which must not get into the audit log."};
+constexpr PageRefusal k_odd_host{400, "This host name is none",
+                                 "Open the page by the name or address of this server; the Host header of the request "
+                                 "is malformed."};
 
 bool all(std::string_view text, std::string_view allowed) { return text.find_first_not_of(allowed) == text.npos; }
 
@@ -62,12 +64,12 @@ std::string host_of(const fastcgi::PageRequest& request) {
     return request.server_name + (request.server_port == own_port ? std::string() : ":" + request.server_port);
 }
 
-std::expected<AuthenticatedUser, Refusal> identify(const fastcgi::PageRequest& request, PlainHttp plain_http) {
+std::expected<AuthenticatedUser, PageRefusal> identify(const fastcgi::PageRequest& request, PlainHttp plain_http) {
     const auto key = admission::parse_address_key(request.remote_addr);
     if (!request.malformed && admission::is_unix_peer(request.remote_addr)) return std::unexpected(k_unix_peer);
     if (request.malformed || !key) return std::unexpected(k_no_address);
-    if (plain_http == PlainHttp::refused && !over_tls(request)) return std::unexpected(k_plain);
-    if (request.remote_user.empty()) return std::unexpected(k_nobody);
+    if (plain_http == PlainHttp::refused && !over_tls(request)) return std::unexpected(k_needs_https);
+    if (request.remote_user.empty()) return std::unexpected(k_not_signed_in);
     if (request.remote_user.size() > k_longest_user || !is_printable(request.remote_user))
         return std::unexpected(k_odd_user);
     auto host = host_of(request);

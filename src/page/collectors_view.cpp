@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "ceymail/page/time_words.hpp"
+#include "ceymail/util/time_format.hpp"
 
 namespace ceymail::page {
 namespace {
@@ -27,24 +27,24 @@ std::string_view name_of(std::string_view collector) {
     return found == k_names.end() ? collector : found->second;
 }
 
-// The script of the page keeps what is in .age up to date.
+// The script of the page updates elements of class "age".
 Html age_of(const CollectorState& state, std::uint64_t now) {
     const std::uint64_t when = now - std::min(state.seconds, now);
-    return html(R"(<time datetime="{}"><span class="age">{}</span></time>)", machine_time(when),
-                age_in_words(when, now));
+    return html(R"(<time datetime="{}"><span class="age">{}</span></time>)", util::utc_time(when),
+                util::relative_time(when, now, k_just_now_seconds));
 }
 
 Html date_of(const CollectorState& state, std::uint64_t now) {
-    return html("{} ({})", date_and_time(now - std::min(state.seconds, now)), age_of(state, now));
+    return html("{} ({})", util::long_utc_time(now - std::min(state.seconds, now)), age_of(state, now));
 }
 
-// What is in backquotes, as code.
+// Text in backquotes becomes <code>.
 Html format_words(std::string_view text) {
     Html words;
     for (bool code = false;; code = !code) {
         const auto end = text.find('`');
         const auto part = text.substr(0, end);
-        // The last one may be without a partner: then it is nothing but a backquote.
+        // A last backquote without a partner stays a backquote.
         words += code && end != text.npos ? html("<code>{}</code>", part) : html("{}{}", code ? "`" : "", part);
         if (end == text.npos) return words;
         text.remove_prefix(end + 1);
@@ -57,7 +57,7 @@ std::string capitalized(std::string_view text) {
     return words;
 }
 
-// Errors are worded "thing: cause; remedy".
+// An error message has the form "thing: cause; remedy".
 Html trouble(std::string_view words) {
     const auto end = words.find("; ");
     const Html cause = html("<p>{}</p>", format_words(capitalized(words.substr(0, end))));
@@ -96,7 +96,7 @@ Html badge_of(const std::vector<CollectorState>& states) {
     return {};
 }
 
-// Those that fail come first; the others stay in their order.
+// Failing collectors come first; the others keep their order.
 Html list(const std::vector<CollectorState>& states, std::uint64_t now) {
     Html lines;
     for (const bool failing : {true, false})
@@ -108,7 +108,7 @@ Html list(const std::vector<CollectorState>& states, std::uint64_t now) {
                 lines);
 }
 
-Html nobody_knows(std::string_view why) {
+Html unavailable(std::string_view why) {
     return html(
         R"(<div class="notice warning"><p class="notice-title">The metrics service does not say how they fare</p>{}</div>)",
         trouble(why));
@@ -120,11 +120,11 @@ Html collectors_card(const util::Result<std::vector<CollectorState>>& collectors
     return html(R"(<section class="card" aria-labelledby="collectors-title">
 <div class="card-head"><h2 id="collectors-title">Collectors</h2>{}</div>
 {}
-<p class="hint">More is told on the server by <code>sudo ceymail-metrics --check</code></p>
+<p class="hint">For details run on the server: <code>sudo ceymail-metrics --check</code></p>
 </section>
 )",
                 collectors ? badge_of(*collectors) : Html(),
-                collectors ? list(*collectors, now) : nobody_knows(collectors.error().message));
+                collectors ? list(*collectors, now) : unavailable(collectors.error().message));
 }
 
 }  // namespace ceymail::page

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t k_nonce_bytes = 16;
 constexpr std::size_t k_mac_digits = 64;
-constexpr std::size_t k_longest_seal = 160;
+constexpr std::size_t k_max_token_size = 160;
 
 std::string hex(const unsigned char* bytes, std::size_t size) {
     constexpr std::string_view k_digits = "0123456789abcdef";
@@ -70,7 +70,7 @@ CsrfTokens::CsrfTokens(CsrfTokens&& other) noexcept : m_key(other.m_key), m_cloc
 
 CsrfTokens::~CsrfTokens() { OPENSSL_cleanse(m_key.data(), m_key.size()); }
 
-// No part can hold a line break, so that no two triples are the same bytes.
+// No part contains a line break, so the message is unambiguous.
 std::string CsrfTokens::mac_of(std::string_view head, Action action, std::string_view user) const {
     std::string message(head);
     message.append(1, '\n').append(1, static_cast<char>(action)).append(1, '\n').append(user);
@@ -82,7 +82,7 @@ std::string CsrfTokens::mac_of(std::string_view head, Action action, std::string
     return hex(mac.data(), size);
 }
 
-util::Result<std::string> CsrfTokens::seal(const FormPurpose& purpose) const {
+util::Result<std::string> CsrfTokens::issue(const FormPurpose& purpose) const {
     auto text = random_hex(k_nonce_bytes);
     if (!text) return text;
     text->append("-").append(std::to_string(seconds(m_clock())));
@@ -92,20 +92,20 @@ util::Result<std::string> CsrfTokens::seal(const FormPurpose& purpose) const {
     return text;
 }
 
-OpenedSeal CsrfTokens::open(std::string_view text, Action action, std::string_view user) const {
-    if (text.size() > k_longest_seal || text.size() <= k_mac_digits) return {};
+CsrfCheck CsrfTokens::verify(std::string_view text, Action action, std::string_view user) const {
+    if (text.size() > k_max_token_size || text.size() <= k_mac_digits) return {};
     const auto head = text.substr(0, text.size() - k_mac_digits - 1);
     const auto mac = text.substr(text.size() - k_mac_digits);
     const std::string right = mac_of(head, action, user);
     if (text[head.size()] != '-' || CRYPTO_memcmp(right.data(), mac.data(), k_mac_digits) != 0) return {};
-    // From here on it is our own text.
+    // The MAC is valid, so this process wrote the text.
     std::string_view parts = head;
     const auto nonce = take_part(parts);
     const auto made = number(take_part(parts));
     const auto seen = number(parts);
     if (!made || !seen) return {};
     const bool old = seconds(m_clock()) > *made + static_cast<std::uint64_t>(std::chrono::seconds(k_form_life).count());
-    return {old ? Seal::expired : Seal::good, *seen, std::string(nonce)};
+    return {old ? CsrfStatus::expired : CsrfStatus::valid, *seen, std::string(nonce)};
 }
 
 }  // namespace ceymail::page

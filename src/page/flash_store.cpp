@@ -16,19 +16,19 @@ void FlashStore::keep(const std::string& nonce, const std::string& user, Outcome
     m_entries.insert_or_assign(nonce, Entry{user, m_clock(), std::move(outcome)});
 }
 
-FlashStore::Fate FlashStore::fate(const std::string& nonce, const std::string& user) {
+FlashStore::State FlashStore::state(const std::string& nonce, const std::string& user) {
     expire();
     const auto found = m_entries.find(nonce);
-    if (found == m_entries.end() || found->second.user != user) return Fate::unknown;
-    return found->second.outcome ? Fate::waiting : Fate::over;
+    if (found == m_entries.end() || found->second.user != user) return State::unknown;
+    return found->second.outcome ? State::waiting : State::gone;
 }
 
 std::optional<Outcome> FlashStore::take(const std::string& nonce, const std::string& user) {
-    if (fate(nonce, user) != Fate::waiting) return std::nullopt;
+    if (state(nonce, user) != State::waiting) return std::nullopt;
     return std::exchange(m_entries.find(nonce)->second.outcome, std::nullopt);
 }
 
-// A form is remembered as long as its seal would hold.
+// A form is remembered for as long as its CSRF token is valid.
 util::BootTime FlashStore::expire() {
     const auto now = m_clock();
     std::erase_if(m_entries, [&](const auto& entry) { return now - entry.second.kept_at > k_form_life; });

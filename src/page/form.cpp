@@ -58,7 +58,7 @@ std::string_view cookie_value(std::string_view header, std::string_view name) {
         auto pair = take_until(header, ';');
         while (pair.starts_with(' ')) pair.remove_prefix(1);
         if (take_until(pair, '=') != name) continue;
-        if (found) return {};  // somebody has planted one of them
+        if (found) return {};  // another site may have set one of them
         found = pair;
     }
     return found.value_or(std::string_view());

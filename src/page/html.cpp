@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::string_view k_replacement = "\xEF\xBF\xBD";
 
-// Empty: as it is.
+// Returns: the reference; empty: the character needs none.
 std::string_view reference_of(std::string_view character) {
     switch (character.front()) {
         case '&':

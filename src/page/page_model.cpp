@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The page, from top to bottom.
 #include "ceymail/page/page_model.hpp"
 
 #include "ceymail/admission/plan.hpp"
 #include "ceymail/page/collectors_view.hpp"
-#include "ceymail/page/time_words.hpp"
+#include "ceymail/util/time_format.hpp"
 
 namespace ceymail::page {
 namespace {
@@ -32,8 +31,8 @@ Html document(const Site& site, std::string_view title, const Html& main) {
 }
 
 Html time(std::uint64_t when, std::uint64_t now) {
-    return html(R"(<time datetime="{}">{}<span class="age">{}</span></time>)", machine_time(when), date_and_time(when),
-                age_in_words(when, now));
+    return html(R"(<time datetime="{}">{}<span class="age">{}</span></time>)", util::utc_time(when),
+                util::long_utc_time(when), util::relative_time(when, now, k_just_now_seconds));
 }
 
 Html notice(std::string_view kind, std::string_view title, const Html& words) {
@@ -52,7 +51,7 @@ Html post_button(const PageModel& model, Action action, std::string_view css_cla
 <button type="submit" class="{}">{}</button>
 </form>
 )",
-                model.site.path, generates ? "generate" : "revoke", generates ? model.generate_seal : model.revoke_seal,
+                model.site.path, generates ? "generate" : "revoke", generates ? model.generate_csrf : model.revoke_csrf,
                 css_class, words);
 }
 
@@ -78,7 +77,7 @@ Html confirmation(const PageModel& model) {
 Html fresh_token(const PageModel& model) {
     return html(R"(<section class="card fresh" aria-labelledby="fresh-title">
 <h2 id="fresh-title">Your new token</h2>
-<p><strong>Copy it now.</strong> It is shown this once: only a fingerprint of it is stored, so nobody can show it to you again.</p>
+<p><strong>Copy it now.</strong> It is shown this once: only a fingerprint of it is stored, so it cannot be shown again.</p>
 <div class="field">
 <label for="token">Token for Prometheus</label>
 <div class="copy-row">
@@ -99,7 +98,6 @@ Html last_used(const PageModel& model) {
     return used ? time(*used, model.now) : html("Never");
 }
 
-// What an administrator who expects metrics should know.
 Html scrape_warning(const PageModel& model) {
     if (!model.fresh_token.empty()) return {};
     const auto& used = model.token->last_used_at;
@@ -117,7 +115,7 @@ Html token_actions(const PageModel& model) {
     if (model.confirm) return {};
     Html actions;
     if (!admission::may_export_metrics(model.site.plan)) {
-        // Only what takes access away.
+        // Without the plan only revoking is offered.
     } else if (model.token) {
         actions += html(R"(<a class="button" href="{}?confirm=generate">Generate new token…</a>)", model.site.path);
     } else {
@@ -144,13 +142,13 @@ Html active_token(const PageModel& model) {
 }
 
 Html token_card(const PageModel& model) {
-    if (!model.database_trouble.empty())
+    if (!model.database_error.empty())
         return notice(
             "error", "MariaDB does not answer",
             html(
-                R"(<p>Whether a token is active cannot be told, and nothing can be changed, until it is back. What is set up keeps its state.</p>
+                R"(<p>Until it answers again, the state of the token is unknown and nothing can be changed. What is set up keeps its state.</p>
 <p class="code-line">{}</p>)",
-                model.database_trouble));
+                model.database_error));
     const Html state =
         model.token ? html(R"(<span class="badge on">Active</span>)") : html(R"(<span class="badge off">None</span>)");
     const Html body = model.token
@@ -182,7 +180,7 @@ Html notices(const PageModel& model) {
     return all;
 }
 
-// --- what belongs to it ----------------------------------------------------------------------------------------------
+// --- the other sections ----------------------------------------------------------------------------------------------
 
 Html prometheus_card(const PageModel& model) {
     return html(R"(<section class="card" aria-labelledby="prometheus-title">
@@ -220,7 +218,7 @@ Html history_row(const database::AuditEntry& entry, std::uint64_t now) {
 }
 
 Html history_card(const PageModel& model) {
-    if (!model.database_trouble.empty()) return {};
+    if (!model.database_error.empty()) return {};
     Html body;
     if (!model.history) {
         body = html("<p>The audit log cannot be read just now.</p>");
@@ -252,7 +250,7 @@ std::string_view title_of(const PageModel& model) {
     return "Prometheus Metrics";
 }
 
-// In single quotes nothing has a meaning but the quote itself, YAML 1.2 7.3.2.
+// Within single quotes only the quote itself is special. Source: YAML 1.2 7.3.2.
 std::string yaml_text(std::string_view text) {
     std::string quoted = "'";
     for (const char c : text) quoted.append(c == '\'' ? 2 : 1, c);
@@ -286,7 +284,7 @@ Html render(const PageModel& model) {
 </header>
 <main>
 <h1>Prometheus Metrics</h1>
-<p class="lead">Prometheus reads this server’s metrics over HTTPS with one bearer token. Whoever has the token can read them, and nothing else.</p>
+<p class="lead">Prometheus reads this server’s metrics over HTTPS with one bearer token. Anyone with the token can read them, and nothing else.</p>
 {}</main>
 <p id="announcement" class="visually-hidden" role="status"></p>)",
                          model.user, body));

@@ -35,7 +35,7 @@ const copy = async (button) => {
   setTimeout(() => { button.textContent = words; }, 2000);
 };
 
-// A blob: its address tells nothing, so that neither does the list of downloads.
+// A blob URL contains no token, so the list of downloads shows none.
 const download = (button) => {
   const address = URL.createObjectURL(new Blob([textOf(button.dataset.download) + '\n'], { type: 'application/octet-stream' }));
   const link = document.createElement('a');
@@ -56,7 +56,7 @@ const ageOf = (when) => {
   return `${count} ${name}${count === 1 ? '' : 's'} ago`;
 };
 
-const tellAges = () => {
+const updateAges = () => {
   for (const time of document.querySelectorAll('time')) {
     const age = time.querySelector('.age');
     if (age) age.textContent = ageOf(Date.parse(time.dateTime));
@@ -74,7 +74,7 @@ for (const button of document.querySelectorAll('[data-download]')) {
 for (const form of document.forms) {
   form.addEventListener('submit', () => setTimeout(() => { form.querySelector('button').disabled = true; }));
 }
-setInterval(tellAges, 10000);
+setInterval(updateAges, 10000);
 
 // Some browsers keep a page that is not to be stored for the way back. A token is shown once.
 addEventListener('pageshow', (event) => { if (event.persisted) location.reload(); });

@@ -22,35 +22,36 @@ using namespace std::chrono_literals;
 using fastcgi::PageRequest;
 using fastcgi::Response;
 
-constexpr auto k_time_to_look = 3s;
+constexpr auto k_time_to_read = 3s;
 constexpr auto k_time_to_change = 6s;
-constexpr auto k_time_to_tell = 2s;
+constexpr auto k_time_to_forget = 2s;
 constexpr auto k_time_to_report = 1500ms;  // the gatherer takes 1 s at most
 
-constexpr auto k_between_warnings = 1min;  // else whoever has access to the socket could fill the log
+constexpr auto k_between_warnings = 1min;  // so that a process with access to the socket cannot fill the log
 constexpr std::string_view k_no_gateway_warning =
     "a request without the right gateway secret was refused: either the web server lacks it (run `ceymail-token init "
     "--settings` and reload it), or another process of the web server's group tries the socket";
 
-// Short and without '-', so that nginx can pass this cookie alone ($cookie_ceymail_once).
+// Without '-', so that nginx can pass this cookie alone ($cookie_ceymail_once).
 constexpr std::string_view k_cookie = "ceymail_once";
 
 constexpr std::string_view k_policy =
     "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'";
 
-constexpr Refusal k_other_path{404, "There is nothing here", "Look at the address."};
-constexpr Refusal k_other_method{405, "This cannot be done here",
-                                 "The page is read with GET and its forms are sent "
-                                 "with POST."};
-constexpr Refusal k_no_gateway{403, "This request did not come through the web server",
-                               "The gateway secret is missing or wrong. Include the shipped nginx or Apache file for "
-                               "ceymail-settings as it is, run "
-                               "ceymail-token init --settings, and reload the web server."};
-constexpr Message k_foreign{"This form was not sent from this page",
-                            "Nothing was changed. Open the page and use its buttons; another site must not do so "
-                            "for you.",
-                            "Open the page"};
+constexpr PageRefusal k_other_path{404, "There is nothing here", "Look at the address."};
+constexpr PageRefusal k_other_method{405, "This cannot be done here",
+                                     "The page is read with GET and its forms are sent "
+                                     "with POST."};
+constexpr PageRefusal k_no_gateway{
+    403, "This request did not come through the web server",
+    "The gateway secret is missing or wrong. Include the shipped nginx or Apache file for "
+    "ceymail-settings as it is, run "
+    "ceymail-token init --settings, and reload the web server."};
+constexpr Message k_cross_site{"This form was not sent from this page",
+                               "Nothing was changed. Open the page and use its buttons; another site must not do so "
+                               "for you.",
+                               "Open the page"};
 constexpr Message k_forged{"This form cannot be accepted",
                            "Nothing was changed. The form was made for another user, or before the service last "
                            "started. Open the page afresh and try again.",
@@ -70,7 +71,7 @@ constexpr Message k_superseded{"Somebody else was first",
 constexpr Message k_plan_too_low{"Metrics export needs the Business plan or above",
                                  "No token was generated, since it would not be accepted.", "Back to the page"};
 constexpr Message k_broken{
-    "Something is wrong in ceymail-settings", "Its log tells what: journalctl -u ceymail-settings.", {}};
+    "Something is wrong in ceymail-settings", "See its log: journalctl -u ceymail-settings.", {}};
 
 std::string_view path_of(std::string_view uri) { return uri.substr(0, uri.find('?')); }
 std::string_view query_of(std::string_view uri) {
@@ -116,13 +117,13 @@ Response file(std::string_view content_type, std::string_view text) {
 }  // namespace
 
 SettingsPage::SettingsPage(const config::Configuration& configuration, admission::RateStorage& rates, CsrfTokens csrf,
-                           ForgetToken tell_metrics, AskCollectors ask_collectors, util::ClockFunction clock)
+                           ForgetToken forget_token, AskCollectors ask_collectors, util::ClockFunction clock)
     : m_configuration(configuration),
       m_site(site_of(configuration)),
       m_rates(rates, configuration.rate_window, clock),
       m_csrf(std::move(csrf)),
       m_outcomes(clock),
-      m_tell_metrics(std::move(tell_metrics)),
+      m_forget_token(std::move(forget_token)),
       m_ask_collectors(std::move(ask_collectors)),
       m_clock(clock) {}
 
@@ -133,7 +134,7 @@ Response SettingsPage::answer(const PageRequest& request) noexcept {
         return response;
     } catch (const std::bad_alloc& problem) {
         util::log(util::LogLevel::error, problem.what());
-        return {};  // a 500 without a word: there is no memory for one
+        return {};  // a 500 without text, which would need memory
     } catch (const std::exception& problem) {
         util::log(util::LogLevel::error, problem.what());
         return message(500, k_broken);
@@ -157,7 +158,7 @@ Response SettingsPage::decide(const PageRequest& request) {
     return reads ? show(request, *user) : change(request, *user);
 }
 
-// Read each time: a new secret counts at once, and there is none in memory between two requests.
+// Reads the file for each request: a new secret is valid at once, and none stays in memory.
 util::Result<bool> SettingsPage::came_through_gateway(const PageRequest& request) {
     const auto secret = admission::read_gateway_secret(m_configuration.settings_gateway_secret);
     const bool same =
@@ -176,31 +177,31 @@ Response SettingsPage::show(const PageRequest& request, const AuthenticatedUser&
     PageModel model{.site = m_site, .user = user.user, .host = user.host, .now = unix_now()};
     const auto fields = parse_fields(query_of(request.uri));
     if (fields) model.confirm = action_named(field(*fields, "confirm"));
-    look(model);
+    read_database(model);
     model.collectors = m_ask_collectors(m_clock() + k_time_to_report);
-    if (!model.token) model.confirm.reset();  // nothing to lose: nothing to ask
+    if (!model.token) model.confirm.reset();  // without a token there is nothing to confirm
     if (model.confirm == Action::generate && !admission::may_export_metrics(m_site.plan)) model.confirm.reset();
-    seal_forms(model);
+    issue_csrf_tokens(model);
 
     std::optional<Outcome> outcome;
-    // HEAD shows nothing, and so must not use up what is shown once.
+    // HEAD shows nothing, so it must not take the outcome.
     if (request.method == "GET")
         outcome = m_outcomes.take(std::string(cookie_value(request.cookie, k_cookie)), user.user);
     if (outcome) {
         model.fresh_token = outcome->token.reveal();
-        model.revoked_now = outcome->token.empty() && model.database_trouble.empty() && !model.token;
+        model.revoked_now = outcome->token.empty() && model.database_error.empty() && !model.token;
         model.token_may_linger = outcome->may_linger;
         model.confirm.reset();
     }
-    return page(model.database_trouble.empty() ? 200 : 503, render(model));
+    return page(model.database_error.empty() ? 200 : 503, render(model));
 }
 
-void SettingsPage::look(PageModel& model) {
-    const auto deadline = m_clock() + k_time_to_look;
+void SettingsPage::read_database(PageModel& model) {
+    const auto deadline = m_clock() + k_time_to_read;
     auto connection = connect(m_configuration);
     auto token = database::TokenRegistry(connection, m_configuration.database_dashboard).status(deadline);
     if (!token) {
-        model.database_trouble = token.error().message;
+        model.database_error = token.error().message;
         util::log(util::LogLevel::error, token.error().message);
         return;
     }
@@ -213,43 +214,43 @@ void SettingsPage::look(PageModel& model) {
     }
 }
 
-void SettingsPage::seal_forms(PageModel& model) const {
+void SettingsPage::issue_csrf_tokens(PageModel& model) const {
     const std::uint64_t seen = model.token ? model.token->id : 0;
     const auto sealed = [&](Action action) {
-        auto seal = m_csrf.seal({action, model.user, seen});
+        auto seal = m_csrf.issue({action, model.user, seen});
         if (!seal) throw std::runtime_error(seal.error().message);
         return std::move(*seal);
     };
-    model.generate_seal = sealed(Action::generate);
-    model.revoke_seal = sealed(Action::revoke);
+    model.generate_csrf = sealed(Action::generate);
+    model.revoke_csrf = sealed(Action::revoke);
 }
 
 // --- POST ------------------------------------------------------------------------------------------------------------
 
 Response SettingsPage::change(const PageRequest& request, const AuthenticatedUser& user) {
-    if (!comes_from_here(request)) return message(403, k_foreign);
+    if (!comes_from_here(request)) return message(403, k_cross_site);
     if (request.body_too_long) return refuse({413, "This form is too long", "Nothing was changed."});
     if (!is_form(request.content_type)) return refuse({415, "This is no form", "Nothing was changed."});
     const auto fields = parse_fields(request.body);
     const auto action = fields ? action_named(field(*fields, "action")) : std::nullopt;
     if (!action) return refuse({400, "This form is malformed", "Nothing was changed."});
-    const auto opened = m_csrf.open(field(*fields, "seal"), *action, user.user);
-    if (opened.seal == Seal::forged) return message(403, k_forged);
-    if (opened.seal == Seal::expired) return message(403, k_expired);
-    switch (m_outcomes.fate(opened.nonce, user.user)) {
-        case FlashStore::Fate::waiting:  // sent twice at once: the browser shows what comes of the second
+    const auto opened = m_csrf.verify(field(*fields, "seal"), *action, user.user);
+    if (opened.status == CsrfStatus::forged) return message(403, k_forged);
+    if (opened.status == CsrfStatus::expired) return message(403, k_expired);
+    switch (m_outcomes.state(opened.nonce, user.user)) {
+        case FlashStore::State::waiting:  // sent twice: the browser shows the second answer
             return redirect_after_post(request, opened.nonce);
-        case FlashStore::Fate::over:
+        case FlashStore::State::gone:
             return message(409, k_done_already);
-        case FlashStore::Fate::unknown:
+        case FlashStore::State::unknown:
             break;
     }
     if (*action == Action::generate && !admission::may_export_metrics(m_site.plan)) return message(403, k_plan_too_low);
-    return carry_out(request, user, *action, opened);
+    return apply_change(request, user, *action, opened);
 }
 
-Response SettingsPage::carry_out(const PageRequest& request, const AuthenticatedUser& user, Action action,
-                                 const OpenedSeal& opened) {
+Response SettingsPage::apply_change(const PageRequest& request, const AuthenticatedUser& user, Action action,
+                                    const CsrfCheck& opened) {
     auto outcome = make_change(user, action, opened.seen);
     if (!outcome && outcome.error().code == database::k_superseded) return message(409, page::k_superseded);
     if (!outcome) {
@@ -268,23 +269,19 @@ util::Result<Outcome> SettingsPage::make_change(const AuthenticatedUser& user, A
     database::TokenRegistry registry(connection, m_configuration.database_dashboard);
     Outcome outcome;
     if (action == Action::generate) {
-        auto token = admission::make_token();
-        if (!token) return std::unexpected(std::move(token.error()));
-        const auto made = registry.replace(util::sha256(token->reveal()), actor, nothing_more, deadline, seen);
-        if (!made) return std::unexpected(made.error());
-        outcome.token = std::move(*token);
+        CEYMAIL_TRY_ASSIGN(outcome.token, admission::make_token());
+        CEYMAIL_TRY(registry.replace(util::sha256(outcome.token.reveal()), actor, nothing_more, deadline, seen));
     } else {
-        const auto revoked = registry.revoke(actor, nothing_more, deadline, seen);
-        if (!revoked) return std::unexpected(revoked.error());
+        CEYMAIL_TRY(registry.revoke(actor, nothing_more, deadline, seen));
     }
-    outcome.may_linger = seen != 0 && !tell_metrics(m_clock() + k_time_to_tell);
+    outcome.may_linger = seen != 0 && !forget_old_token(m_clock() + k_time_to_forget);
     return outcome;
 }
 
-bool SettingsPage::tell_metrics(util::BootTime deadline) {
-    const auto told = m_tell_metrics(deadline);
-    if (!told) util::log(util::LogLevel::warning, told.error().message);
-    return told.has_value();
+bool SettingsPage::forget_old_token(util::BootTime deadline) {
+    const auto forgotten = m_forget_token(deadline);
+    if (!forgotten) util::log(util::LogLevel::warning, forgotten.error().message);
+    return forgotten.has_value();
 }
 
 // --- answers ---------------------------------------------------------------------------------------------------------
@@ -305,7 +302,7 @@ Response SettingsPage::message(int status, const Message& message) const {
     return page(status, render(m_site, message));
 }
 
-Response SettingsPage::refuse(const Refusal& refusal) const {
+Response SettingsPage::refuse(const PageRefusal& refusal) const {
     auto response = message(refusal.status, {refusal.title, refusal.words});
     if (refusal.status == 405) response.headers.push_back({"Allow", "GET, HEAD, POST"});
     return response;
@@ -321,7 +318,7 @@ Response SettingsPage::limited(const admission::RateDecision& decision) {
     return response;
 }
 
-// 303: the browser asks for the page by GET, and neither reload nor the way back sends the form again.
+// After a 303 the browser loads the page with GET; reload and back do not send the form again.
 Response SettingsPage::redirect_after_post(const PageRequest& request, const std::string& nonce) {
     m_cookie = std::string(k_cookie) + "=" + nonce + "; Path=" + m_site.path +
                "; Max-Age=" + std::to_string(k_outcome_life.count()) + "; HttpOnly; SameSite=Strict" +

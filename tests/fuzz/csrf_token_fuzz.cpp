@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// CsrfTokens::open(): only an unchanged token is valid, and only for its action and user.
+// CsrfTokens::verify(): only an unchanged token is valid, and only for its action and user.
 // The input: action, user, line feed, and changes of a valid token: 2 bytes each, position and value. The last one may
 // truncate it. If the first byte is large, the input is the token itself.
 // fuzz: -max_len=256
@@ -27,7 +27,7 @@ const CsrfTokens& csrf() {
 }
 
 const std::string& good_seal() {
-    static const std::string made = csrf().seal({Action::generate, k_user, k_seen}).value();
+    static const std::string made = csrf().issue({Action::generate, k_user, k_seen}).value();
     return made;
 }
 
@@ -45,10 +45,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto action = data[0] % 2 == 0 ? Action::generate : Action::revoke;
     const auto [user, changes] = cut(ceymail::fuzz::text_of(data + 1, size - 1), '\n');
     const auto text = data[0] >= 128 ? std::string(changes) : changed(good_seal(), changes);
-    const auto opened = csrf().open(text, action, user);
+    const auto opened = csrf().verify(text, action, user);
     const bool genuine = text == good_seal() && action == Action::generate && user == k_user;
-    require((opened.seal == Seal::good) == genuine, "good is the seal itself");
-    require(genuine || opened.seal == Seal::forged, "all else is forged");
+    require((opened.status == CsrfStatus::valid) == genuine, "good is the seal itself");
+    require(genuine || opened.status == CsrfStatus::forged, "all else is forged");
     require(opened.seen == (genuine ? k_seen : 0), "it tells what was seen");
     require(opened.nonce.size() == (genuine ? 32 : 0), "and its nonce");
     return 0;

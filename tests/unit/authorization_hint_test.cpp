@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// AuthorizationHint: said where it helps, and only once.
+// AuthorizationHint: when it is given, and that it is given once.
 #include "ceymail/endpoint/authorization_hint.hpp"
 
 #include <boost/test/unit_test.hpp>

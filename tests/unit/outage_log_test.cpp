@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// OutageLog: how many lines an outage costs, by a clock that is turned by hand.
+// OutageLog: how many lines an outage logs. The test sets the clock.
 #include "ceymail/endpoint/outage_log.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -25,13 +25,13 @@ struct Fixture {
 
 BOOST_FIXTURE_TEST_SUITE(outage_log, Fixture)
 
-BOOST_AUTO_TEST_CASE(nothing_is_said_where_there_is_none) {
+BOOST_AUTO_TEST_CASE(logs_nothing_without_a_failure) {
     const testing::CapturedLog log;
     outage_log.recovered();
     BOOST_TEST(log.count("\n") == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(is_told_of_when_it_begins_and_when_it_has_been_over_for_half_a_minute) {
+BOOST_AUTO_TEST_CASE(logs_the_beginning_and_the_end_after_half_a_minute) {
     const testing::CapturedLog log;
     for (int i = 0; i < 5; ++i) outage_log.failed(refused);
     BOOST_TEST(log.count("cannot ask: refused") == 1U);
@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(is_told_of_when_it_begins_and_when_it_has_been_over_for_hal
     BOOST_TEST(log.count("cannot ask: refused") == 2U);
 }
 
-BOOST_AUTO_TEST_CASE(that_comes_and_goes_is_one_trouble) {
+BOOST_AUTO_TEST_CASE(repeated_failures_are_one_outage) {
     const testing::CapturedLog log;
     for (int i = 0; i < 100; ++i) {
         outage_log.failed(i % 2 == 0 ? refused : slow);

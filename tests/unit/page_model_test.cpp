@@ -4,8 +4,9 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "ceymail/page/collectors_view.hpp"
 #include "ceymail/page/page_model.hpp"
-#include "ceymail/page/time_words.hpp"
+#include "ceymail/util/time_format.hpp"
 
 namespace {
 
@@ -19,8 +20,8 @@ const Site k_site{.path = "/s", .metrics_path = "/api/stats/metrics", .dashboard
 PageModel model(const Site& site = k_site) {
     PageModel shown{.site = site, .user = "amal", .host = "mail.example.org", .now = k_now};
     shown.history.emplace();
-    shown.generate_seal = "seal-g";
-    shown.revoke_seal = "seal-r";
+    shown.generate_csrf = "seal-g";
+    shown.revoke_csrf = "seal-r";
     return shown;
 }
 
@@ -42,7 +43,7 @@ BOOST_AUTO_TEST_CASE(offers_to_generate_where_there_is_no_token) {
     BOOST_TEST(!has(model(), "seal-r"));
 }
 
-BOOST_AUTO_TEST_CASE(asks_back_before_a_token_is_lost) {
+BOOST_AUTO_TEST_CASE(asks_for_confirmation_before_a_token_is_lost) {
     auto shown = with_token(k_now - 20);
     BOOST_TEST(has(shown, "/s?confirm=generate"));
     BOOST_TEST(has(shown, "/s?confirm=revoke"));
@@ -55,7 +56,7 @@ BOOST_AUTO_TEST_CASE(asks_back_before_a_token_is_lost) {
     BOOST_TEST(!has(shown, "seal-g"));
 }
 
-BOOST_AUTO_TEST_CASE(tells_who_made_it_and_when_it_was_used) {
+BOOST_AUTO_TEST_CASE(shows_creator_and_last_use) {
     const auto shown = with_token(k_now - 180);
     BOOST_TEST(has(shown, "bimali"));
     BOOST_TEST(has(shown, "19 November 2026, 14:00 UTC"));
@@ -64,7 +65,7 @@ BOOST_AUTO_TEST_CASE(tells_who_made_it_and_when_it_was_used) {
     BOOST_TEST(!has(shown, "notice warning"));
 }
 
-BOOST_AUTO_TEST_CASE(warns_where_nobody_scrapes) {
+BOOST_AUTO_TEST_CASE(warns_without_recent_scrapes) {
     BOOST_TEST(has(with_token({}), "has not used this token yet"));
     BOOST_TEST(!has(with_token(k_now - 300), "more than 5 minutes"));
     BOOST_TEST(has(with_token(k_now - 301), "more than 5 minutes"));
@@ -92,16 +93,16 @@ BOOST_AUTO_TEST_CASE(names_the_plan_that_is_needed_and_still_lets_revoke) {
     BOOST_TEST(has(shown, "confirm=revoke"));
 }
 
-BOOST_AUTO_TEST_CASE(says_nothing_of_a_token_it_does_not_know_of) {
+BOOST_AUTO_TEST_CASE(shows_no_token_state_without_the_database) {
     auto shown = model();
-    shown.database_trouble = "MariaDB at /x: <gone>";
+    shown.database_error = "MariaDB at /x: <gone>";
     BOOST_TEST(has(shown, "MariaDB at /x: &lt;gone&gt;"));
     BOOST_TEST(!has(shown, "No token is active"));
     BOOST_TEST(!has(shown, "<form"));
     BOOST_TEST(has(shown, "prometheus.yml"));
 }
 
-BOOST_AUTO_TEST_CASE(tells_what_to_do_about_a_collector_that_fails) {
+BOOST_AUTO_TEST_CASE(shows_the_remedy_for_a_failing_collector) {
     auto shown = model();
     shown.collectors = {
         {"cpu", snapshot::Health::works, 75, {}},
@@ -132,14 +133,14 @@ BOOST_AUTO_TEST_CASE(says_that_all_collectors_work_only_where_all_do) {
     BOOST_TEST(!has(shown, "All working"));
 }
 
-BOOST_AUTO_TEST_CASE(is_no_place_for_a_script_in_any_stored_text) {
+BOOST_AUTO_TEST_CASE(escapes_every_stored_text) {
     const std::string attack = "\"'><script>alert(1)</script>&{}";
     const Site site{.path = "/s", .metrics_path = "/" + attack, .dashboards = "https://" + attack, .plan = k_site.plan};
     auto shown = model(site);
     shown.user = attack;
     shown.host = attack;
     shown.fresh_token = attack;
-    shown.generate_seal = shown.revoke_seal = attack;
+    shown.generate_csrf = shown.revoke_csrf = attack;
     shown.token = database::TokenStatus{7, k_now, attack, {}};
     shown.history = {{k_now, attack, attack, attack, attack}};
     shown.collectors = {{attack, snapshot::Health::fails, 1, attack + "; " + attack}};
@@ -151,7 +152,7 @@ BOOST_AUTO_TEST_CASE(is_no_place_for_a_script_in_any_stored_text) {
         BOOST_TEST(text.find("alert(1)") != std::string::npos);
         BOOST_TEST(text.find("\"'>") == std::string::npos);
     }
-    shown.database_trouble = attack;
+    shown.database_error = attack;
     shown.collectors = util::fail(util::ErrorKind::unavailable, attack + "; " + attack);
     BOOST_TEST(!has(shown, "<script>"));
     BOOST_TEST(render(k_site, Message{attack, attack, attack}).text().find("<script>") == std::string::npos);
@@ -163,17 +164,17 @@ BOOST_AUTO_TEST_CASE(writes_a_configuration_to_paste) {
     BOOST_TEST(text.find("metrics_path: '/it''s'") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(words_times) {
-    BOOST_TEST(machine_time(k_now) == "2026-11-22T14:00:00Z");
-    BOOST_TEST(date_and_time(0) == "1 January 1970, 00:00 UTC");
+BOOST_AUTO_TEST_CASE(formats_times) {
+    BOOST_TEST(util::utc_time(k_now) == "2026-11-22T14:00:00Z");
+    BOOST_TEST(util::long_utc_time(0) == "1 January 1970, 00:00 UTC");
     const struct {
         std::uint64_t age;
         const char* words;
     } cases[] = {{0, "just now"},          {9, "just now"},      {10, "10 seconds ago"}, {60, "1 minute ago"},
                  {3599, "59 minutes ago"}, {3600, "1 hour ago"}, {86400, "1 day ago"},   {200000, "2 days ago"}};
-    for (const auto& c : cases) BOOST_TEST(age_in_words(k_now - c.age, k_now) == c.words);
-    BOOST_TEST(age_in_words(k_now + 5, k_now) == "just now");
-    BOOST_TEST(date_and_time(UINT64_MAX) == "31 December 9999, 23:59 UTC");
+    for (const auto& c : cases) BOOST_TEST(util::relative_time(k_now - c.age, k_now, k_just_now_seconds) == c.words);
+    BOOST_TEST(util::relative_time(k_now + 5, k_now, k_just_now_seconds) == "just now");
+    BOOST_TEST(util::long_utc_time(UINT64_MAX) == "31 December 9999, 23:59 UTC");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

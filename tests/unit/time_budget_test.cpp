@@ -27,7 +27,7 @@ BOOST_AUTO_TEST_CASE(leaves_half_a_second_of_the_scrapers_timeout) {
     for (const auto& c : cases) BOOST_TEST((answer_time(c.in) == c.want), c.label);
 }
 
-BOOST_AUTO_TEST_CASE(does_not_believe_what_is_no_positive_decimal) {
+BOOST_AUTO_TEST_CASE(ignores_a_value_that_is_no_positive_decimal) {
     for (const auto in : {"0", "0.0", "-1", "+1", "1e3", "inf", "nan", "0x1", "1,5", "1.5s", " 1.5", "1.5 ", ".",
                           "1.2.3", "1.5, 2.5"}) {
         BOOST_TEST((answer_time(in) == 5s), in);

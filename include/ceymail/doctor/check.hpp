@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-// --check: what works on this host, and what to do about the rest.
+// --check: reports which parts work on this host, and the remedy for each that does not.
+// Processes: ceymail-metrics --check, with a child process for each part.
+// May touch: what root or the service's user may read; it changes nothing.
+// Security: the answers of web server, service and /proc are untrusted; they are printed without control characters.
 #pragma once
 
 #include <filesystem>
@@ -10,11 +13,12 @@
 
 namespace ceymail::doctor {
 
-// --check: a line for each part; `source`: where the configuration came from. With `url` the web server is asked too.
+// Prints a line for each part. `source`: where the configuration came from. With `url` it also asks the web server.
+// Returns: EX_OK, or EX_CONFIG if any part is bad.
 [[nodiscard]] int check(const config::Configuration& configuration, const std::string& source,
                         const std::optional<std::string>& url);
 
-// For --check, before the configuration is loaded: false, and a line that says so, where reading `file` hangs.
+// Call before the configuration is loaded. Returns: false if reading `file` hangs, which it prints.
 [[nodiscard]] bool can_be_read_in_time(const std::filesystem::path& file);
 
 }  // namespace ceymail::doctor

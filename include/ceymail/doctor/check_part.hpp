@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// CheckPart: one part of --check, in a process of its own, so that what hangs there costs that part alone.
+// CheckPart: runs one part of --check in a child process, so that a hang affects only that part.
 #pragma once
 
 #include <chrono>
@@ -13,28 +13,28 @@
 
 namespace ceymail::doctor {
 
-// How long a part may take. Longer than the deadline that each part gives its own source.
+// The time limit of a part. Longer than the timeout of each source within the part.
 inline constexpr std::chrono::nanoseconds k_time_for_part = std::chrono::seconds(6);
 
-// A thread would not do: the kernel does not end a process while one of its threads waits for a dead mount.
+// Not a thread: the kernel does not end a process while one of its threads waits for a dead mount.
 class CheckPart {
 public:
     enum class End {
         done,
-        hung,    // did not end in time; killed, which a dead mount may put off
-        failed,  // a signal ended it, or it could not be started: words say why
+        hung,    // did not end in time and was killed; a dead mount may delay its end
+        failed,  // a signal ended it, or it was not started; `words` has the cause
     };
     struct Outcome {
         End end = End::failed;
-        int code = 0;         // done: what the body returned, 0 to 255
-        std::string words{};  // what the body printed on standard output before its end
+        int code = 0;         // done: the value of the body, 0 to 255
+        std::string words{};  // standard output of the body
     };
 
-    // Runs `body` in a child. The child writes to a pipe, never to our standard output or error: one that cannot be
-    // killed must not keep open what the caller of --check reads. Requires: one thread.
+    // Runs `body` in a child, which writes to a pipe. It does not inherit standard output or error: a child that cannot
+    // be killed would keep them open for the reader of --check. Requires: one thread.
     explicit CheckPart(const std::function<int()>& body);
 
-    // Waits for the end of the body until `deadline`, then kills it. Once.
+    // Waits for the end of the body until `deadline`, then kills it. Requires: called once.
     [[nodiscard]] Outcome finish(util::BootTime deadline);
 
 private:

@@ -13,29 +13,29 @@
 
 namespace ceymail::doctor {
 
-// For a part that did not end in time, and for one that a signal ended or that could not be started.
-[[nodiscard]] std::string words_of_hanging(const std::string& source, std::chrono::nanoseconds time = k_time_for_part);
-[[nodiscard]] std::string words_of_failing(const std::string& why);
+// The message for End::hung and for End::failed.
+[[nodiscard]] std::string format_hanging(const std::string& source, std::chrono::nanoseconds time = k_time_for_part);
+[[nodiscard]] std::string format_failing(const std::string& why);
 
-// Whether the gatherer that runs holds its capability. Looks at the process table, so before root is given up.
+// Checks that the running gatherer has its capability. Requires: root, to read the process table.
 void check_service(CheckReport& report, const config::Configuration& configuration);
 
-// Whether the gatherer counts the directory that is the queue's now. Looks into its root, so the same holds.
+// Checks that the gatherer's queue directory is the current one. Requires: root, to look into the gatherer's root.
 void check_queue_directory(CheckReport& report, const config::Configuration& configuration);
 
-// Whether the web server's processes may connect to the socket. The same holds.
+// Checks that the web server's processes may connect to the socket. Requires: root.
 void check_socket(CheckReport& report, const config::Configuration& configuration);
 
-// What the workers have noted of the web server: connections that it would keep, and whose addresses it gives.
+// Checks the web server's requests as the workers recorded them: keep-alive and client addresses.
 void check_clients(CheckReport& report, const shared::SegmentLayout& layout);
 
-// Each collector, as seen from here and as the running service sees it, and where the two differ.
+// Compares each collector in this process with the same collector in the running service.
 class CollectorsCheck {
 public:
-    // Starts reading.
+    // Starts the child processes.
     explicit CollectorsCheck(const config::Configuration& configuration);
 
-    void tell(CheckReport& report, util::BootTime deadline);
+    void report_to(CheckReport& report, util::BootTime deadline);
 
 private:
     struct Outside {
@@ -47,7 +47,7 @@ private:
     std::vector<Outside> m_outside;
 };
 
-// Asks `url` with a token that is none, and tells by the answer whether the web server passes all on.
+// Requests `url` with a token that is never valid, and reports whether the web server passes requests on.
 void check_web_server(CheckReport& report, const std::string& url);
 
 }  // namespace ceymail::doctor

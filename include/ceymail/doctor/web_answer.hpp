@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// WebAnswer: one HTTP answer of the web server that --check --url asked, and what it says of the way to the responder.
+// WebAnswer: the HTTP answer to --check --url, and the diagnosis of the web server's configuration.
 #pragma once
 
 #include <string>
@@ -12,14 +12,14 @@ struct WebAnswer {
     bool over_tls = true;
     int status = 0;
     std::string head;  // status line and header fields, without the empty line
-    std::string body;  // the first part of it where it is long
+    std::string body;  // a long body is cut
 
-    // A field's value, its name in any case. Empty: it is missing.
+    // Returns: the value of a header field; empty: it is missing. `name` is compared without case.
     [[nodiscard]] std::string field(const std::string& name) const;
-    [[nodiscard]] bool is_ours() const;
+    [[nodiscard]] bool is_from_responder() const;
 };
 
-// Reports on "web server". Requires: the request bore a well-formed token that is nobody's.
-void judge(CheckReport& report, const WebAnswer& answer);
+// Reports on "web server". Requires: the request had a well-formed token that is not valid.
+void report_answer(CheckReport& report, const WebAnswer& answer);
 
 }  // namespace ceymail::doctor

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// AuthorizationHint: whether to tell the administrator that Apache may be keeping the Authorization header to itself.
+// AuthorizationHint: decides when to log that Apache may not pass the Authorization header on.
 #pragma once
 
 #include <chrono>
@@ -7,15 +7,17 @@
 
 namespace ceymail::endpoint {
 
-// A scrape more recent than this shows that the header comes through.
+// A scrape more recent than this proves that the header is passed on.
 inline constexpr std::chrono::minutes k_header_comes_through{5};
 
-// One per worker, one thread. Strangers without a token come every day, and a host on which scrapes succeed needs no
-// advice: so it is given at most once in a process, and only where no token was accepted lately.
+// Requests without a token are common, and a host on which scrapes succeed needs no hint. So the hint is given at most
+// once per process, and only if no token was accepted lately.
+// Threads: one per worker.
 class AuthorizationHint {
 public:
-    // For a request without Authorization; true: log k_authorization_hint now. `server_software` is SERVER_SOFTWARE,
-    // `now` and `last_accepted` are times since boot, `last_accepted` zero where no token was accepted yet.
+    // Call for a request without Authorization. `server_software` is SERVER_SOFTWARE.
+    // Returns: true: log k_authorization_hint now.
+    // Units: `now` and `last_accepted` are times since boot; `last_accepted` is zero before the first accepted token.
     [[nodiscard]] bool due(std::string_view server_software, std::chrono::nanoseconds now,
                            std::chrono::nanoseconds last_accepted) noexcept;
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Endpoint: one request from start to answer, in the order of the contract (DESIGN: the endpoint).
+// Endpoint: answers one request for the metrics, from its parameters to the response.
+// Processes: each worker; the single process of plain CGI.
+// May touch: the segment, the snapshot, the token table of the database. Opens no file.
+// Security: every client on the Internet can reach it, without a token. All request parameters are untrusted.
 #pragma once
 
 #include <chrono>
@@ -23,12 +26,12 @@
 
 namespace ceymail::endpoint {
 
-// Replaces `text` by the host's exposition, not older than `not_before` if that can be had by `deadline`; returns
-// when it was taken, BootTime{} where there is none. SnapshotClient::fetch, or a gathering of one's own.
+// Replaces `text` with the exposition of the host. It is not older than `not_before` if `deadline` permits.
+// Returns: when the snapshot was taken; BootTime{}: there is none.
 using SnapshotSource = std::function<util::BootTime(std::string& text, util::BootTime not_before,
                                                     util::BootTime deadline, snapshot::RefreshReason reason)>;
 
-// One per worker, one thread. Configuration and segment outlive it.
+// Threads: one. Requires: `configuration` and `segment` outlive the object.
 class Endpoint {
 public:
     Endpoint(const config::Configuration& configuration, shared::Segment& segment, SnapshotSource snapshots,
@@ -36,22 +39,23 @@ public:
     Endpoint(const Endpoint&) = delete;
     Endpoint& operator=(const Endpoint&) = delete;
 
-    // Never throws: whatever goes wrong is a 500 with a line in the log. Counts the answer. The response is the
-    // endpoint's, good until the next call: its buffers are used again and again.
+    // Decides about the request and counts the answer.
+    // Returns: the response, valid until the next call, which reuses its buffers.
+    // Errors: none; an exception becomes a 500 and a line in the log.
     [[nodiscard]] const fastcgi::Response& answer(const fastcgi::Request& request) noexcept;
 
-    // What is left to do once the answer is on its way: last_used_at, at most once in 5 s over all workers.
+    // Call after the response was sent. Writes last_used_at, at most once in 5 s over all workers.
     void record_last_used() noexcept;
 
 private:
     void decide(const fastcgi::Request& request);
     void authenticate(const fastcgi::Request& request, const admission::AddressKey& address, util::BootTime start);
     void serve(const admission::TokenVerdict& verdict, util::BootTime start, util::BootTime deadline);
-    void note_keep_alive(const fastcgi::Request& request, util::BootTime now);
+    void record_keep_alive(const fastcgi::Request& request, util::BootTime now);
     void refuse_without_authorization(const fastcgi::Request& request, util::BootTime now);
     void refuse(const Refusal& refusal);
     void refuse(const admission::RateDecision& decision);
-    void note(const admission::TokenVerdict& verdict);
+    void log_outage(const admission::TokenVerdict& verdict);
     [[nodiscard]] bool claim_last_used();
 
     const config::Configuration& m_configuration;
@@ -62,11 +66,11 @@ private:
     admission::TokenCheck m_check;
     util::ClockFunction m_clock;
     fastcgi::Response m_response;
-    std::string m_retry_after;  // what a header of m_response refers to
+    std::string m_retry_after;  // a header of m_response points to it
     std::optional<std::uint64_t> m_token_used;
     AuthorizationHint m_hint;
-    OutageLog m_checking;
-    OutageLog m_touching;
+    OutageLog m_token_check_outage;
+    OutageLog m_last_used_outage;
 };
 
 }  // namespace ceymail::endpoint

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Refusals: every answer but 200, as constants: its status, its line for the administrator, its one header.
+// Refusals: the constants for every answer but 200: status, one line for the administrator, one header.
 #pragma once
 
 #include <string_view>
 
 namespace ceymail::endpoint {
 
-// A refusal says nothing about the request, so that two of the same kind are the same bytes.
+// Security: contains nothing of the request, so all refusals of one kind are the same bytes.
 struct Refusal {
     int status;
     std::string_view line;
@@ -35,7 +35,7 @@ inline constexpr Refusal k_plan_too_low{403,
                                         "Metrics export needs the Business plan or above; see plan in "
                                         "ceymail-metrics.conf.\n"};
 
-// RFC 6750 3: no error code where the request bears no authentication information.
+// Source: RFC 6750 3: no error code if the request has no authentication information.
 inline constexpr Refusal k_no_authorization{
     401,
     "Send the header \"Authorization: Bearer TOKEN\"; ceymail-token generate makes a token, and Apache passes the "
@@ -50,7 +50,7 @@ inline constexpr Refusal k_wrong_token{401,
                                        "This token is not the active one; ceymail-token generate makes a new one.\n",
                                        "WWW-Authenticate", R"(Bearer realm="ceymail-metrics", error="invalid_token")"};
 
-// Retry-After is filled in by the endpoint.
+// The endpoint sets the value of Retry-After.
 inline constexpr Refusal k_too_many{429,
                                     "More than 12 requests of this address within a minute; scrape every 15 "
                                     "seconds, or at least 6 seconds apart.\n",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SelfMetrics: what the responder says of itself and of the answer at hand, behind the snapshot of the host.
+// SelfMetrics: the metrics of the responder and of the current answer, appended to the snapshot of the host.
 #pragma once
 
 #include <chrono>
@@ -11,14 +11,14 @@
 namespace ceymail::endpoint {
 
 struct SelfMetrics {
-    std::optional<std::chrono::nanoseconds> snapshot_age{};  // none: there is no snapshot, and so no age
+    std::optional<std::chrono::nanoseconds> snapshot_age{};  // none: there is no snapshot
     bool database_up = false;
     bool auth_stale = false;
     const shared::SegmentLayout* segment = nullptr;  // none: no counters
 };
 
-// Appends the families in the text format. Counters start anew with each boot. ceymail_requests_total tells of the
-// answers before this one: an answer is counted once it is whole.
+// Appends the families in the text format. Counters start at zero after each boot. ceymail_requests_total does not
+// include the current answer, which is counted when it is complete.
 void append_self_metrics(std::string& out, const SelfMetrics& metrics);
 
 }  // namespace ceymail::endpoint

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// TimeBudget: how long one answer may take, and how much of that the token check gets.
+// TimeBudget: how long one answer may take, and how much of that time the token check gets.
 #pragma once
 
 #include <chrono>
@@ -10,21 +10,23 @@
 namespace ceymail::endpoint {
 
 inline constexpr std::chrono::milliseconds k_longest_answer{5000};
-inline constexpr std::chrono::milliseconds k_shortest_answer{100};  // below it every scrape would be without metrics
-inline constexpr std::chrono::milliseconds k_way_back{500};         // what the scraper's time-out is to leave us
+inline constexpr std::chrono::milliseconds k_shortest_answer{100};  // below it no scrape would have metrics
+inline constexpr std::chrono::milliseconds k_network_margin{
+    500};  // part of the scraper's timeout that is left for the network
 inline constexpr std::chrono::milliseconds k_longest_token_check{1200};
-inline constexpr std::chrono::milliseconds k_wording{100};
+inline constexpr std::chrono::milliseconds k_format_time{100};
 inline constexpr std::chrono::milliseconds k_longest_touch{
-    1500};  // of last_used_at: a lock wait of 1 s, and there and back
+    1500};  // for last_used_at: a lock wait of 1 s and the round trip
 
-// The smaller of k_longest_answer and the scraper's time-out less k_way_back; never under k_shortest_answer.
-// `scrape_timeout`: X-Prometheus-Scrape-Timeout-Seconds, foreign; whatever is no positive decimal counts as missing.
+// Returns: the smaller of k_longest_answer and the scraper's timeout less k_network_margin; at least
+// k_shortest_answer. `scrape_timeout` is X-Prometheus-Scrape-Timeout-Seconds.
+// Security: untrusted input; a value that is no positive decimal number counts as missing.
 [[nodiscard]] std::chrono::nanoseconds answer_time(std::string_view scrape_timeout) noexcept;
 
 struct TimeBudget {
-    util::BootTime token;  // by then the token is known or unknown: a stalled database leaves time for the metrics
-    util::BootTime latest_token;  // the same without the scraper's wish, see admission::TokenCheck
-    util::BootTime snapshot;      // by then what there is of the host is taken; the rest is for wording and sending
+    util::BootTime token;         // end of the token check; a stalled database leaves time for the metrics
+    util::BootTime latest_token;  // the same without the scraper's timeout, see admission::TokenCheck
+    util::BootTime snapshot;      // end of the wait for a snapshot; the rest is for formatting and sending
 };
 
 [[nodiscard]] TimeBudget time_budget(util::BootTime start, std::string_view scrape_timeout) noexcept;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// AuthenticatedUser: who asks for a page, over what, and from where; or why he is refused.
+// AuthenticatedUser: the user and the address of a page request, or the reason to refuse it.
 #pragma once
 
 #include <expected>
@@ -11,11 +11,11 @@
 
 namespace ceymail::page {
 
-// A page without anything to do on it.
-struct Refusal {
+// A page that explains why the request was refused.
+struct PageRefusal {
     int status;
     std::string_view title;
-    std::string_view words;  // what to do about it
+    std::string_view words;  // the cause and the remedy
 };
 
 struct AuthenticatedUser {
@@ -27,20 +27,22 @@ struct AuthenticatedUser {
 
 enum class PlainHttp { refused, served };
 
-// The web server authenticates: nobody is served without a REMOTE_USER, nor over plain HTTP unless that is wanted.
-[[nodiscard]] std::expected<AuthenticatedUser, Refusal> identify(const fastcgi::PageRequest& request,
-                                                                 PlainHttp plain_http);
+// Errors: the refusal of a request without REMOTE_USER, without one client address, with a malformed host, or over
+// plain HTTP unless that is configured. Security: the web server authenticates; this trusts REMOTE_USER after the
+// gateway secret was checked.
+[[nodiscard]] std::expected<AuthenticatedUser, PageRefusal> identify(const fastcgi::PageRequest& request,
+                                                                     PlainHttp plain_http);
 
-// Whether a POST comes from a page of our own, by what browsers say of it: Sec-Fetch-Site (Fetch Metadata) and Origin
-// (RFC 6454) where they are given. The seal of the form is what counts; this refuses before anything is looked at.
+// Returns: whether the browser says that the POST comes from this site. A missing header is accepted, because the CSRF
+// token decides. Source: Sec-Fetch-Site (Fetch Metadata), Origin (RFC 6454).
 [[nodiscard]] bool comes_from_here(const fastcgi::PageRequest& request);
 
-// A name or an address with an optional port, as RFC 3986 3.2.2 has it, of at most 253 characters and the port.
-// Foreign input: it goes into the page as text, never into a header.
+// Returns: whether `host` is a name (at most 253 characters) or an address, with an optional port.
+// Security: untrusted input; it is written to the page as text, never to a header. Source: RFC 3986 3.2.2.
 [[nodiscard]] bool is_host(std::string_view host) noexcept;
 
-// Returns: HTTP_HOST, the host and the port that the browser sees. Where that is missing, as over HTTP/3 behind some
-// versions of nginx: SERVER_NAME, with SERVER_PORT unless it is the scheme's own.
+// Returns: HTTP_HOST. If it is missing, as over HTTP/3 with some versions of nginx: SERVER_NAME, with SERVER_PORT
+// unless that is the default of the scheme.
 [[nodiscard]] std::string host_of(const fastcgi::PageRequest& request);
 
 [[nodiscard]] bool over_tls(const fastcgi::PageRequest& request) noexcept;

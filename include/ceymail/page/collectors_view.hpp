@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The part of the page that says how the collectors fare, and what to do about one that fails.
+// The section of the page that shows the state of each collector and the remedy for a failure.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,10 @@
 
 namespace ceymail::page {
 
-// What the metrics service says of them, or why it could not be asked. `now`: seconds since 1970. Pure.
+// An age below this is shown as "just now".
+inline constexpr std::uint64_t k_just_now_seconds = 10;
+
+// `collectors`: the answer of the metrics service, or the error. Units: `now` in seconds since 1970. Pure function.
 [[nodiscard]] Html collectors_card(const util::Result<std::vector<snapshot::CollectorState>>& collectors,
                                    std::uint64_t now);
 

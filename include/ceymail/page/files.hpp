@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The page's style sheet and script, which are part of the program.
+// The style sheet and the script of the page, compiled into the program.
 #pragma once
 
 #include <string_view>

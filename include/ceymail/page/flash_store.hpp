@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// FlashStore: what came of the forms that were sent, kept until it has been shown, once.
+// FlashStore: keeps the outcome of each submitted form until it has been shown once.
 #pragma once
 
 #include <chrono>
@@ -13,22 +13,23 @@
 
 namespace ceymail::page {
 
-// What a change did, to be told on the page that the browser is sent on to.
+// The outcome of a change, shown on the page after the redirect.
 struct Outcome {
     util::Secret token{};     // of a generate
-    bool may_linger = false;  // the metrics responder could not be told to forget the token before
+    bool may_linger = false;  // the metrics responder did not confirm that it forgot the previous token
 };
 
 inline constexpr std::chrono::seconds k_outcome_life{60};
 
-// Looked at this often while one waits. Not once at the end: epoll_wait(2) does not count the time of a suspend.
+// Interval between two checks while an outcome waits. A single timer would be late: epoll_wait(2) does not count the
+// time of a suspend.
 inline constexpr std::chrono::seconds k_look_for_expired{1};
 
-// Why here: a redirect must follow the POST, so that reload and back never send it again; the new token must then be
-// shown by the request after it, and may be neither in a cookie, nor in an address, nor in the database. So it waits
-// here, in memory that is wiped, for the browser that bears the form's nonce as a cookie and is logged in as the same
-// user. Once taken it is gone. A form that was sent twice at once finds its own outcome and shows it.
-// One thread: the settings page has one process, which is why the second request finds what the first has left.
+// A redirect follows each POST, so that reload and back do not send the form again. The request after the redirect
+// shows the new token, which must not be in a cookie, an address or the database. So it waits here, in memory that is
+// wiped. Only a browser with the form's nonce as a cookie, signed in as the same user, can take it, and only once. A
+// form that was sent twice finds its own outcome and shows it. Threads: one. Processes: one, so that the second request
+// finds the outcome of the first.
 class FlashStore {
 public:
     static constexpr std::size_t k_most = 256;
@@ -37,16 +38,16 @@ public:
 
     void keep(const std::string& nonce, const std::string& user, Outcome outcome);
 
-    enum class Fate {
-        unknown,  // no such form was sent
-        waiting,  // its outcome is there to be shown
-        over,     // it has been shown, or nobody came for it in time
+    enum class State {
+        unknown,  // no such form was submitted
+        waiting,  // its outcome was not shown yet
+        gone,     // it was shown, or has expired
     };
-    [[nodiscard]] Fate fate(const std::string& nonce, const std::string& user);
+    [[nodiscard]] State state(const std::string& nonce, const std::string& user);
 
     [[nodiscard]] std::optional<Outcome> take(const std::string& nonce, const std::string& user);
 
-    // Wipes what nobody came for in time. Returns: when to call it again; BootTime::max(): nothing waits.
+    // Wipes expired outcomes. Returns: when to call it again; BootTime::max(): nothing waits.
     util::BootTime expire();
 
 private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The fields of a form or of a query, application/x-www-form-urlencoded (WHATWG URL, 5).
+// Parses forms and queries, application/x-www-form-urlencoded (WHATWG URL, 5), and cookies.
 #pragma once
 
 #include <map>
@@ -9,15 +9,16 @@
 
 namespace ceymail::page {
 
-// Foreign input. No value where a name is given twice, there are more than 16, or a % is not followed by two
-// hexadecimal digits: a browser sends none of these for our forms.
+// Returns: no value if a name is given twice, there are more than 16 fields, or a % is not followed by two hexadecimal
+// digits. Browsers send none of these for the forms of the page. Security: untrusted input.
 using Fields = std::map<std::string, std::string, std::less<>>;
 [[nodiscard]] std::optional<Fields> parse_fields(std::string_view encoded);
 
-// The value, empty where there is none.
+// Returns: the value; empty: there is no such field.
 [[nodiscard]] std::string_view field(const Fields& fields, std::string_view name);
 
-// The value of the cookie `name` in a Cookie header (RFC 6265 4.2), empty where there is none or several.
+// Returns: the value of the cookie `name` in a Cookie header; empty: there is none, or more than one.
+// Source: RFC 6265 4.2.
 [[nodiscard]] std::string_view cookie_value(std::string_view header, std::string_view name);
 
 }  // namespace ceymail::page

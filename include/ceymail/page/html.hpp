@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Html: text that may stand in a page. Only html() makes it, and html() escapes whatever is not Html already.
+// Html: text that is safe in a page. Only html() creates it, and html() escapes every argument that is not Html.
 #pragma once
 
 #include <array>
@@ -30,7 +30,7 @@ private:
     std::string m_text;
 };
 
-// What fills a hole: Html as it is, everything else as text.
+// An argument of html(): Html is inserted unchanged, all else is escaped.
 class Piece {
 public:
     Piece(const Html& html) : m_text(html.text()), m_is_html(true) {}                            // NOLINT
@@ -48,8 +48,8 @@ private:
     bool m_is_html = false;
 };
 
-// Markup with a hole "{}" for each argument. Only a literal can be one: markup that is put together at run time does
-// not compile, nor does a hole too many or too few, nor one in an attribute without quotes.
+// A literal with one "{}" for each argument. These do not compile: markup composed at run time, a wrong number of
+// arguments, and "{}" in an attribute without quotes.
 template <class... Arguments>
 class Markup {
 public:
@@ -75,8 +75,8 @@ template <class... Arguments>
     return compose(markup.text(), pieces);
 }
 
-// For the text of an element and for a value in quotes: & < > " ' become references; what is no UTF-8, and control
-// characters but tab and line feed, becomes U+FFFD. Foreign input.
+// Escapes text for an element or a quoted attribute value. & < > " ' become references. Invalid UTF-8 and control
+// characters, except tab and line feed, become U+FFFD. Security: untrusted input.
 void append_escaped(std::string& out, std::string_view text);
 
 }  // namespace ceymail::page

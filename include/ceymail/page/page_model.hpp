@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// PageModel: all that the page shows; and the page that shows it.
+// PageModel: the data that the page shows, and its rendering as HTML.
 #pragma once
 
 #include <cstdint>
@@ -18,49 +18,49 @@
 
 namespace ceymail::page {
 
-// Where the page stands and what it speaks of.
+// Addresses and plan from the configuration.
 struct Site {
-    std::string path;          // of this page; its files are beneath it
+    std::string path;          // of this page; its files are below it
     std::string metrics_path;  // of the endpoint
-    std::string dashboards;    // address of the dashboards; empty: none is known
+    std::string dashboards;    // address of the dashboards; empty: not configured
     config::Plan plan{};
 };
 
-// Younger than this is a token that Prometheus uses.
+// A last use within this time means that Prometheus scrapes.
 inline constexpr std::uint64_t k_scraped_lately_seconds = 300;
 
 struct PageModel {
     const Site& site;
     std::string_view user;
-    std::string_view host;  // as is_host() has it
+    std::string_view host;  // is_host() is true
     std::uint64_t now = 0;  // seconds since 1970
 
-    std::string database_trouble{};  // empty: the two below are true
+    std::string database_error{};  // error message; empty: `token` and `history` are valid
     std::optional<database::TokenStatus> token{};
-    std::optional<std::vector<database::AuditEntry>> history{};  // none: it could not be read
+    std::optional<std::vector<database::AuditEntry>> history{};  // none: reading failed
 
-    util::Result<std::vector<snapshot::CollectorState>> collectors{};  // or why nobody knows
+    util::Result<std::vector<snapshot::CollectorState>> collectors{};  // or the error
 
-    std::optional<Action> confirm{};  // what is asked back
-    std::string generate_seal{};      // of the forms; empty: no such form
-    std::string revoke_seal{};
-    std::string_view fresh_token{};  // generated just now, shown this once
-    bool revoked_now = false;        // the form before this page revoked the token
+    std::optional<Action> confirm{};  // the action to confirm
+    std::string generate_csrf{};      // CSRF tokens of the forms; empty: no such form
+    std::string revoke_csrf{};
+    std::string_view fresh_token{};  // the new token, shown once
+    bool revoked_now = false;        // the previous form revoked the token
     bool token_may_linger = false;   // see Outcome
 };
 
-// Pure. Well-formed HTML whatever the texts are.
+// Returns: well-formed HTML for any texts. Pure function.
 [[nodiscard]] Html render(const PageModel& model);
 
-// A page that says one thing and leads back.
+// A page with one message and a link back.
 struct Message {
     std::string_view title;
     std::string_view words;
-    std::string_view link_words{};  // empty: no way back
+    std::string_view link_words{};  // empty: no link
 };
 [[nodiscard]] Html render(const Site& site, const Message& message);
 
-// What to write into prometheus.yml. `host`: as is_host() has it.
+// Returns: the scrape configuration for prometheus.yml. Requires: is_host(host).
 [[nodiscard]] std::string prometheus_configuration(std::string_view host, std::string_view metrics_path);
 
 }  // namespace ceymail::page

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-// SettingsPage: one request for the page from start to answer.
+// SettingsPage: answers one request for the settings page.
+// Processes: ceymail-settings, one process with one thread.
+// May touch: the token and audit tables of the database, the sockets of the metrics responder, its own rate table.
+// Security: the web server authenticates users; local processes that reach the socket are refused without the secret.
 #pragma once
 
 #include <functional>
@@ -22,28 +25,29 @@
 
 namespace ceymail::page {
 
-// snapshot::order_to_forget() of the metrics responder.
+// Makes the metrics responder forget the remembered token: snapshot::order_to_forget().
 using ForgetToken = std::function<util::Result<void>(util::BootTime deadline)>;
 
-// snapshot::ask_collectors() of the metrics responder's gatherer.
+// Reads the collectors' states from the gatherer: snapshot::ask_collectors().
 using AskCollectors = std::function<util::Result<std::vector<snapshot::CollectorState>>(util::BootTime deadline)>;
 
-// One process, one thread; see FlashStore for why. A session with MariaDB is opened for a request and closed after it:
-// the page is asked for a few times a year. Configuration and rate table outlive it.
-// SECURITY: serves only requests with the gateway secret, and of these only whom the web server has authenticated.
-// Everything that changes something is a POST with a sealed form; what it changes must be what the form was shown with.
-// The token is in memory that is wiped, and in the one answer that shows it.
+// Opens a connection to MariaDB for each request, because the page is rarely used.
+// Requires: `configuration` and `rates` outlive the object.
+// Threads: one; see FlashStore.
+// Security: serves only requests with the gateway secret and an authenticated user. Each change is a POST with a CSRF
+// token, and fails if the active token is not the one that the form was shown with. The new token exists only in memory
+// that is wiped and in the answer that shows it.
 class SettingsPage {
 public:
     SettingsPage(const config::Configuration& configuration, admission::RateStorage& rates, CsrfTokens csrf,
-                 ForgetToken tell_metrics, AskCollectors ask_collectors,
+                 ForgetToken forget_token, AskCollectors ask_collectors,
                  util::ClockFunction clock = util::BootClock::now);
 
-    // Never throws: whatever goes wrong is a 500 with a line in the log. The headers point into the page's own texts,
-    // good until the next call.
+    // Returns: the response. Its headers point to members of the page and are valid until the next call.
+    // Errors: none; an exception becomes a 500 and a line in the log.
     [[nodiscard]] fastcgi::Response answer(const fastcgi::PageRequest& request) noexcept;
 
-    // FlashStore::expire(), to be called without a request too.
+    // FlashStore::expire(). Call it also without a request.
     util::BootTime expire() { return m_outcomes.expire(); }
 
 private:
@@ -51,15 +55,15 @@ private:
     [[nodiscard]] util::Result<bool> came_through_gateway(const fastcgi::PageRequest& request);
     [[nodiscard]] fastcgi::Response show(const fastcgi::PageRequest& request, const AuthenticatedUser& user);
     [[nodiscard]] fastcgi::Response change(const fastcgi::PageRequest& request, const AuthenticatedUser& user);
-    [[nodiscard]] fastcgi::Response carry_out(const fastcgi::PageRequest& request, const AuthenticatedUser& user,
-                                              Action action, const OpenedSeal& opened);
+    [[nodiscard]] fastcgi::Response apply_change(const fastcgi::PageRequest& request, const AuthenticatedUser& user,
+                                                 Action action, const CsrfCheck& opened);
     [[nodiscard]] util::Result<Outcome> make_change(const AuthenticatedUser& user, Action action, std::uint64_t seen);
-    [[nodiscard]] bool tell_metrics(util::BootTime deadline);
-    void look(PageModel& model);
-    void seal_forms(PageModel& model) const;
+    [[nodiscard]] bool forget_old_token(util::BootTime deadline);
+    void read_database(PageModel& model);
+    void issue_csrf_tokens(PageModel& model) const;
     [[nodiscard]] fastcgi::Response page(int status, const Html& html) const;
     [[nodiscard]] fastcgi::Response message(int status, const Message& message) const;
-    [[nodiscard]] fastcgi::Response refuse(const Refusal& refusal) const;
+    [[nodiscard]] fastcgi::Response refuse(const PageRefusal& refusal) const;
     [[nodiscard]] fastcgi::Response limited(const admission::RateDecision& decision);
     [[nodiscard]] fastcgi::Response redirect_after_post(const fastcgi::PageRequest& request, const std::string& nonce);
 
@@ -68,7 +72,7 @@ private:
     admission::RateTable m_rates;
     CsrfTokens m_csrf;
     FlashStore m_outcomes;
-    ForgetToken m_tell_metrics;
+    ForgetToken m_forget_token;
     AskCollectors m_ask_collectors;
     util::ClockFunction m_clock;
     util::BootTime m_warn_again{};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The characters of a text in UTF-8, RFC 3629.
+// Characters in UTF-8. Source: RFC 3629.
 #pragma once
 
 #include <cstddef>
@@ -7,15 +7,15 @@
 
 namespace ceymail::page {
 
-// The bytes of the first character of `text`; 0 where it begins with none (a stray or missing byte, an overlong form,
-// a surrogate, beyond U+10FFFF) or is empty.
+// Returns: the size in bytes of the first character of `text`. 0: `text` is empty or begins with an invalid sequence
+// (a stray or missing byte, an overlong form, a surrogate, beyond U+10FFFF).
 [[nodiscard]] std::size_t character_size(std::string_view text) noexcept;
 
-// Whether `character`, one of the above, is a control character: C0, DEL, C1, or one that turns the direction of text
-// (U+202A to U+202E, U+2066 to U+2069), with which a name could pose as another.
+// Returns: whether `character` is C0, DEL, C1, or changes the direction of text (U+202A to U+202E, U+2066 to U+2069),
+// which could make one name look like another. Requires: one valid character.
 [[nodiscard]] bool is_control(std::string_view character) noexcept;
 
-// Characters and no control characters. Empty is printable.
+// Returns: whether `text` is valid UTF-8 without control characters. Empty text is printable.
 [[nodiscard]] bool is_printable(std::string_view text) noexcept;
 
 }  // namespace ceymail::page
