@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a refused request allocates: nothing of ours, once the first ones have made room. Not with a sanitizer, which
-// brings an operator new of its own.
+// A refused request allocates nothing after the first requests. Not with a sanitizer, which has its own operator new.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #include <atomic>
 #include <cstdlib>
@@ -50,7 +49,7 @@ using namespace ceymail::testing;
 
 constexpr int k_wrong_answer = 90;
 
-// One worker's parts, without its process; no database is reached on the ways looked at here.
+// The objects of one worker. These requests do not reach the database.
 struct Worker {
     TemporaryDirectory directory;
     std::string address = "unix:" + (directory / "socket").string();
@@ -86,7 +85,7 @@ Parameters from(const std::string& address, const std::string& authorization = {
     return parameters;
 }
 
-// In a process of its own: libfcgi takes signals over.
+// In a child process, because libfcgi changes signal handlers.
 int in_child(int (*body)(Worker&)) {
     ForkedChild child([body] {
         Worker worker;

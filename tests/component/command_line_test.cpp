@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ceymail-metrics as an administrator meets it: options, mistakes, --once, --check.
+// The command line of ceymail-metrics: options, errors, --once, --check.
 #include <sched.h>
 #include <sys/mount.h>
 #include <sysexits.h>
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(check_names_what_is_wrong_and_the_remedy) {
     BOOST_TEST(says(check(database.settings()), "make one by ceymail-token generate"));
 }
 
-// Mounts of this process go with it.
+// The mounts of this process end with it.
 boost::test_tools::assertion_result can_mount_what_hangs(boost::unit_test::test_unit_id) {
     return HungMount::possible() && ::unshare(CLONE_NEWNS) == 0 &&
            ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
@@ -189,7 +189,7 @@ BOOST_AUTO_TEST_CASE(check_ends_where_its_configuration_hangs, *boost::unit_test
     BOOST_TEST(done.output.starts_with("configuration: no answer within 6 s: "), done.output);
 }
 
-// Whatever else --check finds: the line of that part.
+// Returns: the line of that part of --check.
 std::string checked(const Settings& settings, const std::string& part, std::vector<std::string> more = {}) {
     const TemporaryDirectory directory;
     std::vector<std::string> arguments{"--config", write_configuration(directory, settings), "--check"};
@@ -212,7 +212,7 @@ BOOST_AUTO_TEST_CASE(check_asks_through_the_web_server) {
     }
 }
 
-// A running responder's --check, told of itself.
+// --check of the configuration of a running responder.
 std::string checked(const ResponderProcess& responder) {
     return "\n" + metrics({"--config", responder.configuration(), "--check"}).output;
 }
@@ -273,7 +273,7 @@ BOOST_AUTO_TEST_CASE(check_tells_when_the_service_cannot_be_asked) {
     BOOST_TEST(says(checked(responder), "\ncollectors: warning: the service does not tell what it sees: "));
 }
 
-// As the unit's sandbox, the responder is in another mount namespace, which what is mounted later does not reach.
+// Like the unit's sandbox, the responder has its own mount namespace. Later mounts do not appear in it.
 BOOST_AUTO_TEST_CASE(check_finds_that_the_service_counts_another_directory,
                      *boost::unit_test::precondition(can_mount_what_hangs)) {
     const ResponderProcess responder;
@@ -293,7 +293,7 @@ BOOST_AUTO_TEST_CASE(check_warns_of_a_table_that_remove_ipc_would_empty) {
 
 BOOST_AUTO_TEST_CASE(once_leaks_no_memory) {
     const TemporaryDirectory directory;
-    // Its words alone are judged: libmariadb switches stacks, of which valgrind knows nothing ("invalid write").
+    // Only the leak report counts: libmariadb switches stacks, which valgrind reports as "invalid write".
     const auto done =
         run({.arguments = {"valgrind", "--vgdb=no", "--run-libc-freeres=no", "--leak-check=full",
                            "--suppressions=" + source("tests/support/valgrind.supp").string(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The contract's table, asked of the shipped program with a real MariaDB behind it.
+// Each row of the contract's table, with the shipped program and a real MariaDB.
 #include <boost/test/unit_test.hpp>
 #include <chrono>
 #include <thread>
@@ -35,7 +35,7 @@ struct WithEndpoint : Endpoint {};
 std::chrono::seconds turned_by;
 ceymail::util::BootTime turned() noexcept { return BootClock::now() + turned_by; }
 
-// One worker's part, in this process, whose clock can be turned forward.
+// The objects of one worker in this process. The test sets the clock.
 struct WithOwnEndpoint {
     TokenDatabase database;
     TemporaryDirectory directory;
@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(answers_the_right_token_with_the_exposition) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(every_answer_forbids_to_store_and_to_sniff_and_says_whose_it_is) {
+BOOST_AUTO_TEST_CASE(every_answer_forbids_to_store_and_to_sniff_and_names_its_origin) {
     for (const auto& scrape :
          {Scrape{.token = k_token}, Scrape{.token = k_token, .method = "HEAD"}, Scrape{}, Scrape{.uri = "/x"},
           Scrape{.method = "PUT"}, Scrape{.address = ""}, Scrape{.authorization = "Basic x"}}) {
@@ -159,7 +159,7 @@ BOOST_AUTO_TEST_CASE(challenges_as_rfc_6750_has_it) {
     BOOST_TEST(challenge({.token = k_other_token}) == R"(Bearer realm="ceymail-metrics", error="invalid_token")");
 }
 
-BOOST_AUTO_TEST_CASE(says_the_same_whatever_was_wrong_with_the_token) {
+BOOST_AUTO_TEST_CASE(gives_one_answer_for_every_wrong_token) {
     const auto text = [&](const std::string& token) {
         return ceymail::testing::ask(responder.address(), Scrape{.token = token}.parameters()).text;
     };
@@ -182,7 +182,7 @@ BOOST_AUTO_TEST_CASE(a_new_token_counts_at_the_next_request) {
     BOOST_TEST(ask({.token = k_other_token}).status == 200);
 }
 
-BOOST_AUTO_TEST_CASE(refuses_the_thirteenth_and_tells_when_to_come_back) {
+BOOST_AUTO_TEST_CASE(refuses_the_thirteenth_and_has_retry_after) {
     for (int i = 0; i < 12; ++i) BOOST_TEST(ask({.token = k_token, .address = "192.0.2.7"}).status == 200);
     const auto refused = ask({.token = k_token, .address = "192.0.2.7"});
     BOOST_TEST(refused.status == 429);
@@ -243,7 +243,7 @@ BOOST_AUTO_TEST_CASE(a_row_that_cannot_be_written_fails_no_scrape) {
     BOOST_TEST(eventually([&] { return responder.log().find("cannot note when the token was last used") != npos; }));
 }
 
-BOOST_AUTO_TEST_CASE(without_the_database_the_known_token_is_told_of_the_outage) {
+BOOST_AUTO_TEST_CASE(without_the_database_the_known_token_gets_an_answer_with_the_outage) {
     BOOST_TEST_REQUIRE(ask({.token = k_token}).mentions("ceymail_domains_total"));
     database.server().kill();
     const auto answer = ask({.token = k_token});
@@ -293,7 +293,7 @@ BOOST_AUTO_TEST_CASE(while_the_database_is_stalled_most_requests_do_not_wait_for
     BOOST_TEST(eventually([&] { return ask({.token = k_other_token}).status == 401; }, 3s));
 }
 
-// Revoked where the database cannot say so: the responder's memory is cleared, and no request asks the database.
+// The database does not answer, so revoke clears the remembered token, and no request reads the database.
 BOOST_AUTO_TEST_CASE(a_token_that_was_revoked_while_the_database_is_stalled_opens_nothing) {
     BOOST_TEST_REQUIRE(ask({.token = k_token}).status == 200);
     database.server().pause();
@@ -308,8 +308,8 @@ BOOST_AUTO_TEST_CASE(a_token_that_was_revoked_while_the_database_is_stalled_open
     }
 }
 
-// The header is a stranger's, and the database slow but well.
-BOOST_AUTO_TEST_CASE(a_stranger_in_a_hurry_makes_no_outage) {
+// A client without a token sends the header; the database is slow, but works.
+BOOST_AUTO_TEST_CASE(a_short_scrape_timeout_causes_no_outage) {
     BOOST_TEST_REQUIRE(ask({.token = k_token}).status == 200);
     database.server().query(
         "USE ceymail_dashboard; RENAME TABLE metrics_tokens TO slow;"

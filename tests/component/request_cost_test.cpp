@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a request costs the shipped program: system calls as strace(1) sees them, and nothing at all while nobody asks.
+// The cost of a request in system calls, as strace(1) counts them, and no cost without requests.
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -81,7 +81,7 @@ void check_calls(Fixture& fixture, int status, int bound, Ask ask) {
     BOOST_TEST(std::ranges::max(calls) <= bound + k_for_a_slow_peer, status);
 }
 
-// Times that any thread of the responder was put on a processor.
+// How often a thread of the responder was scheduled.
 long long times_running(const LiveResponder& responder) {
     long long sum = 0;
     auto processes = responder.children();

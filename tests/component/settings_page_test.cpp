@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ceymail-settings as a web server meets it, against a real MariaDB with the account that `init --settings` makes.
+// ceymail-settings with a client that acts as the web server, a real MariaDB and the account of `init --settings`.
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -122,14 +122,14 @@ Shared& shared() {
     return s_shared;
 }
 
-// As the web server passes it.
+// A request as the web server passes it.
 std::string gateway_secret() {
     auto text = slurp(shared().gateway_secret());
     text.pop_back();
     return text;
 }
 
-// How ceymail-metrics answers; 0: not at all.
+// The answer of ceymail-metrics; 0: none.
 int scraped(const std::string& token) {
     try {
         return read_cgi(
@@ -144,7 +144,7 @@ int scraped(const std::string& token) {
 struct Page {
     explicit Page(const Settings& settings = {}) {
         shared().write(settings);
-        // Not TRUNCATE: ids would begin anew.
+        // Not TRUNCATE, which would reset the ids.
         shared().server.query("DELETE FROM ceymail_dashboard.metrics_tokens; DELETE FROM ceymail_dashboard.audit_logs");
         start();
     }
@@ -176,7 +176,7 @@ struct Page {
         client.send(bytes);
         return read_cgi(read_answer(client.receive(10s)).text);
     }
-    // The seal in the form of a page that is shown for `query`.
+    // The CSRF token in the form of the page for `query`.
     std::string seal(const std::string& query, const std::string& user = "amal") const {
         const auto shown = ask({.query = query, .user = user});
         std::smatch found;
@@ -244,7 +244,7 @@ BOOST_AUTO_TEST_CASE(generates_shows_once_and_revokes) {
     BOOST_TEST(ask({}).mentions("revoked by amal"));
 }
 
-// Whoever has access to the socket can name a REMOTE_USER; only the web server has the secret.
+// A process with access to the socket can set REMOTE_USER, but only the web server has the secret.
 BOOST_AUTO_TEST_CASE(serves_nobody_without_the_gateway_secret) {
     const auto right = gateway_secret();
     auto longer = right, other = right;
@@ -303,7 +303,7 @@ BOOST_AUTO_TEST_CASE(serves_nobody_while_it_has_no_gateway_secret_and_says_what_
             BOOST_TEST(answer.mentions("ceymail-token init --settings"), answer.body);
         }
     }
-    // What the start says, and then what is done about it, as the words have it.
+    // The error at the start, and then its remedy.
     fs::remove(file);
     process->signal(SIGTERM);
     BOOST_TEST(process->wait(6s).value_or(-1) == 0);
@@ -591,7 +591,7 @@ BOOST_AUTO_TEST_CASE(tells_the_metrics_responder_to_forget_a_revoked_token) {
     BOOST_TEST(status(token) == 503);
 }
 
-// Connecting is the order; whatever is sent there, and however many connect, it is carried out and the rest goes on.
+// A connection alone is the order. Any data and any number of connections do not change that.
 BOOST_AUTO_TEST_CASE(the_metrics_responder_forgets_by_a_connection_alone) {
     ChildProcess metrics({.arguments = {built_program("ceymail-metrics"), "--config", shared().configuration()},
                           .errors_file = shared().directory / "metrics.log"});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The file of `ceymail-token generate --output`: what it keeps of the one before, and what signals, lost connections
-// and a full stop between COMMIT and its move leave behind.
+// The file of `ceymail-token generate --output`: the attributes that it keeps, and the state after signals, lost
+// connections and a kill between COMMIT and the rename.
 #include <array>
 #include <chrono>
 #include <csignal>

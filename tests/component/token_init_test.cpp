@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `ceymail-token init` tests the login of the account, and each remedy in its messages works.
+// `ceymail-token init` tries the logins that it created, and each remedy in its messages works.
 #include <fstream>
 #include <vector>
 

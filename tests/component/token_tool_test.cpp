@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ceymail-token as an administrator runs it, against a real MariaDB: every command, what it prints, what it leaves.
+// ceymail-token with a real MariaDB: the output and the effect of each command.
 #include <algorithm>
 #include <chrono>
 #include <fstream>
@@ -76,7 +76,7 @@ struct Ready : Fixture {
     Ready() { done({"init"}); }
 };
 
-// What the responder remembers for an outage, in the tool's runtime directory.
+// The token that the responder remembers, in the tool's runtime directory.
 struct Memory {
     explicit Memory(const fs::path& runtime) : segment(shared::Segment::attach(runtime)) {
         BOOST_TEST_REQUIRE(segment.has_value(), (segment ? "" : segment.error().message));
@@ -260,7 +260,7 @@ BOOST_FIXTURE_TEST_CASE(status_tells_times_and_ages, Ready) {
     BOOST_TEST(std::regex_match(shown, words), shown);
 }
 
-// Before the last use had a table of its own it stood in the token's row.
+// Older versions stored the last use in the token's row.
 BOOST_FIXTURE_TEST_CASE(status_tells_the_newer_of_the_old_and_the_new_last_use, Ready) {
     generate();
     const auto old_used = [this](int seconds) {
