@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+# `make install`: what is installed and where. Included by the Makefile.
+#
+#   DESTDIR            a root directory in front of every path, for packages
+#   prefix, *dir       the directories below it
+
+prefix ?= /usr
+sysconfdir ?= /etc
+libexecdir ?= $(prefix)/libexec
+sbindir ?= $(prefix)/sbin
+datadir ?= $(prefix)/share
+mandir ?= $(datadir)/man
+unitdir ?= $(prefix)/lib/systemd/system
+generatordir ?= $(prefix)/lib/systemd/system-generators
+sysusersdir ?= $(prefix)/lib/sysusers.d
+tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
+bashcompletiondir ?= $(datadir)/bash-completion/completions
+zshcompletiondir ?= $(datadir)/zsh/vendor-completions
+INSTALL ?= install
+
+examplesdir = $(datadir)/doc/ceymail-metrics/examples
+sharedir = $(datadir)/ceymail-metrics
+# The root directory of the sandboxed services. It is empty: each directory and file is a mount point for their units.
+sandboxdir = $(prefix)/lib/ceymail-metrics/root
+SANDBOX_DIRECTORIES = boot dev efi etc/ceymail-metrics etc/systemd/system home proc root run sys tmp usr/lib/ssl \
+  $(patsubst /%,%,$(libraries)) var/spool var/tmp
+SANDBOX_FILES = etc/ld.so.cache $(patsubst /%,%,$(loader)) \
+  $(addprefix $(patsubst /%,%,$(libexecdir))/,ceymail-metrics ceymail-settings)
+# The libraries and the loader that the services map. Their paths depend on the architecture.
+libraries = /usr/lib$(addprefix /,$(shell $(CXX) -print-multiarch))
+loader = $(shell readelf -l $(OUT)/ceymail-metrics | sed -n 's/.*interpreter: \(.*\)]/\1/p')
+
+# $(call put,MODE,DIRECTORY,FILES): installs those of FILES that exist.
+put = $(if $(wildcard $3),$(Q)$(INSTALL) -d $(DESTDIR)$2 && $(INSTALL) -m $1 $(wildcard $3) $(DESTDIR)$2/)
+
+.PHONY: install
+install: programs ## installs the programs and their files; DESTDIR and prefix are honoured
+	$(call put,755,$(libexecdir),$(OUT)/ceymail-metrics $(OUT)/ceymail-settings)
+	$(call put,755,$(sbindir),$(OUT)/ceymail-token)
+	$(Q)ln -sfr $(DESTDIR)$(libexecdir)/ceymail-metrics $(DESTDIR)$(sbindir)/ceymail-metrics
+	$(if $(wildcard $(DESTDIR)$(sysconfdir)/ceymail-metrics/ceymail-metrics.conf),,\
+	  $(call put,644,$(sysconfdir)/ceymail-metrics,deploy/config/ceymail-metrics.conf))
+	$(call put,644,$(unitdir),deploy/systemd/*.service deploy/systemd/*.socket)
+	$(Q)sed -i -e 's#/usr/libexec/#$(libexecdir)/#g; s#/usr/lib/ceymail-metrics#$(prefix)/lib/ceymail-metrics#' \
+	  -e 's#/usr/lib/x86_64-linux-gnu#$(libraries)#g; s#/lib64/ld-linux-x86-64.so.2#$(loader)#g' \
+	  $(DESTDIR)$(unitdir)/ceymail-metrics.service $(DESTDIR)$(unitdir)/ceymail-settings.service
+	$(Q)$(INSTALL) -d $(addprefix $(DESTDIR)$(sandboxdir)/,$(SANDBOX_DIRECTORIES))
+	$(Q)ln -sfn usr/lib $(DESTDIR)$(sandboxdir)/lib
+	$(Q)ln -sfn ../run $(DESTDIR)$(sandboxdir)/var/run
+	$(Q)for file in $(SANDBOX_FILES); do $(INSTALL) -D -m 644 /dev/null $(DESTDIR)$(sandboxdir)/$$file; done
+	$(call put,755,$(generatordir),deploy/systemd/ceymail-metrics-generator)
+	$(call put,644,$(sysusersdir),deploy/systemd/sysusers.d/*.conf)
+	$(call put,644,$(tmpfilesdir),deploy/systemd/tmpfiles.d/*.conf)
+	$(call put,644,$(sysconfdir)/nginx/snippets,nginx/ceymail-metrics.conf nginx/ceymail-settings.conf)
+	$(call put,644,$(sysconfdir)/nginx/conf.d,nginx/ceymail-metrics-upstream.conf nginx/ceymail-settings-upstream.conf)
+	$(call put,644,$(sysconfdir)/apache2/conf-available,apache/ceymail-metrics.conf apache/ceymail-settings.conf)
+	$(call put,644,$(examplesdir)/nginx,nginx/*.conf)
+	$(call put,644,$(examplesdir)/apache,apache/*.conf)
+	$(call put,644,$(examplesdir)/systemd,deploy/systemd/tcp-mariadb.conf)
+	$(call put,644,$(sharedir)/sql,deploy/sql/*.sql)
+	$(call put,644,$(sharedir)/prometheus,deploy/prometheus/*.*)
+	$(call put,644,$(sharedir)/prometheus/consoles,deploy/prometheus/consoles/*.html)
+	$(call put,644,$(sharedir)/grafana/dashboards,deploy/grafana/dashboards/*.json)
+	$(call put,644,$(sharedir)/grafana/provisioning/dashboards,deploy/grafana/provisioning/dashboards/*.yaml)
+	$(call put,644,$(sharedir)/grafana/provisioning/datasources,deploy/grafana/provisioning/datasources/*.yaml)
+	$(call put,644,$(mandir)/man5,deploy/man/*.5)
+	$(call put,644,$(mandir)/man8,deploy/man/*.8)
+	$(call put,644,$(bashcompletiondir),deploy/completion/bash/ceymail-metrics)
+	$(Q)ln -sf ceymail-metrics $(DESTDIR)$(bashcompletiondir)/ceymail-token
+	$(call put,644,$(zshcompletiondir),deploy/completion/zsh/_*)
