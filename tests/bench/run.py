@@ -20,7 +20,7 @@ import time
 
 import queue_directory
 from figures import Figures
-from stage import ADDRESSES, QUERY, Failed, Stage, free_port
+from stage import ADDRESSES, QUERY, ROOT, Failed, Stage, free_port
 
 QUICK = bool(os.environ.get("QUICK"))
 PAIRS = 2 if QUICK else 7
@@ -45,6 +45,7 @@ GOALS = {
     "minute": (f"<= {0.015 * MINUTE:g}", f"s of processor in {MINUTE} s of a scrape a second with a million of all"),
     "idle": ("<= 0", "wake-ups without a scrape"),
     "decision": ("<= 250e-9", "seconds for one of the limiter"),
+    "installed": ("<= 0.5", "a fresh gathering of the installed program in its unit, beside node_exporter's scrape there"),
     "decisions": (">= 4e6", "a second of the limiter over 4 processes"),
 }
 
@@ -378,6 +379,23 @@ def limiter(stage, figures):
     for processes in rates[0]:
         figures.single(f"decisions of the limiter, {processes} processes", "/s", [rate[processes] for rate in rates],
                        "decisions" if processes == "4" else None)
+
+
+@measurement
+def installed(stage, figures):
+    """As the package installs it, in its unit on a machine that is booted for this, with Debian's node_exporter."""
+    done = subprocess.run([ROOT / "tests" / "bench" / "machine", stage.folder.parent, str(PAIRS), str(MINUTE)],
+                          cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise Failed("the machine cannot be measured; it says above why")
+    runs = json.loads(done.stdout)
+    peer, deferred = "node_exporter", f"{MEASURED_QUEUE:,} deferred"
+    figures.pair("installed: fresh gathering", peer, "s", runs["fresh"], "installed")
+    figures.pair("installed: fresh gathering", f"{peer} --no-collector.systemd", "s", runs["fresh, systemd left out"])
+    figures.pair(f"installed: fresh gathering, {deferred}", peer, "s", runs["deferred"])
+    figures.pair(f"installed: first scrape after a restart, {deferred}", peer, "s", runs["first"])
+    figures.pair("installed: memory (PSS) of the unit", peer, "B", runs["memory"])
+    figures.pair(f"installed: processor time in {max(MINUTE, 15)} s of a scrape every 15 s", peer, "s", runs["processor"])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
