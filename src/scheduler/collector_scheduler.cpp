@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <system_error>
 #include <utility>
@@ -84,12 +85,16 @@ struct CollectorScheduler::State : std::enable_shared_from_this<State> {
         return account.clear(slot.index, began_at) || began_at - slot.asked_at >= maximum_age;
     }
 
-    void begin(snapshot::RefreshReason reason) {
+    // Returns: the slots whose threads are to be woken, the slowest of the last round first, because they wait longest.
+    std::vector<CollectorSlot*> begin(snapshot::RefreshReason reason) {
+        std::vector<CollectorSlot*> requested;
         for (const auto& slot : slots) {
             if (slot->busy()) continue;
             slot->run_state = RunState::current;
-            if (due(*slot, reason)) request_run(*slot);
+            if (due(*slot, reason) && request_run(*slot)) requested.push_back(slot.get());
         }
+        std::ranges::sort(requested, std::greater{}, &CollectorSlot::duration);
+        return requested;
     }
 
     void end() {
@@ -98,16 +103,17 @@ struct CollectorScheduler::State : std::enable_shared_from_this<State> {
         }
     }
 
-    void request_run(CollectorSlot& slot) {
+    // False: there is no thread for it.
+    bool request_run(CollectorSlot& slot) {
         slot.asked_at = began_at;
         slot.deadline = deadline;
         if (const int error = start(slot); error != 0) {
             slot.result = util::fail_errno(error, "cannot start a thread", "raise the service's TasksMax");
             slot.log_failure(slot.result.error().message);
-            return;
+            return false;
         }
         slot.run_state = RunState::awaited;
-        slot.run_requested.notify_one();
+        return true;
     }
 
     struct ThreadArgument {
@@ -199,12 +205,17 @@ std::string CollectorScheduler::gather(util::BootTime deadline) {
 }
 
 void CollectorScheduler::begin(util::BootTime deadline, snapshot::RefreshReason reason) {
-    const std::lock_guard lock(m_state->mutex);
-    m_state->end();
-    clear_event();
-    m_state->began_at = m_state->clock();
-    m_state->deadline = deadline;
-    m_state->begin(reason);
+    std::vector<CollectorSlot*> requested;
+    {
+        const std::lock_guard lock(m_state->mutex);
+        m_state->end();
+        clear_event();
+        m_state->began_at = m_state->clock();
+        m_state->deadline = deadline;
+        requested = m_state->begin(reason);
+    }
+    // Without the mutex, which each thread takes first when it wakes.
+    for (CollectorSlot* slot : requested) slot->run_requested.notify_one();
 }
 
 util::BootTime CollectorScheduler::over_at() const {
