@@ -5,7 +5,7 @@ namespace ceymail::collect {
 
 namespace {
 
-bool has_worked(const util::Result<AccountCounts>& counts) {
+bool did_work(const util::Result<AccountCounts>& counts) {
     using enum util::ErrorKind;
     if (counts) return true;
     const auto kind = counts.error().kind;
@@ -17,15 +17,14 @@ bool has_worked(const util::Result<AccountCounts>& counts) {
 util::Result<Families> AccountsCollector::collect(util::BootTime deadline) {
     const auto began = util::BootClock::now();
     const auto counts = m_count(deadline);
-    m_work_elsewhere = has_worked(counts) ? util::BootClock::now() - began : std::chrono::nanoseconds{};
+    m_server_time = did_work(counts) ? util::BootClock::now() - began : std::chrono::nanoseconds{};
     if (!counts) return std::unexpected(counts.error());
-    using exposition::MetricType;
-    using exposition::single;
-    Families families;
-    families.push_back(single("ceymail_domains_total", "Mail domains.", MetricType::gauge, counts->domains));
-    families.push_back(single("ceymail_mailboxes_total", "Mailboxes.", MetricType::gauge, counts->mailboxes));
-    families.push_back(single("ceymail_aliases_total", "Mail aliases.", MetricType::gauge, counts->aliases));
-    return families;
+    using enum exposition::MetricType;
+    return Families{
+        single("ceymail_domains_total", "Mail domains.", gauge, counts->domains),
+        single("ceymail_mailboxes_total", "Mailboxes.", gauge, counts->mailboxes),
+        single("ceymail_aliases_total", "Mail aliases.", gauge, counts->aliases),
+    };
 }
 
 }  // namespace ceymail::collect

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// CpuCollector: the time that all processors spent idle and in all, from /proc/stat.
+// CpuCollector: idle and total time of all processors, from /proc/stat.
 #include "ceymail/collect/cpu.hpp"
 
 #include <algorithm>
@@ -12,13 +12,13 @@
 namespace ceymail::collect {
 namespace {
 
-constexpr std::string_view k_label = "cpu ";  // with the blank: cpu0 is one processor
+constexpr std::string_view k_label = "cpu ";  // with the space: cpu0 is one processor
 
-// The line that counts is the first; the rest is one line a processor and thousands of interrupts, 1.1 MB with 8192
-// processors. A second `cpu` line of a small container is in here too.
+// The needed line is the first. The rest is one line a processor and thousands of interrupts: 1.1 MB with 8192
+// processors. This is enough for the second `cpu` line of a small container too.
 constexpr std::size_t k_start_of_stat = 16 * 1024;
 
-constexpr std::uint64_t k_flicker = 3 * k_user_hz;
+constexpr std::uint64_t k_max_jitter = 3 * k_user_hz;
 
 enum Column { k_user, k_nice, k_system, k_idle, k_iowait, k_irq, k_softirq, k_steal, k_columns };
 
@@ -50,18 +50,16 @@ std::optional<std::uint64_t> total_of(const auto& times) noexcept {
 }
 
 util::Result<CpuTimes> parse_line(std::string_view line) {
-    const auto columns = parse_columns(line.substr(k_label.size()));
-    if (!columns) return std::unexpected(columns.error());
-    if (!total_of(*columns)) return malformed("adds up beyond 2^64-1");
-    const auto& c = *columns;
+    CEYMAIL_TRY_ASSIGN(const auto c, parse_columns(line.substr(k_label.size())));
+    if (!total_of(c)) return malformed("adds up beyond 2^64-1");
     return CpuTimes{c[k_user], c[k_nice], c[k_system], c[k_idle] + c[k_iowait], c[k_irq], c[k_softirq], c[k_steal]};
 }
 
-bool fell_far(const CpuTimes& last, const CpuTimes& now) noexcept {
-    const auto by_little_at_most = [](auto before, auto after) {
-        return before <= after || before - after <= k_flicker;
+bool decreased_far(const CpuTimes& last, const CpuTimes& now) noexcept {
+    const auto by_jitter_at_most = [](auto before, auto after) {
+        return before <= after || before - after <= k_max_jitter;
     };
-    return !std::ranges::equal(last, now, by_little_at_most);
+    return !std::ranges::equal(last, now, by_jitter_at_most);
 }
 
 bool is_possible(std::uint64_t jiffies, std::chrono::nanoseconds elapsed, unsigned processors) noexcept {
@@ -69,7 +67,7 @@ bool is_possible(std::uint64_t jiffies, std::chrono::nanoseconds elapsed, unsign
     return jiffies / k_user_hz / processors <= 2 * seconds;
 }
 
-util::KeptRecord::Words format_words(const CpuState& state) noexcept {
+util::KeptRecord::Words words_of(const CpuState& state) noexcept {
     util::KeptRecord::Words words{};
     auto* const rest = std::ranges::copy(state.last, words.begin()).out;
     rest[0] = state.sum.idle;
@@ -84,7 +82,7 @@ CpuState state_of(const util::KeptRecord::Words& words) noexcept {
     return state;
 }
 
-// Without a line that the end of what was read cuts short: its last number would be too small.
+// Returns: `start` without a line that the limit has cut off: its last number would be too small.
 std::string_view whole_lines(std::string_view start) noexcept {
     return start.size() < k_start_of_stat ? start : start.substr(0, start.rfind('\n') + 1);
 }
@@ -118,7 +116,7 @@ CpuState advance(const std::optional<CpuState>& state, const CpuTimes& now, std:
         __builtin_add_overflow(state->sum.total, *total, &next.sum.total))
         return {now, state->sum};
     next.sum.idle += grown[k_cpu_idle];
-    if (!fell_far(state->last, now))
+    if (!decreased_far(state->last, now))
         std::ranges::transform(now, state->last, next.last.begin(), [](auto a, auto b) { return std::max(a, b); });
     return next;
 }
@@ -132,7 +130,7 @@ CpuTally tallied_in(util::KeptRecord& record) {
         const auto kept = record.load();
         const auto before = kept ? std::optional(state_of(kept->words)) : std::nullopt;
         const auto state = advance(before, now, at - (kept ? kept->at : at), processors);
-        if (state != before) record.store({format_words(state), at});
+        if (state != before) record.store({words_of(state), at});
         return state.sum;
     };
 }
@@ -142,19 +140,16 @@ CpuCollector::CpuCollector(const std::filesystem::path& proc, CpuTally tally, ut
 
 util::Result<Families> CpuCollector::collect(util::BootTime) {
     const auto at = m_clock();
-    const auto start = util::read_start(m_stat, k_start_of_stat);
-    if (!start) return std::unexpected(start.error());
-    const auto now = parse_cpu(whole_lines(*start));
-    if (!now) return std::unexpected(now.error());
-    const auto jiffies = m_tally(*now, at);
-    if (!jiffies) return std::unexpected(jiffies.error());
+    CEYMAIL_TRY_ASSIGN(const auto start, util::read_start(m_stat, k_start_of_stat));
+    CEYMAIL_TRY_ASSIGN(const auto now, parse_cpu(whole_lines(start)));
+    CEYMAIL_TRY_ASSIGN(const auto jiffies, m_tally(now, at));
 
     using enum exposition::MetricType;
     return Families{
         single("ceymail_cpu_idle_jiffies", "Time all processors spent idle or waiting for I/O, in 1/100 s since boot.",
-               counter, jiffies->idle),
+               counter, jiffies.idle),
         single("ceymail_cpu_total_jiffies", "Time of all processors in all states, in 1/100 s since boot.", counter,
-               jiffies->total),
+               jiffies.total),
     };
 }
 

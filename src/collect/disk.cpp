@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// DiskCollector: space in use and in all of one file system, as df(1) prints them.
+// DiskCollector: used and total space of one file system, as df(1) prints them.
 #include "ceymail/collect/disk.hpp"
 
 #include <cerrno>
@@ -35,16 +35,14 @@ util::Result<DiskUsage> disk_usage(const struct statvfs& status) {
 DiskCollector::DiskCollector(std::filesystem::path path) : m_path(std::move(path)) {}
 
 util::Result<Families> DiskCollector::collect(util::BootTime) {
-    const auto status = status_of(m_path);
-    if (!status) return std::unexpected(status.error());
-    const auto usage = disk_usage(*status);
-    if (!usage) return std::unexpected(usage.error());
+    CEYMAIL_TRY_ASSIGN(const auto status, status_of(m_path));
+    CEYMAIL_TRY_ASSIGN(const auto usage, disk_usage(status));
 
     using enum exposition::MetricType;
     return Families{
         single("ceymail_disk_used_bytes", "Space in use on the root file system, as df prints it.", gauge,
-               usage->used_bytes),
-        single("ceymail_disk_total_bytes", "Size of the root file system, as df prints it.", gauge, usage->total_bytes),
+               usage.used_bytes),
+        single("ceymail_disk_total_bytes", "Size of the root file system, as df prints it.", gauge, usage.total_bytes),
     };
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The blank-separated fields of the files of /proc, cut without copies.
+// The fields of files in /proc, separated by spaces, without copies.
 #include "ceymail/collect/fields.hpp"
 
 #include <algorithm>

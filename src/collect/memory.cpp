@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// MemoryCollector: memory in use and installed, from /proc/meminfo.
+// MemoryCollector: used and total memory, from /proc/meminfo.
 #include "ceymail/collect/memory.hpp"
 
 #include "ceymail/collect/fields.hpp"
@@ -28,27 +28,23 @@ util::Result<std::uint64_t> parse_bytes(std::string_view meminfo, std::string_vi
 }  // namespace
 
 util::Result<MemoryUsage> parse_memory(std::string_view proc_meminfo) {
-    const auto total = parse_bytes(proc_meminfo, "MemTotal:");
-    if (!total) return std::unexpected(total.error());
-    const auto available = parse_bytes(proc_meminfo, "MemAvailable:");
-    if (!available) return std::unexpected(available.error());
-    if (*available > *total) return malformed("has more in MemAvailable: than in MemTotal:");
-    return MemoryUsage{*total - *available, *total};
+    CEYMAIL_TRY_ASSIGN(const auto total, parse_bytes(proc_meminfo, "MemTotal:"));
+    CEYMAIL_TRY_ASSIGN(const auto available, parse_bytes(proc_meminfo, "MemAvailable:"));
+    if (available > total) return malformed("has more in MemAvailable: than in MemTotal:");
+    return MemoryUsage{total - available, total};
 }
 
 MemoryCollector::MemoryCollector(const std::filesystem::path& proc) : m_meminfo(proc / "meminfo") {}
 
 util::Result<Families> MemoryCollector::collect(util::BootTime) {
-    const auto text = util::read_file(m_meminfo);
-    if (!text) return std::unexpected(text.error());
-    const auto usage = parse_memory(*text);
-    if (!usage) return std::unexpected(usage.error());
+    CEYMAIL_TRY_ASSIGN(const auto text, util::read_file(m_meminfo));
+    CEYMAIL_TRY_ASSIGN(const auto usage, parse_memory(text));
 
     using enum exposition::MetricType;
     return Families{
         single("ceymail_memory_used_bytes", "Memory that programs could not have: MemTotal less MemAvailable.", gauge,
-               usage->used_bytes),
-        single("ceymail_memory_total_bytes", "Memory of the host: MemTotal.", gauge, usage->total_bytes),
+               usage.used_bytes),
+        single("ceymail_memory_total_bytes", "Memory of the host: MemTotal.", gauge, usage.total_bytes),
     };
 }
 

@@ -13,13 +13,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool lies_on(const std::string& path, const std::string& point) {
+bool is_at_or_below(const std::string& path, const std::string& point) {
     return path == point || path.starts_with(point + "/");
 }
 
-class PlaceGuard final : public collect::Collector {
+class PlaceGuard final : public Collector {
 public:
-    PlaceGuard(std::unique_ptr<collect::Collector> collector, std::vector<fs::path> paths, fs::path mountinfo)
+    PlaceGuard(std::unique_ptr<Collector> collector, std::vector<fs::path> paths, fs::path mountinfo)
         : m_collector(std::move(collector)),
           m_paths(std::move(paths)),
           m_mountinfo(std::move(mountinfo)),
@@ -32,7 +32,7 @@ public:
         return m_collector->extra_cpu_time();
     }
 
-    [[nodiscard]] util::Result<collect::Families> collect(util::BootTime deadline) override {
+    [[nodiscard]] util::Result<Families> collect(util::BootTime deadline) override {
         const auto point = m_before.empty() ? std::nullopt : moved(m_before, mounts());
         if (!point) return m_collector->collect(deadline);
         return util::fail(util::ErrorKind::conflict,
@@ -50,7 +50,7 @@ private:
         return all;
     }
 
-    std::unique_ptr<collect::Collector> m_collector;
+    std::unique_ptr<Collector> m_collector;
     std::vector<fs::path> m_paths;
     fs::path m_mountinfo;
     std::vector<ShownMount> m_before;
@@ -58,7 +58,7 @@ private:
 
 }  // namespace
 
-// ID PARENT MAJOR:MINOR ROOT POINT ...; a blank within a name is \040, which does no harm in a comparison.
+// ID PARENT MAJOR:MINOR ROOT POINT ...; a space in a name is \040, which compares equal in both readings.
 std::vector<ShownMount> mounts_above(std::string_view mountinfo, const fs::path& path) {
     std::vector<ShownMount> above;
     std::istringstream lines{std::string(mountinfo)};
@@ -67,7 +67,7 @@ std::vector<ShownMount> mounts_above(std::string_view mountinfo, const fs::path&
         std::string parent, device;
         ShownMount mount;
         if (words >> mount.id >> parent >> device >> mount.root >> mount.point && mount.point != "/" &&
-            lies_on(path.string(), mount.point))
+            is_at_or_below(path.string(), mount.point))
             above.push_back(std::move(mount));
     }
     return above;
@@ -82,8 +82,8 @@ std::optional<std::string> moved(const std::vector<ShownMount>& before, const st
     return std::nullopt;
 }
 
-std::unique_ptr<collect::Collector> only_in_place(std::unique_ptr<collect::Collector> collector,
-                                                  std::vector<fs::path> paths, fs::path mountinfo) {
+std::unique_ptr<Collector> only_in_place(std::unique_ptr<Collector> collector, std::vector<fs::path> paths,
+                                         fs::path mountinfo) {
     return std::make_unique<PlaceGuard>(std::move(collector), std::move(paths), std::move(mountinfo));
 }
 

@@ -25,16 +25,16 @@ using util::ErrorKind;
 constexpr std::array<std::string_view, 7> k_program_directories{
     "/usr/sbin",           "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/usr/libexec", "/usr/lib/postfix/sbin",
     "/usr/libexec/postfix"};
-constexpr std::string_view k_postfix = "postfix";  // the one whose process is told by its pid
-constexpr std::size_t k_most_processes = 100'000;
-constexpr std::size_t k_longest_stat = 4096;
-constexpr std::size_t k_longest_status = 16384;     // most of it the supplementary groups
-constexpr std::size_t k_longest_words = 4096;       // of the arguments only the first count
-constexpr std::size_t k_longest_command = 15;       // TASK_COMM_LEN less its NUL
-constexpr unsigned long k_of_kernel = 0x0020'0000;  // PF_KTHREAD of the kernel's sched.h
-constexpr uid_t k_first_person = 1000;              // FIRST_UID of Debian's adduser.conf(5)
+constexpr std::string_view k_postfix = "postfix";  // found by its pid file
+constexpr std::size_t k_max_processes = 100'000;
+constexpr std::size_t k_max_stat = 4096;
+constexpr std::size_t k_max_status = 16384;                  // mostly supplementary groups
+constexpr std::size_t k_max_arguments = 4096;                // only the first ones are needed
+constexpr std::size_t k_max_command = 15;                    // TASK_COMM_LEN without NUL
+constexpr unsigned long k_kernel_thread_flag = 0x0020'0000;  // PF_KTHREAD of the kernel's sched.h
+constexpr uid_t k_first_user = 1000;                         // FIRST_UID of Debian's adduser.conf(5)
 constexpr uid_t k_nobody = 65534;
-constexpr std::size_t k_between_looks_at_the_clock = 64;
+constexpr std::size_t k_processes_per_clock_read = 64;
 
 std::string_view directory_of(std::string_view path) {
     const auto slash = path.rfind('/');
@@ -52,7 +52,7 @@ bool is_interpreter(std::string_view name) {
     return name.starts_with("perl") || name.starts_with("python") || name == "node";
 }
 
-// The script of "interpreter -options /path/to/script arguments".
+// Returns: the script in "interpreter -options /path/to/script arguments".
 std::string_view script_of(std::string_view arguments) {
     for (bool first = true; !arguments.empty(); first = false) {
         const auto argument = arguments.substr(0, arguments.find('\0'));
@@ -62,15 +62,15 @@ std::string_view script_of(std::string_view arguments) {
     return {};
 }
 
-// What the process says of itself. Its command is cut at 15 bytes; Perl's $0, which spamd sets, puts the whole path
-// there, or "spamd child".
-bool calls_itself(const Process& process, std::string_view name) {
+// Whether command or arguments name the program. The command is cut at 15 bytes. spamd sets Perl's $0, which puts the
+// whole path or "spamd child" there.
+bool claims_name(const Process& process, std::string_view name) {
     const auto word = [](std::string_view text) { return name_of(text.substr(0, text.find_first_of({" \0", 2}))); };
-    return name_of(process.command) == name.substr(0, k_longest_command) || word(process.command) == name ||
+    return name_of(process.command) == name.substr(0, k_max_command) || word(process.command) == name ||
            word(process.arguments) == name || name_of(script_of(process.arguments)) == name;
 }
 
-bool is_system_user(uid_t owner) { return owner < k_first_person || owner == k_nobody; }
+bool is_system_user(uid_t owner) { return owner < k_first_user || owner == k_nobody; }
 
 bool is_number(std::string_view text) {
     return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
@@ -82,7 +82,7 @@ std::string_view without_deleted(std::string_view path) {
     return path;
 }
 
-// The errno where there is none to be had.
+// Errors: the errno.
 std::expected<std::string, int> target_of(int directory, const std::string& link) {
     std::array<char, PATH_MAX> target;
     const ssize_t length = ::readlinkat(directory, link.c_str(), target.data(), target.size());
@@ -94,30 +94,30 @@ bool is_any_of(const Process& process, const std::vector<std::string>& names) {
     return std::any_of(names.begin(), names.end(), [&](const auto& name) { return is_program(process, name); });
 }
 
-// What one read(2) gives, which is the whole of a file of /proc that is shorter than the buffer. Empty where it fails.
+// Returns: the result of one read(2), which is a whole file of /proc if it is shorter than the buffer. Empty on error.
 std::string_view read_once(int directory, const std::string& path, std::span<char> buffer) {
     const util::Fd file(::openat(directory, path.c_str(), O_RDONLY | O_CLOEXEC));
     const ssize_t length = file ? ::read(file.get(), buffer.data(), buffer.size()) : 0;
     return {buffer.data(), length < 0 ? 0 : static_cast<std::size_t>(length)};
 }
 
-bool speaks_for_itself(const Process& process) {
+bool is_known_by_executable(const Process& process) {
     return process.executable && !is_interpreter(name_of(*process.executable));
 }
 
-// Then its arguments tell more than its command, which is the interpreter, or a path cut short: Perl's $0.
+// The command of a script is the interpreter, or a path that is cut off: Perl's $0. Its arguments are needed then.
 bool may_be_script(const Process& process) {
     return process.executable || is_interpreter(process.command) || process.command.starts_with('/');
 }
 
-// What a process is known by: its executable, or else its own words, which are not yet to be believed.
-std::optional<Process> glance_at(int proc, const std::string& pid) {
+// Returns: the process with its executable, or else with its command and arguments, which is_confirmed() checks.
+std::optional<Process> read_identity(int proc, const std::string& pid) {
     Process process;
     auto executable = target_of(proc, pid + "/exe");
     if (executable) process.executable = std::move(*executable);
     if (!executable && executable.error() == ENOENT) return {};  // a kernel thread, a zombie, or it has ended
-    if (speaks_for_itself(process)) return process;
-    std::array<char, k_longest_words> buffer;
+    if (is_known_by_executable(process)) return process;
+    std::array<char, k_max_arguments> buffer;
     process.command = read_once(proc, pid + "/comm", buffer);
     if (process.command.ends_with('\n')) process.command.pop_back();
     if (may_be_script(process)) process.arguments = read_once(proc, pid + "/cmdline", buffer);
@@ -125,16 +125,16 @@ std::optional<Process> glance_at(int proc, const std::string& pid) {
 }
 
 bool runs_in_container(int proc, const std::string& pid) {
-    std::array<char, k_longest_status> buffer;
+    std::array<char, k_max_status> buffer;
     return is_in_container(read_once(proc, pid + "/status", buffer));
 }
 
-// Whether the process is one of `names`, and the machine's own. What its own words are worth is asked only where they
-// bear such a name: the kernel works several times as long for a stat as for the rest.
+// Whether the process is one of `names`, and not in a container. It reads the stat file only if a name matches: that
+// costs the kernel several times as much as the rest.
 bool is_confirmed(int proc, const std::string& pid, const Process& process, const std::vector<std::string>& names) {
     if (!is_any_of(process, names) || runs_in_container(proc, pid)) return false;
-    if (speaks_for_itself(process)) return true;
-    std::array<char, k_longest_stat> buffer;
+    if (is_known_by_executable(process)) return true;
+    std::array<char, k_max_stat> buffer;
     auto confirmed = parse_stat(read_once(proc, pid + "/stat", buffer));
     struct stat status{};
     if (!confirmed || ::fstatat(proc, pid.c_str(), &status, 0) != 0) return false;  // it has ended
@@ -149,9 +149,9 @@ bool is_executable_file(const std::filesystem::path& path) {
     return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IXUSR) != 0;
 }
 
-// With hidepid a table without services would look like a machine on which all are down.
+// With hidepid all services would seem to be down.
 util::Result<void> require_whole_table(const std::filesystem::path& proc) {
-    const auto init = util::read_file(proc / "1/stat", k_longest_stat);
+    const auto init = util::read_file(proc / "1/stat", k_max_stat);
     if (init) return {};
     return util::fail(ErrorKind::denied,
                       "cannot see which services run: " + init.error().message +
@@ -168,7 +168,7 @@ std::optional<Process> parse_stat(std::string_view text) {
     if (open == std::string_view::npos || close == std::string_view::npos || close < open) return {};
     Process process;
     process.command = text.substr(open + 1, close - open - 1);
-    // Behind the bracket: state ppid pgrp session tty_nr tpgid flags
+    // After the bracket: state ppid pgrp session tty_nr tpgid flags
     constexpr int k_state = 0, k_flags = 6;
     auto rest = text.substr(close + 1);
     for (int field = k_state; field <= k_flags; ++field) {
@@ -180,7 +180,7 @@ std::optional<Process> parse_stat(std::string_view text) {
         if (field == k_flags) {
             unsigned long flags = 0;
             if (std::from_chars(word.data(), word.data() + word.size(), flags).ec != std::errc{}) return {};
-            process.of_kernel = (flags & k_of_kernel) != 0;
+            process.is_kernel_thread = (flags & k_kernel_thread_flag) != 0;
         }
         rest.remove_prefix(word.size());
     }
@@ -188,7 +188,7 @@ std::optional<Process> parse_stat(std::string_view text) {
 }
 
 bool is_in_container(std::string_view status) {
-    constexpr std::string_view k_line = "\nNSpid:\t";  // no name of a process holds a line's end here, proc(5)
+    constexpr std::string_view k_line = "\nNSpid:\t";  // the kernel escapes line feeds in names here, proc(5)
     const auto begin = status.find(k_line);
     if (begin == std::string_view::npos) return false;
     const auto pids = status.substr(begin + k_line.size());
@@ -196,12 +196,12 @@ bool is_in_container(std::string_view status) {
 }
 
 bool is_program(const Process& process, std::string_view name) {
-    if (name.empty() || process.of_kernel || process.state == 'Z' || process.state == 'X') return false;
-    if (!process.executable) return is_system_user(process.owner) && calls_itself(process, name);
+    if (name.empty() || process.is_kernel_thread || process.state == 'Z' || process.state == 'X') return false;
+    if (!process.executable) return is_system_user(process.owner) && claims_name(process, name);
     const auto path = without_deleted(*process.executable);
-    const bool bears_name = name_of(path) == name || (is_interpreter(name_of(path)) && is_system_user(process.owner) &&
-                                                      calls_itself(process, name));
-    return bears_name && is_program_directory(directory_of(path));
+    const bool has_name = name_of(path) == name || (is_interpreter(name_of(path)) && is_system_user(process.owner) &&
+                                                    claims_name(process, name));
+    return has_name && is_program_directory(directory_of(path));
 }
 
 std::optional<pid_t> parse_master_pid(std::string_view text) {
@@ -235,11 +235,11 @@ util::Result<bool> ProcessTable::postfix_runs(int proc) const {
     return true;
 }
 
-// Postfix's master holds a lock on the file while it lives, but asking for the lock could make one that just starts
-// believe that it is not alone. So the process is looked at instead.
+// Postfix's master locks the file while it runs. Testing the lock could make a starting master fail, so this reads the
+// process instead.
 util::Result<bool> ProcessTable::instance_runs(int proc, const std::filesystem::path& queue_directory) const {
     const auto path = queue_directory / "pid/master.pid";
-    const auto text = util::read_file(path, k_longest_stat);
+    const auto text = util::read_file(path, k_max_stat);
     if (!text && text.error().kind == ErrorKind::not_found) return false;
     if (!text) {
         return util::fail(
@@ -248,8 +248,8 @@ util::Result<bool> ProcessTable::instance_runs(int proc, const std::filesystem::
             text.error().code);
     }
     const auto pid = parse_master_pid(*text);
-    if (!pid) return false;  // a master that starts has emptied it
-    const auto process = glance_at(proc, std::to_string(*pid));
+    if (!pid) return false;  // a starting master has truncated it
+    const auto process = read_identity(proc, std::to_string(*pid));
     return process && is_confirmed(proc, std::to_string(*pid), *process, {"master"});
 }
 
@@ -257,43 +257,39 @@ util::Result<void> ProcessTable::each_process(util::Directory& proc, util::BootT
                                               const std::function<void(const std::string& pid)>& visit) const {
     std::size_t seen = 0;
     for (;;) {
-        const auto pid = proc.next();
-        if (!pid) return std::unexpected(pid.error());
-        if (pid->empty()) return {};
-        if (!is_number(*pid)) continue;
-        if (++seen > k_most_processes) {
+        CEYMAIL_TRY_ASSIGN(const auto pid, proc.next());
+        if (pid.empty()) return {};
+        if (!is_number(pid)) continue;
+        if (++seen > k_max_processes) {
             return util::fail(ErrorKind::exhausted, "cannot see which services run: more than " +
-                                                        std::to_string(k_most_processes) + " processes");
+                                                        std::to_string(k_max_processes) + " processes");
         }
-        if (seen % k_between_looks_at_the_clock == 0 && util::BootClock::now() >= deadline) {
+        if (seen % k_processes_per_clock_read == 0 && util::BootClock::now() >= deadline) {
             return util::fail(ErrorKind::timed_out,
                               "cannot see which services run: " + m_proc.string() + " was not read through in time");
         }
-        visit(std::string(*pid));
+        visit(std::string(pid));
     }
 }
 
 util::Result<ServiceStates> ProcessTable::states(const std::vector<Service>& services, util::BootTime deadline) {
-    if (auto whole = require_whole_table(m_proc); !whole) return std::unexpected(std::move(whole.error()));
-    auto directory = util::Directory::open(m_proc);
-    if (!directory) return std::unexpected(std::move(directory.error()));
-    const int proc = directory->fd();
+    CEYMAIL_TRY(require_whole_table(m_proc));
+    CEYMAIL_TRY_ASSIGN(auto directory, util::Directory::open(m_proc));
+    const int proc = directory.fd();
     ServiceStates states(services.size(), ServiceState::absent);
-    auto read = each_process(*directory, deadline, [&](const std::string& pid) {
-        const auto process = glance_at(proc, pid);
+    CEYMAIL_TRY(each_process(directory, deadline, [&](const std::string& pid) {
+        const auto process = read_identity(proc, pid);
         for (std::size_t i = 0; process && i < services.size(); ++i) {
             if (services[i].name == k_postfix || states[i] == ServiceState::up) continue;
             if (is_confirmed(proc, pid, *process, services[i].executables)) states[i] = ServiceState::up;
         }
-    });
-    if (!read) return std::unexpected(std::move(read.error()));
+    }));
     for (std::size_t i = 0; i < services.size(); ++i) {
         if (states[i] == ServiceState::up || !installed(services[i])) continue;
         states[i] = ServiceState::down;
         if (services[i].name != k_postfix) continue;
-        const auto runs = postfix_runs(proc);
-        if (!runs) return std::unexpected(runs.error());
-        if (*runs) states[i] = ServiceState::up;
+        CEYMAIL_TRY_ASSIGN(const bool runs, postfix_runs(proc));
+        if (runs) states[i] = ServiceState::up;
     }
     return states;
 }

@@ -14,8 +14,8 @@ constexpr std::uint8_t k_base = 52;
 static_assert(k_digits.size() == k_base);
 constexpr char k_separator = k_digits.back();  // the one digit that no inode contains
 
-constexpr std::size_t k_least_seconds = 6;
-constexpr std::size_t k_most_seconds = 7;  // 52^7 s are 32,000 years; the microseconds of 52^8 overflow an int64_t
+constexpr std::size_t k_min_seconds = 6;
+constexpr std::size_t k_max_seconds = 7;  // 52^7 s are 32,000 years; the microseconds of 52^8 overflow an int64_t
 constexpr std::size_t k_microseconds = 4;
 
 // A table, since a full queue has a million names.
@@ -62,8 +62,8 @@ bool is_message_name(std::string_view name) noexcept {
 
 std::optional<std::chrono::microseconds> arrival_of(std::string_view queue_id) noexcept {
     const std::size_t separator = queue_id.rfind(k_separator);  // the last one: the time may contain this digit
-    if (separator == std::string_view::npos || separator < k_least_seconds + k_microseconds ||
-        separator > k_most_seconds + k_microseconds || !is_inode(queue_id.substr(separator + 1))) {
+    if (separator == std::string_view::npos || separator < k_min_seconds + k_microseconds ||
+        separator > k_max_seconds + k_microseconds || !is_inode(queue_id.substr(separator + 1))) {
         return std::nullopt;
     }
     const auto seconds = decode(queue_id.substr(0, separator - k_microseconds));

@@ -9,7 +9,7 @@ namespace ceymail::collect {
 
 namespace {
 
-void withhold_idle_web_servers(const std::vector<Service>& services, ServiceStates& states,
+void hide_disabled_web_servers(const std::vector<Service>& services, ServiceStates& states,
                                const std::function<bool(const Service&)>& enabled) {
     std::vector<std::size_t> installed;
     for (std::size_t i = 0; i < services.size(); ++i) {
@@ -47,7 +47,7 @@ ServiceStates only_listed(const std::vector<Service>& services, ServiceStates st
         if (services[i].listed != Listed::when_enabled || states[i] == ServiceState::absent) continue;
         if (!enabled(services[i])) states[i] = ServiceState::absent;
     }
-    withhold_idle_web_servers(services, states, enabled);
+    hide_disabled_web_servers(services, states, enabled);
     return states;
 }
 

@@ -15,17 +15,16 @@ ServicesCollector::ServicesCollector(ServicesOptions options)
       m_processes(std::make_unique<ProcessTable>(m_options.root, m_options.proc, m_options.queue_directories)) {}
 
 util::Result<Families> ServicesCollector::collect(util::BootTime deadline) {
-    const bool by_systemd = asks_systemd();
+    const bool by_systemd = uses_systemd();
     const auto& source = by_systemd ? m_systemd : m_processes;
     if (by_systemd) m_services.front().enabled = enabled_postfix_units(m_options.root);  // Postfix comes first
-    auto states = source->states(m_services, deadline);
-    if (!states) return std::unexpected(std::move(states.error()));
-    const auto listed = only_listed(m_services, std::move(*states),
+    CEYMAIL_TRY_ASSIGN(auto states, source->states(m_services, deadline));
+    const auto listed = only_listed(m_services, std::move(states),
                                     [&](const Service& service) { return is_enabled(service, by_systemd); });
     return service_families(m_services, listed);
 }
 
-bool ServicesCollector::asks_systemd() const {
+bool ServicesCollector::uses_systemd() const {
     switch (m_options.service_manager) {
         case config::ServiceManager::systemd:
             return true;

@@ -21,13 +21,13 @@ using util::BootClock;
 using util::BootTime;
 using util::ErrorKind;
 
-constexpr std::chrono::seconds k_longest_call{1};
+constexpr std::chrono::seconds k_max_call{1};
 constexpr const char* k_system_bus = "unix:path=/run/dbus/system_bus_socket";
 constexpr const char* k_without_systemd =
     "set service_manager = processes, then systemctl daemon-reload && systemctl restart ceymail-metrics";
-constexpr std::size_t k_longest_unit_name = 255;
+constexpr std::size_t k_max_unit_name = 255;
 constexpr std::string_view k_postfix = "postfix.service";
-constexpr int k_most_unasked = 256;  // messages
+constexpr int k_max_unread = 256;  // messages
 
 struct MessageUnref {
     void operator()(sd_bus_message* message) const noexcept { sd_bus_message_unref(message); }
@@ -42,22 +42,22 @@ struct BusError {
     ~BusError() { sd_bus_error_free(&error); }
 };
 
-// At least 1: sd-bus takes 0 for "the default", which is 25 s.
+// Returns: at least 1, since 0 means the default of 25 s to sd-bus.
 std::uint64_t remaining_us(BootTime deadline) {
     const auto left = std::chrono::duration_cast<std::chrono::microseconds>(deadline - BootClock::now()).count();
     return left < 1 ? 1 : static_cast<std::uint64_t>(left);
 }
 
-bool says_that_it_is_gone(const sd_bus_error* told) {
-    return sd_bus_error_has_names(told, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_SERVICE_UNKNOWN,
+bool is_peer_gone(const sd_bus_error* reported) {
+    return sd_bus_error_has_names(reported, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_SERVICE_UNKNOWN,
                                   SD_BUS_ERROR_NAME_HAS_NO_OWNER) > 0;
 }
 
-std::unexpected<util::Error> cannot_ask(int error, const sd_bus_error* told = nullptr) {
+std::unexpected<util::Error> cannot_ask(int error, const sd_bus_error* reported = nullptr) {
     ErrorKind kind = ErrorKind::unavailable;
     std::string remedy = std::string("start dbus.service, or ") + k_without_systemd;
-    if (told != nullptr && says_that_it_is_gone(told)) {  // NoReply is an ETIMEDOUT to sd-bus, but nobody waited
-        remedy = std::string("wait if systemd is starting anew, else ") + k_without_systemd;
+    if (reported != nullptr && is_peer_gone(reported)) {  // sd-bus reports NoReply as ETIMEDOUT
+        remedy = std::string("wait if systemd is restarting, else ") + k_without_systemd;
     } else if (error == ETIMEDOUT) {
         kind = ErrorKind::timed_out;
         remedy = "look at systemctl status dbus.service";
@@ -66,8 +66,9 @@ std::unexpected<util::Error> cannot_ask(int error, const sd_bus_error* told = nu
         remedy = "allow org.freedesktop.systemd1 in the policy of the system bus";
     }
     std::array<char, 128> buffer{};
-    const std::string cause =
-        told != nullptr && told->message != nullptr ? told->message : strerror_r(error, buffer.data(), buffer.size());
+    const std::string cause = reported != nullptr && reported->message != nullptr
+                                  ? reported->message
+                                  : strerror_r(error, buffer.data(), buffer.size());
     return util::fail(kind, "cannot ask systemd which services run: " + cause + "; " + remedy, error);
 }
 
@@ -76,7 +77,7 @@ std::unexpected<util::Error> cannot_understand(const std::string& cause) {
                                                   "; report it, and meanwhile " + k_without_systemd);
 }
 
-// sd_bus_call() would wait for the greeting without any limit, if it were left to it.
+// Without this, sd_bus_call() would wait for the connection without a limit.
 int wait_until_ready(sd_bus* bus, BootTime deadline) {
     for (;;) {
         if (const int ready = sd_bus_is_ready(bus); ready != 0) return ready;
@@ -89,9 +90,9 @@ int wait_until_ready(sd_bus* bus, BootTime deadline) {
     }
 }
 
-// Takes in what has come since the last call, unasked for: it would fill the queue in the end.
-void take_stock(sd_bus* bus) {
-    for (int i = 0; i < k_most_unasked && sd_bus_process(bus, nullptr) > 0; ++i) {
+// Discards messages that came since the last call, such as signals: they would fill the queue.
+void discard_unread(sd_bus* bus) {
+    for (int i = 0; i < k_max_unread && sd_bus_process(bus, nullptr) > 0; ++i) {
     }
 }
 
@@ -115,7 +116,7 @@ bool is_loaded(const UnitState& unit) {
 
 bool is_reloading(const UnitState& unit) { return unit.active == "reloading" || unit.active == "refreshing"; }
 
-// "reload", and by newer versions "reload-signal", "reload-notify", "refresh-extensions" and the like.
+// "reload", and in newer versions "reload-signal", "reload-notify", "refresh-extensions" and others.
 bool is_running(const UnitState& unit) {
     return (unit.active == "active" && unit.sub == "running") ||
            (is_reloading(unit) && (unit.sub.starts_with("reload") || unit.sub.starts_with("refresh")));
@@ -128,12 +129,12 @@ bool is_link(const std::filesystem::path& path) {
     return std::filesystem::is_symlink(std::filesystem::symlink_status(path, ignored));
 }
 
-// Where links of enabled units are. generator.late has those of scripts in /etc/init.d, systemd-sysv-generator(8).
+// Directories with links of enabled units. generator.late: scripts of /etc/init.d, systemd-sysv-generator(8).
 constexpr std::array<const char*, 5> k_unit_directories{"etc/systemd/system", "run/systemd/system",
                                                         "run/systemd/generator", "run/systemd/generator.early",
                                                         "run/systemd/generator.late"};
 
-// Every *.wants and *.requires directory below `root`, until `visit` says true.
+// Calls `visit` for each *.wants and *.requires directory below `root`, until it returns true.
 template <class Visit>
 bool any_directory_of_wants(const std::filesystem::path& root, Visit visit) {
     for (const char* where : k_unit_directories) {
@@ -182,20 +183,20 @@ std::optional<ServiceState> state_of_enabled(const std::vector<std::string>& nam
     return state;
 }
 
-void ReloadWatch::look_at(const std::string& name, UnitState& unit, BootTime now) {
+void ReloadWatch::update(const std::string& name, UnitState& unit, BootTime now) {
     Seen& seen = m_seen[name];
     if (!is_reloading(unit)) {
         seen = {.had_process = is_running(unit)};
         return;
     }
     if (!seen.reloading_since) seen.reloading_since = now;
-    if (!seen.had_process || now - *seen.reloading_since > k_longest) unit.sub = "dead";
+    if (!seen.had_process || now - *seen.reloading_since > k_max_reload) unit.sub = "dead";
 }
 
 bool is_service_unit_name(const std::string& name) {
     constexpr std::string_view k_suffix = ".service";
     constexpr std::string_view k_letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@";
-    if (name.size() > k_longest_unit_name || !name.ends_with(k_suffix)) return false;
+    if (name.size() > k_max_unit_name || !name.ends_with(k_suffix)) return false;
     const std::string_view stem{name.data(), name.size() - k_suffix.size()};
     if (stem.empty() || stem.starts_with('@') || stem.ends_with('@')) return false;  // a template cannot be loaded
     return stem.find_first_not_of(k_letters) == std::string_view::npos;
@@ -224,7 +225,7 @@ std::vector<std::string> enabled_postfix_units(const std::filesystem::path& root
 }
 
 void SystemdUnits::Closer::operator()(sd_bus* bus) const noexcept {
-    sd_bus_close_unref(bus);  // not the flushing one, which waits for a stuck peer
+    sd_bus_close_unref(bus);  // without flush, which may block
 }
 
 SystemdUnits::SystemdUnits(std::string address, util::ClockFunction now) : m_address(std::move(address)), m_now(now) {
@@ -248,35 +249,33 @@ util::Result<void> SystemdUnits::connect(BootTime deadline) {
     return cannot_ask(-r);
 }
 
-util::Result<std::vector<UnitState>> SystemdUnits::ask(const std::vector<std::string>& names, BootTime deadline) {
-    if (!m_bus) {
-        if (auto connected = connect(deadline); !connected) return std::unexpected(std::move(connected.error()));
-    }
-    take_stock(m_bus.get());
+util::Result<std::vector<UnitState>> SystemdUnits::call(const std::vector<std::string>& names, BootTime deadline) {
+    if (!m_bus) CEYMAIL_TRY(connect(deadline));
+    discard_unread(m_bus.get());
     sd_bus_message* raw = nullptr;
     int r = sd_bus_message_new_method_call(m_bus.get(), &raw, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
                                            "org.freedesktop.systemd1.Manager", "ListUnitsByNames");
-    const Message call{raw};
+    const Message request{raw};
     std::vector<char*> list;
     for (const auto& name : names) list.push_back(const_cast<char*>(name.c_str()));
     list.push_back(nullptr);
     if (r >= 0) r = sd_bus_message_append_strv(raw, list.data());
-    if (r >= 0) r = sd_bus_message_set_auto_start(raw, 0);  // a systemd that is away is not started by asking it
+    if (r >= 0) r = sd_bus_message_set_auto_start(raw, 0);  // does not start systemd
     BusError error;
     sd_bus_message* raw_reply = nullptr;
     if (r >= 0) r = sd_bus_call(m_bus.get(), raw, remaining_us(deadline), &error.error, &raw_reply);
     const Message reply{raw_reply};
     if (r >= 0) return read_units(raw_reply);
 
-    m_bus.reset();  // whatever it was: an answer that is late, or a queue that is full, cannot hurt the next call
+    m_bus.reset();  // so that a late answer or a full queue cannot affect the next call
     return cannot_ask(-r, &error.error);
 }
 
 util::Result<std::vector<UnitState>> SystemdUnits::list(const std::vector<std::string>& names, BootTime deadline) {
-    const BootTime until = std::min(deadline, BootClock::now() + k_longest_call);
-    auto units = ask(names, until);
-    // Once more: the bus may have been restarted since the last call, or systemd during this one.
-    if (!units && units.error().kind == ErrorKind::unavailable) units = ask(names, until);
+    const BootTime until = std::min(deadline, BootClock::now() + k_max_call);
+    auto units = call(names, until);
+    // The bus may have restarted since the last call, or systemd during this one.
+    if (!units && units.error().kind == ErrorKind::unavailable) units = call(names, until);
     if (units && units->size() != names.size()) {
         return cannot_understand(std::to_string(units->size()) + " units where " + std::to_string(names.size()) +
                                  " were asked for");
@@ -293,12 +292,11 @@ util::Result<ServiceStates> SystemdUnits::states(const std::vector<Service>& ser
         add(service.units);
         add(service.enabled);
     }
-    auto units = list(names, deadline);
-    if (!units) return std::unexpected(units.error());
+    CEYMAIL_TRY_ASSIGN(auto units, list(names, deadline));
     const auto now = m_now();
-    for (std::size_t i = 0; i < names.size(); ++i) m_watch.look_at(names[i], (*units)[i], now);
+    for (std::size_t i = 0; i < names.size(); ++i) m_watch.update(names[i], units[i], now);
 
-    // Taken by place and not by name: systemd answers in our order, but names an alias by what it stands for.
+    // By position, not by name: systemd answers in the same order, but returns the real name of an alias.
     ServiceStates states;
     std::size_t next = 0;
     const auto take = [&](const std::vector<std::string>& wanted, auto state_of) {
@@ -307,7 +305,7 @@ util::Result<ServiceStates> SystemdUnits::states(const std::vector<Service>& ser
         for (const auto& name : wanted) {
             if (!is_service_unit_name(name)) continue;
             own_names.push_back(name);
-            own_units.push_back((*units)[next++]);
+            own_units.push_back(units[next++]);
         }
         return state_of(own_names, own_units);
     };

@@ -26,7 +26,7 @@ namespace po = boost::program_options;
 constexpr std::array<std::string_view, 5> k_plans{"free", "starter", "professional", "business", "enterprise"};
 constexpr std::array<std::string_view, 3> k_service_managers{"auto", "systemd", "processes"};
 
-// One key of the file: how its value is taken, and what is allowed where it cannot be.
+// One key of the file, its parser, and a text of what is allowed.
 struct Key {
     const char* name;
     std::string allowed;
@@ -51,7 +51,7 @@ Key path(const char* name, std::filesystem::path Configuration::* field, Empty e
             }};
 }
 
-// May be given more than once: each value is added. The same path twice would be counted twice.
+// May occur more than once: each value is added. A repeated path would be counted twice.
 Key paths(const char* name, std::vector<std::filesystem::path> Configuration::* field) {
     const auto add = [field](Configuration& to, const std::string& value) {
         auto path = (std::filesystem::path(value) / "").lexically_normal().parent_path();
@@ -106,7 +106,7 @@ Key choice(const char* name, Enum Configuration::* field, const std::array<std::
             }};
 }
 
-// A name that goes into SQL between backticks: schema names.
+// A schema name. Security: it is put into SQL between backticks.
 Key identifier(const char* name, std::string Configuration::* field) {
     return {name, "1 to 64 letters, digits, '_', '-' or '$'", [field](Configuration& to, const std::string& value) {
                 to.*field = value;
@@ -123,7 +123,7 @@ Key url_path(const char* name, std::string Configuration::* field) {
             }};
 }
 
-// It becomes a link, so that no other scheme may stand there.
+// Security: it becomes a link, so no other scheme is allowed.
 Key web_address(const char* name, std::string Configuration::* field) {
     return {name, "an address that begins with https:// or http://, or nothing",
             [field](Configuration& to, const std::string& value) {
@@ -139,7 +139,7 @@ Key yes_or_no(const char* name, bool Configuration::* field) {
             }};
 }
 
-// The client library takes "localhost" for its own default Unix socket, whatever port stands beside it.
+// For "localhost" the client library ignores the port and uses its default Unix socket.
 Key host(const char* name, std::string Configuration::* field) {
     return {name, "a host name or address (for this host 127.0.0.1, or nothing and database_socket, but not localhost)",
             [field](Configuration& to, const std::string& value) {
@@ -202,7 +202,7 @@ const std::vector<Key>& keys() {
     return all;
 }
 
-// Names are not looked up here: what one stands for is for others to say, and may change.
+// Host names are not resolved: the answer could come from elsewhere, and change later.
 bool is_this_host(const std::string& host) {
     in_addr four{};
     if (::inet_pton(AF_INET, host.c_str(), &four) == 1) return (ntohl(four.s_addr) >> 24U) == IN_LOOPBACKNET;
@@ -211,7 +211,7 @@ bool is_this_host(const std::string& host) {
     return IN6_IS_ADDR_LOOPBACK(&six) || (IN6_IS_ADDR_V4MAPPED(&six) && six.s6_addr[12] == IN_LOOPBACKNET);
 }
 
-// What keys say together. Returns: what is wrong, or nothing.
+// Checks keys against each other. Returns: the error, or an empty string.
 std::string contradiction(const Configuration& configuration) {
     const auto& host = configuration.database_host;
     if (!host.empty() && !is_this_host(host) && configuration.database_tls_ca.empty() &&
@@ -219,7 +219,7 @@ std::string contradiction(const Configuration& configuration) {
         return "database_host = " + host +
                ": only 127.0.0.0/8 and ::1 are taken for this host, and another one is reached by TLS alone; give "
                "database_tls_ca, the file with the CA of MariaDB's certificate, or database_plain_tcp = yes where "
-               "nobody on the way there is to be feared";
+               "the network on the way is trusted";
     if (configuration.database_tls_certificate.empty() != configuration.database_tls_key.empty())
         return "database_tls_certificate and database_tls_key belong together; give both or neither";
     if (!configuration.database_tls_certificate.empty() && configuration.database_tls_ca.empty())
@@ -253,13 +253,12 @@ const po::options_description& description() {
 
 util::Result<Configuration> parse_configuration(const std::string& text, const std::string& file_name) {
     using util::ErrorKind;
-    const auto plain = plain_text(text, file_name);
-    if (!plain) return std::unexpected(plain.error());
+    CEYMAIL_TRY_ASSIGN(auto plain, plain_text(text, file_name));
     Configuration configuration;
     try {
-        std::istringstream stream{*plain};
+        std::istringstream stream{std::move(plain)};
         const auto parsed = po::parse_config_file(stream, description());
-        po::variables_map values;  // finds keys that were given twice
+        po::variables_map values;  // throws for repeated keys
         po::store(parsed, values);
         for (const Key& key : keys()) {
             if (key.drop_default && values.count(key.name) != 0) key.drop_default(configuration);
@@ -279,7 +278,7 @@ util::Result<Configuration> parse_configuration(const std::string& text, const s
         return util::fail(ErrorKind::invalid, file_name + ": " + error.get_option_name() +
                                                   ": the key is given twice; keep one of the lines");
     } catch (const po::invalid_config_file_syntax& error) {
-        // Not its what(), which never returns for a line that holds "%invalid_line%".
+        // Not what(): it never returns for a line that contains "%invalid_line%".
         return util::fail(ErrorKind::invalid, file_name + ": " + error.tokens() +
                                                   ": that is no setting; a line is `key = value`, and `#` begins a "
                                                   "comment");

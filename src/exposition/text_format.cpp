@@ -47,7 +47,7 @@ void append_series(std::string& out, const std::string& name, const Sample& samp
 
 std::string_view to_string(MetricType type) noexcept { return type == MetricType::counter ? "counter" : "gauge"; }
 
-// to_chars spells them "nan" and "inf"; the format has names of its own.
+// to_chars writes "nan" and "inf", which the format does not allow.
 std::string_view name_of_special(double number) noexcept {
     if (std::isnan(number)) return "NaN";
     if (std::isinf(number)) return number > 0 ? "+Inf" : "-Inf";

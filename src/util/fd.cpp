@@ -10,7 +10,7 @@ namespace ceymail::util {
 void Fd::reset(int fd) noexcept {
     if (m_fd >= 0) {
         const int saved = errno;
-        ::close(m_fd);  // never tried again on EINTR: Linux has let go of the number by then, close(2)
+        ::close(m_fd);  // not repeated on EINTR: Linux has already closed it, close(2)
         errno = saved;
     }
     m_fd = fd;

@@ -64,7 +64,7 @@ void log(LogLevel level, std::initializer_list<std::string_view> pieces) noexcep
     line.add(": ");
     for (const auto piece : pieces) line.add(piece);
     line.end();
-    // Nowhere is left to say that standard error cannot be written.
+    // There is nowhere to report a failure of standard error.
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
     errno = saved;
 }

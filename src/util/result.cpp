@@ -45,7 +45,7 @@ std::unexpected<Error> fail_errno(int errno_value, std::string_view what, std::s
     std::string message{what};
     message += ": ";
     char buffer[128];
-    message += strerror_r(errno_value, buffer, sizeof buffer);  // glibc's: returns the words, from any thread
+    message += strerror_r(errno_value, buffer, sizeof buffer);  // that of glibc: returns the text; any thread
     if (!remedy.empty()) {
         message += "; ";
         message += remedy;

@@ -9,13 +9,13 @@
 namespace ceymail::util {
 namespace {
 
-constexpr long k_patience_ns = 100'000'000;
+constexpr long k_lock_timeout_ns = 100'000'000;
 constexpr long k_second_ns = 1'000'000'000;
 
-timespec patience_from_now() noexcept {
+timespec timeout_from_now() noexcept {
     timespec until{};
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += k_patience_ns;
+    until.tv_nsec += k_lock_timeout_ns;
     if (until.tv_nsec >= k_second_ns) {
         until.tv_nsec -= k_second_ns;
         ++until.tv_sec;
@@ -23,16 +23,16 @@ timespec patience_from_now() noexcept {
     return until;
 }
 
-// Tries first: the clock need not be asked for a mutex that is free.
-int lock_with_patience(pthread_mutex_t& mutex) noexcept {
+// Tries without a time-out first, which saves reading the clock if the mutex is free.
+int lock_with_timeout(pthread_mutex_t& mutex) noexcept {
     const int tried = pthread_mutex_trylock(&mutex);
     if (tried != EBUSY) return tried;
-    const timespec until = patience_from_now();
+    const timespec until = timeout_from_now();
     return pthread_mutex_clocklock(&mutex, CLOCK_MONOTONIC, &until);
 }
 
 bool acquire(pthread_mutex_t& mutex) noexcept {
-    const int locked = lock_with_patience(mutex);
+    const int locked = lock_with_timeout(mutex);
     return locked == 0 || (locked == EOWNERDEAD && pthread_mutex_consistent(&mutex) == 0);
 }
 
@@ -47,7 +47,7 @@ void init_robust_mutex(pthread_mutex_t& mutex) {
     require(pthread_mutexattr_init(&attributes), "pthread_mutexattr_init");
     require(pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED), "pthread_mutexattr_setpshared");
     require(pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST), "pthread_mutexattr_setrobust");
-    mutex = {};  // what a former run left in it is nothing that pthread_mutex_init may meet
+    mutex = {};  // pthread_mutex_init() requires a mutex that is not initialized
     require(pthread_mutex_init(&mutex, &attributes), "pthread_mutex_init");
     pthread_mutexattr_destroy(&attributes);
 }

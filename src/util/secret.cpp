@@ -25,7 +25,7 @@ Secret& Secret::operator=(Secret&& other) noexcept {
 Secret::~Secret() { wipe(); }
 
 void Secret::assign(std::string_view characters) {
-    wipe();  // before the vector may move to larger memory, and leave these behind
+    wipe();  // before the vector may reallocate and leave them in freed memory
     m_characters.assign(characters.begin(), characters.end());
 }
 
@@ -44,11 +44,11 @@ struct FreeContext {
     void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
 };
 
-// Found once: OpenSSL 3 looks an algorithm up by its name, which takes longer than to hash a token.
+// Fetched once: in OpenSSL 3 the lookup by name takes longer than hashing a token.
 const EVP_MD* find_sha256() {
     static const EVP_MD* const s_found = [] {
         const EVP_MD* const found = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-        if (found == nullptr) throw std::bad_alloc();  // and the next call looks again
+        if (found == nullptr) throw std::bad_alloc();  // the next call tries again
         return found;
     }();
     return s_found;
@@ -60,8 +60,7 @@ Digest sha256(std::string_view bytes) {
     thread_local std::unique_ptr<EVP_MD_CTX, FreeContext> t_context;
     if (!t_context) t_context.reset(EVP_MD_CTX_new());
     Digest digest{};
-    // OpenSSL 3 allocates for this. Without the check what lay on the stack would be taken for the digest, and that
-    // may be another's. The last step wipes what the context held of the bytes.
+    // OpenSSL 3 allocates here and may fail. EVP_DigestFinal_ex() wipes the bytes in the context.
     if (!t_context || EVP_DigestInit_ex2(t_context.get(), find_sha256(), nullptr) != 1 ||
         EVP_DigestUpdate(t_context.get(), bytes.data(), bytes.size()) != 1 ||
         EVP_DigestFinal_ex(t_context.get(), digest.data(), nullptr) != 1)

@@ -7,9 +7,9 @@
 namespace ceymail::util {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "words are read as they stand in memory");
+static_assert(std::endian::native == std::endian::little, "words are read without byte swap");
 
-// Four plain words, not an array: they stay in registers.
+// Four variables, not an array, so that they stay in registers.
 struct SipState {
     std::uint64_t a, b, c, d;
 
@@ -57,7 +57,7 @@ std::uint64_t siphash(std::span<const std::byte> message, const SipKey& key) noe
         state.absorb(word);
     }
     word = 0;
-    if (!message.empty()) std::memcpy(&word, message.data(), message.size());  // an empty one may be null
+    if (!message.empty()) std::memcpy(&word, message.data(), message.size());  // data() of an empty one may be null
     state.absorb(word | length << 56);
     return state.finish();
 }

@@ -275,7 +275,7 @@ BOOST_AUTO_TEST_CASE(a_systemd_that_starts_anew_during_the_call_is_asked_once_mo
     systemd.answer_with(FakeAnswer::hang_up);
     const auto gone = ask(collector);
     BOOST_TEST((gone.kind == ErrorKind::unavailable), gone.told);
-    BOOST_TEST(gone.told.find("wait if systemd is starting anew") != std::string::npos, gone.told);
+    BOOST_TEST(gone.told.find("wait if systemd is restarting") != std::string::npos, gone.told);
     BOOST_TEST(systemd.calls() == 4);
 }
 

@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(another_host_is_reached_by_tls_or_by_a_key_that_says_otherw
                    "x.conf: database_host = " + host +
                        ": only 127.0.0.0/8 and ::1 are taken for this host, and another one is reached by TLS alone; "
                        "give database_tls_ca, the file with the CA of MariaDB's certificate, or database_plain_tcp = "
-                       "yes where nobody on the way there is to be feared");
+                       "yes where the network on the way is trusted");
         BOOST_TEST(parse_configuration(line + "database_tls_ca = /etc/x/ca.pem\n", "x.conf").has_value(), host);
         BOOST_TEST(parse_configuration(line + "database_plain_tcp = yes\n", "x.conf").has_value(), host);
     }

@@ -81,9 +81,9 @@ BOOST_AUTO_TEST_CASE(a_stat_line_is_read_whatever_the_command_holds) {
         const char* label;
         std::string in, command;
         char state;
-        bool of_kernel;
+        bool is_kernel_thread;
     };
-    for (const auto& [label, in, command, state, of_kernel] : std::vector<Case>{
+    for (const auto& [label, in, command, state, is_kernel_thread] : std::vector<Case>{
              {"ordinary", stat_line(7, "nginx", 'S', k_ordinary), "nginx", 'S', false},
              {"kernel thread", stat_line(2, "kthreadd", 'I', k_kernel_thread), "kthreadd", 'I', true},
              {"zombie", stat_line(9, "master", 'Z', k_ordinary), "master", 'Z', false},
@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(a_stat_line_is_read_whatever_the_command_holds) {
             BOOST_TEST_REQUIRE(process.has_value());
             BOOST_TEST(process->command == command);
             BOOST_TEST(process->state == state);
-            BOOST_TEST(process->of_kernel == of_kernel);
+            BOOST_TEST(process->is_kernel_thread == is_kernel_thread);
         }
     }
 }
@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(zombies_and_kernel_threads_are_no_programs) {
     BOOST_TEST(!is_program(process, "nginx"));
     process.state = 'T';
     BOOST_TEST(is_program(process, "nginx"));
-    process.of_kernel = true;
+    process.is_kernel_thread = true;
     BOOST_TEST(!is_program(process, "nginx"));
 }
 

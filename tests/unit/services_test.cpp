@@ -153,7 +153,7 @@ BOOST_AUTO_TEST_CASE(a_unit_that_reloads_for_more_than_two_minutes_is_down) {
     const ceymail::util::BootTime start{1h};
     const auto seen = [&](const UnitState& unit, std::chrono::seconds after) {
         UnitState looked_at = unit;
-        watch.look_at("x.service", looked_at, start + after);
+        watch.update("x.service", looked_at, start + after);
         return state_of_units({"x.service"}, {looked_at});
     };
     const UnitState reloading{"loaded", "reloading", "reload"};
@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(a_unit_that_reloads_for_more_than_two_minutes_is_down) {
 BOOST_AUTO_TEST_CASE(a_unit_that_reloads_without_a_process_is_down) {
     ReloadWatch watch;
     for (UnitState unit : {k_exited, UnitState{"loaded", "reloading", "reload"}, k_exited}) {
-        watch.look_at("postfix.service", unit, ceymail::util::BootTime{1h});
+        watch.update("postfix.service", unit, ceymail::util::BootTime{1h});
         BOOST_TEST(state_of_units({"postfix.service"}, {unit}) == down);
     }
 }

@@ -15,10 +15,10 @@ struct AccountCounts {
     std::uint64_t aliases = 0;
 };
 
-// Counts the rows, all three at one moment, by the deadline. Its failures are the collector's.
+// Counts the rows, all three in one snapshot, by the deadline. Errors: passed on by collect().
 using CountAccounts = std::function<util::Result<AccountCounts>(util::BootTime deadline)>;
 
-// The database is a room that this one does not know: whoever makes the collector hands the counting in.
+// This room does not depend on the database: the caller passes the function that counts.
 class AccountsCollector final : public Collector {
 public:
     explicit AccountsCollector(CountAccounts count, std::function<void()> prepare = {})
@@ -31,14 +31,14 @@ public:
     }
     [[nodiscard]] util::Result<Families> collect(util::BootTime deadline) override;
 
-    // The database server's: as long as it took to count, or to give the counting up. A server that did not answer, or
-    // only waited for a lock, is not known to have worked, and must be asked again soon.
-    [[nodiscard]] std::chrono::nanoseconds extra_cpu_time() const noexcept override { return m_work_elsewhere; }
+    // Returns: the duration of the count, as an estimate of the database server's CPU time. 0 if the server did not
+    // answer or waited for a lock, so that the next try is soon.
+    [[nodiscard]] std::chrono::nanoseconds extra_cpu_time() const noexcept override { return m_server_time; }
 
 private:
     CountAccounts m_count;
     std::function<void()> m_prepare;
-    std::chrono::nanoseconds m_work_elsewhere{};
+    std::chrono::nanoseconds m_server_time{};
 };
 
 }  // namespace ceymail::collect

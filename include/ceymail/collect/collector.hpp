@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Collector: one source of metrics. A reader that touches the machine and a pure parser that is tested.
+// collect: reads each source of metrics. A collector is a reader of the host and a pure parser, which is tested.
+// Process: the gatherer; with --once the command itself.
+// Touches: reads /proc, the file system of `disk`, Postfix's queues, unit files and the system bus. Writes nothing.
+// Attackers: users of the host, who choose names of files and processes. A parser accepts any bytes.
 #pragma once
 
 #include <chrono>
@@ -14,30 +17,28 @@ namespace ceymail::collect {
 
 using Families = std::vector<exposition::MetricFamily>;
 
-// One thread at a time calls a collector, not always the same one. It keeps its own state.
+// Threads: one at a time, not always the same one.
 class Collector {
 public:
     virtual ~Collector() = default;
 
-    // The label of ceymail_collector_success; a literal.
+    // Returns: the label of ceymail_collector_success, a literal.
     [[nodiscard]] virtual std::string_view name() const noexcept = 0;
 
-    // Opens ahead of the first collect() what is kept open from one to the next, such as a connection, within an
-    // instant. Whether that works out is for collect() to tell.
+    // Opens what stays open between calls of collect(), such as a connection. It does not block. Errors: collect()
+    // returns them.
     virtual void prepare() {}
 
-    // Reads the source once. All of the families, or an error that names the source, the cause and the remedy;
-    // never a made-up number. It keeps to the deadline where its source can be asked to; where the kernel may
-    // hang it (a dead mount), whoever calls must be able to do without the answer.
+    // Reads the source once. Returns: all families. Errors: the source, the cause and the remedy; no family.
+    // It stops at the deadline unless the kernel blocks it, as on a dead mount. The caller must tolerate that.
     [[nodiscard]] virtual util::Result<Families> collect(util::BootTime deadline) = 0;
 
-    // Whether its metrics tell that MariaDB is down. While it is, such a collector does not rest on its last value: the
-    // numbers of a database that nobody can ask are to be absent at once.
+    // Whether its metrics show that MariaDB is down. While MariaDB is down, the last values of such a collector are not
+    // reused: they are absent at once.
     [[nodiscard]] virtual bool depends_on_database() const noexcept { return false; }
 
-    // CPU time that the last collect() cost elsewhere than on the thread that called it: helper threads', a database
-    // server's (about as long as it computed; 0 while it only hung). The work budget counts it: a source that costs
-    // much is asked less often.
+    // Returns: CPU time of the last collect() outside the calling thread: on helper threads, or on a database server.
+    // The work budget includes it: a costly source is read less often.
     [[nodiscard]] virtual std::chrono::nanoseconds extra_cpu_time() const noexcept { return {}; }
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// CpuCollector: the time that all processors spent idle and in all, from /proc/stat.
+// CpuCollector: idle and total time of all processors, from /proc/stat.
 #pragma once
 
 #include <array>
@@ -15,11 +15,11 @@
 
 namespace ceymail::collect {
 
-inline constexpr unsigned k_user_hz = 100;  // jiffies in a second, as Linux gives them to programs; time(7)
+inline constexpr unsigned k_user_hz = 100;  // jiffies in a second in /proc; time(7)
 
-// user, nice, system, idle + iowait, irq, softirq, steal of all processors together, in USER_HZ.
-// idle and iowait are one field: the kernel takes the idle period under way from one to the other when a task that
-// waited for I/O wakes elsewhere, and iowait alone steps back then, proc(5).
+// user, nice, system, idle + iowait, irq, softirq, steal: the sums over all processors, in USER_HZ.
+// idle and iowait are one field because iowait alone can decrease, proc(5): the kernel moves an idle period from one to
+// the other when a task that waited for I/O wakes on another processor.
 using CpuTimes = std::array<std::uint64_t, 7>;
 inline constexpr std::size_t k_cpu_idle = 3;
 
@@ -30,17 +30,17 @@ struct CpuJiffies {
     bool operator==(const CpuJiffies&) const = default;
 };
 
-// Requires that the sum is below 2^64, as of what parse_cpu() returns.
+// Requires: the sum is below 2^64, as parse_cpu() ensures.
 [[nodiscard]] CpuJiffies sum_of(const CpuTimes& times) noexcept;
 
-// Parses the first `cpu` line that is not all zeros, else the first, proc(5): LXC has been seen to give two. The text
-// may end anywhere; a line without its line feed counts only at the end of a file, so the caller cuts an unfinished one
-// off. guest and guest_nice are not added: the kernel has them inside user and nice. Kernels before 2.6.11 write four
-// to seven columns: those that are missing count as 0. Fails with ErrorKind::invalid where the line is missing, has
-// fewer than four columns, a column that is no number, or a sum beyond 2^64-1.
+// Parses the first `cpu` line that is not all zeros, else the first: LXC sometimes writes two. Missing columns count as
+// 0: kernels before 2.6.11 write four to seven. guest and guest_nice are not added: user and nice include them.
+// Requires: the last line is complete. Its line feed may be missing.
+// Errors: invalid: no such line, fewer than four columns, a column that is no number, or a sum above 2^64-1.
+// Source: proc(5).
 [[nodiscard]] util::Result<CpuTimes> parse_cpu(std::string_view proc_stat);
 
-// The counters of a host from reading to reading.
+// The counters of a host between two readings.
 struct CpuState {
     CpuTimes last{};   // what the next reading is compared with
     CpuJiffies sum{};  // what is served; never steps back
@@ -48,24 +48,23 @@ struct CpuState {
     bool operator==(const CpuState&) const = default;
 };
 
-// Returns: `state` and what `now` adds to it. The first reading (no state) is served as it is. From then on each field
-// adds its increment, and nothing where it fell:
-//   - by 3 s or less: read once too high or too low, as the kernel may; counted again from where it was.
-//   - by more: processors went offline, or a container was restarted; all fields are counted on from `now`.
-// An increment of all fields that is more than twice what `processors` can do in `elapsed`, and a second, adds nothing
-// and is counted on from as well. A reading from before `state` (`elapsed` below 0) changes nothing.
+// Returns: `state` plus the increments of `now`; without a state, `now` itself. A field that decreased adds nothing:
+//   - by 3 s or less: the kernel reported too much or too little. The next increment is from the higher value.
+//   - by more: processors went offline, or a container was restarted. The next increments of all fields are from `now`.
+// A total increment above twice what `processors` can do in `elapsed` plus one second adds nothing. The next increments
+// are then from `now`. A reading from before `state` (`elapsed` below 0) changes nothing.
 [[nodiscard]] CpuState advance(const std::optional<CpuState>& state, const CpuTimes& now,
                                std::chrono::nanoseconds elapsed, unsigned processors) noexcept;
 
-// Makes of a reading, taken at the given time, what is served.
+// Converts a reading, taken at the given time, to the values that are served.
 using CpuTally = std::function<util::Result<CpuJiffies>(const CpuTimes&, util::BootTime)>;
 
-// For --once: the reading as it is.
+// For --once: serves the reading unchanged.
 [[nodiscard]] CpuTally untallied();
 
-// Keeps the state in `record`, which outlives it, from reading to reading, over the end of this process and of the
-// service. It is stored before it is served, so whoever comes next serves no less.
-// Threads: as of KeptRecord.
+// Keeps the state in `record`, so that it survives this process and the service. It stores a state before it returns
+// it, so the next process never serves less.
+// Requires: `record` outlives the result. Threads: as KeptRecord.
 [[nodiscard]] CpuTally tallied_in(util::KeptRecord& record);
 
 // ceymail_cpu_idle_jiffies, ceymail_cpu_total_jiffies.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The blank-separated fields of the files of /proc, cut without copies.
+// The fields of files in /proc, separated by spaces, without copies.
 #pragma once
 
 #include <cstdint>
@@ -8,13 +8,14 @@
 
 namespace ceymail::collect {
 
-// Takes the next field off the front of `line`; blanks and tabs separate. Empty when there is none.
+// Removes the next field from the front of `line`; spaces and tabs separate. Returns: the field, empty if there is
+// none.
 [[nodiscard]] std::string_view take_field(std::string_view& line) noexcept;
 
-// The first line that begins with `prefix`, without its line feed.
+// Returns: the first line that begins with `prefix`, without its line feed.
 [[nodiscard]] std::optional<std::string_view> find_line(std::string_view text, std::string_view prefix) noexcept;
 
-// Digits and nothing else, at most 2^64-1.
+// Returns: the number; none unless `digits` has only digits, and at most 2^64-1.
 [[nodiscard]] std::optional<std::uint64_t> parse_unsigned(std::string_view digits) noexcept;
 
 }  // namespace ceymail::collect

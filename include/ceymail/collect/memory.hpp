@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// MemoryCollector: memory in use and installed, from /proc/meminfo.
+// MemoryCollector: used and total memory, from /proc/meminfo.
 #pragma once
 
 #include <cstdint>
@@ -11,14 +11,14 @@
 namespace ceymail::collect {
 
 struct MemoryUsage {
-    std::uint64_t used_bytes = 0;  // MemTotal - MemAvailable: what programs could not have
+    std::uint64_t used_bytes = 0;  // MemTotal - MemAvailable: not available to programs
     std::uint64_t total_bytes = 0;
 
     bool operator==(const MemoryUsage&) const = default;
 };
 
-// Parses MemTotal and MemAvailable, in kB of 1024 bytes, proc(5). MemAvailable is there since Linux 3.14.
-// Fails with ErrorKind::invalid where one is missing, no number of kB, or more is available than there is.
+// Parses MemTotal and MemAvailable, in kB of 1024 bytes. MemAvailable exists since Linux 3.14. Source: proc(5).
+// Errors: invalid: one is missing or no number of kB, or MemAvailable is above MemTotal.
 [[nodiscard]] util::Result<MemoryUsage> parse_memory(std::string_view proc_meminfo);
 
 // ceymail_memory_used_bytes, ceymail_memory_total_bytes.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ProcessTable: which services run, read from /proc, for machines on which no systemd runs. proc(5).
+// ProcessTable: which services run, read from /proc, for hosts without systemd. proc(5).
 #pragma once
 
 #include <cstdint>
@@ -18,45 +18,48 @@
 namespace ceymail::collect {
 
 struct Process {
-    std::string command;                    // comm: at most 15 bytes, of its own choosing
-    char state = '?';                       // 'R', 'S', ..., 'Z' for a zombie
-    bool of_kernel = false;                 // a kernel thread
-    std::optional<std::string> executable;  // where its exe link leads; no value: we may not know
-    std::string arguments;                  // cmdline, each ends with NUL; of its own choosing
+    std::string command;  // comm: at most 15 bytes, which the process can choose
+    char state = '?';     // 'R', 'S', ..., 'Z' for a zombie
+    bool is_kernel_thread = false;
+    std::optional<std::string> executable;  // target of its exe link; none: no permission
+    std::string arguments;                  // cmdline, each ends with NUL; the process can choose them
     uid_t owner = 0;
 };
 
-// The fields of PROC/<pid>/stat that count: command, state, of_kernel. The command may hold spaces and brackets.
+// Parses command, state and is_kernel_thread of PROC/<pid>/stat. The command may contain spaces and brackets.
+// Returns: none for any other text.
 [[nodiscard]] std::optional<Process> parse_stat(std::string_view text);
 
-// Whether PROC/<pid>/status is that of a process in a PID namespace below the one that PROC shows, as those of
-// containers are: its NSpid line has a pid for each. Every user may read that line; comparing PROC/<pid>/ns takes
-// CAP_SYS_PTRACE. Kernels without the line (before 4.1) tell of none.
+// Whether PROC/<pid>/status is that of a process in a child PID namespace, as in a container: its NSpid line has one
+// pid for each namespace. All users may read that line; comparing PROC/<pid>/ns needs CAP_SYS_PTRACE. Kernels
+// before 4.1 have no such line: the result is false.
 [[nodiscard]] bool is_in_container(std::string_view status);
 
-// Whether the process is the program `name` of one of the system's directories for programs. Pure.
-//  - What the kernel says of its executable is believed, also when the file has since been replaced or removed.
-//  - A script is its interpreter to the kernel, and another user's executable may not be known (that takes
-//    CAP_SYS_PTRACE). Then the words of the process itself count, command and arguments, but only if its owner is
-//    a user of the system (below 1000, or nobody): everybody may call a program of his own `nginx`.
+// Whether the process is the program `name` from one of the system's directories for programs.
+//  - The executable that the kernel reports is used, even if the file was replaced or removed.
+//  - The executable of a script is its interpreter, and that of another user's process needs CAP_SYS_PTRACE. Then
+//    command and arguments are used.
+// Security: command and arguments only count if the owner is a system user (uid below 1000, or 65534): any user may
+// name a program `nginx`.
 [[nodiscard]] bool is_program(const Process& process, std::string_view name);
 
-// The pid in Postfix's pid/master.pid, "      1234\n".
+// Returns: the pid in Postfix's pid/master.pid, "      1234\n"; none for any other text.
 [[nodiscard]] std::optional<pid_t> parse_master_pid(std::string_view text);
 
-// One thread at a time; keeps nothing between calls. A service is installed if one of its executables stands in
-// /usr/{local/,}{sbin,bin}, /usr/libexec or /usr/lib/postfix/sbin, and up if a process is one of them. Postfix is up
-// if in each of the queue directories the process of pid/master.pid is a `master`: other programs bear that name, and
-// one machine may have several Postfix. The processes of containers do not count, unless the container shares the
-// machine's PID namespace: a mount namespace of its own is no sign, since services have that too (PrivateTmp=).
+// A service is installed if one of its executables is in /usr/{local/,}{sbin,bin}, /usr/libexec or
+// /usr/lib/postfix/sbin. It is up if a process is one of its executables. Postfix is up if the process of
+// pid/master.pid in each queue directory is a `master`: other programs have that name too, and a host may run several
+// Postfix instances. Processes in a child PID namespace do not count. A mount namespace does not show a container,
+// since services have one too (PrivateTmp=).
+// Threads: one at a time. Keeps nothing between calls.
 class ProcessTable final : public ServiceSource {
 public:
-    // `root`: before the directories of programs; `proc` and the queue directories are taken as they are.
+    // `root`: prefix of the directories of programs, not of `proc` and the queue directories.
     ProcessTable(std::filesystem::path root, std::filesystem::path proc,
                  std::vector<std::filesystem::path> queue_directories);
 
-    // Errors: denied where other users' processes are hidden (hidepid of proc(5)) or master.pid may not be read;
-    // exhausted above 100,000 processes; timed_out. Processes that end meanwhile are no error.
+    // Errors: denied: processes of other users are hidden (hidepid of proc(5)), or no permission for master.pid.
+    // exhausted: more than 100,000 processes. timed_out. A process that ends meanwhile is no error.
     [[nodiscard]] util::Result<ServiceStates> states(const std::vector<Service>& services,
                                                      util::BootTime deadline) override;
 

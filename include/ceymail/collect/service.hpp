@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Service: what a mail host runs, under which units and executables, and what is said of it.
+// Service: the services of a mail host, with their units and executables.
 #pragma once
 
 #include <functional>
@@ -12,31 +12,31 @@
 
 namespace ceymail::collect {
 
-// When an installed service is told of.
+// When an installed service has a sample.
 enum class Listed {
     always,
-    as_web_server,  // of several installed web servers the enabled ones; all where none or all are
+    as_web_server,  // of several installed web servers the enabled ones; all if none is enabled
     when_enabled,
 };
 
 struct Service {
     std::string name;                      // the label of ceymail_service_up
-    std::vector<std::string> units;        // the first loaded one counts
+    std::vector<std::string> units;        // the first loaded one is used
     std::vector<std::string> executables;  // without systemd: any of them
     Listed listed = Listed::always;
-    std::vector<std::string> enabled{};  // by systemd: of Postfix the enabled units, see state_of_enabled()
+    std::vector<std::string> enabled{};  // with systemd: the enabled units of Postfix, see state_of_enabled()
 };
 
 enum class ServiceState { absent, down, up };  // absent: not installed
 
-// One state a service, in their order.
+// One state for each service, in the same order.
 using ServiceStates = std::vector<ServiceState>;
 
-// DESIGN: services. In the order of the exposition, which is fixed.
+// Returns: the services in the order of the exposition, which is fixed.
 [[nodiscard]] std::vector<Service> known_services(const std::string& ai_filter_unit,
                                                   const std::string& ai_filter_process);
 
-// Who knows which services run: systemd or the process table. One thread at a time.
+// Source of service states: systemd or the process table. Threads: one at a time.
 class ServiceSource {
 public:
     virtual ~ServiceSource() = default;
@@ -44,12 +44,12 @@ public:
                                                              util::BootTime deadline) = 0;
 };
 
-// The states with `absent` for the services that are not to be told of. `enabled` is asked only where the answer
-// matters.
+// Returns: the states, with `absent` for services that are not listed. `enabled` is called only if it makes a
+// difference.
 [[nodiscard]] ServiceStates only_listed(const std::vector<Service>& services, ServiceStates states,
                                         const std::function<bool(const Service&)>& enabled);
 
-// ceymail_service_up: one sample for each service that is not absent.
+// Returns: ceymail_service_up with one sample for each service that is not absent.
 [[nodiscard]] Families service_families(const std::vector<Service>& services, const ServiceStates& states);
 
 }  // namespace ceymail::collect

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ServicesCollector: which services of the mail host run. DESIGN: services.
+// ServicesCollector: which services of the mail host run.
 #pragma once
 
 #include <filesystem>
@@ -19,16 +19,16 @@ struct ServicesOptions {
     config::ServiceManager service_manager = config::ServiceManager::automatic;
     std::string ai_filter_unit = "ceymail-ai-filter.service";
     std::string ai_filter_process = "ceymail-ai-filter";
-    std::filesystem::path root = "/";  // before /usr/sbin, /etc/systemd and the like
+    std::filesystem::path root = "/";  // prefix of /usr/sbin, /etc/systemd and so on
     std::string bus_address{};         // empty: the system bus
     util::ClockFunction now = util::BootClock::now;
 };
 
-// Asks systemd where it runs (/run/systemd/system, sd_booted(3)) or is said to, else the process table. A stuck bus
-// costs 1 s at most. Starts no processes.
-// Of nginx and Apache the installed one is told of; where both are, the enabled one, and both where both or neither
-// are, so that a web server that merely lies there is not "down" for ever. The AI filter is told of if its unit is
-// enabled; on machines without systemd, where nothing can be, if it is installed.
+// Queries systemd if it runs (/run/systemd/system, sd_booted(3)) or is configured, else reads the process table. A bus
+// that does not answer costs 1 s at most. Starts no processes.
+// If both nginx and Apache are installed, only the enabled ones have a sample, or both if neither is enabled. So an
+// unused web server is not "down" for ever. The AI filter has a sample if its unit is enabled; without systemd, if it
+// is installed.
 class ServicesCollector final : public Collector {
 public:
     explicit ServicesCollector(ServicesOptions options);
@@ -38,7 +38,7 @@ public:
     [[nodiscard]] util::Result<Families> collect(util::BootTime deadline) override;
 
 private:
-    [[nodiscard]] bool asks_systemd() const;
+    [[nodiscard]] bool uses_systemd() const;
     [[nodiscard]] bool is_enabled(const Service& service, bool by_systemd) const;
 
     ServicesOptions m_options;

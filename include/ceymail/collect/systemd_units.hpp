@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SystemdUnits: the states of units, asked of systemd over D-Bus. org.freedesktop.systemd1(5).
+// SystemdUnits: the states of units, from systemd over D-Bus. org.freedesktop.systemd1(5).
 #pragma once
 
 #include <chrono>
@@ -22,32 +22,31 @@ struct UnitState {
     std::string sub;     // SubState: "running", "exited", "dead", ...
 };
 
-// One unit's states, in the order of a service's units, to the service's. Pure.
-//  - The first loaded unit counts. Up is active or reloading, as for `systemctl is-active`, with a main process:
-//    Postfix's oneshot of Debian 12, which stays active (exited) whatever happens, is never up.
-//  - A unit file that is there but broken (bad-setting, error) counts as loaded: the service is installed. Masked or
-//    removed it does not, unless the service still runs.
-//  - An instance ("postfix@-.service") is loaded wherever its template is, also where the service runs under another
-//    unit (Debian 13: postfix.service); so one that is not up yields to a later unit that is.
+// Returns: the state of a service from the states of its units, which are in the same order as `names`.
+//  - The first loaded unit decides. Up is active or reloading, as for `systemctl is-active`, with a main process. So
+//    the oneshot unit of Postfix in Debian 12, which is always active (exited), is never up.
+//  - A unit with a broken file (bad-setting, error) counts as loaded: the service is installed. A masked or removed one
+//    does not, unless the service still runs.
+//  - An instance ("postfix@-.service") is loaded if its template exists, even if the service runs under another unit
+//    (Debian 13: postfix.service). So after an instance that is not up, later units count too.
 [[nodiscard]] ServiceState state_of_units(const std::vector<std::string>& names, const std::vector<UnitState>& units);
 
-// The same for the enabled units of Postfix, of which there may be several: "postfix@NAME.service" for each instance,
-// and "postfix.service". All instances that are loaded must run. "postfix.service" must be active, in whatever way: on
-// Debian 12 it stands for all instances and has no process. No value where no instance is loaded: then
-// state_of_units() tells.
+// Returns: the same for the enabled units of Postfix: "postfix@NAME.service" for each instance, and "postfix.service".
+// All loaded instances must run. "postfix.service" must be active, with or without a process: on Debian 12 it groups
+// all instances and has none. None if no instance is loaded: state_of_units() decides then.
 [[nodiscard]] std::optional<ServiceState> state_of_enabled(const std::vector<std::string>& names,
                                                            const std::vector<UnitState>& units);
 
-// What the last look saw of each unit, since a state alone does not tell how long a reload has gone on, nor whether
-// there is a main process meanwhile.
+// Remembers the last state of each unit. One state alone shows neither how long a reload has lasted, nor whether there
+// is a main process meanwhile.
 class ReloadWatch {
 public:
-    // The longest that a unit is believed to reload. systemd itself gives up after TimeoutStartSec=, 90 s by default.
-    static constexpr std::chrono::minutes k_longest{2};
+    // A longer reload counts as down. systemd itself stops it after TimeoutStartSec=, 90 s by default.
+    static constexpr std::chrono::minutes k_max_reload{2};
 
-    // Makes the unit `name` a dead one (SubState) if it has been reloading in every look for longer than k_longest, or
-    // had no main process before it began to.
-    void look_at(const std::string& name, UnitState& unit, util::BootTime now);
+    // Sets SubState to "dead" if the unit `name` has been reloading in every call for longer than k_max_reload, or if
+    // it had no main process before the reload.
+    void update(const std::string& name, UnitState& unit, util::BootTime now);
 
 private:
     struct Seen {
@@ -57,34 +56,33 @@ private:
     std::map<std::string, Seen> m_seen;
 };
 
-// Whether systemd would take it as the name of a service that can be loaded: systemd.unit(5). One ill name in a call
-// fails the call for all, so such names are not asked for.
+// Whether systemd accepts it as the name of a service that can be loaded, systemd.unit(5). One invalid name makes a
+// whole call fail, so list() requires valid names.
 [[nodiscard]] bool is_service_unit_name(const std::string& name);
 
-// Whether `root` is that of a machine on which systemd runs: sd_booted(3).
+// Whether systemd runs on the host whose root directory is `root`: sd_booted(3).
 [[nodiscard]] bool systemd_runs(const std::filesystem::path& root);
 
-// Whether a unit is enabled, by the links that `systemctl enable` and generators make: a link of its name in a *.wants
-// or *.requires directory of /etc/systemd/system, /run/systemd/system or /run/systemd/generator. The files are asked
-// and not systemd, because that would be another D-Bus call a unit, and because they answer on machines without systemd
-// too. Directories that cannot be read hold no links.
+// Whether a unit is enabled: `systemctl enable` and generators make a link of its name in a *.wants or *.requires
+// directory of /etc/systemd/system, /run/systemd/system or /run/systemd/generator. Reading the links saves one D-Bus
+// call for each unit, and works without systemd. A directory that cannot be read counts as empty.
 [[nodiscard]] bool is_unit_enabled(const std::filesystem::path& root, const std::string& unit);
 
-// By the same links, "postfix.service" and every "postfix@NAME.service" that is enabled, each once, in order.
+// Returns: the enabled units among "postfix.service" and "postfix@NAME.service", by the same links, sorted.
 [[nodiscard]] std::vector<std::string> enabled_postfix_units(const std::filesystem::path& root);
 
-// Owns one connection to the bus, kept between calls. Opened by the first call, so that it may be made before a
-// fork(2). One thread at a time.
+// Owns one connection to the bus, kept between calls. The first call opens it, so the object may be constructed before
+// a fork(2). Threads: one at a time.
 class SystemdUnits final : public ServiceSource {
 public:
-    // `address`: of the bus, D-Bus specification; empty: $DBUS_SYSTEM_BUS_ADDRESS or the system bus. `now`: for how
-    // long a unit has been reloading.
+    // `address`: of the bus, D-Bus specification; empty: $DBUS_SYSTEM_BUS_ADDRESS or the system bus. `now`: the clock
+    // of ReloadWatch.
     explicit SystemdUnits(std::string address = {}, util::ClockFunction now = util::BootClock::now);
     ~SystemdUnits() override;
 
-    // One ListUnitsByNames call, and one more on a new connection where bus or systemd have gone away. All of it,
-    // connecting included, takes 1 s at most, less where the deadline is nearer. Errors: timed_out, denied,
-    // unavailable; the next call starts afresh.
+    // Makes one ListUnitsByNames call, and a second on a new connection if the bus or systemd has restarted. Both,
+    // including the connection, end within 1 s or at the deadline.
+    // Errors: timed_out, denied, unavailable. The next call opens a new connection.
     [[nodiscard]] util::Result<std::vector<UnitState>> list(const std::vector<std::string>& names,
                                                             util::BootTime deadline);
 
@@ -96,8 +94,8 @@ private:
         void operator()(sd_bus* bus) const noexcept;
     };
     [[nodiscard]] util::Result<void> connect(util::BootTime deadline);
-    [[nodiscard]] util::Result<std::vector<UnitState>> ask(const std::vector<std::string>& names,
-                                                           util::BootTime deadline);
+    [[nodiscard]] util::Result<std::vector<UnitState>> call(const std::vector<std::string>& names,
+                                                            util::BootTime deadline);
 
     std::string m_address;
     util::ClockFunction m_now;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Characters of a configuration file that an editor does not show, and that would make an error message unreadable.
+// Refuses characters in a configuration file that an editor does not show.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 namespace ceymail::config {
 
 // Returns: `text` without a UTF-8 byte-order mark at its start.
-// Errors: invalid for UTF-16, and, outside comments, for control characters, for blanks other than space and tab, and
-// for characters without a width. The message names `file_name`, the line and the character. CR LF ends a line.
+// Errors: invalid: UTF-16; outside comments also control characters, other whitespace than space and tab, and
+// characters of zero width. The message has `file_name`, the line and the character. CR LF ends a line.
 [[nodiscard]] util::Result<std::string> plain_text(std::string_view text, const std::string& file_name);
 
 }  // namespace ceymail::config

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-// MetricFamily: metrics of one name, as values. prometheus.io, "Exposition formats", text format 0.0.4.
+// exposition: metrics as values, and the Prometheus text format 0.0.4. prometheus.io, "Exposition formats".
+// Process: the gatherer, the workers, and the commands with --once.
+// Touches: memory only.
+// Attackers: those who choose a label value, such as a unit name; append_family() escapes both.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +15,7 @@ namespace ceymail::exposition {
 
 enum class MetricType { counter, gauge };
 
-// Integers stay exact at any size; a double is written in the shortest form that reads back the same.
+// Integers are exact at any size. A double is written in the shortest form that parses to the same value.
 using Value = std::variant<std::uint64_t, double>;
 
 struct Sample {
@@ -20,14 +23,15 @@ struct Sample {
     Value value;
 };
 
+// The samples of one metric name.
 struct MetricFamily {
-    std::string name;  // [a-zA-Z_:][a-zA-Z0-9_:]*; ours are literals, nothing foreign gets here
+    std::string name;  // [a-zA-Z_:][a-zA-Z0-9_:]*; always a literal
     std::string help;  // any UTF-8
     MetricType type = MetricType::gauge;
     std::vector<Sample> samples;
 };
 
-// A family of one sample without labels.
+// Returns: a family of one sample without labels.
 [[nodiscard]] inline MetricFamily single(std::string name, std::string help, MetricType type, Value value) {
     return {std::move(name), std::move(help), type, {Sample{{}, value}}};
 }

@@ -13,8 +13,8 @@ namespace ceymail::exposition {
 
 inline constexpr std::string_view k_content_type = "text/plain; version=0.0.4; charset=utf-8";
 
-// Appends HELP, TYPE and one line a sample, '\n' at each end. A family without samples appends nothing.
-// HELP escapes \ and line feed; label values also ". No locale can reach the numbers. Any thread.
+// Appends HELP, TYPE and one line for each sample, each with '\n'. A family without samples appends nothing.
+// Escapes \ and line feed in HELP, and also " in label values. Numbers do not depend on a locale. Threads: any.
 void append_family(std::string& out, const MetricFamily& family);
 
 // A family whose text is formatted once and whose values change with each answer. It writes the same text as
@@ -24,14 +24,14 @@ class PreparedFamily {
 public:
     explicit PreparedFamily(const MetricFamily& family);  // its values are ignored
 
-    // `values`: as many as the family has samples, in their order.
+    // `values`: one for each sample, in the same order.
     void append(std::string& out, std::span<const Value> values) const;
 
 private:
     std::vector<std::string> m_before;  // the text before each value
 };
 
-// The digits alone: integers as they are; doubles by std::to_chars, NaN, +Inf and -Inf by name.
+// Appends the number only: by std::to_chars, or NaN, +Inf, -Inf.
 void append_value(std::string& out, Value value);
 
 }  // namespace ceymail::exposition

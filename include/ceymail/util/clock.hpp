@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// BootClock: the clock of limits, ages and deadlines; counts suspend. AwakeClock: for how long a process has been at
-// work; does not count it. Both ignore `date -s`.
+// BootClock: for limits, ages and deadlines; includes suspend. AwakeClock: for the running time of a process; excludes
+// suspend. Neither changes with `date -s`.
 #pragma once
 
 #include <chrono>
 
 namespace ceymail::util {
 
-// CLOCK_BOOTTIME, clock_gettime(2). The same in all processes of one boot, starts near 0 at boot.
+// CLOCK_BOOTTIME, clock_gettime(2). Equal in all processes; starts near 0 at boot.
 struct BootClock {
     using duration = std::chrono::nanoseconds;
     using rep = duration::rep;
@@ -19,9 +19,8 @@ struct BootClock {
 
 using BootTime = BootClock::time_point;
 
-// CLOCK_MONOTONIC, clock_gettime(2): stands still while the host is suspended, as do all processes. For watching
-// another process: after a suspend of hours it has still been at work for seconds. The same in all processes of one
-// boot.
+// CLOCK_MONOTONIC, clock_gettime(2). Equal in all processes; it stops while the host is suspended, as all processes do.
+// For time-outs of another process, which a suspend must not end.
 struct AwakeClock {
     using duration = std::chrono::nanoseconds;
     using rep = duration::rep;
@@ -33,13 +32,13 @@ struct AwakeClock {
 
 using AwakeTime = AwakeClock::time_point;
 
-// Clocks are handed in, so that tests turn the hands instead of sleeping.
+// Clocks are parameters, so that tests need not sleep.
 using ClockFunction = BootTime (*)() noexcept;
 
-// CPU time that the calling thread has used, CLOCK_THREAD_CPUTIME_ID.
+// Returns: CPU time of the calling thread, CLOCK_THREAD_CPUTIME_ID.
 [[nodiscard]] std::chrono::nanoseconds thread_cpu_time() noexcept;
 
-// What is left until `deadline` in whole milliseconds, rounded up, at least 0, at most 1 h: for poll(2).
+// Returns: the time until `deadline` for poll(2), in milliseconds, rounded up, from 0 to 1 h.
 [[nodiscard]] int remaining_ms(BootTime deadline, BootTime now = BootClock::now()) noexcept;
 [[nodiscard]] int remaining_ms(AwakeTime deadline) noexcept;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Directory: the names in a directory, one after the other.
+// Directory: iterates over the names in a directory.
 #pragma once
 
 #include <dirent.h>
@@ -13,18 +13,18 @@
 
 namespace ceymail::util {
 
-// In the place of std::filesystem::directory_iterator, which libstdc++ lets end the program (std::terminate) when it
-// is out of memory between two entries. Move only; one thread at a time.
+// Replaces std::filesystem::directory_iterator, which calls std::terminate in libstdc++ if memory is exhausted between
+// two entries. Move only. Threads: one at a time.
 class Directory {
 public:
-    // Fails with the errno's kind and a message that names the path.
+    // Errors: the kind of the errno; the path is in the message.
     [[nodiscard]] static Result<Directory> open(const std::filesystem::path& path);
 
-    // The next name, in no order and without "." and ".."; empty after the last. Valid until the next call.
-    // Names that come or go meanwhile may be told or not, readdir(3).
+    // Returns: the next name, in no order and without "." and ".."; empty after the last. Valid until the next call.
+    // Names that are added or removed meanwhile may be missing or not, readdir(3).
     [[nodiscard]] Result<std::string_view> next();
 
-    [[nodiscard]] int fd() const noexcept { return ::dirfd(m_stream.get()); }  // for openat(2) and its like
+    [[nodiscard]] int fd() const noexcept { return ::dirfd(m_stream.get()); }  // for openat(2) and similar
 
 private:
     struct Close {

@@ -6,7 +6,7 @@
 
 namespace ceymail::util {
 
-// Owns at most one descriptor. Move only. Not for sharing between threads without a lock.
+// Owns at most one descriptor. Move only. Threads: one at a time.
 class Fd {
 public:
     Fd() noexcept = default;

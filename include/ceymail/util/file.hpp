@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Small whole files, such as those of /proc and the configuration.
+// Reads small files, such as those in /proc and the configuration.
 #pragma once
 
 #include <cstddef>
@@ -11,14 +11,14 @@
 
 namespace ceymail::util {
 
-// The whole file, from offset 0 to the end. `limit`: bytes; a longer file fails with ErrorKind::exhausted.
-// Fails with the errno's kind and a message that names the path.
+// Returns: the whole file. Units: `limit` in bytes.
+// Errors: exhausted: the file is longer than `limit`. Others: the kind of the errno. The path is in the message.
 [[nodiscard]] Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit = 1U << 20);
 
-// Its first `most` bytes; fewer where it is shorter. What lies behind them is not read. Fails as read_file() does.
-[[nodiscard]] Result<std::string> read_start(const std::filesystem::path& path, std::size_t most);
+// Returns: the first `limit` bytes, or the whole file if it is shorter. Errors: the kind of the errno.
+[[nodiscard]] Result<std::string> read_start(const std::filesystem::path& path, std::size_t limit);
 
-// Opens read-only with O_CLOEXEC.
+// Opens read-only with O_CLOEXEC. Errors: as read_start().
 [[nodiscard]] Result<Fd> open_to_read(const std::filesystem::path& path);
 
 }  // namespace ceymail::util

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// KeptRecord: a few words in shared memory that outlive the process which writes them.
+// KeptRecord: a few words in shared memory that survive the process that writes them.
 #pragma once
 
 #include <array>
@@ -12,19 +12,19 @@
 
 namespace ceymail::util {
 
-// Plain data, for a mapping that is shared; zeroes are an empty record. What the words mean the caller knows.
-// A writer that is killed at any instruction leaves the record before it, or its own, and nothing in between: store()
-// fills the slot that does not count, then one 8-byte store makes it count.
-// Threads: one process at a time calls, the caller sees to that.
+// Plain data in a shared mapping; zeros are an empty record. The caller defines the words.
+// A writer killed at any instruction leaves the old record or the new one: store() fills the unused slot, then one
+// 8-byte store selects it.
+// Processes: one at a time, which the caller ensures.
 class KeptRecord {
 public:
     using Words = std::array<std::uint64_t, 12>;
     struct Content {
         Words words{};
-        BootTime at{};  // which the writer gave
+        BootTime at{};  // set by the writer
     };
 
-    // No value while nothing was stored.
+    // Returns: none before the first store().
     [[nodiscard]] std::optional<Content> load() const noexcept {
         const auto number = m_number.load(std::memory_order_acquire);
         if (number == 0) return std::nullopt;
@@ -55,6 +55,6 @@ private:
     std::array<Slot, 2> m_slots;
 };
 
-static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "a lock inside shared memory would outlive its holder");
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "a lock in shared memory would survive its holder");
 
 }  // namespace ceymail::util

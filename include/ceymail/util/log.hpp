@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One line a message to standard error, in the form that journald reads the level from (sd-daemon(3)).
+// Writes messages to standard error, one line each, with the level prefix of journald (sd-daemon(3)).
 #pragma once
 
 #include <initializer_list>
@@ -9,15 +9,16 @@ namespace ceymail::util {
 
 enum class LogLevel { error = 3, warning = 4, notice = 5, info = 6, debug = 7 };
 
-// The word before each line, "ceymail-metrics" unless set; the role behind it, such as "worker".
-// Not thread safe: set once at the start of a process or after a fork.
+// Sets the prefix of each line, "ceymail-metrics" by default, and the role after it, such as "worker".
+// Threads: not safe; call it at the start of a process or after a fork.
 void set_log_identity(std::string_view program, std::string_view role = {}) noexcept;
 
-// One write(2) a line, so that lines of several processes do not mix. Control characters of the message
-// become '?', since part of it may come from outside. Never hand in a secret. Any thread. Allocates nothing.
+// Writes one line by one write(2), so that lines of several processes do not mix. Allocates nothing. Threads: any.
+// Requires: no secret in the message.
+// Security: control characters become '?', since part of the message may be a peer's.
 void log(LogLevel level, std::string_view message) noexcept;
 
-// The same with the pieces of the message one behind the other, for where putting them together must not fail.
+// Concatenates the pieces, for callers that must not allocate.
 void log(LogLevel level, std::initializer_list<std::string_view> pieces) noexcept;
 
 }  // namespace ceymail::util

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// MappedMemory: a mapping shared between processes that unmaps itself.
+// MappedMemory: a mapping shared between processes, with RAII.
 #pragma once
 
 #include <cstddef>
@@ -22,15 +22,15 @@ public:
     ~MappedMemory();
 
     // Maps the first `size` bytes of `fd`, which may be closed afterwards.
-    // Requires that the file has them allocated: a hole on a full tmpfs is a SIGBUS at the first touch.
+    // Requires: the file has them allocated. Access to a hole on a full tmpfs raises SIGBUS.
     [[nodiscard]] static Result<MappedMemory> map(int fd, std::size_t size, Access access);
 
-    // Zeros without a name, for this process and those it forks. exhausted: no memory.
+    // Maps anonymous zeros, for this process and its children. Errors: exhausted: no memory.
     [[nodiscard]] static Result<MappedMemory> allocate(std::size_t size);
 
-    // Unmaps, in this process, all but the pages that hold these bytes, which stay where they are. Without bytes: all.
-    // SECURITY: the kernel maps other pages of the same file by what is left, remap_file_pages(2) and mremap(2), for
-    // code that asks for it: forbid_remapping() of the process room is the other half.
+    // Unmaps, in this process, all pages without these bytes; with size 0 all. The address stays the same.
+    // Security: code can map other pages of the file again from what is left, by remap_file_pages(2) and mremap(2). The
+    // caller must call system::forbid_remapping() too.
     void keep_only(std::size_t offset, std::size_t size) noexcept;
 
     [[nodiscard]] std::byte* data() const noexcept { return m_data; }

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Result<T>: a value, or an Error that names the thing, the cause and the remedy.
+// util: what all rooms use: results, descriptors, files, clocks, the log, hashes and locks.
+// Process: all of them.
+// Touches: what its caller passes.
+// Attackers: none of its own; each header states what it accepts.
+//
+// Result<T>: a value, or an Error that names the object, the cause and the remedy.
 #pragma once
 
 #include <expected>
@@ -10,21 +15,21 @@
 
 namespace ceymail::util {
 
-// What a caller may branch on. The words in Error::message are for people and may change.
+// What a caller may branch on. The text in Error::message is for people and may change.
 enum class ErrorKind {
-    not_found,    // the thing is not there, and that is no accident
+    not_found,    // it does not exist
     denied,       // permission
-    timed_out,    // a deadline of ours passed
-    unavailable,  // the other side cannot be reached or answers with an error of its own
-    invalid,      // input that does not have the form it must have
+    timed_out,    // a deadline passed
+    unavailable,  // the peer cannot be reached or returns an error
+    invalid,      // malformed input
     exhausted,    // a fixed resource is full (table, descriptors, memory, disk)
-    conflict,     // somebody else was first (exists already, locked)
-    internal,     // a bug or a state that should not be
+    conflict,     // exists already, or is locked
+    internal,     // a bug or an impossible state
 };
 
 struct Error {
     ErrorKind kind = ErrorKind::internal;
-    int code = 0;         // errno or a database error number; 0 where there is none
+    int code = 0;         // errno or a database error number; 0: none
     std::string message;  // "cannot read X: cause; remedy", no secret, no trailing full stop
 };
 
@@ -35,10 +40,10 @@ inline std::unexpected<Error> fail(ErrorKind kind, std::string message, int code
     return std::unexpected(Error{kind, code, std::move(message)});
 }
 
-// The kind that an errno value belongs to.
+// Returns: the kind of an errno value.
 [[nodiscard]] ErrorKind kind_of_errno(int errno_value) noexcept;
 
-// "what: strerror(errno_value)", with the remedy behind a semicolon where one is given.
+// Returns: an error with the message "what: strerror(errno_value)", and "; remedy" if there is one.
 [[nodiscard]] std::unexpected<Error> fail_errno(int errno_value, std::string_view what, std::string_view remedy = {});
 
 }  // namespace ceymail::util

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Secret: characters that are wiped when they are let go of, and that no stream or log can print.
+// Secret: characters that are wiped after use, and that no stream or log can print.
 #pragma once
 
 #include <array>
@@ -10,7 +10,7 @@
 namespace ceymail::util {
 
 // Owns a copy of its characters. Wiped by OPENSSL_cleanse on destruction, assignment and move.
-// No operator<<, no conversion to std::string: reveal() is to be read where it is called.
+// No operator<< and no conversion to std::string, so that each use shows reveal().
 class Secret {
 public:
     Secret() = default;
@@ -21,7 +21,7 @@ public:
     Secret& operator=(const Secret&) = delete;
     ~Secret();
 
-    // Other characters in the place of these; the memory is kept, so that one Secret can be filled again and again.
+    // Replaces the characters. Keeps the memory for the next assign().
     void assign(std::string_view characters);
     void clear() noexcept;
 
@@ -33,16 +33,17 @@ private:
     std::vector<char> m_characters;  // a vector: small strings inside std::string would survive a move
 };
 
-// SHA-256, FIPS 180-4. Throws std::bad_alloc.
+// Of SHA-256, FIPS 180-4.
 using Digest = std::array<std::uint8_t, 32>;
 
+// Errors: throws std::bad_alloc.
 [[nodiscard]] Digest sha256(std::string_view bytes);
 
-// Finds the algorithm, which takes OpenSSL as long as all else that a worker's first request takes. To be called before
-// fork(2), so that the children need not. The first sha256() does it otherwise. Throws std::bad_alloc.
+// Fetches the algorithm from OpenSSL, which takes as long as the rest of a worker's first request. Call it before
+// fork(2), so that the children need not. Else the first sha256() does it. Errors: throws std::bad_alloc.
 void prepare_sha256();
 
-// In time that depends on neither, CRYPTO_memcmp(3).
+// Security: the time does not depend on the arguments, CRYPTO_memcmp(3).
 [[nodiscard]] bool equal_in_constant_time(const Digest& a, const Digest& b) noexcept;
 
 }  // namespace ceymail::util

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SipHash-2-4: a keyed hash whose outcome nobody without the key can choose. Aumasson and Bernstein, 2012.
+// SipHash-2-4: a keyed hash. Without the key its result cannot be chosen. Aumasson and Bernstein, 2012.
 #pragma once
 
 #include <array>

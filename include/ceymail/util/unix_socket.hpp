@@ -11,7 +11,7 @@
 
 namespace ceymail::util {
 
-// The address of the socket at `path`.
+// Returns: the address of the socket at `path`.
 // Errors: invalid: the path has more than 107 bytes, the most that sockaddr_un holds. The message names the remedy.
 [[nodiscard]] Result<sockaddr_un> unix_address(const std::filesystem::path& path);
 
