@@ -20,7 +20,7 @@ void check_program(ceymail::collect::Process process, std::string_view name) {
     const bool program = is_program(process, name);
     const bool system_user = process.owner < 1000 || process.owner == 65534;
     if (program) {
-        require(!process.of_kernel && process.state != 'Z' && process.state != 'X', "the dead serve nothing");
+        require(!process.is_kernel_thread && process.state != 'Z' && process.state != 'X', "the dead serve nothing");
         require(!name.empty(), "a program has a name");
         require(!process.executable || process.executable->starts_with("/usr/"), "its executable is the system's");
         require(process.executable || system_user, "a user's own word is not believed");
