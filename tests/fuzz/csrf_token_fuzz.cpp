@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// CsrfTokens::verify(): only an unchanged token is valid, and only for its action and user.
-// The input: action, user, line feed, and changes of a valid token: 2 bytes each, position and value. The last one may
-// truncate it. If the first byte is large, the input is the token itself.
+// CsrfTokens::verify(): only an issued token, with its own action and user, is valid.
+// The input: action, user, line feed, and changes of a valid token: 2 bytes each, where and by what; the last one may
+// cut it. If the first byte is 128 or more, the token is the input itself.
 // fuzz: -max_len=256
 #include <chrono>
 #include <string>
@@ -47,7 +47,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto text = data[0] >= 128 ? std::string(changes) : changed(good_seal(), changes);
     const auto opened = csrf().verify(text, action, user);
     const bool genuine = text == good_seal() && action == Action::generate && user == k_user;
-    require((opened.status == CsrfStatus::valid) == genuine, "good is the seal itself");
+    require((opened.status == CsrfStatus::valid) == genuine, "only the issued token is valid");
     require(genuine || opened.status == CsrfStatus::forged, "all else is forged");
     require(opened.seen == (genuine ? k_seen : 0), "it tells what was seen");
     require(opened.nonce.size() == (genuine ? 32 : 0), "and its nonce");
