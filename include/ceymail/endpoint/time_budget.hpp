@@ -11,12 +11,12 @@ namespace ceymail::endpoint {
 
 inline constexpr std::chrono::milliseconds k_longest_answer{5000};
 inline constexpr std::chrono::milliseconds k_shortest_answer{100};  // below it no scrape would have metrics
-inline constexpr std::chrono::milliseconds k_network_margin{
-    500};  // part of the scraper's timeout that is left for the network
+// The part of the scraper's timeout that is left for the network.
+inline constexpr std::chrono::milliseconds k_network_margin{500};
 inline constexpr std::chrono::milliseconds k_longest_token_check{1200};
 inline constexpr std::chrono::milliseconds k_format_time{100};
-inline constexpr std::chrono::milliseconds k_longest_touch{
-    1500};  // for last_used_at: a lock wait of 1 s and the round trip
+// For last_used_at: a lock wait of 1 s and the round trip.
+inline constexpr std::chrono::milliseconds k_longest_touch{1500};
 
 // Returns: the smaller of k_longest_answer and the scraper's timeout less k_network_margin; at least
 // k_shortest_answer. `scrape_timeout` is X-Prometheus-Scrape-Timeout-Seconds.
