@@ -897,7 +897,7 @@ case_check_finds_through_apache_that_the_socket_is_gone() {
 }
 
 apache_site=/etc/apache2/sites-enabled/ceymail.conf
-# A front controller in the place of the dashboard, and a login above all.
+# A front controller in the place of the dashboard, and a login above all. Reloaded: systemd starts nothing anew as often.
 front_controller="cp $apache_site /root/apache.before
     printf 'RewriteEngine On\nRewriteCond %%{REQUEST_FILENAME} !-f\nRewriteRule . /front.html [L]\n' >/var/www/html/.htaccess
     echo '<p>All of the site.</p>' >/var/www/html/front.html
@@ -905,11 +905,11 @@ front_controller="cp $apache_site /root/apache.before
     sed -i 's#ServerName.*#&\nDocumentRoot /var/www/html#; /ProxyPass/d' $apache_site"
 login_above_all="printf '<Location \"/\">\nAuthType Basic\nAuthName site\nAuthUserFile /etc/nginx/ceymail-settings.htpasswd\nRequire valid-user\n</Location>\n' >/etc/apache2/conf-enabled/login.conf"
 apache_as_before="cp /root/apache.before $apache_site; rm -f /var/www/html/.htaccess /var/www/html/front.html /etc/apache2/conf-enabled/front.conf /etc/apache2/conf-enabled/login.conf
-    a2enconf -q ceymail-metrics; systemctl restart apache2"
+    a2enconf -q ceymail-metrics; systemctl reload apache2"
 
 case_check_finds_a_front_controller_that_answers_in_apache() {
     PORT=8443 found_by_check 'answered 200 with a page (HTML): the site, its front controller or dashboard, answers in our place' \
-        "$front_controller; a2disconf -q ceymail-metrics; systemctl restart apache2" 'a2enconf -q ceymail-metrics; systemctl reload apache2' &&
+        "$front_controller; a2disconf -q ceymail-metrics; systemctl reload apache2" 'a2enconf -q ceymail-metrics; systemctl reload apache2' &&
         PORT=8443 check_is_content && PORT=8443 expect "$(up apache 1)"
     local result=$?
     script "$apache_as_before"
@@ -917,7 +917,7 @@ case_check_finds_a_front_controller_that_answers_in_apache() {
 }
 case_check_finds_a_login_before_the_endpoint_in_apache() {
     PORT=8443 found_by_check 'asks for a login of its own (Basic realm="site")' \
-        "$front_controller; $login_above_all; a2disconf -q ceymail-metrics; systemctl restart apache2" \
+        "$front_controller; $login_above_all; a2disconf -q ceymail-metrics; systemctl reload apache2" \
         'a2enconf -q ceymail-metrics; systemctl reload apache2' && PORT=8443 check_is_content && PORT=8443 expect "$(up apache 1)"
     local result=$?
     script "$apache_as_before"
@@ -925,8 +925,8 @@ case_check_finds_a_login_before_the_endpoint_in_apache() {
 }
 case_check_finds_a_redirect_of_the_virtual_host_in_apache() {
     PORT=8443 found_by_check 'a redirect to https://mail.example.test/login' \
-        "cp $apache_site /root/apache.before; sed -i 's#ServerName.*#&\nRedirect / https://mail.example.test/login/#' $apache_site; systemctl restart apache2" \
-        "sed -i '/^Redirect/d' $apache_site; sed -i 's#</VirtualHost>#Redirect / https://mail.example.test/login/\n&#' /etc/apache2/sites-available/000-default.conf; systemctl restart apache2" &&
+        "cp $apache_site /root/apache.before; sed -i 's#ServerName.*#&\nRedirect / https://mail.example.test/login/#' $apache_site; systemctl reload apache2" \
+        "sed -i '/^Redirect/d' $apache_site; sed -i 's#</VirtualHost>#Redirect / https://mail.example.test/login/\n&#' /etc/apache2/sites-available/000-default.conf; systemctl reload apache2" &&
         PORT=8443 check_is_content
     local result=$?
     script "sed -i '/^Redirect/d' /etc/apache2/sites-available/000-default.conf; $apache_as_before"

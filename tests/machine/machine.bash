@@ -94,7 +94,8 @@ take_disk_away() {
 # the only one that systemd 257 knows, whatever there is around it.
 boot_machine() {
     enter_own_groups && SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 \
-        exec setsid systemd-nspawn --quiet --boot --register=no --keep-unit --private-network --machine="ceymail-machine-$$" \
+        exec setsid systemd-nspawn --quiet --boot --register=no --keep-unit --private-network \
+        --machine="ceymail-machine-$$" \
         --system-call-filter="landlock_create_ruleset landlock_add_rule landlock_restrict_self" \
         --console=pipe --directory="$root" </dev/null >>"$work/console.log" 2>&1 &
     echo $! >"$nspawn_file"
