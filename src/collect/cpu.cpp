@@ -67,7 +67,7 @@ bool is_possible(std::uint64_t jiffies, std::chrono::nanoseconds elapsed, unsign
     return jiffies / k_user_hz / processors <= 2 * seconds;
 }
 
-util::KeptRecord::Words words_of(const CpuState& state) noexcept {
+util::KeptRecord::Words record_words(const CpuState& state) noexcept {
     util::KeptRecord::Words words{};
     auto* const rest = std::ranges::copy(state.last, words.begin()).out;
     rest[0] = state.sum.idle;
@@ -130,7 +130,7 @@ CpuTally tallied_in(util::KeptRecord& record) {
         const auto kept = record.load();
         const auto before = kept ? std::optional(state_of(kept->words)) : std::nullopt;
         const auto state = advance(before, now, at - (kept ? kept->at : at), processors);
-        if (state != before) record.store({words_of(state), at});
+        if (state != before) record.store({record_words(state), at});
         return state.sum;
     };
 }

@@ -111,7 +111,7 @@ struct TokenRegistry::State {
             auto& error = committed.error();
             if (error.kind != util::ErrorKind::conflict) {  // after a conflict the transaction was rolled back
                 error.code = k_in_doubt;
-                error.message += "; nobody can say whether the change was made: see `ceymail-token status`";
+                error.message += "; whether the change was made is not known: see `ceymail-token status`";
             }
             return std::unexpected(std::move(error));
         }

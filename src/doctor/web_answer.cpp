@@ -46,9 +46,10 @@ void report_ours(CheckReport& report, const WebAnswer& answer) {
         case 401:
             return report_our_401(report, answer);
         case 200:
-            return report.bad(k_part,
-                              "answered 200 to a token that is none: something keeps answers of ours and gives them to "
-                              "everybody; switch that off (fastcgi_cache off), also in a proxy or CDN in front of it");
+            return report.bad(
+                k_part,
+                "answered 200 to a token that is none: something keeps answers of ours and gives them to "
+                "other clients; switch that off (fastcgi_cache off), also in a proxy or CDN in front of it");
         case 404:
             return report.bad(k_part,
                               "passes this address on, but ceymail-metrics is at another path: make path in "

@@ -82,7 +82,7 @@ Result<void> clear_path(const std::string& path, const sockaddr_un& address) {
         return fail(ErrorKind::conflict, "another program answers on '" + path + "'; stop it or listen elsewhere");
     }
     if (unlink(path.c_str()) != 0 && errno != ENOENT) {
-        return fail_errno(errno, "cannot remove the socket '" + path + "' that nobody answers on");
+        return fail_errno(errno, "cannot remove the socket '" + path + "' on which no process answers");
     }
     return {};
 }
@@ -164,7 +164,7 @@ Result<Fd> listen_on_loopback(const std::string& text) {
     if (!address) {
         return fail(ErrorKind::invalid, "cannot listen on 'tcp:" + text +
                                             "': only loopback addresses are allowed, as in tcp:127.0.0.1:9000 or "
-                                            "tcp:[::1]:9000, because whoever reaches the socket is believed about the "
+                                            "tcp:[::1]:9000, because a process that reaches the socket can state any "
                                             "client's address");
     }
     Fd listener(socket(address->storage.ss_family, k_type, 0));

@@ -81,7 +81,7 @@ const Response k_malformed = {
     .headers = {k_origin_header},
     .body =
         "This FastCGI request is malformed: connect the web server with the nginx or Apache file of "
-        "ceymail-metrics, and let nobody else have access to the socket.\n",
+        "ceymail-metrics, and let no other program have access to the socket.\n",
 };
 
 }  // namespace

@@ -66,7 +66,7 @@ constexpr Message k_done_already{"This has been done already",
                                  "Show the page"};
 constexpr Message k_superseded{"Somebody else was first",
                                "Nothing was changed. Since you opened the page the token has been generated or "
-                               "revoked, by somebody else or in another window. Look at how it is now.",
+                               "revoked, by another administrator or in another window. Look at how it is now.",
                                "Show how it is now"};
 constexpr Message k_plan_too_low{"Metrics export needs the Business plan or above",
                                  "No token was generated, since it would not be accepted.", "Back to the page"};

@@ -246,7 +246,7 @@ Result<Segment> Segment::attach(const std::filesystem::path& directory, util::Cl
         return util::fail(ErrorKind::denied, "cannot use the runtime directory " + opened.path() +
                                                  ": it belongs to user " + std::to_string(opened.owner()) +
                                                  ", not to user " + std::to_string(::geteuid()) +
-                                                 ", as whom this runs; chown it");
+                                                 ", the user of this process; chown it");
     CEYMAIL_TRY_ASSIGN(Attached attached, retry(&Attacher::attach, opened, clock));
     return Segment(std::move(attached.lock), std::move(attached.memory), attached.origin);
 }

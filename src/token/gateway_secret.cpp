@@ -92,7 +92,7 @@ Result<std::string> prepare_gateway_secret(const std::filesystem::path& page, co
     CEYMAIL_TRY_ASSIGN(const bool apache, write_template(files.apache, k_apache, *secret));
     const std::string words = "gateway secret " + page.string();
     if (missing) return words + ": made; reload the web server";
-    return words + (nginx || apache ? ": is there; the web server's files are written anew, reload it" : ": is there");
+    return words + (nginx || apache ? ": is there; the web server's files are written again, reload it" : ": is there");
 }
 
 }  // namespace ceymail::token

@@ -98,7 +98,7 @@ int generate(const Options& options, const config::Configuration& configuration)
     if (auto shown = show(options, *token, *made); !shown) {
         print_message(shown.error().message);
         print_message(active +
-                      (*file ? ", and in " + options.output.string() : ", but nobody knows it: generate another"));
+                      (*file ? ", and in " + options.output.string() : ", but was not shown: generate another"));
         return EX_IOERR;
     }
     report_made(options, *made, *file);

@@ -365,7 +365,7 @@ BOOST_AUTO_TEST_CASE(as_cgi_the_web_server_is_told_what_its_user_lacks) {
     const auto others = as_cgi(s_host->service_configuration("others"));
     BOOST_TEST(others.output.empty(), others.output);
     BOOST_TEST(others.status == 77);
-    BOOST_TEST(others.errors.find("as whom this runs") != std::string::npos, others.errors);
+    BOOST_TEST(others.errors.find("the user of this process") != std::string::npos, others.errors);
 
     const auto configuration = s_host->web_configuration("missing");
     fs::remove(s_host->runtime("missing"));

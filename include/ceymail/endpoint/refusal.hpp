@@ -21,7 +21,7 @@ inline constexpr Refusal k_other_path{404,
 inline constexpr Refusal k_other_method{405, "Metrics are read with GET or HEAD.\n", "Allow", "GET, HEAD"};
 
 inline constexpr Refusal k_bad_request{400,
-                                       "The request is malformed or bears no single client address; the web "
+                                       "The request is malformed or has no single client address; the web "
                                        "server must pass REMOTE_ADDR exactly once, an IP address without a port.\n"};
 
 inline constexpr Refusal k_unix_peer{
