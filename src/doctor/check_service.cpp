@@ -82,6 +82,21 @@ std::vector<Process> gatherers_of(const config::Configuration& configuration) {
     return gatherers;
 }
 
+// What identifies the PID namespace of a process; empty if that cannot be read.
+std::string pid_namespace(const fs::path& proc, const std::string& pid) {
+    std::error_code ignored;
+    return fs::read_symlink(proc / pid / "ns/pid", ignored).string();
+}
+
+// The web servers beside the service: /proc shows those of containers too, and they do not connect to it.
+std::vector<Process> web_servers_of(const config::Configuration& configuration) {
+    const auto supervisor = system::find_instance(configuration.runtime_directory);
+    const auto own = pid_namespace(configuration.proc, supervisor ? std::to_string(*supervisor) : "self");
+    auto servers = processes_named(configuration.proc, {"nginx", "apache2", "httpd"});
+    std::erase_if(servers, [&](const Process& one) { return pid_namespace(configuration.proc, one.pid) != own; });
+    return servers;
+}
+
 }  // namespace
 
 void check_service(CheckReport& report, const config::Configuration& configuration) {
@@ -153,7 +168,7 @@ void check_socket(CheckReport& report, const config::Configuration& configuratio
                                         " is open to every user of this host, who can say that he is any "
                                         "client: set SocketMode=0660 (systemctl edit "
                                         "ceymail-metrics.socket)");
-    for (const auto& server : processes_named(configuration.proc, {"nginx", "apache2", "httpd"})) {
+    for (const auto& server : web_servers_of(configuration)) {
         if (may_connect(server, socket)) continue;
         return report.bad("socket", server.name + " runs in group " + group_name(server.groups.front()) +
                                         " and may not connect to " + path->string() + ", which is for group " +

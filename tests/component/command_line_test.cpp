@@ -267,6 +267,27 @@ BOOST_AUTO_TEST_CASE(check_tells_where_the_service_sees_something_else) {
     BOOST_TEST(says(checked(responder), "systemctl daemon-reload && systemctl restart ceymail-metrics"));
 }
 
+BOOST_AUTO_TEST_CASE(check_judges_the_web_servers_of_the_host_and_not_those_of_containers) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0);
+    const ResponderProcess responder;
+    // The kernel names a process after its file.
+    const auto server = responder.directory() / "nginx";
+    std::filesystem::copy_file("/bin/sleep", server);
+    const std::vector<std::string> outsider{
+        "setpriv", "--reuid=games", "--regid=games", "--clear-groups", "--pdeathsig=KILL", server.string(), "60"};
+    const auto complains = [&] { return says(checked(responder), "\nsocket: nginx runs in group games"); };
+    {
+        const ChildProcess on_host({.arguments = outsider});
+        BOOST_TEST(eventually(complains), checked(responder));
+    }
+    auto in_container = outsider;
+    in_container.insert(in_container.begin(), {"unshare", "--pid", "--fork", "--kill-child"});
+    const ChildProcess container({.arguments = in_container});
+    const auto runs = [&] { return run({.arguments = {"pgrep", "--exact", "--uid", "games", "nginx"}}).status == 0; };
+    BOOST_TEST_REQUIRE(eventually(runs));
+    BOOST_TEST(!complains());
+}
+
 BOOST_AUTO_TEST_CASE(check_tells_when_the_service_cannot_be_asked) {
     const ResponderProcess responder;
     std::filesystem::remove_all(responder.directory() / "run/page");
