@@ -178,6 +178,8 @@ END
     ProxyPassReverse / http://127.0.0.1:3000/
 </VirtualHost>
 END
+        touch /var/log/auth.log   # without it fail2ban does not start, and rsyslog makes it at the first line
+        systemctl restart fail2ban
         systemctl stop apache2   # it may have been the first to take the port
         systemctl restart nginx
         systemctl start apache2' &&
