@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-import queue_folder
+import queue_directory
 from run import processor_seconds, proportional_memory, timed
 from stage import Failed, wait_until
 
@@ -106,7 +106,7 @@ def main(leader, queue, pairs, seconds):
     machine.scrape(NODE_EXPORTER), machine.scrape(WITHOUT_SYSTEMD)
     figures = {"fresh": machine.pairs(pairs, NODE_EXPORTER),
                "fresh, systemd left out": machine.pairs(pairs, WITHOUT_SYSTEMD)}
-    queue_folder.fill(machine.queue, 0, DEFERRED)
+    queue_directory.fill(machine.queue, 0, DEFERRED)
     figures["first"] = machine.pairs(pairs, NODE_EXPORTER, machine.restart)
     machine.wait_for_births()
     figures["deferred"] = machine.pairs(pairs, NODE_EXPORTER)

@@ -313,8 +313,8 @@ def accounts(stage, figures):
 
 
 def empty_queue(stage):
-    queue_directory = stage.directory / "empty"
-    return queue_directory if queue_directory.exists() else queue_directory.make(queue_directory)
+    queue = stage.directory / "empty"
+    return queue if queue.exists() else queue_directory.make(queue)
 
 
 @measurement
@@ -384,7 +384,7 @@ def limiter(stage, figures):
 @measurement
 def installed(stage, figures):
     """As the package installs it, in its unit on a machine that is booted for this, with Debian's node_exporter."""
-    done = subprocess.run([ROOT / "tests" / "bench" / "machine", stage.folder.parent, str(PAIRS), str(MINUTE)],
+    done = subprocess.run([ROOT / "tests" / "bench" / "machine", stage.directory.parent, str(PAIRS), str(MINUTE)],
                           cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise Failed("the machine cannot be measured; it says above why")
