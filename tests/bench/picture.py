@@ -31,7 +31,7 @@ def size_text(size):
 
 def read(path):
     """curve -> series -> points, each in the file's order."""
-    curves = {}
+    curves: dict = {}
     with open(path, newline="") as file:
         for row in csv.DictReader(file):
             points = curves.setdefault(row["curve"], {}).setdefault(row["series"], [])

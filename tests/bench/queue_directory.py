@@ -20,8 +20,9 @@ def real_message(queue):
 def fill(queue, first, last, template=None):
     """Messages `first` to `last` - 1. Postfix believes copies of `template`; their time of retry is the template's."""
     owner = pwd.getpwnam("postfix")
-    content = template.read_bytes() if template else b""
-    times = (template.stat().st_atime_ns, template.stat().st_mtime_ns) if template else None
+    content, times = b"", (0, 0)
+    if template:
+        content, times = template.read_bytes(), (template.stat().st_atime_ns, template.stat().st_mtime_ns)
     for digit in DIGITS:
         directory = queue / "deferred" / digit
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -87,11 +87,11 @@ def scrape(port, path="/metrics", token=None):
     return seconds
 
 
-def own_scrape(stage, name):
+def own_scrape(stage: Stage, name):
     return scrape(stage.ports[name], "/api/stats/metrics", stage.token)
 
 
-def first_scrape(stage, name, **settings):
+def first_scrape(stage: Stage, name, **settings):
     """Of a responder that is up and remembers nothing; it stays."""
     if name in stage.processes:
         stage.stop(name)
@@ -129,7 +129,7 @@ RESPONDERS = ("refusing", "serving", "cold", "steady")
 CONSTANTS = ("constant_429", "constant_401", "constant_200", "constant_query")
 
 
-def set_stage(stage):
+def set_stage(stage: Stage):
     stage.start_postfix()
     stage.start_mariadb()
     stage.sql("SET GLOBAL innodb_buffer_pool_size = 256 * 1024 * 1024")
@@ -148,7 +148,7 @@ def set_stage(stage):
     stage.start_constant("constant_query", served, stage.database, stage.directory / "database.cnf", QUERY)
 
 
-def start_exporters(stage):
+def start_exporters(stage: Stage):
     stage.ports |= {"node": free_port(), "postfix": free_port()}
     log = stage.directory / "mail.log"
     log.touch()
@@ -170,7 +170,7 @@ def start_exporters(stage):
 
 # --- measurements ----------------------------------------------------------------------------------------------------
 
-def compare_load(stage, figures, name, ours, peer, peer_name, status, goal=None, **load):
+def compare_load(stage: Stage, figures: Figures, name, ours, peer, peer_name, status, goal=None, **load):
     """Pairs of runs; all answers of ours must be what they are to be, but for one in 500."""
     runs = []
     for pair in range(PAIRS):
@@ -186,7 +186,7 @@ def compare_load(stage, figures, name, ours, peer, peer_name, status, goal=None,
 
 
 @measurement
-def requests(stage, figures):
+def requests(stage: Stage, figures: Figures):
     compare_load(stage, figures, "refusing (429)", "refusing", "constant_429", "constant libfcgi", "429", "429")
     compare_load(stage, figures, "no token (401)", "serving", "constant_401", "constant libfcgi", "401", "401",
                  addresses=ADDRESSES)
@@ -199,7 +199,7 @@ def requests(stage, figures):
 
 
 @measurement
-def memory(stage, figures):
+def memory(stage: Stage, figures: Figures):
     def serve(wanted):
         while sum(stage.answers("serving").values()) < wanted:
             stage.load("serving", 2, addresses=ADDRESSES, token=stage.token)
@@ -224,9 +224,9 @@ def memory(stage, figures):
     stage.start_responder("refusing")
 
 
-def resize_queue(stage, size):
+def resize_queue(stage: Stage, size):
     """Deferred messages, real ones as far as they are needed; behind them names alone."""
-    there = getattr(stage, "deferred", 0)
+    there = stage.deferred
     real = min(max(size, there), REAL_MESSAGES)
     queue_directory.fill(stage.queue, there, min(size, real), queue_directory.real_message(stage.queue))
     queue_directory.fill(stage.queue, max(there, real), size)
@@ -234,16 +234,16 @@ def resize_queue(stage, size):
     stage.deferred = size
 
 
-def postqueue(stage):
+def postqueue(stage: Stage):
     return run_program("postqueue", "-c", stage.directory / "postfix" / "etc", "-j")
 
 
-def find(stage):
+def find(stage: Stage):
     return run_program("find", stage.queue, "-type", "f")
 
 
 @measurement
-def first_scrapes(stage, figures):
+def first_scrapes(stage: Stage, figures: Figures):
     """With nothing remembered, of everything, beside what the peers need each time."""
     resize_queue(stage, MEASURED_QUEUE)
     name, peer = f"first scrape ever, {MEASURED_QUEUE:,} deferred", "postfix_exporter"
@@ -258,7 +258,7 @@ def first_scrapes(stage, figures):
 
 
 @measurement
-def queue(stage, figures):
+def queue(stage: Stage, figures: Figures):
     """Grows the private Postfix's queue, and looks at each size what a scrape costs."""
     curve = "deferred messages"
     for size in SIZES:
@@ -276,7 +276,7 @@ def queue(stage, figures):
 
 
 @measurement
-def million_files(stage, figures):
+def million_files(stage: Stage, figures: Figures):
     resize_queue(stage, MILLION)
     runs = json.loads(subprocess.run([stage.programs / "bench" / "queue_reader", stage.queue, str(PAIRS)],
                                      check=True, capture_output=True).stdout)
@@ -289,7 +289,7 @@ def million_files(stage, figures):
                  "million moved")
 
 
-def grow_accounts(stage, size):
+def grow_accounts(stage: Stage, size):
     there = int(stage.sql("SELECT COUNT(*) FROM ceymail.virtual_users"))
     if size > there:
         stage.sql("INSERT INTO ceymail.virtual_users (domain_id, email, password) SELECT 1, "
@@ -297,7 +297,7 @@ def grow_accounts(stage, size):
 
 
 @measurement
-def accounts(stage, figures):
+def accounts(stage: Stage, figures: Figures):
     def count():
         return float(stage.sql("SET @begin = SYSDATE(6); SELECT COUNT(*) FROM ceymail.virtual_users; "
                                "SELECT TIMESTAMPDIFF(MICROSECOND, @begin, SYSDATE(6));").split()[1]) / 1e6
@@ -312,13 +312,13 @@ def accounts(stage, figures):
         figures.point("mailboxes", size, "SELECT COUNT(*)", statistics.median(count() for _ in range(5)))
 
 
-def empty_queue(stage):
+def empty_queue(stage: Stage):
     queue = stage.directory / "empty"
     return queue if queue.exists() else queue_directory.make(queue)
 
 
 @measurement
-def a_minute(stage, figures):
+def a_minute(stage: Stage, figures: Figures):
     """A scrape a second with a million of all, and 100 messages moved each second; then none."""
     resize_queue(stage, MILLION)
     grow_accounts(stage, MILLION)
@@ -355,12 +355,12 @@ def a_minute(stage, figures):
 
 
 @measurement
-def limiter(stage, figures):
+def limiter(stage: Stage, figures: Figures):
     file = stage.directory / "micro.json"
     subprocess.run([stage.programs / "bench" / "micro", f"--benchmark_out={file}", "--benchmark_repetitions=5",
                     f"--benchmark_min_time={0.01 if QUICK else 0.05}"],
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    runs = {}
+    runs: dict[str, list[float]] = {}
     for run in json.loads(file.read_text())["benchmarks"]:
         if run["run_type"] == "iteration":
             # None of them waits: processor time is what they take, also where the machine has other things to do.
@@ -382,7 +382,7 @@ def limiter(stage, figures):
 
 
 @measurement
-def installed(stage, figures):
+def installed(stage: Stage, figures: Figures):
     """As the package installs it, in its unit on a machine that is booted for this, with Debian's node_exporter."""
     done = subprocess.run([ROOT / "tests" / "bench" / "machine", stage.directory.parent, str(PAIRS), str(MINUTE)],
                           cwd=ROOT, stdout=subprocess.PIPE, text=True)

@@ -62,7 +62,8 @@ class Stage:
         self.programs = pathlib.Path(programs).resolve()
         self.directory = pathlib.Path(directory).resolve()
         self.processes = {}
-        self.queue = None  # its directory
+        self.queue = self.directory / "postfix" / "queue"
+        self.deferred = 0  # messages that resize_queue() has put there
         self.ports = {}
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
@@ -73,8 +74,7 @@ class Stage:
     def __exit__(self, *_):
         for name in list(reversed(self.processes)):
             self.stop(name)
-        if self.queue:
-            shutil.rmtree(self.queue / "deferred", ignore_errors=True)
+        shutil.rmtree(self.queue / "deferred", ignore_errors=True)
 
     # --- processes ---
 
@@ -132,7 +132,6 @@ class Stage:
         return done.stdout
 
     def start_postfix(self):
-        self.queue = self.directory / "postfix" / "queue"
         self.start("postfix", MINIATURE / "postfix", self.directory / "postfix",
                    ready=lambda: (self.queue / "public" / "pickup").exists())
         subprocess.run([MINIATURE / "messages", self.directory / "postfix", "1", "0"], check=True)
