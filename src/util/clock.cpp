@@ -3,17 +3,8 @@
 
 #include <algorithm>
 
-#include <time.h>
-
 namespace ceymail::util {
-
 namespace {
-
-std::chrono::nanoseconds read_clock(clockid_t clock) noexcept {
-    timespec now{};
-    clock_gettime(clock, &now);
-    return std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec};
-}
 
 int whole_ms(std::chrono::nanoseconds left) noexcept {
     using std::chrono::milliseconds;
@@ -23,12 +14,6 @@ int whole_ms(std::chrono::nanoseconds left) noexcept {
 }
 
 }  // namespace
-
-BootTime BootClock::now() noexcept { return BootTime{read_clock(CLOCK_BOOTTIME)}; }
-
-AwakeTime AwakeClock::now() noexcept { return AwakeTime{read_clock(CLOCK_MONOTONIC)}; }
-
-std::chrono::nanoseconds thread_cpu_time() noexcept { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
 
 int remaining_ms(BootTime deadline, BootTime now) noexcept { return whole_ms(deadline - now); }
 

@@ -5,38 +5,41 @@
 
 #include <chrono>
 
+#include <time.h>
+
 namespace ceymail::util {
 
-// CLOCK_BOOTTIME, clock_gettime(2). Equal in all processes; starts near 0 at boot.
-struct BootClock {
+// A clock of clock_gettime(2) for <chrono>. Equal in all processes; starts near 0 at boot.
+template <clockid_t Id>
+struct KernelClock {
     using duration = std::chrono::nanoseconds;
     using rep = duration::rep;
     using period = duration::period;
-    using time_point = std::chrono::time_point<BootClock, duration>;
+    using time_point = std::chrono::time_point<KernelClock, duration>;
     static constexpr bool is_steady = true;
-    static time_point now() noexcept;
+
+    static time_point now() noexcept {
+        timespec time{};
+        clock_gettime(Id, &time);
+        return time_point{std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec}};
+    }
 };
 
+using BootClock = KernelClock<CLOCK_BOOTTIME>;
 using BootTime = BootClock::time_point;
 
-// CLOCK_MONOTONIC, clock_gettime(2). Equal in all processes; it stops while the host is suspended, as all processes do.
-// For time-outs of another process, which a suspend must not end.
-struct AwakeClock {
-    using duration = std::chrono::nanoseconds;
-    using rep = duration::rep;
-    using period = duration::period;
-    using time_point = std::chrono::time_point<AwakeClock, duration>;
-    static constexpr bool is_steady = true;
-    static time_point now() noexcept;
-};
-
+// Stops while the host is suspended, as all processes do. For time-outs of another process, which a suspend must not
+// end.
+using AwakeClock = KernelClock<CLOCK_MONOTONIC>;
 using AwakeTime = AwakeClock::time_point;
 
 // Clocks are parameters, so that tests need not sleep.
 using ClockFunction = BootTime (*)() noexcept;
 
-// Returns: CPU time of the calling thread, CLOCK_THREAD_CPUTIME_ID.
-[[nodiscard]] std::chrono::nanoseconds thread_cpu_time() noexcept;
+// CPU time of the calling thread.
+[[nodiscard]] inline std::chrono::nanoseconds thread_cpu_time() noexcept {
+    return KernelClock<CLOCK_THREAD_CPUTIME_ID>::now().time_since_epoch();
+}
 
 // Returns: the time until `deadline` for poll(2), in milliseconds, rounded up, from 0 to 1 h.
 [[nodiscard]] int remaining_ms(BootTime deadline, BootTime now = BootClock::now()) noexcept;
