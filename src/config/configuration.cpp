@@ -23,7 +23,8 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr std::array<std::string_view, 5> k_plans{"free", "starter", "professional", "business", "enterprise"};
+constexpr std::array<std::string_view, 7> k_plans{"unknown",      "free",     "starter",   "pro",
+                                                  "professional", "business", "enterprise"};
 constexpr std::array<std::string_view, 3> k_service_managers{"auto", "systemd", "processes"};
 
 // One key of the file, its parser, and a text of what is allowed.
@@ -89,6 +90,19 @@ Key seconds(const char* name, std::chrono::seconds Configuration::* field, unsig
                 const auto got = whole_number(value, least, most);
                 if (got) to.*field = std::chrono::seconds{*got};
                 return got.has_value();
+            }};
+}
+
+// Any word is allowed: the host of a plan that a later CeyMail names still starts, and refuses each scrape with the
+// names.
+Key plan(const char* name) {
+    return {name, "any text", [](Configuration& to, const std::string& value) {
+                const auto known = std::find_if(k_plans.begin() + 1, k_plans.end(), [&](std::string_view one) {
+                    return one.size() == value.size() && ::strncasecmp(one.data(), value.data(), value.size()) == 0;
+                });
+                to.plan = known == k_plans.end() ? Plan::unknown : static_cast<Plan>(known - k_plans.begin());
+                if (to.plan == Plan::unknown) to.unknown_plan = value;
+                return true;
             }};
 }
 
@@ -161,7 +175,7 @@ const std::vector<Key>& keys() {
     using C = Configuration;
     static const std::vector<Key> all{
         url_path("path", &C::path),
-        choice("plan", &C::plan, k_plans),
+        plan("plan"),
         number("workers", &C::workers, 1U, 64U),
         listen("listen", &C::listen),
         text("listen_group", &C::listen_group),
@@ -306,5 +320,17 @@ std::vector<std::string_view> key_names() {
 }
 
 std::string_view to_string(Plan plan) noexcept { return k_plans[static_cast<std::size_t>(plan)]; }
+
+std::string format_unknown_plan(const Configuration& configuration) {
+    return "the plan \"" + configuration.unknown_plan +
+           "\" is not known: every request is answered 403; set plan to one of " + plan_names();
+}
+
+std::string plan_names() {
+    std::string names;
+    for (auto one = k_plans.begin() + 1; one != k_plans.end(); ++one)
+        names.append(names.empty() ? "" : ", ").append(*one);
+    return names;
+}
 
 }  // namespace ceymail::config

@@ -29,6 +29,8 @@ using util::ErrorKind;
 constexpr auto k_time_for_each = 5s;
 
 void check_plan(CheckReport& report, const config::Configuration& configuration) {
+    if (configuration.plan == config::Plan::unknown)
+        return report.bad("plan", config::format_unknown_plan(configuration));
     const std::string plan(config::to_string(configuration.plan));
     if (admission::may_export_metrics(configuration.plan)) return report.ok("plan", plan);
     report.bad("plan", plan + " does not export metrics: every request is answered 403; set plan = business or above");

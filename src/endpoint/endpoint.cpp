@@ -98,6 +98,7 @@ void Endpoint::decide(const fastcgi::Request& request) {
     if (!address) return refuse(refusal_without_client(request));
     if (const auto decision = m_rates.admit(*address); decision.admission != admission::Admission::admitted)
         return refuse(decision);
+    if (m_configuration.plan == config::Plan::unknown) return refuse(k_unknown_plan);
     if (!admission::may_export_metrics(m_configuration.plan)) return refuse(k_plan_too_low);
     authenticate(request, *address, start);
 }

@@ -163,13 +163,22 @@ Html token_card(const PageModel& model) {
                 state, body, token_actions(model));
 }
 
+Html plan_notice(config::Plan plan) {
+    if (admission::may_export_metrics(plan)) return {};
+    if (plan == config::Plan::unknown)
+        return notice("warning", "The plan of this server is not known",
+                      html("<p>Prometheus is refused whatever its token. Set <code>plan</code> in "
+                           "<code>ceymail-metrics.conf</code> to one of {}. Metrics export needs the Business plan or "
+                           "above.</p>",
+                           config::plan_names()));
+    return notice("warning", "Metrics export needs the Business plan or above",
+                  html("<p>This server is on the {} plan, so Prometheus is refused whatever its token. Upgrade to "
+                       "generate a token.</p>",
+                       config::to_string(plan)));
+}
+
 Html notices(const PageModel& model) {
-    Html all;
-    if (!admission::may_export_metrics(model.site.plan))
-        all += notice("warning", "Metrics export needs the Business plan or above",
-                      html("<p>This server is on the {} plan, so Prometheus is refused whatever its token. Upgrade to "
-                           "generate a token.</p>",
-                           config::to_string(model.site.plan)));
+    Html all = plan_notice(model.site.plan);
     if (model.revoked_now) all += notice("success", "The token is revoked", html("<p>It opens nothing any more.</p>"));
     if (model.token_may_linger)
         all += notice("warning", "The metrics service could not be told",

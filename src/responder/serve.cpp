@@ -15,6 +15,8 @@ namespace {
 
 int supervise_on(const config::Configuration& configuration, util::Result<util::Fd> listener) {
     if (!listener) return system::log_and_exit_code(listener.error());
+    if (configuration.plan == config::Plan::unknown)
+        util::log(util::LogLevel::error, config::format_unknown_plan(configuration));
     return supervisor::supervise(configuration, std::move(*listener));
 }
 

@@ -54,7 +54,6 @@ BOOST_AUTO_TEST_CASE(a_mistake_is_one_line_with_a_remedy_and_its_exit_code) {
         BOOST_TEST(done.output == "", c.label);
     }
     const std::pair<Settings, const char*> settings[] = {
-        {{{"plan", "gold"}}, "gold"},
         {{{"workers", "0"}}, "workers"},
         {{{"bogus", "1"}}, "bogus"},
         {{{"listen", "udp:1"}}, "udp:1"},
@@ -132,6 +131,9 @@ BOOST_AUTO_TEST_CASE(check_names_what_is_wrong_and_the_remedy) {
     };
     BOOST_TEST(says(check({}), "\ndatabase: cannot reach MariaDB"));
     BOOST_TEST(says(check(database.settings({{"plan", "free"}})), "\nplan: free does not export metrics"));
+    BOOST_TEST(
+        says(check(database.settings({{"plan", "gold"}})),
+             "\nplan: the plan \"gold\" is not known: every request is answered 403; set plan to one of free, "));
     BOOST_TEST(says(check(database.settings({{"queue_directory", "/nonexistent"}})), "/nonexistent"));
     BOOST_TEST(says(check(database.settings({{"database_dashboard", "elsewhere"}})), "\ndatabase: "));
     database.revoke();

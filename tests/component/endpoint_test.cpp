@@ -374,6 +374,17 @@ BOOST_AUTO_TEST_CASE(below_business_no_token_helps) {
     BOOST_TEST(endpoint.ask({}).status == 403);
 }
 
+BOOST_AUTO_TEST_CASE(an_unknown_plan_is_refused_with_the_names_of_all) {
+    const Endpoint endpoint(Settings{{"plan", "gold"}});
+    for (const auto& answer : {endpoint.ask({.token = k_token}), endpoint.ask({})}) {
+        BOOST_TEST(answer.status == 403);
+        BOOST_TEST(answer.mentions("one of free, starter, pro, professional, business, enterprise"));
+        BOOST_TEST(!answer.mentions("gold"));
+    }
+    BOOST_TEST(endpoint.responder.log().find("the plan \"gold\" is not known: every request is answered 403; set plan "
+                                             "to one of free, starter, pro, ") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(without_grace_an_outage_is_an_outage) {
     const Endpoint endpoint(Settings{{"auth_grace", "0"}});
     BOOST_TEST_REQUIRE(endpoint.ask({.token = k_token}).status == 200);

@@ -6,6 +6,9 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "ceymail/admission/plan.hpp"
+#include "ceymail/endpoint/refusal.hpp"
+
 using ceymail::config::Configuration;
 using ceymail::config::load_configuration;
 using ceymail::config::parse_configuration;
@@ -59,6 +62,26 @@ BOOST_AUTO_TEST_CASE(takes_every_kind_of_value) {
     BOOST_TEST((got->queue_directories == Paths{"/srv/queue"}));
 }
 
+BOOST_AUTO_TEST_CASE(takes_the_plans_of_the_product_and_keeps_the_word_of_an_unknown_one) {
+    const std::pair<const char*, Plan> cases[] = {{"free", Plan::free},         {"starter", Plan::starter},
+                                                  {"pro", Plan::pro},           {"professional", Plan::professional},
+                                                  {"business", Plan::business}, {"enterprise", Plan::enterprise},
+                                                  {"Business", Plan::business}, {"PRO", Plan::pro},
+                                                  {"gold", Plan::unknown},      {"", Plan::unknown},
+                                                  {"unknown", Plan::unknown},   {"business plus", Plan::unknown},
+                                                  {"busines", Plan::unknown}};
+    for (const auto& [word, want] : cases) {
+        const auto got = parse_configuration(std::string("plan = ") + word + "\n", "x.conf");
+        BOOST_TEST_REQUIRE(got.has_value(), word);
+        BOOST_TEST((got->plan == want), word);
+        BOOST_TEST(got->unknown_plan == (want == Plan::unknown ? word : ""));
+        BOOST_TEST(ceymail::admission::may_export_metrics(got->plan) ==
+                   (want == Plan::business || want == Plan::enterprise));
+    }
+    BOOST_TEST(ceymail::config::plan_names() == "free, starter, pro, professional, business, enterprise");
+    BOOST_TEST(ceymail::endpoint::k_unknown_plan.line.find(ceymail::config::plan_names()) != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(takes_a_queue_directory_a_postfix_instance) {
     BOOST_TEST((parse_configuration("", "x.conf")->queue_directories == Paths{"/var/spool/postfix"}));
     const auto got = parse_configuration(
@@ -97,9 +120,6 @@ BOOST_AUTO_TEST_CASE(every_mistake_is_named_with_its_remedy) {
         {"database_host = /run/mysqld/mysqld.sock\n",
          "x.conf: database_host = /run/mysqld/mysqld.sock: the value is not allowed; give a host name or address (for "
          "this host 127.0.0.1, or nothing and database_socket, but not localhost)"},
-        {"plan = gold\n",
-         "x.conf: plan = gold: the value is not allowed; give one of free, starter, professional, business, "
-         "enterprise"},
         {"path = metrics\n",
          "x.conf: path = metrics: the value is not allowed; give a path that begins with '/' and holds no '?', '#' or "
          "blank"},

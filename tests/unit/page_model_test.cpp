@@ -93,6 +93,15 @@ BOOST_AUTO_TEST_CASE(names_the_plan_that_is_needed_and_still_lets_revoke) {
     BOOST_TEST(has(shown, "confirm=revoke"));
 }
 
+BOOST_AUTO_TEST_CASE(names_the_plans_where_the_configuration_names_none) {
+    Site site = k_site;
+    site.plan = config::Plan::unknown;
+    const auto shown = model(site);
+    BOOST_TEST(has(shown, "one of free, starter, pro, professional, business, enterprise"));
+    BOOST_TEST(!has(shown, "unknown plan"));
+    BOOST_TEST(!has(shown, "<form"));
+}
+
 BOOST_AUTO_TEST_CASE(shows_no_token_state_without_the_database) {
     auto shown = model();
     shown.database_error = "MariaDB at /x: <gone>";

@@ -17,8 +17,8 @@
 
 namespace ceymail::config {
 
-// Ascending: a plan includes all before it.
-enum class Plan { free, starter, professional, business, enterprise };
+// Ascending: a plan includes all before it. `unknown` is any word of the file that names none of them.
+enum class Plan { unknown, free, starter, pro, professional, business, enterprise };
 
 enum class ServiceManager { automatic, systemd, processes };
 
@@ -27,7 +27,8 @@ struct Configuration {
     // Endpoint
     std::string path = "/api/stats/metrics";
     Plan plan = Plan::business;
-    unsigned workers = 2;  // 1 to 64
+    std::string unknown_plan;  // the word of the file if `plan` is Plan::unknown
+    unsigned workers = 2;      // 1 to 64
 
     // Socket: "unix:/path" or "tcp:127.0.0.1:9000"; empty: the socket passed by systemd or as fd 0.
     std::string listen;
@@ -93,5 +94,11 @@ inline constexpr const char* k_default_path = "/etc/ceymail-metrics/ceymail-metr
 [[nodiscard]] std::vector<std::string_view> key_names();
 
 [[nodiscard]] std::string_view to_string(Plan plan) noexcept;
+
+// Returns: "free, starter, ...": all plans but `unknown`.
+[[nodiscard]] std::string plan_names();
+
+// Returns: the message for the log and --check. Requires: configuration.plan is Plan::unknown.
+[[nodiscard]] std::string format_unknown_plan(const Configuration& configuration);
 
 }  // namespace ceymail::config

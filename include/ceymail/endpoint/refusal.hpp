@@ -35,6 +35,11 @@ inline constexpr Refusal k_plan_too_low{403,
                                         "Metrics export needs the Business plan or above; see plan in "
                                         "ceymail-metrics.conf.\n"};
 
+inline constexpr Refusal k_unknown_plan{403,
+                                        "The plan in ceymail-metrics.conf is not known; set plan to one of free, "
+                                        "starter, pro, professional, business, enterprise. Metrics export needs "
+                                        "business or enterprise.\n"};
+
 // Source: RFC 6750 3: no error code if the request has no authentication information.
 inline constexpr Refusal k_no_authorization{
     401,
