@@ -10,15 +10,16 @@
 #include <openssl/crypto.h>
 #include <sys/random.h>
 
+#include "ceymail/admission/token_form.hpp"
+
 namespace ceymail::admission {
 namespace {
 
-constexpr std::string_view k_prefix = "ceymail_";
 constexpr std::string_view k_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 static_assert(k_secret_characters == (256 + 5) / 6, "six bits each, for 256 bits");
 
 using Bits = std::array<std::uint8_t, 33>;  // 32 bytes, and a zero that fills up the last character
-using Text = std::array<char, k_prefix.size() + k_secret_characters>;
+using Text = std::array<char, k_token_prefix.size() + k_secret_characters>;
 
 // Six bits, beginning at bit 6 n.
 std::size_t sextet(const Bits& bits, std::size_t n) {
@@ -41,7 +42,7 @@ util::Result<util::Secret> make(std::string_view prefix) {
 
 }  // namespace
 
-util::Result<util::Secret> make_token() { return make(k_prefix); }
+util::Result<util::Secret> make_token() { return make(k_token_prefix); }
 
 util::Result<util::Secret> make_secret() { return make({}); }
 

@@ -29,7 +29,7 @@ using util::Result;
 constexpr timeval k_network_timeout{.tv_sec = 10, .tv_usec = 0};
 constexpr std::size_t k_longest_answer = 65536;
 // Well-formed, but never issued: 256 zero bits.
-constexpr const char* k_unused_token = "ceymail_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+constexpr const char* k_unused_token = "ceymail_metrics_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 struct Url {
     bool tls = true;

@@ -85,7 +85,7 @@ void head_of_a_refusal(State& state) {
 BENCHMARK(head_of_a_refusal);
 
 void digest_of_a_token(State& state) {
-    const std::string token = "ceymail_" + std::string(43, 'x');
+    const std::string token = "ceymail_metrics_" + std::string(43, 'x');
     for (auto _ : state) DoNotOptimize(util::sha256(token));
 }
 BENCHMARK(digest_of_a_token);

@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr const char* k_wrong_token = "ceymail_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+constexpr const char* k_wrong_token = "ceymail_metrics_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 constexpr int k_strangers = 20;
 
 // The addresses send 4 wrong tokens a second in all. Each of them uses its whole limit in a minute.

@@ -191,7 +191,7 @@ BOOST_AUTO_TEST_CASE(is_reached_by_the_configuration_of_all_programs) {
     BOOST_TEST(init.status == 0, init.errors);
     server.mariadb.query("ALTER USER `ceymail-metrics`@'%' REQUIRE SSL");
     auto token = tool({"generate"}).output;
-    BOOST_TEST_REQUIRE(token.size() == 52U);
+    BOOST_TEST_REQUIRE(token.size() == 60U);
     token.pop_back();
     const auto once =
         run({.arguments = {built_program("ceymail-metrics"), "--config", configuration, "--once"}, .input = " "});
@@ -246,7 +246,7 @@ BOOST_AUTO_TEST_CASE(no_log_of_it_holds_a_password_that_init_sets) {
     BOOST_TEST(done.status == 0, done.errors);
     server.mariadb.query("FLUSH LOGS");
     const auto option_file = slurp(directory / "worker.cnf");
-    const auto password = option_file.substr(option_file.find("password=") + 9, 51);
+    const auto password = option_file.substr(option_file.find("password=") + 9, 59);
     const auto hash = database::native_password_hash(password);
     BOOST_TEST(server.mariadb.query("SELECT PASSWORD('" + password.substr(0, 3) + "')") ==
                database::native_password_hash(password.substr(0, 3)) + "\n");

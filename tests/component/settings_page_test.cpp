@@ -199,7 +199,7 @@ struct Page {
     }
     static std::string token_of(const CgiAnswer& answer) {
         std::smatch found;
-        return std::regex_search(answer.body, found, std::regex("value=\"(ceymail_[A-Za-z0-9_-]{43})\""))
+        return std::regex_search(answer.body, found, std::regex("value=\"(ceymail_metrics_[A-Za-z0-9_-]{43})\""))
                    ? found[1].str()
                    : "";
     }

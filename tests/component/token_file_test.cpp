@@ -46,7 +46,7 @@ struct Fixture : MariadbServer {
         BOOST_TEST_REQUIRE(run(command({"init"})).status == 0);
         BOOST_TEST_REQUIRE(generate().status == 0);
         old = slurp(file());
-        BOOST_TEST_REQUIRE(old.size() == 52U);
+        BOOST_TEST_REQUIRE(old.size() == 60U);
     }
     fs::path file() const { return directory() / "out/token"; }
     fs::path beside() const { return directory() / "out/token.new"; }

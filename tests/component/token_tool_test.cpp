@@ -57,7 +57,7 @@ struct Fixture : MariadbServer {
     // The token alone on its line, in the form that it must have.
     std::string generate() const {
         auto text = done({"generate"});
-        BOOST_TEST_REQUIRE(std::regex_match(text, std::regex("ceymail_[A-Za-z0-9_-]{43}\n")), text);
+        BOOST_TEST_REQUIRE(std::regex_match(text, std::regex("ceymail_metrics_[A-Za-z0-9_-]{43}\n")), text);
         text.pop_back();
         return text;
     }
@@ -232,7 +232,7 @@ BOOST_FIXTURE_TEST_CASE(answers_in_json, Ready) {
     BOOST_TEST(done({"status", "--json"}) == "{\"active\":false}\n");
     const auto made = done({"generate", "--json"});
     BOOST_TEST(
-        std::regex_match(made, std::regex(R"(\{"token":"ceymail_[A-Za-z0-9_-]{43}","id":1,"replaced_id":null\}\n)")),
+        std::regex_match(made, std::regex(R"(\{"token":"ceymail_metrics_[A-Za-z0-9_-]{43}","id":1,"replaced_id":null\}\n)")),
         made);
     BOOST_TEST(done({"generate", "--json", "--output", output()}) ==
                "{\"file\":\"" + output().string() + "\",\"id\":2,\"replaced_id\":1}\n");
@@ -330,18 +330,18 @@ BOOST_FIXTURE_TEST_CASE(output_is_private_and_never_overwritten_unasked, Ready) 
     BOOST_TEST(done({"generate", "--output", output()}) == "");
     BOOST_TEST(mode_of(output()) == 0600U);
     const auto first = slurp(output());
-    BOOST_TEST(active_digest() == digest_of(first.substr(0, 51)));
+    BOOST_TEST(active_digest() == digest_of(first.substr(0, 59)));
 
     const auto refused = tool({"generate", "--output", output()});
     BOOST_TEST(refused.status == 73);
     BOOST_TEST(contains(refused.errors, "--force"), refused.errors);
     BOOST_TEST(slurp(output()) == first);
-    BOOST_TEST(active_digest() == digest_of(first.substr(0, 51)));  // nothing was made either
+    BOOST_TEST(active_digest() == digest_of(first.substr(0, 59)));  // nothing was made either
 
     done({"generate", "--output", output(), "--force"});
     BOOST_TEST(slurp(output()) != first);
     BOOST_TEST(mode_of(output()) == 0600U);
-    BOOST_TEST(active_digest() == digest_of(slurp(output()).substr(0, 51)));
+    BOOST_TEST(active_digest() == digest_of(slurp(output()).substr(0, 59)));
 
     const auto link = directory() / "link";
     fs::create_symlink(directory() / "elsewhere", link);
@@ -421,7 +421,7 @@ BOOST_FIXTURE_TEST_CASE(many_at_once_leave_exactly_one_active, Ready) {
         std::string made;
         for (auto& child : children) {
             BOOST_TEST(child.wait(20s).value_or(-1) == 0, child.errors());
-            made += digest_of(child.output().substr(0, 51));
+            made += digest_of(child.output().substr(0, 59));
         }
         const auto active = active_digest();
         BOOST_TEST(active.size() == 65U);

@@ -7,7 +7,8 @@
 namespace ceymail::testing {
 namespace {
 
-constexpr const char* k_unknown_token = "Authorization: Bearer ceymail_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+constexpr const char* k_unknown_token =
+    "Authorization: Bearer ceymail_metrics_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 void check_guarded(const HttpAnswer& answer) {
     BOOST_TEST(answer.header("cache-control") == "no-store");

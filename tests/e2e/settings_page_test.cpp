@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_CASE(makes_the_token_that_scrapes_and_shows_it_once) {
     BOOST_TEST_REQUIRE(sent.status == 303, sent.body);
     auto next = request();
     next.headers.push_back("Cookie: other=1; " + found(sent.header("set-cookie"), "^([^;]+)"));
-    const auto token = found(fetch(next).body, "value=\"(ceymail_[A-Za-z0-9_-]{43})\"");
+    const auto token = found(fetch(next).body, "value=\"(ceymail_metrics_[A-Za-z0-9_-]{43})\"");
     BOOST_TEST_REQUIRE(token != "");
     std::ofstream(miniature.directory() / "token") << token << "\n";  // for the tests after this one
     BOOST_TEST(scraped(token) == 200);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// parse_bearer() against a second parser of RFC 6750, character by character.
+// parse_bearer() against a second parser of RFC 6750, character by character; and looks_like_rest_key() of its token.
 // fuzz: -max_len=600
 #include "ceymail/admission/bearer.hpp"
 
 #include <string>
 #include <string_view>
 
+#include "ceymail/admission/token_form.hpp"
 #include "fuzz/fuzz.hpp"
 
 using ceymail::admission::BearerForm;
@@ -28,6 +29,13 @@ std::string token_slowly(std::string_view header) {
     return blanks > 0 && letters > 0 && padded && token.size() >= 16 && token.size() <= 256 ? token : std::string();
 }
 
+// The same for a key of the REST API.
+bool is_rest_key_slowly(const std::string& token) {
+    if (token.rfind("ceymail_", 0) != 0 || token.rfind("ceymail_metrics_", 0) == 0) return false;
+    const auto other = token.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+    return token.size() != 8 + 43 || other != token.npos;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -36,5 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require((got.form == BearerForm::absent) == header.empty(), "absent is what is empty");
     require(got.token == token_slowly(header), "the token is that of the slow reading");
     require((got.form == BearerForm::token) == !got.token.empty(), "there is a token where it says so");
+    require(ceymail::admission::looks_like_rest_key(got.token) == is_rest_key_slowly(std::string(got.token)),
+            "a key of the REST API is what the slow reading takes for one");
     return 0;
 }

@@ -99,7 +99,7 @@ case_the_three_commands_of_the_readme() {
     inside mariadb -e 'CREATE DATABASE ceymail'
     follow 1 >"$work/words" 2>&1 || { cat "$work/words"; return 1; }
     grep -q 'virtual_users: is not there yet' "$work/words" || complain "init does not say that tables are missing" || return
-    grep -oE '^ceymail_[A-Za-z0-9_-]{43}$' "$work/words" | sed 's/^/Authorization: Bearer /' |
+    grep -oE '^ceymail_metrics_[A-Za-z0-9_-]{43}$' "$work/words" | sed 's/^/Authorization: Bearer /' |
         inside sh -c 'umask 077; cat >/root/header'
     inside test -s /root/header || { cat "$work/words"; return 1; }
 }
@@ -264,7 +264,7 @@ case_the_settings_page_makes_the_token_that_scrapes() {
     seal=$(grep -oP 'name="seal" value="\K[^"]+' <<<"$page")
     settings_page -c /root/cookies -o /dev/null --data "action=generate&seal=$seal" "$url"
     page=$(settings_page -b /root/cookies "$url")
-    grep -oP 'value="\Kceymail_[\w-]{43}' <<<"$page" | sed 's/^/Authorization: Bearer /' |
+    grep -oP 'value="\Kceymail_metrics_[\w-]{43}' <<<"$page" | sed 's/^/Authorization: Bearer /' |
         inside sh -c 'umask 077; cat >/root/header'
     inside test -s /root/header || complain "no token: $page" || return
     grep -q 'could not be told' <<<"$page" && complain "it cannot reach the metrics responder" && return 1

@@ -90,7 +90,7 @@ const shows = async (page, state, status, words) => {
 // --- what an administrator does -------------------------------------------------------------------------------------
 
 const press = (page, name) => page.getByRole('button', { name }).or(page.getByRole('link', { name })).click();
-const tokenOn = async (page) => ((await page.content()).match(/value="(ceymail_[\w-]{43})"/) ?? [])[1];
+const tokenOn = async (page) => ((await page.content()).match(/value="(ceymail_metrics_[\w-]{43})"/) ?? [])[1];
 
 const scrape = (base, token) => new Promise((done, failedTo) => {
   request(`${base}/api/stats/metrics`, { rejectUnauthorized: false, headers: { Authorization: `Bearer ${token}` } },
@@ -374,7 +374,7 @@ for (const [server, base] of [['nginx', NGINX], ['Apache', APACHE]]) {
   const sent = await raw(base, PATH, { method: 'POST', headers: { ...form, Origin: base, 'Sec-Fetch-Site': 'same-origin' }, body: good });
   const cookie = String(sent.headers['set-cookie']);
   check(`${server}: the good form is carried out`, sent.status === 303 && /HttpOnly; SameSite=Strict; Secure/.test(cookie), `${sent.status} ${cookie}`);
-  check(`${server}: and not a second time`, (await raw(base, PATH, { headers: { Cookie: cookie.split(';')[0] } })).body.includes('ceymail_')
+  check(`${server}: and not a second time`, (await raw(base, PATH, { headers: { Cookie: cookie.split(';')[0] } })).body.includes('ceymail_metrics_')
     && (await raw(base, PATH, { method: 'POST', headers: form, body: good })).status === 409);
   await sleep(1100);
 }

@@ -59,7 +59,7 @@ std::size_t occurrences_in_memory(pid_t pid, const std::string& word) {
 
 // Everything in a process that looks like a token.
 std::set<std::string> tokens_in_memory(pid_t pid) {
-    const std::string prefix = "ceymail_";
+    const std::string prefix = "ceymail_metrics_";
     std::set<std::string> found;
     for_each_mapping(pid, [&](const std::string& bytes) {
         for (auto at = bytes.find(prefix); at != bytes.npos; at = bytes.find(prefix, at + 1)) {

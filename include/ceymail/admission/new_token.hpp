@@ -13,7 +13,7 @@ namespace ceymail::admission {
 // Source: RFC 4648 5.
 inline constexpr std::size_t k_secret_characters = 43;
 
-// Returns: "ceymail_" and a secret.
+// Returns: k_token_prefix (token_form.hpp) and a secret.
 [[nodiscard]] util::Result<util::Secret> make_token();
 
 [[nodiscard]] util::Result<util::Secret> make_secret();

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// Which refused tokens look like a key of CeyMail's REST API.
+#include "ceymail/admission/token_form.hpp"
+
+#include <string>
+
+#include <boost/test/unit_test.hpp>
+
+#include "ceymail/admission/bearer.hpp"
+#include "ceymail/admission/new_token.hpp"
+
+using namespace ceymail::admission;
+
+BOOST_AUTO_TEST_SUITE(token_form)
+
+BOOST_AUTO_TEST_CASE(a_new_token_has_the_prefix_43_characters_and_is_a_bearer_token) {
+    const auto made = make_token();
+    BOOST_TEST_REQUIRE(made.has_value());
+    const std::string token(made->reveal());
+    BOOST_TEST(token.starts_with("ceymail_metrics_"));
+    BOOST_TEST(token.size() == std::string("ceymail_metrics_").size() + 43);
+    BOOST_TEST(token.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") ==
+               token.npos);
+    BOOST_TEST((parse_bearer("Bearer " + token).form == BearerForm::token));
+    BOOST_TEST(!looks_like_rest_key(token));
+}
+
+BOOST_AUTO_TEST_CASE(tells_keys_of_the_rest_api_from_tokens_of_this_and_of_earlier_releases) {
+    const std::string letters(43, 'a');
+    const struct {
+        const char* label;
+        std::string token;
+        bool rest_key;
+    } cases[] = {
+        {"this release", "ceymail_metrics_" + letters, false},
+        {"this release, cut", "ceymail_metrics_abc", false},
+        {"an earlier release", "ceymail_" + letters, false},
+        {"an earlier release, with all kinds of characters", "ceymail_-_09azAZ" + std::string(35, 'x'), false},
+        {"a shorter key", "ceymail_" + letters.substr(1), true},
+        {"a longer key", "ceymail_" + letters + "a", true},
+        {"a key in hexadecimal digits", "ceymail_" + std::string(64, '0'), true},
+        {"a key of that length with another character", "ceymail_" + letters.substr(1) + ".", true},
+        {"a key with a word of its own", "ceymail_live_0123456789", true},
+        {"another tool's token", "0123456789abcdef", false},
+        {"other letters", "CEYMAIL_live_0123456789", false},
+        {"the prefix alone", "ceymail_", true},
+        {"nothing", "", false},
+    };
+    for (const auto& c : cases) BOOST_TEST(looks_like_rest_key(c.token) == c.rest_key, c.label);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
