@@ -15,7 +15,10 @@ TokenVerdict compare(const util::Digest& presented, const std::optional<ActiveTo
     // Without an active token the comparison runs too, so that the time does not reveal it.
     const bool same = util::equal_in_constant_time(presented, active.value_or(ActiveToken{}).digest);
     if (!same || !active) return {.standing = TokenStanding::wrong, .token_id = 0, .database_error = {}};
-    return {.standing = TokenStanding::valid, .token_id = active->id, .database_error = {}};
+    return {.standing = TokenStanding::valid,
+            .token_id = active->id,
+            .created_at = active->created_at,
+            .database_error = {}};
 }
 
 }  // namespace

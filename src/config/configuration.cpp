@@ -181,6 +181,7 @@ const std::vector<Key>& keys() {
         text("listen_group", &C::listen_group),
         text("user", &C::user),
         path("runtime_directory", &C::runtime_directory),
+        path("state_directory", &C::state_directory),
         seconds("cache_ttl", &C::cache_ttl, 0, 300),
         seconds("auth_grace", &C::auth_grace, 0, 86400),
         seconds("rate_window", &C::rate_window, 1, 60),

@@ -22,6 +22,11 @@ bool is_transient(const util::Error& error) noexcept {
     return conflict || error.code == ER_QUERY_INTERRUPTED;
 }
 
+// The account may not read created_at, or a table of another tool has no such column.
+bool lacks_creation_time(const util::Error& error) noexcept {
+    return error.code == ER_COLUMNACCESS_DENIED_ERROR || error.code == ER_BAD_FIELD_ERROR;
+}
+
 // A plain SELECT takes no row lock, so a conflict means that MariaDB cannot work now: the table is locked, or other
 // nodes of a cluster write to it. A failed attempt that exceeded the deadline, as a name look-up can, is a time-out
 // too.
@@ -35,11 +40,18 @@ util::Error as_outage(util::Error error, util::BootTime deadline) noexcept {
     return error;
 }
 
+// Returns: no value also for a column that holds no date.
+std::optional<std::uint64_t> creation_time(const Row& row) {
+    if (row.size() < 3) return std::nullopt;
+    const auto seconds = to_number(row[2], k_reading);
+    return seconds && *seconds != 0 ? std::optional(*seconds) : std::nullopt;
+}
+
 util::Result<std::optional<TokenRow>> to_token(const std::vector<Row>& rows) {
     if (rows.empty()) return std::nullopt;
     CEYMAIL_TRY_ASSIGN(const std::uint64_t id, to_number(rows.front()[0], k_reading));
     const Cell& digest = rows.front()[1];
-    TokenRow token{id, {}};
+    TokenRow token{id, {}, creation_time(rows.front())};
     if (!digest || digest->size() != token.digest.size())
         return util::fail(util::ErrorKind::internal,
                           "token_sha256 of the active row in metrics_tokens is not 32 bytes; make a new token with: "
@@ -54,7 +66,10 @@ struct TokenReader::State {
     // metrics_token_uses has one row. So the statements need no WHERE, which would require the right to read.
     State(Address address, const std::string& tokens, const std::string& uses)
         : connection(std::move(address)),
-          select(connection, "SELECT id, token_sha256 FROM " + tokens + " WHERE active = 1", std::string(k_reading)),
+          select(connection, "SELECT id, token_sha256, UNIX_TIMESTAMP(created_at) FROM " + tokens + " WHERE active = 1",
+                 std::string(k_reading)),
+          select_without_time(connection, "SELECT id, token_sha256 FROM " + tokens + " WHERE active = 1",
+                              std::string(k_reading)),
           prepare_session(connection, "SET SESSION innodb_lock_wait_timeout = 1, sql_safe_updates = 0", k_noting),
           update(connection, "UPDATE " + uses + " SET token_id = ?, last_used_at = UTC_TIMESTAMP()", k_noting),
           insert(connection, "INSERT IGNORE INTO " + uses + " (token_id, last_used_at) VALUES (?, UTC_TIMESTAMP())",
@@ -65,6 +80,16 @@ struct TokenReader::State {
               connection,
               "INSERT INTO " + uses + " (token_id, last_used_at) SELECT 0, UTC_TIMESTAMP() FROM DUAL WHERE FALSE",
               k_noting) {}
+
+    util::Result<Outcome> select_active(util::BootTime deadline) {
+        const auto now = util::BootClock::now();
+        if (now >= with_time_from) {
+            auto outcome = select.run(deadline);
+            if (outcome || !lacks_creation_time(outcome.error())) return outcome;
+            with_time_from = now + k_until_asked_for_again;
+        }
+        return select_without_time.run(deadline);
+    }
 
     util::Result<void> touch(std::uint64_t id, util::BootTime deadline) {
         CEYMAIL_TRY(prepare_session.run(deadline));
@@ -84,6 +109,8 @@ struct TokenReader::State {
 
     Connection connection;  // before the statements, which refer to it
     Statement select;
+    Statement select_without_time;
+    util::BootTime with_time_from{};  // until then select_without_time
     Statement prepare_session;
     Statement update;
     Statement insert;
@@ -99,7 +126,7 @@ TokenReader::~TokenReader() = default;
 
 util::Result<std::optional<TokenRow>> TokenReader::active(util::BootTime deadline) {
     const auto ask = [&] {
-        return with_one_reconnect(m_state->connection, [&] { return m_state->select.run(deadline); });
+        return with_one_reconnect(m_state->connection, [&] { return m_state->select_active(deadline); });
     };
     auto outcome = ask();
     if (!outcome && is_transient(outcome.error())) outcome = ask();

@@ -44,7 +44,7 @@ void check_database(CheckReport& report, const config::Configuration& configurat
     const auto touched = tokens.may_touch(BootClock::now() + k_time_for_each);
     if (!touched) return report.bad("database", touched.error().message);
     report.ok("database");
-    if (*active) return report.ok("token", "one is active");
+    if (*active) return check_token(report, configuration, (*active)->created_at);
     report.bad("token", "there is no active token: every request is answered 401; make one by ceymail-token generate");
 }
 
@@ -121,8 +121,8 @@ bool can_be_read_in_time(const std::filesystem::path& file) {
 }
 
 // All parts run at the same time and are reported in order. --check takes as long as the slowest part.
-int check(const config::Configuration& configuration, const std::string& source,
-          const std::optional<std::string>& url) {
+int check(const config::Configuration& configuration, const std::string& source, const std::optional<std::string>& url,
+          const std::optional<std::filesystem::path>& token_file) {
     const auto began = BootClock::now();
     CheckReport report;
     report.ok("configuration", source);
@@ -148,6 +148,11 @@ int check(const config::Configuration& configuration, const std::string& source,
         web_server.emplace("web server", *url,
                            start(configuration, Sees::as_service, [&](CheckReport& to) { check_web_server(to, *url); }),
                            k_time_for_web_server);
+
+    if (token_file)
+        parts.push_back({"token file", token_file->string() + " or MariaDB",
+                         start(configuration, Sees::as_root,
+                               [&](CheckReport& to) { check_token_file(to, configuration, *token_file); })});
 
     for (auto& part : parts) finish(report, part, began);
     collectors.report_to(report, began + k_time_for_part);

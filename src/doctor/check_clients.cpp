@@ -49,10 +49,23 @@ void check_keep_alive(CheckReport& report, const shared::SegmentLayout& layout) 
                    "take enablereuse away (Apache); this line stays for an hour after the last such request");
 }
 
+// Any client can cause this line, so it is no more than a warning.
+void check_rest_key(CheckReport& report, const shared::SegmentLayout& layout) {
+    const std::chrono::nanoseconds seen{layout.rest_key_seen_at.load()};
+    const auto age = BootClock::now().time_since_epoch() - seen;
+    if (seen.count() == 0 || age > k_recent) return;
+    report.warn("clients",
+                "one sent a key of CeyMail's REST API " +
+                    std::to_string(std::chrono::duration_cast<std::chrono::seconds>(age).count()) +
+                    " s ago, which opens nothing here: give Prometheus the token that ceymail-token generate prints, "
+                    "ceymail_metrics_...; this line stays for an hour after the last such request");
+}
+
 }  // namespace
 
 void check_clients(CheckReport& report, const shared::SegmentLayout& layout) {
     check_keep_alive(report, layout);
+    check_rest_key(report, layout);
     const auto clients = admission::admitted_since(layout.rate, BootClock::now() - k_recent, 2);
     if (clients.size() == 1 && is_inner(clients.front()))
         return report.warn("clients",

@@ -8,11 +8,14 @@
 #include "ceymail/admission/address_key.hpp"
 #include "ceymail/admission/bearer.hpp"
 #include "ceymail/admission/plan.hpp"
+#include "ceymail/admission/token_form.hpp"
+#include "ceymail/admission/token_history.hpp"
 #include "ceymail/endpoint/request_path.hpp"
 #include "ceymail/endpoint/self_metrics.hpp"
 #include "ceymail/endpoint/time_budget.hpp"
 #include "ceymail/exposition/text_format.hpp"
 #include "ceymail/util/log.hpp"
+#include "ceymail/util/time_format.hpp"
 
 namespace ceymail::endpoint {
 
@@ -28,13 +31,21 @@ constexpr const char* k_keep_alive_hint =
 constexpr std::size_t k_typical_answer_size = 8192;  // bytes
 constexpr auto k_last_used_interval = 5s;
 
-admission::ActiveTokenSource source_of(database::TokenReader& tokens) {
-    return [&tokens](BootTime deadline) -> util::Result<std::optional<admission::ActiveToken>> {
-        CEYMAIL_TRY_ASSIGN(const auto row, tokens.active(deadline));
-        if (!row) return std::nullopt;
-        return admission::ActiveToken{row->id, row->digest};
-    };
+std::uint64_t seconds_since_1970() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
 }
+
+std::string token_came_back(std::uint64_t created_at, admission::TokenMark newest) {
+    return "the active token, made at " + util::utc_time(created_at) + ", is an old one that came back: " +
+           (created_at == newest.created_at ? std::string("it had been revoked")
+                                            : "one made at " + util::utc_time(newest.created_at) + " had replaced it") +
+           "; a restored dump of the database does that. Unless that was meant, make a new one: ceymail-token generate";
+}
+
+constexpr const char* k_rest_key_hint =
+    "a client sent a key of CeyMail's REST API, which begins with ceymail_ too. It opens nothing here: give Prometheus "
+    "the token that ceymail-token generate prints, ceymail_metrics_...";
 
 std::optional<admission::AddressKey> client_of(const fastcgi::Request& request) {
     if (request.malformed) return std::nullopt;
@@ -64,7 +75,7 @@ Endpoint::Endpoint(const config::Configuration& configuration, shared::Segment& 
       m_tokens(std::move(tokens)),
       m_check(admission::VerifiedToken(segment.layout().verified, clock),
               admission::CircuitBreaker(segment.layout().database, clock), configuration.auth_grace,
-              source_of(m_tokens)),
+              [this](BootTime deadline) { return read_active_token(deadline); }),
       m_clock(clock),
       m_token_check_outage("check tokens", clock),
       m_last_used_outage("note when the token was last used", clock) {
@@ -119,10 +130,50 @@ void Endpoint::authenticate(const fastcgi::Request& request, const admission::Ad
     const auto budget = time_budget(start, request.scrape_timeout);
     const auto verdict = m_check.check(bearer.token, {budget.token, budget.latest_token});
     log_outage(verdict);
-    if (verdict.standing == admission::TokenStanding::wrong) return refuse(k_wrong_token);
+    if (verdict.standing == admission::TokenStanding::wrong) return refuse_token(bearer.token, start);
     if (verdict.standing == admission::TokenStanding::unknown) return refuse(k_database_away);
     m_rates.keep(address);
     serve(verdict, start, budget.snapshot);
+}
+
+// Records also what only the supervisor may write to a file: the history of tokens, and that the tables are missing.
+util::Result<std::optional<admission::ActiveToken>> Endpoint::read_active_token(BootTime deadline) {
+    auto& layout = m_segment.layout();
+    admission::TokenHistory history(layout.tokens);
+    const auto before = history.newest();
+    const auto row = m_tokens.active(deadline);
+    record_schema(row ? nullptr : &row.error());
+    if (!row) return std::unexpected(row.error());
+    if (!*row) {
+        history.saw_none(before);
+        return std::nullopt;
+    }
+    const auto& created_at = (*row)->created_at;
+    if (created_at && history.saw_active(*created_at, before, seconds_since_1970()))
+        util::log(util::LogLevel::warning, token_came_back(*created_at, before));
+    return admission::ActiveToken{(*row)->id, (*row)->digest, created_at};
+}
+
+// An outage tells nothing about the schema.
+void Endpoint::record_schema(const util::Error* error) {
+    auto& layout = m_segment.layout();
+    if (error == nullptr) return layout.schema_missing_since.store(0, std::memory_order_relaxed);
+    if (error->kind != util::ErrorKind::not_found && error->kind != util::ErrorKind::denied) return;
+    const std::int64_t now = m_clock().time_since_epoch().count();
+    std::int64_t none = 0;
+    layout.schema_missing_since.compare_exchange_strong(none, now, std::memory_order_relaxed);
+    layout.schema_missing_at.store(now, std::memory_order_relaxed);
+}
+
+// Security: the answer is the same for every token. That it looks like a key of the REST API is recorded for --check,
+// and logged once.
+void Endpoint::refuse_token(std::string_view token, BootTime now) {
+    if (admission::looks_like_rest_key(token)) {
+        auto& seen_at = m_segment.layout().rest_key_seen_at;
+        if (seen_at.exchange(now.time_since_epoch().count(), std::memory_order_relaxed) == 0)
+            util::log(util::LogLevel::notice, k_rest_key_hint);
+    }
+    refuse(k_wrong_token);
 }
 
 void Endpoint::serve(const admission::TokenVerdict& verdict, BootTime start, BootTime deadline) {
@@ -132,7 +183,7 @@ void Endpoint::serve(const admission::TokenVerdict& verdict, BootTime start, Boo
         database_up ? m_snapshots(m_response.body, start - m_configuration.cache_ttl, deadline, RefreshReason::scrape)
                     : m_snapshots(m_response.body, start, deadline, RefreshReason::outage);
 
-    SelfMetrics self{{}, database_up, !database_up, &m_segment.layout()};
+    SelfMetrics self{{}, database_up, !database_up, verdict.created_at, &m_segment.layout()};
     if (taken_at != BootTime{}) self.snapshot_age = m_clock() - taken_at;
     append_self_metrics(m_response.body, self);
     m_response.status = 200;

@@ -38,6 +38,12 @@ const PreparedFamily& auth_stale() {
     return s_family;
 }
 
+const PreparedFamily& token_created() {
+    static const auto s_family =
+        gauge("ceymail_token_created_timestamp_seconds", "When the active token was made, in seconds since 1970.");
+    return s_family;
+}
+
 const PreparedFamily& requests() {
     static const PreparedFamily s_family([] {
         MetricFamily family{"ceymail_requests_total",
@@ -88,6 +94,7 @@ void append_self_metrics(std::string& out, const SelfMetrics& metrics) {
     if (metrics.snapshot_age) append(out, snapshot_age(), std::chrono::duration<double>(*metrics.snapshot_age).count());
     append(out, database_up(), flag(metrics.database_up));
     append(out, auth_stale(), flag(metrics.auth_stale));
+    if (metrics.token_created_at) append(out, token_created(), *metrics.token_created_at);
     if (metrics.segment != nullptr) append_counters(out, *metrics.segment);
     append(out, build_info(), std::uint64_t{1});
 }

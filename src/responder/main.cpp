@@ -53,7 +53,8 @@ int run(const Options& options) {
     const auto configuration = configuration_of(options);
     if (!configuration) return system::log_and_exit_code(configuration.error());
     if (options.mode == Mode::once) return responder::once(*configuration);
-    if (options.mode == Mode::check) return doctor::check(*configuration, source_of(options), options.url);
+    if (options.mode == Mode::check)
+        return doctor::check(*configuration, source_of(options), options.url, options.token_file);
     return responder::serve(*configuration);
 }
 

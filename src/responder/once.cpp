@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include "ceymail/endpoint/self_metrics.hpp"
@@ -22,21 +23,17 @@ using util::BootClock;
 constexpr auto k_collect_timeout = 5s;
 constexpr auto k_database_timeout = 1200ms;
 
-bool database_answers(const config::Configuration& configuration) {
-    auto tokens = supervisor::token_reader(configuration);
-    const auto asked = tokens.active(BootClock::now() + k_database_timeout);
-    return asked.has_value();
-}
-
 std::string exposition(const config::Configuration& configuration) {
     const auto taken_at = BootClock::now();
     auto text =
         scheduler::CollectorScheduler(supervisor::make_collectors(configuration)).gather(taken_at + k_collect_timeout);
     // The counters of a running responder. The segment is not created if none has run.
     const auto segment = shared::Segment::open_existing(configuration.runtime_directory);
+    const auto token = supervisor::token_reader(configuration).active(BootClock::now() + k_database_timeout);
     endpoint::append_self_metrics(text, {.snapshot_age = BootClock::now() - taken_at,
-                                         .database_up = database_answers(configuration),
+                                         .database_up = token.has_value(),
                                          .auth_stale = false,
+                                         .token_created_at = token && *token ? (*token)->created_at : std::nullopt,
                                          .segment = segment ? &segment->layout() : nullptr});
     return text;
 }

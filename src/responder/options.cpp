@@ -19,6 +19,7 @@ Serves the metrics of a CeyMail host to Prometheus, behind a web server (FastCGI
       --once           print the metrics once, without a web server or token, and end
       --check          print for each part ok or the remedy; exit 0 or 78
       --url URL        with --check: also request https://HOST[:PORT]/PATH from the web server
+      --token-file FILE  with --check: also compare the token in FILE with the active one
       --version        print the version
       --help           print this
 
@@ -50,13 +51,20 @@ Result<Mode> mode_of(const config::CommandLine& line) {
 
 Result<Options> parse_options(int argc, const char* const* argv) {
     CEYMAIL_TRY_ASSIGN(const auto line, config::CommandLine::parse({"ceymail-metrics",
-                                                                    {"config", "listen", "user", "url"},
+                                                                    {"config", "listen", "user", "url", "token-file"},
                                                                     {"once", "check", "version", "help"}},
                                                                    argc, argv));
     CEYMAIL_TRY_ASSIGN(const auto mode, mode_of(line));
     if (line.has("url") && mode != Mode::check)
         return util::fail(ErrorKind::invalid, "--url belongs to --check; give both");
-    return Options{mode, line.value("config"), line.value("listen"), line.value("user"), line.value("url")};
+    if (line.has("token-file") && mode != Mode::check)
+        return util::fail(ErrorKind::invalid, "--token-file belongs to --check; give both");
+    return Options{mode,
+                   line.value("config"),
+                   line.value("listen"),
+                   line.value("user"),
+                   line.value("url"),
+                   line.value("token-file")};
 }
 
 }  // namespace ceymail::responder

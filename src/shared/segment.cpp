@@ -89,7 +89,8 @@ Fault fault_of(const SegmentLayout& layout, util::BootTime now) {
     const bool valid =
         admission::plausible(layout.rate, now) && admission::plausible(layout.verified, now) &&
         admission::plausible(layout.database, now) && past(layout.last_used_written_at) &&
-        past(layout.keep_alive_seen_at) &&
+        past(layout.keep_alive_seen_at) && past(layout.rest_key_seen_at) && past(layout.schema_missing_since) &&
+        past(layout.schema_missing_at) &&
         past(layout.gatherer.cpu.load().value_or(util::KeptRecord::Content{}).at.time_since_epoch().count());
     return valid ? std::nullopt : Fault("holds times of the future or addresses out of place");
 }

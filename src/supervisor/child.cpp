@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ceymail/supervisor/roles.hpp"
+#include "ceymail/supervisor/token_memory.hpp"
 #include "ceymail/system/exit_code.hpp"
 #include "ceymail/system/landlock.hpp"
 #include "ceymail/system/privileges.hpp"
@@ -95,6 +96,22 @@ void run_child(SharedResources& resources, Role role, fastcgi::BusySince* busy, 
         util::log(LogLevel::error, error.what());
     }
     ::_exit(code);
+}
+
+void run_writer(SharedResources& resources, admission::TokenMark mark) noexcept {
+    try {
+        ::prctl(PR_SET_NAME, "ceymail-writer");
+        close_unneeded_fds(resources, Role::gatherer, nullptr);
+        resources.gatherer_listener.reset();
+        resources.report_listener.reset();
+        const auto written = write_token_memory(resources.configuration, mark);
+        // Without systemd there may be no such directory.
+        if (!written && written.error().kind != util::ErrorKind::not_found)
+            util::log(LogLevel::warning, written.error().message);
+    } catch (const std::exception& error) {
+        util::log(LogLevel::error, error.what());
+    }
+    ::_exit(EX_OK);
 }
 
 }  // namespace ceymail::supervisor

@@ -26,6 +26,7 @@
 
 #include "ceymail/admission/verified_token.hpp"
 #include "ceymail/supervisor/child.hpp"
+#include "ceymail/supervisor/housekeeping.hpp"
 #include "ceymail/supervisor/respawn_throttle.hpp"
 #include "ceymail/supervisor/roles.hpp"
 #include "ceymail/supervisor/shared_resources.hpp"
@@ -45,6 +46,7 @@ using util::AwakeTime;
 using util::LogLevel;
 
 constexpr auto k_kill_timeout = 1s;
+constexpr auto k_writer_timeout = 1s;
 constexpr const char* k_hang_words = "it hangs in the kernel, mostly at a dead mount; mend or unmount that";
 constexpr auto k_fork_retry_interval = 1s;
 constexpr auto k_fork_failure_settles = 60s;  // a failure after that time is logged again
@@ -100,7 +102,8 @@ void try_log(LogLevel level, Message message) noexcept {
 
 class Supervisor {
 public:
-    explicit Supervisor(SharedResources resources) : m_resources(std::move(resources)) {
+    explicit Supervisor(SharedResources resources)
+        : m_resources(std::move(resources)), m_housekeeping(m_resources.configuration, m_resources.segment.layout()) {
         m_children.push_back({Role::gatherer});
         for (unsigned i = 0; i < m_resources.configuration.workers; ++i)
             m_children.push_back({Role::worker, &m_resources.heartbeats.slot(i)});
@@ -116,6 +119,7 @@ public:
             handle_forget_orders();
             spawn_due();
             if (AwakeClock::now() >= m_watchdog.due()) check_workers();
+            keep_house();
         }
         return stop();
     }
@@ -184,6 +188,20 @@ private:
         m_watchdog.ping();
     }
 
+    void keep_house() {
+        try {
+            m_housekeeping.order_schema(util::BootClock::now());
+        } catch (const std::exception& error) {
+            util::log(LogLevel::error, error.what());
+        }
+        if (m_writer != 0) return;  // its mark is stored when it has ended
+        const auto mark = m_housekeeping.take_mark_to_store();
+        if (!mark) return;
+        const pid_t pid = ::fork();
+        if (pid == 0) run_writer(m_resources, *mark);
+        if (pid > 0) m_writer = pid;
+    }
+
     [[nodiscard]] AwakeTime next_due() const {
         auto next = AwakeTime::max();
         for (const auto& child : m_children) {
@@ -237,6 +255,7 @@ private:
         int status = 0;
         while (const pid_t pid = ::waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) {
             if (pid < 0) return;
+            if (pid == m_writer && !WIFSTOPPED(status) && !WIFCONTINUED(status)) m_writer = 0;
             const auto child = std::ranges::find(m_children, pid, &ChildSlot::pid);
             if (child == m_children.end()) continue;
             child->stopped = WIFSTOPPED(status);
@@ -275,8 +294,10 @@ private:
     int stop() {
         ::sd_notify(0, "STOPPING=1\nSTATUS=answering the requests in hand");
         m_resources.forget_listener.reset();  // so that a client gets an error at once
+        keep_house();
         end_all(Role::worker, k_longest_request);
         end_all(Role::gatherer, 1s);  // its clients have exited
+        await_writer();
         for (const auto& child : m_children) {
             if (child.pid == 0) continue;
             try_log(LogLevel::warning, [&] {
@@ -311,6 +332,15 @@ private:
         }
     }
 
+    // systemd kills what is left when the supervisor has exited.
+    void await_writer() {
+        const auto deadline = AwakeClock::now() + k_writer_timeout;
+        while (m_writer != 0 && AwakeClock::now() < deadline) {
+            wait_until(deadline);
+            handle_signals();
+        }
+    }
+
     void notify_ready() const {
         const auto workers = std::to_string(m_resources.configuration.workers);
         ::sd_notify(0, ("READY=1\nSTATUS=answering with " + workers + " workers").c_str());
@@ -322,6 +352,8 @@ private:
     }
 
     SharedResources m_resources;
+    Housekeeping m_housekeeping;
+    pid_t m_writer = 0;  // 0: none runs
     std::vector<ChildSlot> m_children;
     std::map<Role, RespawnThrottle> m_throttles{{Role::gatherer, {}}, {Role::worker, {}}};
     Watchdog m_watchdog;

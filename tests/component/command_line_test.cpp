@@ -44,6 +44,7 @@ BOOST_AUTO_TEST_CASE(a_mistake_is_one_line_with_a_remedy_and_its_exit_code) {
         {"an operand", {"metrics"}, EX_USAGE, "--help"},
         {"two modes", {"--once", "--check"}, EX_USAGE, "give one of them"},
         {"an address that nothing asks", {"--url", "https://localhost/"}, EX_USAGE, "--url belongs to --check"},
+        {"a file that nothing compares", {"--token-file", "/dev/null"}, EX_USAGE, "--token-file belongs to --check"},
         {"no such configuration", {"--config", "/nonexistent.conf"}, EX_CONFIG, "/nonexistent.conf"},
     };
     for (const auto& c : cases) {
@@ -83,7 +84,8 @@ BOOST_AUTO_TEST_CASE(tells_its_version_and_its_options) {
     BOOST_TEST(metrics({"--version"}).output == "ceymail-metrics " CEYMAIL_VERSION "\n");
     const auto help = metrics({"--help"});
     BOOST_TEST(help.status == EX_OK);
-    for (const auto option : {"--config", "--listen", "--user", "--once", "--check", "--url", "--version", "--help"})
+    for (const auto option :
+         {"--config", "--listen", "--user", "--once", "--check", "--url", "--token-file", "--version", "--help"})
         BOOST_TEST(says(help.output, option), option);
 }
 
@@ -229,6 +231,64 @@ BOOST_AUTO_TEST_CASE(check_finds_that_keep_alive_is_on) {
     BOOST_TEST(server.closed(), "it is not kept all the same");
     BOOST_TEST(says(checked(responder), "\nkeep-alive: the web server asked"));
     BOOST_TEST(says(responder.log(), "asks to keep its connections"));
+}
+
+BOOST_AUTO_TEST_CASE(check_tells_of_a_client_that_sends_a_key_of_the_rest_api) {
+    const TokenDatabase database;
+    const ResponderProcess responder(database.settings());
+    const auto words = "\nclients: warning: one sent a key of CeyMail's REST API ";
+    static_cast<void>(responder.ask({.token = "ceymail_metrics_0123456789"}));
+    BOOST_TEST(!says(checked(responder), words));
+    static_cast<void>(responder.ask({.token = "ceymail_live_0123456789"}));
+    BOOST_TEST(says(checked(responder), words), checked(responder));
+}
+
+BOOST_AUTO_TEST_CASE(check_compares_the_token_of_a_file) {
+    const TokenDatabase database;
+    const TemporaryDirectory directory;
+    const auto line = [&](const std::string& content) {
+        const auto file = directory.write("token", content, std::filesystem::perms{0600});  // root's
+        return checked(database.settings(), "token file", {"--token-file", file});
+    };
+    const std::string name = "token file: " + (directory / "token").string();
+    const std::string secret = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_abcde";
+    BOOST_TEST(line(std::string(" ") + TokenDatabase::k_token + "\r\n") ==
+               "token file: ok (" + (directory / "token").string() + " holds the active token)");
+    BOOST_TEST(line("ceymail_live_" + secret).starts_with(name + " holds a key of CeyMail's REST API"));
+    BOOST_TEST(line("ceymail_metrics_" + secret + "\n").starts_with(name + " does not hold the active token"));
+    for (const auto& content : {std::string(), "Bearer " + secret, secret + "\n" + secret, std::string(15, 'a')})
+        BOOST_TEST(line(content).starts_with(name + " holds no token"), content);
+    BOOST_TEST(line("ceymail_live_" + secret).find(secret) == std::string::npos, "it is not printed");
+    BOOST_TEST(checked({}, "token file", {"--token-file", directory.write("token", secret)})
+                   .starts_with("token file: warning: cannot be compared"));
+    const auto missing = checked(database.settings(), "token file", {"--token-file", "/nonexistent"});
+    BOOST_TEST(missing.starts_with("token file: cannot read /nonexistent"), missing);
+}
+
+BOOST_AUTO_TEST_CASE(check_names_a_token_that_came_back_and_a_missing_grant) {
+    const TokenDatabase database;
+    const TemporaryDirectory state;
+    const auto token = [&] { return checked(database.settings({{"state_directory", state.path()}}), "token"); };
+    const auto made_at = [&](const char* when) {
+        database.server().query("UPDATE ceymail_dashboard.metrics_tokens SET created_at = '" + std::string(when) +
+                                "' WHERE active = 1");
+    };
+    made_at("2026-01-02 03:04:05");
+    BOOST_TEST(token() == "token: ok (one is active, made at 2026-01-02T03:04:05Z)");
+    state.write("service/newest-token", "1767323045\n");
+    BOOST_TEST(token().starts_with("token: ok"));
+    state.write("service/newest-token", "1767323045 revoked\n");
+    BOOST_TEST(
+        token().starts_with("token: the active one, made at 2026-01-02T03:04:05Z, is an old one that came back: "
+                            "it had been revoked"));
+    state.write("service/newest-token", "1767323046\n");
+    BOOST_TEST(says(token(), "one made at 2026-01-02T03:04:06Z had replaced it"), token());
+    const std::string grant = "SELECT (created_at) ON ceymail_dashboard.metrics_tokens";
+    database.server().query("REVOKE " + grant + " FROM responder@localhost");
+    const auto closed = token();
+    database.server().query("GRANT " + grant + " TO responder@localhost");
+    BOOST_TEST(closed.starts_with("token: warning: one is active, but the service may not read when it was made"));
+    BOOST_TEST(says(closed, "run: ceymail-token init"), closed);
 }
 
 BOOST_AUTO_TEST_CASE(check_warns_when_all_come_from_one_inner_address) {

@@ -175,6 +175,45 @@ BOOST_AUTO_TEST_CASE(gives_one_answer_for_every_wrong_token) {
     BOOST_TEST(none_active == never_known);
 }
 
+BOOST_AUTO_TEST_CASE(a_key_of_the_rest_api_gets_the_same_answer_and_one_line_in_the_log) {
+    const auto text = [&](const std::string& token) {
+        return ceymail::testing::ask(responder.address(), Scrape{.token = token}.parameters()).text;
+    };
+    const auto lines = [&] {
+        const auto log = responder.log();
+        std::size_t count = 0;
+        for (auto at = log.find("REST API"); at != npos; at = log.find("REST API", at + 1)) ++count;
+        return count;
+    };
+    const auto token = text("ceymail_metrics_" + std::string(43, 'a'));
+    BOOST_TEST(token.starts_with("Status: 401 "));
+    BOOST_TEST(token.find("A key of CeyMail's REST API is not accepted here") != npos);
+    BOOST_TEST(text("ceymail_" + std::string(43, 'a')) == token);
+    BOOST_TEST(lines() == 0U);
+    for (int i = 0; i < 3; ++i) BOOST_TEST(text("ceymail_live_0123456789") == token);
+    BOOST_TEST(lines() == 1U, responder.log());
+}
+
+BOOST_AUTO_TEST_CASE(tells_when_the_token_was_made_unless_it_cannot_know) {
+    const auto made = database.server().query(
+        "SELECT UNIX_TIMESTAMP(CONVERT_TZ(created_at, '+00:00', @@session.time_zone)) FROM "
+        "ceymail_dashboard.metrics_tokens WHERE active = 1");
+    const auto name = std::string("ceymail_token_created_timestamp_seconds ");
+    BOOST_TEST(ask({.token = k_token}).has_line(name + made.substr(0, made.find('\n'))), made);
+    const std::string grant = "SELECT (created_at) ON ceymail_dashboard.metrics_tokens";
+    database.server().query("REVOKE " + grant + " FROM responder@localhost");
+    const auto closed = ask({.token = k_token});
+    database.server().query("GRANT " + grant + " TO responder@localhost");
+    BOOST_TEST(closed.status == 200);
+    BOOST_TEST(closed.has_line("ceymail_database_up 1"));
+    BOOST_TEST(!closed.mentions(name));
+    database.server().kill();
+    const auto stale = ask({.token = k_token});
+    database.server().start();
+    BOOST_TEST(stale.has_line("ceymail_auth_stale 1"));
+    BOOST_TEST(!stale.mentions(name));
+}
+
 BOOST_AUTO_TEST_CASE(a_new_token_counts_at_the_next_request) {
     BOOST_TEST(ask({.token = k_token}).status == 200);
     database.activate(k_other_token);

@@ -100,6 +100,7 @@ struct Shared {
                      {"listen_group", "nogroup"},
                      {"user", "nobody"},
                      {"runtime_directory", directory / "metrics"},
+                     {"state_directory", directory / "state"},
                      {"queue_directory", directory / "queue"},
                      {"service_manager", "processes"},
                      {"cache_ttl", "0"},

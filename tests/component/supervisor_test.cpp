@@ -540,6 +540,155 @@ BOOST_FIXTURE_TEST_CASE(replaces_a_stopped_gatherer, Watched) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
+// A responder of its own database, whose user owns STATE_DIRECTORY/service, as systemd makes it.
+struct Remembering {
+    TokenDatabase database;
+    TemporaryDirectory state;
+    ResponderProcess responder;
+
+    Remembering()
+        : responder((prepare(), database.settings({{"state_directory", state.path()}})),
+                    {"LD_PRELOAD=" + std::filesystem::absolute(built_program("turned-clock.so")).string(),
+                     "CEYMAIL_TURNED_CLOCK=" + clock().string()}) {}
+
+    void prepare() const {
+        turn_clock(0);
+        std::filesystem::create_directory(file().parent_path());
+        const passwd* const nobody = ::getpwnam("nobody");
+        BOOST_TEST_REQUIRE(::chown(file().parent_path().c_str(), nobody->pw_uid, nobody->pw_gid) == 0);
+    }
+    std::filesystem::path file() const { return state / "service/newest-token"; }
+    std::filesystem::path order() const { return responder.directory() / "run/schema-missing"; }
+    std::string stored() const { return std::filesystem::exists(file()) ? slurp(file()) : ""; }
+    // Anything wakes the supervisor; without systemd there is no ping of the watchdog.
+    void wake() { responder.supervisor().signal(SIGHUP); }
+    bool stores(const std::string& text) {
+        return eventually([&] {
+            wake();
+            return stored() == text;
+        });
+    }
+    ~Remembering() { turn_clock(0); }
+
+    // Beside the option file, because Landlock lets the workers read that directory.
+    std::filesystem::path clock() const {
+        return std::filesystem::path(database.settings().at("database_option_file")).replace_filename("clock");
+    }
+    void turn_clock(int seconds) const { std::ofstream(clock()) << seconds; }
+    void make_token(const std::string& created_at) const {
+        database.activate(k_token);
+        database.server().query("UPDATE ceymail_dashboard.metrics_tokens SET created_at = '" + created_at +
+                                "' WHERE active = 1");
+    }
+    int ask() const { return responder.ask({.token = k_token}).status; }
+};
+
+BOOST_FIXTURE_TEST_SUITE(supervisor_keeps_house, Remembering)
+
+BOOST_AUTO_TEST_CASE(stores_when_the_newest_token_was_made_and_knows_it_after_a_boot) {
+    make_token("2026-01-02 03:04:05");
+    BOOST_TEST(ask() == 200);
+    BOOST_TEST(stores("1767323045\n"), stored());
+    database.revoke();
+    BOOST_TEST(ask() == 401);
+    BOOST_TEST(stores("1767323045 revoked\n"), stored());
+    make_token("2026-01-02 03:04:06");
+    BOOST_TEST(ask() == 200);
+    BOOST_TEST(responder.stop().value_or(-1) == 0);
+    BOOST_TEST(stored() == "1767323046\n", "a stop stores it too");
+
+    std::filesystem::remove_all(responder.directory() / "run");  // as a boot does
+    std::filesystem::create_directory(responder.directory() / "run");
+    const passwd* const nobody = ::getpwnam("nobody");
+    BOOST_TEST_REQUIRE(::chown((responder.directory() / "run").c_str(), nobody->pw_uid, nobody->pw_gid) == 0);
+    responder.start();
+    make_token("2026-01-01 00:00:00");
+    for (int i = 0; i < 3; ++i) BOOST_TEST(ask() == 200, "it is not refused");
+    const std::string words =
+        "the active token, made at 2026-01-01T00:00:00Z, is an old one that came back: one made at "
+        "2026-01-02T03:04:06Z had replaced it";
+    const auto log = responder.log();
+    const auto at = log.find(words);
+    BOOST_TEST_REQUIRE(at != std::string::npos, log);
+    BOOST_TEST(log.find("came back", at + words.size()) == std::string::npos, "it is logged once");
+    BOOST_TEST(stores("1767323046\n"), "the newest stays the newest");
+}
+
+BOOST_AUTO_TEST_CASE(starts_with_a_damaged_memory_and_replaces_it) {
+    BOOST_TEST(responder.stop().value_or(-1) == 0);
+    std::ofstream(file()) << "what is this";
+    responder.start();
+    BOOST_TEST(logged(responder, "cannot use " + file().string() + ": it holds no time"), responder.log());
+    make_token("2026-01-02 03:04:05");
+    BOOST_TEST(ask() == 200);
+    BOOST_TEST(stores("1767323045\n"), stored());
+}
+
+BOOST_AUTO_TEST_CASE(works_without_a_state_directory_and_tells_of_one_that_is_closed) {
+    std::filesystem::rename(state / "service", state / "elsewhere");
+    make_token("2026-01-02 03:04:05");
+    BOOST_TEST(ask() == 200);
+    wake();
+    BOOST_TEST(!eventually([&] { return logged(responder, "newest-token"); }, 300ms), responder.log());
+    std::filesystem::create_directory(state / "service");  // root's
+    make_token("2026-01-02 03:04:06");
+    BOOST_TEST(ask() == 200);
+    const auto told = [&] {
+        wake();
+        return logged(responder, "cannot write " + file().string() + ": Permission denied");
+    };
+    BOOST_TEST(eventually(told), responder.log());
+    BOOST_TEST(ask() == 200);
+}
+
+BOOST_AUTO_TEST_CASE(orders_a_look_at_the_schema_once_a_minute_while_it_is_gone_for_a_minute) {
+    const auto ordered = [&] {
+        wake();
+        return std::filesystem::exists(order());
+    };
+    const auto hide = [&] {
+        database.server().query("RENAME TABLE ceymail_dashboard.metrics_tokens TO ceymail_dashboard.hidden");
+    };
+    const auto show = [&] {
+        database.server().query("RENAME TABLE ceymail_dashboard.hidden TO ceymail_dashboard.metrics_tokens");
+    };
+    BOOST_TEST(ask() == 200);
+    hide();
+    BOOST_TEST(ask() == 503);
+    BOOST_TEST(!eventually(ordered, 300ms), "not yet");
+    turn_clock(61);
+    BOOST_TEST(eventually(ordered), responder.log());
+    std::filesystem::remove(order());
+    BOOST_TEST(ask() == 503);
+    BOOST_TEST(!eventually(ordered, 300ms), "not again within the minute");
+    turn_clock(122);
+    BOOST_TEST(eventually(ordered), responder.log());
+    std::filesystem::remove(order());
+    turn_clock(200);
+    BOOST_TEST(!eventually(ordered, 300ms), "no token was checked since");
+    show();
+    BOOST_TEST(ask() == 200);
+    hide();
+    BOOST_TEST(ask() == 503);
+    BOOST_TEST(!eventually(ordered, 300ms), "another minute begins");
+    show();
+    const auto words = "a token check found no table or no account in MariaDB: wrote " + order().string();
+    const auto log = responder.log();
+    BOOST_TEST_REQUIRE(log.find(words) != std::string::npos, log);
+    BOOST_TEST(log.find(words) == log.rfind(words), "it is logged once");
+}
+
+BOOST_AUTO_TEST_CASE(orders_nothing_while_mariadb_is_down) {
+    database.server().kill();
+    (void)ask();
+    turn_clock(100);
+    (void)ask();
+    wake();
+    BOOST_TEST(!eventually([&] { return std::filesystem::exists(order()); }, 500ms));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
 BOOST_AUTO_TEST_SUITE(supervisor_started)
 
 BOOST_AUTO_TEST_CASE(notifies_systemd_when_it_is_ready_and_when_it_stops) {

@@ -52,8 +52,9 @@ struct Fixture : MariadbServer {
     fs::path beside() const { return directory() / "out/token.new"; }
 
     void configure(const fs::path& through) const {
-        std::ofstream(directory() / "tool.conf") << "database_socket = " << through.string()
-                                                 << "\nruntime_directory = " << (directory() / "run").string() << "\n";
+        std::ofstream(directory() / "tool.conf")
+            << "database_socket = " << through.string() << "\nruntime_directory = " << (directory() / "run").string()
+            << "\nstate_directory = " << (directory() / "state").string() << "\n";
     }
     ChildOptions command(std::vector<std::string> arguments) const {
         arguments.insert(arguments.begin(), built_program("ceymail-token"));

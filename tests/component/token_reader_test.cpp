@@ -28,7 +28,8 @@ struct Fixture : MariadbServer {
         apply_schema();
         worker = address("worker", add_account("worker", "secret"));
         query(
-            "GRANT SELECT (id, token_sha256, active) ON ceymail_dashboard.metrics_tokens TO worker@localhost;"
+            "GRANT SELECT (id, token_sha256, active, created_at) ON ceymail_dashboard.metrics_tokens TO "
+            "worker@localhost;"
             "GRANT INSERT (token_id, last_used_at), UPDATE (token_id, last_used_at) "
             "ON ceymail_dashboard.metrics_token_uses TO worker@localhost");
     }
@@ -63,6 +64,34 @@ BOOST_AUTO_TEST_CASE(reads_the_active_row_and_only_that) {
     BOOST_TEST(!digest_of(tokens.active(in(5s))).has_value());
     insert("second");
     BOOST_TEST((digest_of(tokens.active(in(5s))) == util::sha256("second")));
+}
+
+// The unix time of the active token, by the server; the session of the test's client is in the global zone.
+BOOST_AUTO_TEST_CASE(reads_when_the_token_was_made_whatever_the_time_zone) {
+    query("SET GLOBAL time_zone = '-08:00'");
+    insert("token");
+    query("UPDATE ceymail_dashboard.metrics_tokens SET created_at = '2026-03-29 02:30:00'");
+    const auto row = reader().active(in(5s));
+    BOOST_TEST_REQUIRE((row.has_value() && row->has_value()));
+    BOOST_TEST(((*row)->created_at == 1774751400));
+}
+
+// A database that an earlier release set up, and one whose table another tool made.
+BOOST_AUTO_TEST_CASE(reads_the_token_also_where_its_time_is_closed_or_missing) {
+    insert("token");
+    query("REVOKE SELECT (created_at) ON ceymail_dashboard.metrics_tokens FROM worker@localhost");
+    auto tokens = reader();
+    for (int twice = 0; twice < 2; ++twice) {
+        const auto row = tokens.active(in(5s));
+        BOOST_TEST((digest_of(row) == util::sha256("token")));
+        BOOST_TEST(!(*row)->created_at.has_value());
+    }
+    query("GRANT SELECT (created_at) ON ceymail_dashboard.metrics_tokens TO worker@localhost");
+    BOOST_TEST((*reader().active(in(5s)))->created_at.has_value());
+    query("ALTER TABLE ceymail_dashboard.metrics_tokens DROP created_at");
+    const auto row = reader().active(in(5s));
+    BOOST_TEST((digest_of(row) == util::sha256("token")));
+    BOOST_TEST(!(*row)->created_at.has_value());
 }
 
 BOOST_AUTO_TEST_CASE(notes_the_last_use_in_utc) {

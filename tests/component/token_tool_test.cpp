@@ -38,7 +38,8 @@ struct Fixture : MariadbServer {
 
     void configure(const std::string& more) const {
         std::ofstream(config()) << "database_socket = " << socket().string()
-                                << "\nruntime_directory = " << runtime().string() << "\n"
+                                << "\nruntime_directory = " << runtime().string()
+                                << "\nstate_directory = " << (directory() / "state").string() << "\n"
                                 << more;
     }
     ChildOptions command(std::vector<std::string> arguments) const {
@@ -231,9 +232,9 @@ BOOST_FIXTURE_TEST_CASE(shows_the_token_once_and_nowhere_else, Ready) {
 BOOST_FIXTURE_TEST_CASE(answers_in_json, Ready) {
     BOOST_TEST(done({"status", "--json"}) == "{\"active\":false}\n");
     const auto made = done({"generate", "--json"});
-    BOOST_TEST(
-        std::regex_match(made, std::regex(R"(\{"token":"ceymail_metrics_[A-Za-z0-9_-]{43}","id":1,"replaced_id":null\}\n)")),
-        made);
+    BOOST_TEST(std::regex_match(
+                   made, std::regex(R"(\{"token":"ceymail_metrics_[A-Za-z0-9_-]{43}","id":1,"replaced_id":null\}\n)")),
+               made);
     BOOST_TEST(done({"generate", "--json", "--output", output()}) ==
                "{\"file\":\"" + output().string() + "\",\"id\":2,\"replaced_id\":1}\n");
     const auto shown = done({"status", "--json"});

@@ -93,6 +93,7 @@ std::filesystem::path write_configuration(const TemporaryDirectory& directory, c
                  {"listen_group", ""},
                  {"user", "nobody"},
                  {"runtime_directory", directory / "run"},
+                 {"state_directory", directory / "state"},
                  {"database_socket", directory / "no-mariadb.sock"},
                  {"queue_directory", directory / "queue"},
                  {"service_manager", "processes"},

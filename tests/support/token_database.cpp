@@ -20,7 +20,8 @@ struct Shared {
         if (const passwd* const nobody = ::getpwnam("nobody"); nobody != nullptr && ::geteuid() == 0)
             std::ignore = ::chown(option_file.c_str(), nobody->pw_uid, nobody->pw_gid);
         server.query(
-            "GRANT SELECT (id, token_sha256, active) ON ceymail_dashboard.metrics_tokens TO responder@localhost;"
+            "GRANT SELECT (id, token_sha256, active, created_at) ON ceymail_dashboard.metrics_tokens TO "
+            "responder@localhost;"
             "GRANT INSERT (token_id, last_used_at), UPDATE (token_id, last_used_at) "
             "ON ceymail_dashboard.metrics_token_uses TO responder@localhost;"
             "GRANT SELECT (id) ON ceymail.virtual_domains TO responder@localhost;"

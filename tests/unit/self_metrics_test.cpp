@@ -44,6 +44,12 @@ BOOST_AUTO_TEST_CASE(has_the_state_of_the_database_and_of_the_grace_period) {
     BOOST_TEST(has_line(outage, "ceymail_auth_stale 1"));
 }
 
+BOOST_AUTO_TEST_CASE(has_the_time_of_the_token_where_it_is_known) {
+    BOOST_TEST(
+        has_line(text_of({.token_created_at = 1'800'000'000}), "ceymail_token_created_timestamp_seconds 1800000000"));
+    BOOST_TEST(text_of({}).find("ceymail_token_created") == std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(counts_every_status_from_the_start) {
     const auto layout = empty_layout();
     layout->answers[0] = 7;

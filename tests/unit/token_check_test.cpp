@@ -60,6 +60,15 @@ BOOST_AUTO_TEST_CASE(the_active_token_is_valid) {
     BOOST_TEST(!verdict.database_error.has_value());
 }
 
+BOOST_AUTO_TEST_CASE(tells_when_a_valid_token_was_made_and_of_no_other) {
+    const Answer made = ActiveToken{7, util::sha256("secret"), 1'800'000'000};
+    BOOST_TEST((check("secret", made).created_at == 1'800'000'000));
+    BOOST_TEST(!check("other", made).created_at.has_value());
+    BOOST_TEST(!check("secret", active("secret")).created_at.has_value());
+    (void)check("secret", made);
+    BOOST_TEST(!check("secret", broken(util::ErrorKind::unavailable)).created_at.has_value());
+}
+
 BOOST_AUTO_TEST_CASE(any_other_token_is_wrong) {
     for (const auto* token : {"", "secre", "secret ", "Secret", "other"})
         BOOST_TEST((check(token, active("secret")).standing == TokenStanding::wrong), token);

@@ -19,6 +19,7 @@ namespace ceymail::admission {
 struct ActiveToken {
     std::uint64_t id = 0;
     util::Digest digest{};
+    std::optional<std::uint64_t> created_at{};  // seconds since 1970, UTC; no value: not known
 };
 
 // Reads the active token from the database.
@@ -37,6 +38,7 @@ enum class TokenStanding {
 struct TokenVerdict {
     TokenStanding standing = TokenStanding::unknown;
     std::uint64_t token_id = 0;                 // with valid
+    std::optional<std::uint64_t> created_at{};  // with valid, as in ActiveToken
     std::optional<util::Error> database_error;  // with valid_stale and unknown
 };
 

@@ -35,6 +35,7 @@ struct Configuration {
     std::string listen_group = "www-data";  // group of a new Unix socket, mode 0660; empty: of the process
     std::string user = "ceymail-metrics";   // user to change to when started as root
     std::filesystem::path runtime_directory = "/run/ceymail-metrics";
+    std::filesystem::path state_directory = "/var/lib/ceymail-metrics";
 
     // Time
     std::chrono::seconds cache_ttl{5};     // 0 to 300

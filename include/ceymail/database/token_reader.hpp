@@ -3,6 +3,7 @@
 // metrics_token_uses.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,7 +18,10 @@ namespace ceymail::database {
 struct TokenRow {
     std::uint64_t id = 0;
     util::Digest digest{};
+    std::optional<std::uint64_t> created_at{};  // seconds since 1970, UTC; no value: the account may not read it
 };
+
+inline constexpr std::chrono::seconds k_until_asked_for_again{60};
 
 // Keeps its connection and its prepared statements between calls. Each call reconnects once, within its deadline, where
 // the server has ended the idle session.
@@ -29,7 +33,8 @@ public:
     TokenReader(TokenReader&&) noexcept;
     ~TokenReader();
 
-    // Returns: the active row; no value where there is none.
+    // Returns: the active row; no value where there is none. Without the right to read created_at, which earlier
+    // releases did not grant, the row lacks it; it is asked for again after k_until_asked_for_again.
     // Errors: unavailable and timed_out: MariaDB cannot answer now, also because of a lock; internal: the digest is not
     // 32 bytes; otherwise those of Connection, but never conflict.
     [[nodiscard]] util::Result<std::optional<TokenRow>> active(util::BootTime deadline);

@@ -2,6 +2,9 @@
 // The parts of --check that look at the running service and at the web server in front of it.
 #pragma once
 
+#include <cstdint>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,8 +29,18 @@ void check_queue_directory(CheckReport& report, const config::Configuration& con
 // Checks that the web server's processes may connect to the socket. Requires: root.
 void check_socket(CheckReport& report, const config::Configuration& configuration);
 
-// Checks the web server's requests as the workers recorded them: keep-alive and client addresses.
+// Checks the web server's requests as the workers recorded them: keep-alive, client addresses and keys of
+// the REST API.
 void check_clients(CheckReport& report, const shared::SegmentLayout& layout);
+
+// Reports the active token: one that came back, and a right that is missing. `created_at`: no value: not readable.
+void check_token(CheckReport& report, const config::Configuration& configuration,
+                 std::optional<std::uint64_t> created_at);
+
+// Compares the token in `file` with the active one. Reads the file first, then becomes the service's user.
+// Security: prints nothing of the file's content.
+void check_token_file(CheckReport& report, const config::Configuration& configuration,
+                      const std::filesystem::path& file);
 
 // Compares each collector in this process with the same collector in the running service.
 class CollectorsCheck {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "ceymail/admission/rate_table.hpp"
 #include "ceymail/admission/token_check.hpp"
@@ -50,6 +51,9 @@ public:
 private:
     void decide(const fastcgi::Request& request);
     void authenticate(const fastcgi::Request& request, const admission::AddressKey& address, util::BootTime start);
+    [[nodiscard]] util::Result<std::optional<admission::ActiveToken>> read_active_token(util::BootTime deadline);
+    void record_schema(const util::Error* error);
+    void refuse_token(std::string_view token, util::BootTime now);
     void serve(const admission::TokenVerdict& verdict, util::BootTime start, util::BootTime deadline);
     void record_keep_alive(const fastcgi::Request& request, util::BootTime now);
     void refuse_without_authorization(const fastcgi::Request& request, util::BootTime now);

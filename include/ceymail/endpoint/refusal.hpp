@@ -51,8 +51,12 @@ inline constexpr Refusal k_bad_authorization{
     400, "The Authorization header must be \"Bearer TOKEN\" with one token as ceymail-token generate prints it.\n",
     "WWW-Authenticate", R"(Bearer realm="ceymail-metrics", error="invalid_request")"};
 
+// Security: names both causes to every client. A text that fits the presented token would reveal nothing of the active
+// one, but would be a second answer for a wrong token, where scrapers and tests compare the bytes.
 inline constexpr Refusal k_wrong_token{401,
-                                       "This token is not the active one; ceymail-token generate makes a new one.\n",
+                                       "This token is not the active one; ceymail-token generate makes a new one, "
+                                       "which begins with ceymail_metrics_. A key of CeyMail's REST API is not "
+                                       "accepted here.\n",
                                        "WWW-Authenticate", R"(Bearer realm="ceymail-metrics", error="invalid_token")"};
 
 // The endpoint sets the value of Retry-After.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -14,7 +15,8 @@ struct SelfMetrics {
     std::optional<std::chrono::nanoseconds> snapshot_age{};  // none: there is no snapshot
     bool database_up = false;
     bool auth_stale = false;
-    const shared::SegmentLayout* segment = nullptr;  // none: no counters
+    std::optional<std::uint64_t> token_created_at{};  // seconds since 1970; none: not known
+    const shared::SegmentLayout* segment = nullptr;   // none: no counters
 };
 
 // Appends the families in the text format. Counters start at zero after each boot. ceymail_requests_total does not

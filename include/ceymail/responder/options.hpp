@@ -17,10 +17,12 @@ struct Options {
     std::optional<std::filesystem::path> config;
     std::optional<std::string> listen;
     std::optional<std::string> user;
-    std::optional<std::string> url;  // for --check
+    std::optional<std::string> url;                   // for --check
+    std::optional<std::filesystem::path> token_file;  // for --check
 };
 
-// Errors: invalid: an unknown option, a missing value, an operand, two modes, --url without --check.
+// Errors: invalid: an unknown option, a missing value, an operand, two modes, --url or --token-file without
+// --check.
 [[nodiscard]] util::Result<Options> parse_options(int argc, const char* const* argv);
 
 extern const char* const k_help;

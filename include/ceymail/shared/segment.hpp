@@ -14,6 +14,7 @@
 
 #include "ceymail/admission/circuit_breaker.hpp"
 #include "ceymail/admission/rate_table.hpp"
+#include "ceymail/admission/token_history.hpp"
 #include "ceymail/admission/verified_token.hpp"
 #include "ceymail/shared/segment_header.hpp"
 #include "ceymail/util/clock.hpp"
@@ -44,7 +45,12 @@ struct SegmentLayout {
     std::atomic<std::int64_t> last_used_written_at;  // BootClock ns
     std::atomic<std::int64_t> keep_alive_seen_at;    // BootClock ns; 0: never
     admission::BreakerStorage database;              // for the workers' token checks
-    GathererStorage gatherer;                        // last
+    std::atomic<std::int64_t> rest_key_seen_at;      // BootClock ns of the last one that was refused; 0: never
+    // BootClock ns of the first and the last token check that found no table or no account. 0: the last one found them.
+    std::atomic<std::int64_t> schema_missing_since;
+    std::atomic<std::int64_t> schema_missing_at;
+    admission::TokenHistoryStorage tokens;
+    GathererStorage gatherer;  // last
 };
 
 // How attach() got the segment.

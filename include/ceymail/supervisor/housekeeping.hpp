@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// Housekeeping: does with files what the workers, which open none, have recorded in the segment.
+// Processes: the supervisor. It is done when the supervisor wakes up for another reason, such as the watchdog's ping,
+// so that it causes no wake-up.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "ceymail/admission/token_history.hpp"
+#include "ceymail/config/configuration.hpp"
+#include "ceymail/shared/segment.hpp"
+#include "ceymail/util/clock.hpp"
+
+namespace ceymail::supervisor {
+
+inline constexpr std::chrono::seconds k_until_schema_order{60};  // a table may be renamed for a moment
+inline constexpr std::chrono::seconds k_between_schema_orders{60};
+
+// Threads: one. Requires: `layout` outlives it.
+// Security: a taken-over worker can write any value. It can have a wrong time stored, and one order given a minute.
+class Housekeeping {
+public:
+    // Reads the newest token's time from the state directory into the segment.
+    Housekeeping(const config::Configuration& configuration, shared::SegmentLayout& layout);
+
+    // Returns: the mark to store in the state directory, once for each change; no value: nothing has changed.
+    [[nodiscard]] std::optional<admission::TokenMark> take_mark_to_store() noexcept;
+
+    // If token checks have found no table or no account for k_until_schema_order, and one since the last order, writes
+    // RUNTIME_DIRECTORY/schema-missing, at most once in k_between_schema_orders. systemd then starts
+    // ceymail-metrics-init.service, which looks as root.
+    void order_schema(util::BootTime now);
+
+private:
+    shared::SegmentLayout& m_layout;
+    std::string m_order;
+    admission::TokenMark m_stored;
+    util::BootTime m_ordered_at{};
+    bool m_logged = false;
+};
+
+}  // namespace ceymail::supervisor
