@@ -23,7 +23,7 @@ sharedir = $(datadir)/ceymail-metrics
 # The root directory of the sandboxed services. It is empty: each directory and file is a mount point for their units.
 sandboxdir = $(prefix)/lib/ceymail-metrics/root
 SANDBOX_DIRECTORIES = boot dev efi etc/ceymail-metrics etc/systemd/system home proc root run sys tmp usr/lib/ssl \
-  $(patsubst /%,%,$(libraries)) var/spool var/tmp
+  $(patsubst /%,%,$(libraries)) var/lib/ceymail-metrics/service var/spool var/tmp
 SANDBOX_FILES = etc/ld.so.cache $(patsubst /%,%,$(loader)) \
   $(addprefix $(patsubst /%,%,$(libexecdir))/,ceymail-metrics ceymail-settings)
 # The libraries and the loader that the services map. Their paths depend on the architecture.
@@ -40,10 +40,12 @@ install: programs ## installs the programs and their files; DESTDIR and prefix a
 	$(Q)ln -sfr $(DESTDIR)$(libexecdir)/ceymail-metrics $(DESTDIR)$(sbindir)/ceymail-metrics
 	$(if $(wildcard $(DESTDIR)$(sysconfdir)/ceymail-metrics/ceymail-metrics.conf),,\
 	  $(call put,644,$(sysconfdir)/ceymail-metrics,deploy/config/ceymail-metrics.conf))
-	$(call put,644,$(unitdir),deploy/systemd/*.service deploy/systemd/*.socket)
+	$(call put,644,$(unitdir),deploy/systemd/*.service deploy/systemd/*.socket \
+	  deploy/systemd/*.path)
 	$(Q)sed -i -e 's#/usr/libexec/#$(libexecdir)/#g; s#/usr/lib/ceymail-metrics#$(prefix)/lib/ceymail-metrics#' \
 	  -e 's#/usr/lib/x86_64-linux-gnu#$(libraries)#g; s#/lib64/ld-linux-x86-64.so.2#$(loader)#g' \
 	  $(DESTDIR)$(unitdir)/ceymail-metrics.service $(DESTDIR)$(unitdir)/ceymail-settings.service
+	$(Q)sed -i 's#/usr/sbin/#$(sbindir)/#g' $(DESTDIR)$(unitdir)/ceymail-metrics-init.service
 	$(Q)$(INSTALL) -d $(addprefix $(DESTDIR)$(sandboxdir)/,$(SANDBOX_DIRECTORIES))
 	$(Q)ln -sfn usr/lib $(DESTDIR)$(sandboxdir)/lib
 	$(Q)ln -sfn ../run $(DESTDIR)$(sandboxdir)/var/run

@@ -8,11 +8,12 @@
 #include <unistd.h>
 
 #include "ceymail/database/login_obstacle.hpp"
-#include "ceymail/database/schema.hpp"
 #include "ceymail/token/account_password.hpp"
 #include "ceymail/token/cli_support.hpp"
 #include "ceymail/token/commands.hpp"
 #include "ceymail/token/gateway_secret.hpp"
+#include "ceymail/token/init_record.hpp"
+#include "ceymail/token/init_steps.hpp"
 #include "ceymail/token/login_trial.hpp"
 
 namespace ceymail::token {
@@ -24,10 +25,7 @@ std::string json_list(const std::vector<std::string>& lines) {
     return "[" + list + "]";
 }
 
-struct SetupResult {
-    database::SetupReport report;
-    bool all_logins_tried = true;
-};
+}  // namespace
 
 int report(const Options& options, const SetupResult& result) {
     const auto& report = result.report;
@@ -43,6 +41,8 @@ int report(const Options& options, const SetupResult& result) {
                                           : "set up, but a login was not tried; next: ceymail-token generate");
     return EX_OK;
 }
+
+namespace {
 
 struct Login {
     std::string user;         // in MariaDB
@@ -124,16 +124,26 @@ void append(database::SetupReport& all, database::SetupReport&& more) {
             if (std::ranges::find(all.*part, line) == (all.*part).end()) (all.*part).push_back(std::move(line));
 }
 
+// Only where root needs no password: ceymail-metrics-init.service gives none.
+util::Result<void> record_success(const Options& options, const config::Configuration& configuration) {
+    const bool as_root = ::geteuid() == 0 && options.database_user.empty() && options.database_option_file.empty();
+    if (!as_root || !configuration.database_host.empty()) return {};
+    const InitRecord record(configuration.state_directory);
+    const auto before = record.read();
+    const bool settings = before && *before && (*before)->settings;
+    return record.write({.settings = settings || options.settings});
+}
+
 }  // namespace
 
-int init(const Options& options, const config::Configuration& configuration) {
-    database::Connection connection(administrator(options, configuration));
+util::Result<SetupResult> prepare(const Options& options, const config::Configuration& configuration,
+                                  database::Connection& connection) {
     const char* const host = configuration.database_host.empty() ? "localhost" : "%";
     const auto logins = logins_of(options, configuration);
     SetupResult all;
     for (const auto& login : logins) {
         auto done = set_up(login, {login.user, host, nullptr, login.purpose}, connection, configuration);
-        if (!done) return report_error(done.error(), options);
+        if (!done) return std::unexpected(std::move(done.error()));
         append(all.report, std::move(*done));
     }
     for (const auto& login : logins) {
@@ -143,17 +153,26 @@ int init(const Options& options, const config::Configuration& configuration) {
             all.report.warnings.push_back("account " + login.user + "@" + host + ": the login was not tried, for " +
                                           reason + " `ceymail-token init` again");
         } else if (auto worked = check_login(login, account, connection, configuration); !worked) {
-            return report_error(worked.error());
+            return std::unexpected(std::move(worked.error()));
         } else {
             all.report.done.push_back("account " + login.user + "@" + host + ": the login works");
         }
     }
     if (options.settings) {
-        auto secret = prepare_gateway_secret(configuration.settings_gateway_secret, configuration.settings_user);
-        if (!secret) return report_error(secret.error());
-        all.report.done.push_back(std::move(*secret));
+        CEYMAIL_TRY_ASSIGN(auto secret,
+                           prepare_gateway_secret(configuration.settings_gateway_secret, configuration.settings_user));
+        all.report.done.push_back(std::move(secret));
     }
-    return report(options, all);
+    if (const auto recorded = record_success(options, configuration); !recorded)
+        all.report.warnings.push_back(recorded.error().message + "; after a factory reset run this again by hand");
+    return all;
+}
+
+int init(const Options& options, const config::Configuration& configuration) {
+    if (options.if_missing) return init_if_missing(options, configuration);
+    database::Connection connection(administrator(options, configuration));
+    const auto done = prepare(options, configuration, connection);
+    return done ? report(options, *done) : report_error(done.error(), options);
 }
 
 }  // namespace ceymail::token

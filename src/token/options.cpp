@@ -27,6 +27,8 @@ Options:
   --settings                  init: also prepares the account of
                               ceymail-settings, which may make and revoke
                               tokens
+  --if-missing                init: only where it has succeeded before and the
+                              tables are gone, as after a factory reset
   --json                      answers in JSON
   --database-user NAME        MariaDB administrator, instead of the system user
                               (root)
@@ -65,6 +67,8 @@ util::Result<void> check_combination(const config::CommandLine& line, Command co
     const bool force = line.has("force");
     if ((to_file || force) && command != Command::generate) return misused("--output and --force belong to generate");
     if (line.has("settings") && command != Command::init) return misused("--settings belongs to init");
+    if (line.has("if-missing") && (command != Command::init || line.has("json")))
+        return misused("--if-missing belongs to init without --json");
     if (to_file && line.value("output")->empty()) return misused("--output needs the name of a file");
     if (force && !to_file) return misused("--force belongs to --output");
     return {};
@@ -76,7 +80,7 @@ util::Result<Options> parse_options(int argc, const char* const* argv) {
     CEYMAIL_TRY_ASSIGN(const auto line,
                        config::CommandLine::parse({"ceymail-token",
                                                    {"config", "output", "database-user", "database-option-file"},
-                                                   {"force", "settings", "json", "help", "version"},
+                                                   {"force", "settings", "if-missing", "json", "help", "version"},
                                                    "command"},
                                                   argc, argv));
     CEYMAIL_TRY_ASSIGN(const auto command, command_of(line));
@@ -86,6 +90,7 @@ util::Result<Options> parse_options(int argc, const char* const* argv) {
                    .output = line.value("output").value_or(""),
                    .force = line.has("force"),
                    .settings = line.has("settings"),
+                   .if_missing = line.has("if-missing"),
                    .json = line.has("json"),
                    .database_user = line.value("database-user").value_or(""),
                    .database_option_file = line.value("database-option-file").value_or("")};

@@ -953,6 +953,52 @@ case_check_finds_that_keep_alive_is_on() {
         'sed -i "s/fastcgi_keep_conn on/fastcgi_keep_conn off/" /etc/nginx/snippets/ceymail-metrics.conf; systemctl restart nginx'
 }
 
+# --- cases: a factory reset ----------------------------------------------------------------------------------------
+
+keep_scraping_until() { # CODE
+    code >/dev/null
+    sleep 5
+    [ "$(code)" = "$1" ]
+}
+new_header() { inside ceymail-token generate 2>/dev/null | sed 's/^/Authorization: Bearer /' | inside sh -c 'umask 077; cat >/root/header'; }
+init_log() { inside journalctl --no-pager -o cat -u ceymail-metrics-init.service; }
+
+case_the_exposure_of_the_unit_that_makes_the_tables_again_is_at_most_2_5() {
+    inside systemd-analyze security --no-pager --threshold=25 --offline=true /lib/systemd/system/ceymail-metrics-init.service
+}
+
+# The watchdog's ping wakes the supervisor. Tables that are younger than a minute are left alone.
+case_after_a_factory_reset_the_tables_come_back_within_two_minutes() {
+    local result=0
+    short_watchdog || return
+    inside sh -c 'cp /root/header /root/header.before; mariadb-dump --databases ceymail ceymail_dashboard >/root/dump.sql'
+    inside mariadb -e 'DROP DATABASE ceymail; DROP DATABASE ceymail_dashboard' && sample dashboard && sample mail || return
+    expect_code 503 || return
+    until_true 120 keep_scraping_until 401 || { init_log; complain "the tables did not come back"; return 1; }
+    [ "$(init_log | grep -c 'table metrics_tokens was gone')" = 1 ] || { init_log; complain "its log"; result=1; }
+    init_log | grep -q 'Starting\|Finished' && { init_log; complain "systemd logs each run"; result=1; }
+    new_header && expect 'ceymail_database_up 1' 'ceymail_mailboxes_total 12' || result=1
+    inside ceymail-metrics --check | grep -q '^token: ok' || { complain "--check"; result=1; }
+    return $result
+}
+
+case_a_restored_dump_brings_the_old_token_back_and_check_names_it() {
+    local said result=0
+    inside sh -c 'mariadb </root/dump.sql; cp /root/header /root/header.new; cp /root/header.before /root/header'
+    expect 'ceymail_database_up 1' || result=1
+    until_true 5 log_has 'is an old one that came back' || complain "the log does not tell" || result=1
+    until_true 10 inside test -s /var/lib/ceymail-metrics/service/newest-token || complain "no memory" || result=1
+    inside systemctl stop "$service"
+    inside rm /run/ceymail-metrics/segment   # as a boot does
+    inside systemctl start "$service"
+    said=$(inside ceymail-metrics --check)
+    grep '^token:' <<<"$said" | grep -q 'came back' || complain "--check says: $said" || result=1
+    new_header && expect 'ceymail_database_up 1' || result=1
+    inside ceymail-metrics --check | grep -q '^token: ok' || complain "--check after it" || result=1
+    script "rm -r /run/systemd/system/$service.d; systemctl daemon-reload; systemctl restart $service"
+    return $result
+}
+
 # --- cases: over time --------------------------------------------------------------------------------------------
 
 case_scrapes_after_a_reboot() { reboot_machine && expect "$(up postfix 1)" "$(up nginx 1)" 'ceymail_database_up 1' 'ceymail_mailboxes_total 12'; }
@@ -996,7 +1042,7 @@ case_removed_it_leaves_its_settings_and_stops() {
 case_purged_it_leaves_the_database_and_says_so() {
     inside env DEBIAN_FRONTEND=noninteractive apt-get purge -y -q ceymail-metrics >"$work/purge" 2>&1 || { cat "$work/purge"; return 1; }
     grep -q 'the database was left alone' "$work/purge" || { cat "$work/purge"; return 1; }
-    script 'for path in /etc/ceymail-metrics /run/ceymail-metrics /usr/lib/ceymail-metrics /usr/sbin/ceymail-token; do
+    script 'for path in /etc/ceymail-metrics /var/lib/ceymail-metrics /run/ceymail-metrics /usr/lib/ceymail-metrics /usr/sbin/ceymail-token; do
                 test ! -e $path || { find $path; exit 1; }; done
             test "$(mariadb -N -e "SELECT COUNT(*) FROM ceymail_dashboard.metrics_tokens WHERE active = 1")" = 1'
 }

@@ -17,7 +17,8 @@ struct Options {
     std::optional<std::filesystem::path> config;
     std::filesystem::path output;  // for generate
     bool force = false;
-    bool settings = false;  // for init: also prepare ceymail-settings
+    bool settings = false;    // for init: also prepare ceymail-settings
+    bool if_missing = false;  // for init: only if the tables are gone
     bool json = false;
     std::string database_user;                   // the administrator's account; empty: the system user's name
     std::filesystem::path database_option_file;  // for that account; empty: none
