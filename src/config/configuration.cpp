@@ -205,6 +205,7 @@ const std::vector<Key>& keys() {
         text("settings_database_user", &C::settings_database_user),
         path("settings_database_option_file", &C::settings_database_option_file, Empty::allowed),
         path("settings_gateway_secret", &C::settings_gateway_secret),
+        path("settings_session_secret", &C::settings_session_secret, Empty::allowed),
         yes_or_no("settings_plain_http", &C::settings_plain_http),
         web_address("settings_dashboards", &C::settings_dashboards),
         path("proc", &C::proc),
