@@ -53,9 +53,11 @@ install: programs ## installs the programs and their files; DESTDIR and prefix a
 	$(call put,755,$(generatordir),deploy/systemd/ceymail-metrics-generator)
 	$(call put,644,$(sysusersdir),deploy/systemd/sysusers.d/*.conf)
 	$(call put,644,$(tmpfilesdir),deploy/systemd/tmpfiles.d/*.conf)
-	$(call put,644,$(sysconfdir)/nginx/snippets,nginx/ceymail-metrics.conf nginx/ceymail-settings.conf)
+	$(call put,644,$(sysconfdir)/nginx/snippets,nginx/ceymail-metrics.conf nginx/ceymail-settings.conf \
+	  nginx/ceymail-session-settings.conf)
 	$(call put,644,$(sysconfdir)/nginx/conf.d,nginx/ceymail-metrics-upstream.conf nginx/ceymail-settings-upstream.conf)
-	$(call put,644,$(sysconfdir)/apache2/conf-available,apache/ceymail-metrics.conf apache/ceymail-settings.conf)
+	$(call put,644,$(sysconfdir)/apache2/conf-available,apache/ceymail-metrics.conf \
+	  apache/ceymail-settings.conf apache/ceymail-session-settings.conf)
 	$(call put,644,$(examplesdir)/nginx,nginx/*.conf)
 	$(call put,644,$(examplesdir)/apache,apache/*.conf)
 	$(call put,644,$(examplesdir)/systemd,deploy/systemd/tcp-mariadb.conf)

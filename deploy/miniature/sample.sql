@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- CeyMail's tables, as far as this project reads or writes them, and a few accounts: 3 domains, 12 mailboxes, 7 aliases.
+-- CeyMail's tables, as far as this project reads or writes them, and a few accounts: 3 domains, 12 mailboxes,
+-- 7 aliases, 3 users of the dashboard.
 CREATE DATABASE ceymail CHARACTER SET utf8mb4;
 CREATE DATABASE ceymail_dashboard CHARACTER SET utf8mb4;
 
@@ -37,6 +38,18 @@ CREATE TABLE ceymail_dashboard.audit_logs (
     ip_address VARCHAR(45) NULL,
     created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
 ) ENGINE = InnoDB;
+
+CREATE TABLE ceymail_dashboard.dashboard_users (
+    id INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+    username VARCHAR(64) NOT NULL UNIQUE,
+    password_hash VARCHAR(255) NOT NULL,
+    email VARCHAR(255) NULL,
+    role ENUM('admin', 'viewer') NOT NULL DEFAULT 'viewer',
+    last_login TIMESTAMP NULL
+) ENGINE = InnoDB;
+
+INSERT INTO ceymail_dashboard.dashboard_users (id, username, password_hash, role) VALUES
+    (1, 'amal', '!', 'admin'), (2, 'bimali', '!', 'admin'), (3, 'vihanga', '!', 'viewer');
 
 INSERT INTO ceymail.virtual_domains (id, name) VALUES (1, 'example.com'), (2, 'example.net'), (3, 'example.org');
 

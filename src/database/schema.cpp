@@ -60,6 +60,9 @@ constexpr std::array k_audit_grants{
     ColumnGrant{"INSERT", "detail"},  ColumnGrant{"INSERT", "ip_address"}, ColumnGrant{"INSERT", "created_at"},
     ColumnGrant{"SELECT", "id"},      ColumnGrant{"SELECT", "action"},     ColumnGrant{"SELECT", "target"},
     ColumnGrant{"SELECT", "detail"},  ColumnGrant{"SELECT", "ip_address"}, ColumnGrant{"SELECT", "created_at"}};
+// No password hash and no address.
+constexpr std::array k_user_grants{ColumnGrant{"SELECT", "id"}, ColumnGrant{"SELECT", "username"},
+                                   ColumnGrant{"SELECT", "role"}};
 constexpr std::array k_mail_grants{ColumnGrant{"SELECT", "id"}};
 
 // Each step adds its line to the report.
@@ -75,10 +78,10 @@ public:
 
     util::Result<SetupReport> run() {
         const bool for_metrics = m_account.purpose == Purpose::metrics;
-        for (const auto step :
-             {&Setup::make_database, &Setup::apply_files, &Setup::make_account,
-              for_metrics ? &Setup::grant_tokens : &Setup::grant_token_changes,
-              for_metrics ? &Setup::grant_mail : &Setup::grant_audit, &Setup::revoke_obsolete, &Setup::report_excess})
+        for (const auto step : {&Setup::make_database, &Setup::apply_files, &Setup::make_account,
+                                for_metrics ? &Setup::grant_tokens : &Setup::grant_token_changes,
+                                for_metrics ? &Setup::grant_mail : &Setup::grant_audit, &Setup::grant_users,
+                                &Setup::revoke_obsolete, &Setup::report_excess})
             CEYMAIL_TRY((this->*step)());
         return std::move(m_report);
     }
@@ -91,6 +94,7 @@ private:
     util::Result<void> grant_mail();
     util::Result<void> grant_token_changes();
     util::Result<void> grant_audit();
+    util::Result<void> grant_users();
     util::Result<void> revoke_obsolete();
     util::Result<void> report_excess();
 
@@ -236,6 +240,11 @@ util::Result<void> Setup::grant_token_changes() {
 }
 
 util::Result<void> Setup::grant_audit() { return grant_if_exists(m_schemas.dashboard, "audit_logs", k_audit_grants); }
+
+util::Result<void> Setup::grant_users() {
+    if (m_account.purpose != Purpose::settings_with_sessions) return {};
+    return grant_if_exists(m_schemas.dashboard, "dashboard_users", k_user_grants);
+}
 
 // Revokes a grant of earlier versions, which stored the last use in metrics_tokens.
 util::Result<void> Setup::revoke_obsolete() {

@@ -60,7 +60,7 @@ struct TokenRegistry::State {
           audit(connection,
                 "INSERT INTO " + quote_name(schema) +
                     ".audit_logs (user_id, action, target, detail, ip_address, created_at)"
-                    " VALUES (NULL, ?, ?, ?, ?, UTC_TIMESTAMP())",
+                    " VALUES (?, ?, ?, ?, ?, UTC_TIMESTAMP())",
                 "writing the audit row"),
           look(connection,
                "SELECT id, UNIX_TIMESTAMP(created_at), created_by, UNIX_TIMESTAMP(GREATEST("
@@ -158,7 +158,9 @@ util::Result<void> TokenRegistry::State::write_audit_row(std::string_view action
                                                          util::BootTime deadline) {
     const std::string target = "metrics_tokens/" + std::to_string(id);
     const auto address = by.address.empty() ? Parameter(nullptr) : Parameter(std::string_view(by.address));
-    const std::array<Parameter, 4> parameters{action, std::string_view(target), std::string_view(detail), address};
+    const auto user = by.user_id ? Parameter(*by.user_id) : Parameter(nullptr);
+    const std::array<Parameter, 5> parameters{user, action, std::string_view(target), std::string_view(detail),
+                                              address};
     if (const auto noted = audit.run(parameters, deadline); !noted)
         return std::unexpected(explain_audit(noted.error()));
     return {};

@@ -26,10 +26,7 @@ constexpr PageRefusal k_needs_https{
 constexpr PageRefusal k_not_signed_in{
     403, "Nobody is signed in",
     "The web server has to authenticate the user of this page and pass REMOTE_USER; the "
-    "shipped nginx and Apache files show how."};
-constexpr PageRefusal k_odd_user{403, "This user name cannot be used here",
-                                 "The web server passed a REMOTE_USER that is longer than 200 bytes or holds control "
-                                 "characters, which must not get into the audit log."};
+    "shipped nginx and Apache files show how. To use the dashboard’s session instead, set settings_session_secret."};
 constexpr PageRefusal k_odd_host{400, "This host name is none",
                                  "Open the page by the name or address of this server; the Host header of the request "
                                  "is malformed."};
@@ -41,6 +38,14 @@ constexpr std::string_view k_digits = "0123456789";
 bool is_port(std::string_view port) { return !port.empty() && port.size() <= 5 && all(port, k_digits); }
 
 }  // namespace
+
+const PageRefusal k_odd_user{403, "This user name cannot be used here",
+                             "It is longer than 200 bytes or holds control characters, which must not get into the "
+                             "audit log."};
+
+bool is_user_name(std::string_view name) {
+    return !name.empty() && name.size() <= k_longest_user && is_printable(name);
+}
 
 bool is_host(std::string_view host) noexcept {
     constexpr std::string_view k_name = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
@@ -64,17 +69,22 @@ std::string host_of(const fastcgi::PageRequest& request) {
     return request.server_name + (request.server_port == own_port ? std::string() : ":" + request.server_port);
 }
 
-std::expected<AuthenticatedUser, PageRefusal> identify(const fastcgi::PageRequest& request, PlainHttp plain_http) {
+std::expected<AuthenticatedUser, PageRefusal> identify(const fastcgi::PageRequest& request, PlainHttp plain_http,
+                                                       Login login) {
     const auto key = admission::parse_address_key(request.remote_addr);
     if (!request.malformed && admission::is_unix_peer(request.remote_addr)) return std::unexpected(k_unix_peer);
     if (request.malformed || !key) return std::unexpected(k_no_address);
     if (plain_http == PlainHttp::refused && !over_tls(request)) return std::unexpected(k_needs_https);
-    if (request.remote_user.empty()) return std::unexpected(k_not_signed_in);
-    if (request.remote_user.size() > k_longest_user || !is_printable(request.remote_user))
-        return std::unexpected(k_odd_user);
+    std::string user;
+    if (login == Login::web_server) {
+        user = request.remote_user;
+        if (user.empty()) return std::unexpected(k_not_signed_in);
+        if (!is_user_name(user)) return std::unexpected(k_odd_user);
+    }
     auto host = host_of(request);
     if (!is_host(host)) return std::unexpected(k_odd_host);
-    return AuthenticatedUser{request.remote_user, request.remote_addr, std::move(host), *key};
+    return AuthenticatedUser{
+        .user = std::move(user), .address = request.remote_addr, .host = std::move(host), .key = *key};
 }
 
 bool comes_from_here(const fastcgi::PageRequest& request) {

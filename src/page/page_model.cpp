@@ -304,7 +304,7 @@ Html render(const Site& site, const Message& message) {
                           ? Html()
                           : html(R"(<div class="actions"><a class="button primary" href="{}">{}</a></div>
 )",
-                                 site.path, message.link_words);
+                                 message.link_to.empty() ? site.path : message.link_to, message.link_words);
     return document(site, message.title,
                     html(R"(<main class="message"><div class="card">
 <h1>{}</h1>

@@ -125,7 +125,9 @@ SettingsPage::SettingsPage(const config::Configuration& configuration, admission
       m_outcomes(clock),
       m_forget_token(std::move(forget_token)),
       m_ask_collectors(std::move(ask_collectors)),
-      m_clock(clock) {}
+      m_clock(clock) {
+    if (!configuration.settings_session_secret.empty()) m_sessions.emplace(configuration, clock);
+}
 
 Response SettingsPage::answer(const PageRequest& request) noexcept {
     try {
@@ -145,7 +147,7 @@ Response SettingsPage::decide(const PageRequest& request) {
     const auto gateway = came_through_gateway(request);
     if (!gateway) return message(503, {"The gateway secret cannot be read", gateway.error().message});
     if (!*gateway) return refuse(k_no_gateway);
-    const auto user = identify(request, plain_http(m_configuration));
+    auto user = identify(request, plain_http(m_configuration), m_sessions ? Login::session : Login::web_server);
     if (!user) return refuse(user.error());
     const auto path = path_of(request.uri);
     const bool reads = request.method == "GET" || request.method == "HEAD";
@@ -155,6 +157,7 @@ Response SettingsPage::decide(const PageRequest& request) {
     if (!reads && request.method != "POST") return refuse(k_other_method);
     const auto decision = m_rates.admit(user->key);
     if (decision.admission != admission::Admission::admitted) return limited(decision);
+    if (auto refused = sign_in(request, *user)) return std::move(*refused);
     return reads ? show(request, *user) : change(request, *user);
 }
 
@@ -169,6 +172,27 @@ util::Result<bool> SettingsPage::came_through_gateway(const PageRequest& request
     }
     if (!secret) return std::unexpected(secret.error());
     return same;
+}
+
+// After the limiter, so that guessed sessions count. The page that asks to sign in needs the style sheet, which is why
+// that is served without a session.
+// Returns: the refusal; no value: `user` is complete.
+std::optional<Response> SettingsPage::sign_in(const PageRequest& request, AuthenticatedUser& user) {
+    if (!m_sessions) return std::nullopt;
+    auto found = m_sessions->sign_in(request, unix_now(), m_clock() + k_time_to_read);
+    if (!found) {
+        const auto& refusal = found.error();
+        const bool signed_out = refusal.status == 401;
+        auto response = message(refusal.status, {refusal.title, refusal.words, signed_out ? "Go to the dashboard" : "",
+                                                 signed_out ? "/" : ""});
+        // RFC 9110 15.5.2 requires the header. Browsers ignore the unknown scheme and show the page.
+        if (signed_out) response.headers.push_back({"WWW-Authenticate", "Cookie realm=\"CeyMail dashboard\""});
+        return response;
+    }
+    if (!is_user_name(found->username)) return refuse(k_odd_user);
+    user.user = std::move(found->username);
+    user.id = found->id;
+    return std::nullopt;
 }
 
 // --- GET -------------------------------------------------------------------------------------------------------------
@@ -263,7 +287,7 @@ Response SettingsPage::apply_change(const PageRequest& request, const Authentica
 
 util::Result<Outcome> SettingsPage::make_change(const AuthenticatedUser& user, Action action, std::uint64_t seen) {
     const auto deadline = m_clock() + k_time_to_change;
-    const database::Actor actor(user.user, user.address);
+    const database::Actor actor(user.user, user.address, user.id);
     const auto nothing_more = [] { return util::Result<void>{}; };
     auto connection = connect(m_configuration);
     database::TokenRegistry registry(connection, m_configuration.database_dashboard);

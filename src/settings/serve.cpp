@@ -3,11 +3,15 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
+#include <utility>
 
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 
 #include "ceymail/admission/gateway_secret.hpp"
+#include "ceymail/admission/session_secret.hpp"
 #include "ceymail/fastcgi/listener.hpp"
 #include "ceymail/fastcgi/responder.hpp"
 #include "ceymail/page/settings_page.hpp"
@@ -36,7 +40,29 @@ util::Result<util::Fd> take_listener(const config::Configuration& configuration)
     return inherited;
 }
 
-int answer(const config::Configuration& configuration, const util::Fd& listener, const util::Fd& stop) {
+// The unit passes the file of the session secret as a credential, because only root may read the file.
+// Source: systemd.exec(5), CREDENTIALS.
+config::Configuration with_credential(config::Configuration configuration) {
+    auto& secret = configuration.settings_session_secret;
+    const char* const directory = std::getenv("CREDENTIALS_DIRECTORY");
+    if (secret.empty() || directory == nullptr) return configuration;
+    std::filesystem::path credential = std::filesystem::path(directory) / "dashboard-session";
+    std::error_code ignored;
+    if (std::filesystem::exists(credential, ignored)) secret = std::move(credential);
+    return configuration;
+}
+
+// The page shows the same errors, and refuses all requests until the files can be read.
+void report_secrets(const config::Configuration& configuration) {
+    if (const auto secret = admission::read_gateway_secret(configuration.settings_gateway_secret); !secret)
+        util::log(util::LogLevel::error, secret.error().message);
+    if (configuration.settings_session_secret.empty()) return;
+    if (const auto secret = admission::read_session_secret(configuration.settings_session_secret); !secret)
+        util::log(util::LogLevel::error, secret.error().message);
+}
+
+int answer(const config::Configuration& configured, const util::Fd& listener, const util::Fd& stop) {
+    const auto configuration = with_credential(configured);
     auto segment = shared::Segment::attach(configuration.settings_runtime_directory);
     if (!segment) return system::log_and_exit_code(segment.error());
     auto csrf = page::CsrfTokens::make();
@@ -49,9 +75,7 @@ int answer(const config::Configuration& configuration, const util::Fd& listener,
         [socket = snapshot::report_socket_path(configuration)](util::BootTime deadline) {
             return snapshot::ask_collectors(socket, deadline);
         });
-    // The page shows the same error and refuses all requests until the file can be read.
-    if (const auto secret = admission::read_gateway_secret(configuration.settings_gateway_secret); !secret)
-        util::log(util::LogLevel::error, secret.error().message);
+    report_secrets(configuration);
     fastcgi::Responder responder(listener.get(), stop.get());
     ::sd_notify(0, "READY=1");
     util::log(util::LogLevel::info, "answering " + configuration.settings_path);

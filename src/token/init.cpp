@@ -58,7 +58,8 @@ std::vector<Login> logins_of(const Options& options, const config::Configuration
     if (options.settings)
         logins.push_back({configuration.settings_database_user, configuration.settings_user,
                           configuration.settings_database_option_file, "settings_database_option_file",
-                          database::Purpose::settings});
+                          configuration.settings_session_secret.empty() ? database::Purpose::settings
+                                                                        : database::Purpose::settings_with_sessions});
     return logins;
 }
 

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
 // ceymail-metrics-generator: what it adds to the unit for a configuration. tests/machine has systemd run it.
+#include <filesystem>
+#include <map>
+#include <string>
+
 #include <boost/test/unit_test.hpp>
 
 #include "support/child_process.hpp"
@@ -25,6 +29,23 @@ std::string added_for(const std::string& configuration) {
     const auto begin = text.find(section);
     BOOST_TEST_REQUIRE(begin != std::string::npos, text);
     return text.substr(begin + section.size());
+}
+
+// What it adds for the settings page: the text of each file without its first line, by name.
+std::map<std::string, std::string> session_units(const std::string& configuration) {
+    const TemporaryDirectory directory;
+    const auto file = directory.write("ceymail-metrics.conf", configuration);
+    const auto done = run({.arguments = {source("deploy/systemd/ceymail-metrics-generator"), directory / "units"},
+                           .environment = {"CEYMAIL_METRICS_CONFIG=" + file.string()}});
+    BOOST_TEST((done.status == 0 && done.errors.empty()), done.errors);
+    std::map<std::string, std::string> units;
+    if (!std::filesystem::exists(directory / "units")) return units;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory / "units")) {
+        if (!entry.is_regular_file()) continue;
+        const auto text = slurp(entry.path());
+        units[std::filesystem::relative(entry.path(), directory / "units")] = text.substr(text.find('\n') + 1);
+    }
+    return units;
 }
 
 std::string shown(const std::string& path) { return "BindReadOnlyPaths=-" + path + "\nNoExecPaths=-+" + path + "\n"; }
@@ -91,6 +112,25 @@ BOOST_AUTO_TEST_CASE(follows_a_queue_directory_that_is_a_symbolic_link) {
         const auto added = added_for("queue_directory = " + link.string() + "\n");
         BOOST_TEST(added == want, target << ": " << added);
     }
+}
+
+BOOST_AUTO_TEST_CASE(passes_the_file_of_the_session_secret_to_the_settings_page) {
+    const auto units = session_units("settings_session_secret = /var/lib/ceymail-mc/.env.local\n");
+    BOOST_TEST_REQUIRE(units.size() == 3U);
+    BOOST_TEST(units.at("ceymail-settings.service.d/10-configuration.conf") ==
+               "[Unit]\nWants=ceymail-session-secret.path\n"
+               "[Service]\nLoadCredential=dashboard-session:/var/lib/ceymail-mc/.env.local\n"
+               "SetCredential=dashboard-session:missing\n");
+    BOOST_TEST(units.at("ceymail-session-secret.path").ends_with("PathChanged=/var/lib/ceymail-mc/.env.local\n"));
+    BOOST_TEST(units.contains("ceymail-session-secret.service"));
+    for (const auto* other :
+         {"", "settings_session_secret =\n", "# settings_session_secret = /x/y\n", "settings_session_secret = x/y\n",
+          "settings_session_secret = /x/%i\n", "settings_session_secret = /x/a b\n", "settings_session_secret = /x:y\n",
+          "settings_session_secret = /x/../y\n"})
+        BOOST_TEST(session_units(other).empty(), other);
+    const auto both = session_units("queue_directory = /srv/spool/postfix\nsettings_session_secret = /x/y");
+    BOOST_TEST(both.size() == 4U);
+    BOOST_TEST(both.at("ceymail-metrics.service.d/10-configuration.conf") == "[Service]\n" + shown("/srv/spool"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -23,6 +23,7 @@ struct Schemas {
 enum class Purpose {
     metrics,   // worker and gatherer: read the active token, record its use, count accounts
     settings,  // the settings page: make and revoke tokens, write and read audit rows; no digest, no mail table
+    settings_with_sessions,  // the same, and read id, name and role of the dashboard's users
 };
 
 // Without a password it logs in by unix_socket, as the system user of that name.

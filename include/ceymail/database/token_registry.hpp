@@ -23,13 +23,16 @@ struct TokenStatus {
     std::optional<std::uint64_t> last_used_at;  // as created_at
 };
 
-// The author of a change: a name for display, and the address of a web client; empty for a terminal.
+// The author of a change: a name for display, the address of a web client, empty for a terminal, and the id of a user
+// of the dashboard.
 struct Actor {
     Actor(std::string author) : name(std::move(author)) {}  // NOLINT: implicit by intent
-    Actor(std::string author, std::string client) : name(std::move(author)), address(std::move(client)) {}
+    Actor(std::string author, std::string client, std::optional<std::uint64_t> dashboard_user = {})
+        : name(std::move(author)), address(std::move(client)), user_id(dashboard_user) {}
 
     std::string name;
-    std::string address{};  // at most 45 characters
+    std::string address{};                   // at most 45 characters
+    std::optional<std::uint64_t> user_id{};  // in dashboard_users
 };
 
 // The id of the token that must be active for a change; 0: no token is active. So an administrator does not undo

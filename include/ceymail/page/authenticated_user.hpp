@@ -2,7 +2,9 @@
 // AuthenticatedUser: the user and the address of a page request, or the reason to refuse it.
 #pragma once
 
+#include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,7 +21,8 @@ struct PageRefusal {
 };
 
 struct AuthenticatedUser {
-    std::string user;  // printable, 1 to 200 bytes
+    std::string user;                   // printable, 1 to 200 bytes
+    std::optional<std::uint64_t> id{};  // in dashboard_users; no value: the web server authenticated the user
     std::string address;
     std::string host;  // host_of()
     admission::AddressKey key;
@@ -27,11 +30,21 @@ struct AuthenticatedUser {
 
 enum class PlainHttp { refused, served };
 
-// Errors: the refusal of a request without REMOTE_USER, without one client address, with a malformed host, or over
-// plain HTTP unless that is configured. Security: the web server authenticates; this trusts REMOTE_USER after the
-// gateway secret was checked.
+enum class Login {
+    web_server,  // the user is REMOTE_USER
+    session,     // SessionLogin finds the user; REMOTE_USER is ignored, and the user's name stays empty
+};
+
+// Returns: whether the page can show the name and write it to the audit log.
+[[nodiscard]] bool is_user_name(std::string_view name);
+extern const PageRefusal k_odd_user;  // of a name that is none
+
+// Errors: the refusal of a request without REMOTE_USER with Login::web_server, without one client address, with a
+// malformed host, or over plain HTTP unless that is configured. Security: the web server authenticates; this trusts
+// REMOTE_USER after the gateway secret was checked.
 [[nodiscard]] std::expected<AuthenticatedUser, PageRefusal> identify(const fastcgi::PageRequest& request,
-                                                                     PlainHttp plain_http);
+                                                                     PlainHttp plain_http,
+                                                                     Login login = Login::web_server);
 
 // Returns: whether the browser says that the POST comes from this site. A missing header is accepted, because the CSRF
 // token decides. Source: Sec-Fetch-Site (Fetch Metadata), Origin (RFC 6454).

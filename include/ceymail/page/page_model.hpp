@@ -52,11 +52,12 @@ struct PageModel {
 // Returns: well-formed HTML for any texts. Pure function.
 [[nodiscard]] Html render(const PageModel& model);
 
-// A page with one message and a link back.
+// A page with one message and a link.
 struct Message {
     std::string_view title;
     std::string_view words;
     std::string_view link_words{};  // empty: no link
+    std::string_view link_to{};     // a path; empty: the page
 };
 [[nodiscard]] Html render(const Site& site, const Message& message);
 

@@ -2,10 +2,12 @@
 // SettingsPage: answers one request for the settings page.
 // Processes: ceymail-settings, one process with one thread.
 // May touch: the token and audit tables of the database, the sockets of the metrics responder, its own rate table.
-// Security: the web server authenticates users; local processes that reach the socket are refused without the secret.
+// Security: the web server authenticates users, or the dashboard's session does; local processes that reach the socket
+// are refused without the secret.
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +21,7 @@
 #include "ceymail/page/csrf_tokens.hpp"
 #include "ceymail/page/flash_store.hpp"
 #include "ceymail/page/page_model.hpp"
+#include "ceymail/page/session_login.hpp"
 #include "ceymail/snapshot/collector_state.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/result.hpp"
@@ -53,6 +56,8 @@ public:
 private:
     [[nodiscard]] fastcgi::Response decide(const fastcgi::PageRequest& request);
     [[nodiscard]] util::Result<bool> came_through_gateway(const fastcgi::PageRequest& request);
+    [[nodiscard]] std::optional<fastcgi::Response> sign_in(const fastcgi::PageRequest& request,
+                                                           AuthenticatedUser& user);
     [[nodiscard]] fastcgi::Response show(const fastcgi::PageRequest& request, const AuthenticatedUser& user);
     [[nodiscard]] fastcgi::Response change(const fastcgi::PageRequest& request, const AuthenticatedUser& user);
     [[nodiscard]] fastcgi::Response apply_change(const fastcgi::PageRequest& request, const AuthenticatedUser& user,
@@ -74,6 +79,7 @@ private:
     FlashStore m_outcomes;
     ForgetToken m_forget_token;
     AskCollectors m_ask_collectors;
+    std::optional<SessionLogin> m_sessions;  // no value: the web server authenticates users
     util::ClockFunction m_clock;
     util::BootTime m_warn_again{};
     std::string m_cookie;

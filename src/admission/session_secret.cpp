@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/admission/session_secret.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include <openssl/crypto.h>
+
+#include "ceymail/util/file.hpp"
+
+namespace ceymail::admission {
+namespace {
+
+constexpr std::string_view k_name = "SESSION_SECRET=";
+constexpr std::string_view k_remedy =
+    "settings_session_secret names the dashboard's file of settings; then run `systemctl daemon-reload && systemctl "
+    "restart ceymail-settings`";
+constexpr std::size_t k_largest_file = 64 * 1024;
+constexpr std::size_t k_shortest = 32, k_longest = 256;
+
+std::string_view trimmed(std::string_view text) {
+    constexpr std::string_view k_blanks = " \t\r";
+    const auto begin = std::min(text.find_first_not_of(k_blanks), text.size());
+    return text.substr(begin, text.find_last_not_of(k_blanks) + 1 - begin);
+}
+
+std::string_view unquoted(std::string_view text) {
+    const bool quoted =
+        text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.back() == text.front();
+    return quoted ? text.substr(1, text.size() - 2) : text;
+}
+
+bool is_secret(std::string_view text) {
+    return text.size() >= k_shortest && text.size() <= k_longest && std::ranges::all_of(text, [](char c) {
+               return c > ' ' && c < 0x7F && !std::string_view("\"'`#$\\").contains(c);
+           });
+}
+
+}  // namespace
+
+util::Result<util::Secret> parse_session_secret(std::string_view text, const std::string& file_name) {
+    const auto fail = [&](util::ErrorKind kind, std::string_view what) {
+        return util::fail(kind, file_name + std::string(what) + "; " + std::string(k_remedy));
+    };
+    std::optional<std::string_view> found;
+    while (!text.empty()) {
+        const auto end = std::min(text.find('\n'), text.size());
+        const auto line = trimmed(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+        if (!line.starts_with(k_name)) continue;
+        if (found) return fail(util::ErrorKind::invalid, " has two lines SESSION_SECRET=; keep the one that is used");
+        found = unquoted(trimmed(line.substr(k_name.size())));
+    }
+    if (!found) return fail(util::ErrorKind::not_found, " has no line SESSION_SECRET=");
+    if (!is_secret(*found))
+        return fail(util::ErrorKind::invalid,
+                    ": the value of SESSION_SECRET is not 32 to 256 printable characters without blanks, quotes, "
+                    "'#', '$' and '\\'");
+    return util::Secret(*found);
+}
+
+util::Result<util::Secret> read_session_secret(const std::filesystem::path& file) {
+    auto text = util::read_file(file, k_largest_file);
+    if (!text) {
+        text.error().message.append("; ").append(k_remedy);
+        return std::unexpected(std::move(text.error()));
+    }
+    auto secret = parse_session_secret(*text, file.string());
+    OPENSSL_cleanse(text->data(), text->size());
+    return secret;
+}
+
+}  // namespace ceymail::admission
