@@ -7,8 +7,12 @@
 #include <fstream>
 #include <functional>
 #include <optional>
+#include <random>
 #include <regex>
+#include <set>
+#include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
@@ -16,8 +20,12 @@
 #include <curl/curl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include "ceymail/util/fd.hpp"
+#include "support/dashboard_session.hpp"
 #include "support/fastcgi_client.hpp"
 #include "support/forked_child.hpp"
 #include "support/http_client.hpp"
@@ -65,28 +73,19 @@ class Host {
 public:
     Host() {
         BOOST_TEST_REQUIRE(::geteuid() == 0, "web servers change their user, so this needs root: sudo make check");
-        fs::create_directory(m_directory / "settings");
-        const passwd* const web = ::getpwnam(k_web_user);
-        BOOST_TEST_REQUIRE((web && ::chown((m_directory / "settings").c_str(), web->pw_uid, web->pw_gid) == 0));
-        m_directory.write("conf", "settings_listen = unix:" + socket().string() + "\nlisten_group = " + k_web_user +
-                                      "\nsettings_user = " + k_web_user +
-                                      "\nsettings_runtime_directory = " + (m_directory / "settings").string() +
-                                      "\nsettings_database_option_file = " + (m_directory / "settings.cnf").string() +
-                                      "\nsettings_gateway_secret = " + gateway_secret().string() +
-                                      "\nruntime_directory = " + m_directory.path().string() +
-                                      "\ndatabase_option_file = " + (m_directory / "metrics.cnf").string() +
-                                      "\ndatabase_socket = " + m_database.socket().string() + "\nuser = daemon\n");
-        must({built_program("ceymail-token"), "--config", m_directory / "conf", "init", "--settings"});
+        m_directory.write("env.local", std::string("SESSION_SECRET=") + k_session_secret + "\n");
+        configure("settings", "");
+        configure("sessions", "settings_session_secret = " + (m_directory / "env.local").string() + "\n");
+        must({built_program("ceymail-token"), "--config", m_directory / "sessions.conf", "init", "--settings"});
         must({source("deploy/miniature/certificate"), m_directory / "certificate"});
         for (const char* name : {"amal", "stranger"}) certify(name);
         const auto hashed = run({.arguments = {"openssl", "passwd", "-apr1", "amals-password"}});
         m_directory.write("htpasswd", "amal:" + hashed.output);
-        m_page.emplace(ChildOptions{.arguments = {built_program("ceymail-settings"), "--config", m_directory / "conf"},
-                                    .output_file = m_directory / "log",
-                                    .errors_file = m_directory / "log"});
-        BOOST_TEST_REQUIRE(eventually([&] { return fs::is_socket(socket()); }), slurp(m_directory / "log"));
+        start(m_page, "settings");
+        start(m_session_page, "sessions");
     }
     [[nodiscard]] fs::path socket() const { return m_directory / "settings/socket"; }
+    [[nodiscard]] fs::path session_socket() const { return m_directory / "sessions/socket"; }  // by the session
     [[nodiscard]] ChildProcess& page() { return *m_page; }
     [[nodiscard]] std::string secret() const {
         auto text = slurp(gateway_secret());
@@ -107,7 +106,11 @@ public:
     [[nodiscard]] HttpRequest request(const WebServer& server) {
         return {.url = "https://127.0.0.1:" + std::to_string(server.port()) + k_path,
                 .authorities = tls("ca.pem"),
-                .source_address = "127.0.9." + std::to_string(++m_addresses)};
+                .source_address = fresh_address()};
+    }
+    std::string fresh_address() {
+        ++m_addresses;
+        return "127.0." + std::to_string(9 + m_addresses / 250) + "." + std::to_string(1 + m_addresses % 250);
     }
     // What a browser of his does; who did it, as audit_logs has it.
     std::string generate(HttpRequest request) {
@@ -122,8 +125,32 @@ public:
         BOOST_TEST(fetch(request).status == 303);
         return m_database.query("SELECT detail, ip_address FROM ceymail_dashboard.audit_logs");
     }
+    [[nodiscard]] std::string audited_user() const {
+        return m_database.query("SELECT user_id FROM ceymail_dashboard.audit_logs");
+    }
 
 private:
+    void configure(const std::string& name, const std::string& more) const {
+        fs::create_directory(m_directory / name);
+        const passwd* const web = ::getpwnam(k_web_user);
+        BOOST_TEST_REQUIRE((web && ::chown((m_directory / name).c_str(), web->pw_uid, web->pw_gid) == 0));
+        m_directory.write(
+            name + ".conf",
+            "settings_listen = unix:" + (m_directory / name / "socket").string() + "\nlisten_group = " + k_web_user +
+                "\nsettings_user = " + k_web_user + "\nsettings_runtime_directory = " + (m_directory / name).string() +
+                "\nsettings_database_option_file = " + (m_directory / "settings.cnf").string() +
+                "\nsettings_gateway_secret = " + gateway_secret().string() + "\nruntime_directory = " +
+                m_directory.path().string() + "\ndatabase_option_file = " + (m_directory / "metrics.cnf").string() +
+                "\ndatabase_socket = " + m_database.socket().string() + "\nuser = daemon\n" + more);
+    }
+    void start(std::optional<ChildProcess>& page, const std::string& name) const {
+        const auto log = m_directory / (name + ".log");
+        page.emplace(
+            ChildOptions{.arguments = {built_program("ceymail-settings"), "--config", m_directory / (name + ".conf")},
+                         .output_file = log,
+                         .errors_file = log});
+        BOOST_TEST_REQUIRE(eventually([&] { return fs::is_socket(m_directory / name / "socket"); }), slurp(log));
+    }
     // Signed by itself; the key is in the same file.
     void certify(const std::string& name) const {
         const auto half = m_directory / "public.pem";
@@ -141,6 +168,7 @@ private:
     MariadbServer m_database;
     TemporaryDirectory m_directory;
     std::optional<ChildProcess> m_page;
+    std::optional<ChildProcess> m_session_page;
 };
 
 std::optional<Host> s_host;
@@ -163,13 +191,15 @@ Shipped settings_file(const std::string& name) {
     return Shipped(name).replace("/etc/ceymail-metrics/gateway-secret", s_host->gateway_secret().string());
 }
 
-WebServer nginx(const std::string& server, const Shipped& page, const std::string& more = "",
-                const std::string& listen = "ssl") {
-    return WebServer::nginx(Shipped("nginx/ceymail-settings-upstream.conf")
-                                .replace("unix:[^;]*;", "unix:" + s_host->socket().string() + ";")
-                                .text() +
-                            "server {\nlisten 127.0.0.1:@PORT@ " + listen + ";\n" + s_host->nginx_tls() + server +
-                            page.text() + "}\n" + more);
+WebServer nginx_at(const fs::path& socket, const std::string& server, const Shipped& page,
+                   const std::string& listen = "ssl") {
+    return WebServer::nginx(
+        Shipped("nginx/ceymail-settings-upstream.conf").replace("unix:[^;]*;", "unix:" + socket.string() + ";").text() +
+        "server {\nlisten 127.0.0.1:@PORT@ " + listen + ";\n" + s_host->nginx_tls() + server + page.text() + "}\n");
+}
+
+WebServer nginx(const std::string& server, const Shipped& page, const std::string& listen = "ssl") {
+    return nginx_at(s_host->socket(), server, page, listen);
 }
 
 Shipped nginx_without_password() {
@@ -184,12 +214,20 @@ Shipped nginx_with_password() {
     return page;
 }
 
-Shipped apache_with_password() {
+Shipped apache_with_session(const fs::path& socket) {
+    auto page = settings_file("apache/ceymail-session-settings.conf");
+    page.replace("unix:[^|]*\\|", "unix:" + socket.string() + "|");
+    return page;
+}
+
+Shipped apache_with_password(const fs::path& socket) {
     auto page = settings_file("apache/ceymail-settings.conf");
-    page.replace("unix:[^|]*\\|", "unix:" + s_host->socket().string() + "|")
+    page.replace("unix:[^|]*\\|", "unix:" + socket.string() + "|")
         .replace("AuthUserFile [^\n]*", "AuthUserFile " + s_host->htpasswd().string());
     return page;
 }
+
+Shipped apache_with_password() { return apache_with_password(s_host->socket()); }
 
 WebServer apache_with(const Shipped& page) { return WebServer::apache(s_host->apache_tls() + page.text()); }
 
@@ -217,6 +255,84 @@ void lets_in_by_certificate(const WebServer& server, const std::string& name) {
     BOOST_TEST(shown.status == 200);
     BOOST_TEST(shown.body.find("Signed in as <strong class=\"name\">" + name + "<") != std::string::npos, shown.body);
     BOOST_TEST(s_host->generate(claiming(request)) == "made by " + name + "\t" + request.source_address + "\n");
+}
+
+// What the web server sends to a program at `socket` for `request`; the program then hangs up.
+std::string passed_to(const fs::path& socket, const HttpRequest& request) {
+    fs::remove(socket);
+    const ceymail::util::Fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+    socket.native().copy(&address.sun_path[0], sizeof address.sun_path - 1);
+    BOOST_TEST_REQUIRE(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    fs::permissions(socket, fs::perms{0666});
+    BOOST_TEST_REQUIRE(::listen(listener.get(), 1) == 0);
+    std::string bytes(65536, '\0');
+    {
+        const std::jthread client([&] { static_cast<void>(fetch(request)); });
+        const ceymail::util::Fd connection(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        ssize_t size = 0;
+        for (ssize_t got = 1; got > 0 && bytes.find("HTTP_COOKIE") == bytes.npos; size += got)
+            got = ::recv(connection.get(), bytes.data() + size, bytes.size() - static_cast<std::size_t>(size), 0);
+    }
+    return bytes.substr(0, bytes.find_last_not_of('\0') + 1);
+}
+
+void lets_in_by_session(const WebServer& server, long version) {
+    const auto request = [&](const std::string& cookie) {
+        auto asked = claiming(s_host->request(server));
+        asked.http_version = version;
+        if (!cookie.empty()) asked.headers.push_back("Cookie: " + cookie);
+        return asked;
+    };
+    const DashboardSession amal;
+    const struct {
+        const char* label;
+        std::string cookie;
+        long status = 401;
+    } refused[] = {
+        {"none", ""},
+        {"another", "session=" + amal.value()},
+        {"expired", DashboardSession{.seconds_left = -1}.cookie()},
+        {"another secret", DashboardSession{.secret = std::string(64, 'f')}.cookie()},
+        {"a viewer", DashboardSession{.user_id = 3, .username = "vihanga", .role = "viewer"}.cookie(), 403},
+        {"two", amal.cookie() + "; " + amal.cookie()},
+        {"two, another between", amal.cookie() + "; a=b;mc-session=x"},
+        {"in quotes", "mc-session=\"" + amal.value() + "\""},
+        {"a longer name", "a_mc-session=" + amal.value()},
+        {"too long", amal.cookie() + std::string(2048, '0')},
+    };
+    for (const auto& c : refused) {
+        const auto answer = fetch(request(c.cookie));
+        BOOST_TEST_CONTEXT(c.label) {
+            BOOST_TEST(answer.status == c.status);
+            BOOST_TEST(answer.body.find("name=\"seal\"") == std::string::npos);
+            BOOST_TEST((c.status != 401 || answer.body.find("Sign in at the dashboard") != std::string::npos),
+                       answer.body);
+        }
+    }
+    std::mt19937 random(13);
+    auto changed = request("");
+    changed.headers.emplace_back();
+    for (int i = 0; i < 200; ++i) {
+        if (i % 8 == 0) changed.source_address = s_host->request(server).source_address;
+        changed.headers.back() = "Cookie: mc-session=" + changed_session(amal.value(), random);
+        const auto status = fetch(changed).status;
+        // 400 where the web server itself refuses a character.
+        BOOST_TEST((status == 401 || status == 400), changed.headers.back() << ": " << status);
+    }
+    auto style = request("");
+    style.url += "/style.css";
+    BOOST_TEST(fetch(style).status == 200);
+
+    for (const auto& cookie :
+         {amal.cookie(), "a=b; " + amal.cookie() + "; mc-session-2=x", "mc-session2=x;" + amal.cookie()}) {
+        const auto shown = fetch(request(cookie));
+        BOOST_TEST(shown.status == 200, shown.body);
+        BOOST_TEST(shown.body.find("Signed in as <strong class=\"name\">amal<") != std::string::npos, shown.body);
+    }
+    const auto right = request("a=b; " + amal.cookie());
+    BOOST_TEST(s_host->generate(right) == "made by amal\t" + right.source_address + "\n");
+    BOOST_TEST(s_host->audited_user() == "1\n");
 }
 
 }  // namespace
@@ -248,36 +364,70 @@ BOOST_AUTO_TEST_CASE(by_a_client_certificate_through_apache) {
     lets_in_by_certificate(server, "amal");
 }
 
-BOOST_AUTO_TEST_CASE(by_the_session_of_a_dashboard_through_nginx) {
-    auto page = nginx_without_password();
-    page.with("auth_request /").with("auth_request_set ").with("fastcgi_param REMOTE_USER \\$ceymail_user");
-    // A dashboard that knows one session, and that is asked over a socket of its own.
+BOOST_AUTO_TEST_CASE(by_the_session_of_the_dashboard_through_nginx) {
+    const auto server =
+        nginx_at(s_host->session_socket(), "", settings_file("nginx/ceymail-session-settings.conf"), "ssl http2");
+    for (const long version : {CURL_HTTP_VERSION_1_1, CURL_HTTP_VERSION_2_0}) lets_in_by_session(server, version);
+}
+
+BOOST_AUTO_TEST_CASE(by_the_session_of_the_dashboard_through_apache) {
+    // A login of the site comes before all, but for the page.
+    const auto site = "<Location \"/\">\nAuthType Basic\nAuthName site\nAuthUserFile " + s_host->htpasswd().string() +
+                      "\nRequire valid-user\n</Location>\n";
+    for (const auto& more : {std::string(), site})
+        lets_in_by_session(
+            WebServer::apache(s_host->apache_tls() + more + apache_with_session(s_host->session_socket()).text()),
+            CURL_HTTP_VERSION_1_1);
+}
+
+BOOST_AUTO_TEST_CASE(shows_the_page_no_other_cookie_of_the_site) {
     const TemporaryDirectory directory;
     fs::permissions(directory.path(), fs::perms::all);
-    const auto backend = "unix:" + (directory / "dashboard.sock").string();
-    const auto server = nginx("location = /internal/ceymail-session { internal; proxy_pass http://" + backend +
-                                  "; proxy_pass_request_body off; proxy_set_header Content-Length \"\"; }\n",
-                              page,
-                              "server {\nlisten " + backend +
-                                  ";\nif ($cookie_session != amals) { return 401; }\n"
-                                  "location / { add_header X-CeyMail-User amal; return 200; }\n}\n");
-    const auto request = s_host->request(server);
-    BOOST_TEST(fetch(request).status == 401);
-    BOOST_TEST(fetch(claiming(request)).status == 401);
-    auto wrong = claiming(request);
-    wrong.headers.push_back("Cookie: session=guess");
-    BOOST_TEST(fetch(wrong).status == 401);
-    auto asked = request;
-    asked.url.replace(asked.url.find(k_path), std::string::npos, "/internal/ceymail-session");
-    BOOST_TEST(fetch(asked).status == 404);  // nobody's but nginx's
-    auto right = claiming(request);
-    right.headers.push_back("Cookie: session=amals");
-    BOOST_TEST(fetch(right).body.find("Signed in as <strong class=\"name\">amal<") != std::string::npos);
-    BOOST_TEST(s_host->generate(right) == "made by amal\t" + right.source_address + "\n");
+    const auto socket = directory / "socket";
+    const struct {
+        const char* label;
+        WebServer server;
+        std::string want;
+    } cases[] = {
+        {"nginx, password", nginx_at(socket, "", nginx_with_password()), "HTTP_COOKIEceymail_once=1"},
+        {"Apache, password", apache_with(apache_with_password(socket)), "HTTP_COOKIEceymail_once=1"},
+        {"nginx, session", nginx_at(socket, "", settings_file("nginx/ceymail-session-settings.conf")),
+         "HTTP_COOKIEceymail_once=1; mc-session=abc"},
+        {"Apache, session", apache_with(apache_with_session(socket)), "HTTP_COOKIEceymail_once=1; mc-session=abc"},
+    };
+    for (const auto& c : cases) {
+        for (const std::string cookies :
+             {"other=private; mc-session=abc; ceymail_once=1; third=private", "ceymail_once=1; mc-session=abc"}) {
+            auto request = with_password(s_host->request(c.server));
+            request.headers.push_back("Cookie: " + cookies);
+            const auto passed = passed_to(socket, request);
+            BOOST_TEST(passed.find(c.want) != std::string::npos, c.label << ": " << passed);
+            BOOST_TEST(passed.find("private") == std::string::npos, c.label << ": " << passed);
+            const bool session = c.want.find("mc-session") != c.want.npos;
+            BOOST_TEST((passed.find("mc-session") != std::string::npos) == session, c.label << ": " << passed);
+        }
+    }
+}
+
+// The files with a session are the others but for the login and the cookies.
+BOOST_AUTO_TEST_CASE(by_a_session_has_the_same_lines_in_the_web_servers_files) {
+    const auto directives = [](const std::string& name) {
+        std::multiset<std::string> lines;
+        std::istringstream text(slurp(source(name)));
+        const std::regex login(
+            "auth_basic|REMOTE_USER|HTTP_COOKIE|Auth(Type|Name|BasicProvider|UserFile)|Require|Order|Allow");
+        for (std::string line; std::getline(text, line);)
+            if (!std::regex_search(line, std::regex("^ *(#|$)")) && !std::regex_search(line, login)) lines.insert(line);
+        return lines;
+    };
+    for (const std::string server : {"nginx", "apache"})
+        BOOST_TEST(
+            directives(server + "/ceymail-session-settings.conf") == directives(server + "/ceymail-settings.conf"),
+            boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(by_a_password_whatever_version_of_http_names_the_host) {
-    const auto server = nginx("server_name 127.0.0.1;\n", nginx_with_password(), "", "ssl http2");
+    const auto server = nginx("server_name 127.0.0.1;\n", nginx_with_password(), "ssl http2");
     const auto url = s_host->request(server).url;
     const auto origin = url.substr(0, url.size() - std::string(k_path).size());
     const struct {
