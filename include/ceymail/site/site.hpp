@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// site: reads the site files of nginx and Apache and puts the endpoint's include into them. Text in, text out.
+// Process: ceymail-attach.
+// Touches: memory.
+// Attackers: none: root alone writes these files. A parser accepts any bytes.
+//
+// Site: what both parsers report of a site file. Offsets are bytes of the text.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ceymail/util/result.hpp"
+
+namespace ceymail::site {
+
+enum class WebServer { nginx, apache };
+
+struct Listener {
+    std::string address;  // "192.0.2.1", "[2001:db8::1]" or a name; empty: all IPv4; "[::]": all IPv6
+    std::string port;
+    bool tls = false;
+    bool proxy_protocol = false;
+
+    bool operator==(const Listener&) const = default;
+};
+
+struct Include {
+    std::size_t offset = 0;  // of the directive
+    std::string argument;
+
+    bool operator==(const Include&) const = default;
+};
+
+// A server block of nginx or a virtual host of Apache.
+struct VirtualServer {
+    std::size_t line = 0;
+    std::vector<std::string> names;   // lower case; server_name or ServerName and ServerAlias
+    std::vector<Listener> listeners;  // TCP only
+    bool tls = false;                 // it answers TLS
+    bool plain = false;               // it also or only answers without TLS
+    std::size_t place = 0;            // where an include goes: nginx: the first location; else the end of the block
+    std::vector<Include> includes;    // directly inside
+    std::optional<std::size_t> own_path_line;  // nginx: of a location for exactly the endpoint's path
+
+    bool operator==(const VirtualServer&) const = default;
+};
+
+struct Site {
+    std::vector<VirtualServer> servers;  // in the order of the file
+    std::vector<std::size_t> comments;   // offsets of the '#' of each comment
+
+    bool operator==(const Site&) const = default;
+};
+
+inline constexpr std::string_view k_endpoint_path = "/api/stats/metrics";
+
+// Reads as nginx does: quotes, escapes, "${", comments, any depth up to 64. Follows no include.
+// Errors: invalid: what nginx would refuse, a Lua block, a NUL byte. The message has the line.
+// Source: ngx_conf_read_token() of nginx.
+[[nodiscard]] util::Result<Site> parse_nginx(std::string_view text);
+
+// Reads as Apache does: one directive a line, "\" at the end of a line continues it, sections up to 64 deep.
+// <IfModule>, <IfDefine> and <IfVersion> are looked into as if they were true. Follows no include.
+// Errors: invalid: sections that do not match, a <Perl> or <Macro> section, a NUL byte. The message has the line.
+// Source: ap_cfg_getline() of Apache.
+[[nodiscard]] util::Result<Site> parse_apache(std::string_view text);
+
+[[nodiscard]] util::Result<Site> parse(WebServer server, std::string_view text);
+
+// Returns: apache if a line of the text begins a <VirtualHost>, else nginx.
+[[nodiscard]] WebServer guess_web_server(std::string_view text);
+
+// Returns: "nginx" or "Apache".
+[[nodiscard]] std::string_view name_of(WebServer server) noexcept;
+
+// Returns: the number of the line at `offset`, from 1.
+[[nodiscard]] std::size_t line_at(std::string_view text, std::size_t offset) noexcept;
+
+// Returns: with ASCII letters in lower case; no locale.
+[[nodiscard]] std::string lower_case(std::string_view text);
+
+}  // namespace ceymail::site

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/site/ceymail_conf.hpp"
+
+#include <algorithm>
+
+namespace ceymail::site {
+namespace {
+
+constexpr std::string_view k_blanks = " \t\r";
+
+std::string_view trimmed(std::string_view text) {
+    text.remove_prefix(std::min(text.size(), text.find_first_not_of(k_blanks)));
+    return text.substr(0, text.find_last_not_of(k_blanks) + 1);
+}
+
+std::string_view unquoted(std::string_view value) {
+    if (value.size() >= 2 && (value[0] == '"' || value[0] == '\'') && value.back() == value[0])
+        return value.substr(1, value.size() - 2);
+    return value;
+}
+
+// Returns: the last value of `key`, which is the one that a shell would keep; empty: there is none.
+std::string value_of(std::string_view text, std::string_view key) {
+    std::string value;
+    while (!text.empty()) {
+        auto line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(text.size(), line.size() + 1));
+        line = trimmed(line);
+        if (line.starts_with("export ")) line = trimmed(line.substr(7));
+        const auto equals = line.find('=');
+        if (equals != line.npos && line.substr(0, equals) == key) value = unquoted(trimmed(line.substr(equals + 1)));
+    }
+    return value;
+}
+
+}  // namespace
+
+bool is_host_name(std::string_view name) noexcept {
+    const auto allowed = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+    };
+    return !name.empty() && name.size() <= 253 && name.front() != '.' && name.front() != '-' && name.back() != '.' &&
+           name.find("..") == name.npos && std::ranges::all_of(name, allowed);
+}
+
+util::Result<CeymailConf> parse_ceymail_conf(std::string_view text, std::string_view file_name) {
+    const std::string file(file_name);
+    const std::string remedy = "; run CeyMail's installer, or name the site's file with --site";
+    CeymailConf conf;
+    const auto domain = value_of(text, "DASHBOARD_DOMAIN");
+    if (!is_host_name(domain))
+        return util::fail(util::ErrorKind::invalid,
+                          domain.empty() ? file + " has no DASHBOARD_DOMAIN" + remedy
+                                         : "DASHBOARD_DOMAIN of " + file + " is no host name: " + domain + remedy);
+    conf.dashboard_domain = lower_case(domain);
+    const auto server = value_of(text, "WEB_SERVER");
+    if (server == "nginx")
+        conf.web_server = WebServer::nginx;
+    else if (server == "apache2" || server == "apache")
+        conf.web_server = WebServer::apache;
+    else
+        return util::fail(util::ErrorKind::invalid,
+                          server.empty()
+                              ? file + " has no WEB_SERVER" + remedy
+                              : "WEB_SERVER of " + file + " is neither nginx nor apache2: " + server + remedy);
+    return conf;
+}
+
+}  // namespace ceymail::site
