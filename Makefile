@@ -58,8 +58,8 @@ test_flags = $(if $(filter-out fuzz,$(VARIANT)),-O0) -U_FORTIFY_SOURCE -Itests -
 test_libraries = -lboost_unit_test_framework $(shell $(PKG_CONFIG) --libs $(TEST_LIBRARIES))
 
 # Every directory of src is a room of the library, except those that hold a main().
-PROGRAM_ROOMS := responder token settings
-PROGRAMS := $(OUT)/ceymail-metrics $(OUT)/ceymail-token $(OUT)/ceymail-settings
+PROGRAM_ROOMS := responder token settings attach
+PROGRAMS := $(OUT)/ceymail-metrics $(OUT)/ceymail-token $(OUT)/ceymail-settings $(OUT)/ceymail-attach
 TEST_KINDS := unit component e2e torture console
 
 objects = $(patsubst %.cpp,$(OUT)/%.o,$(wildcard $(1)/*.cpp))
@@ -87,6 +87,7 @@ endif
 $(OUT)/ceymail-metrics: $(call objects,src/responder) $(LIBRARY)
 $(OUT)/ceymail-token: $(call objects,src/token) $(LIBRARY)
 $(OUT)/ceymail-settings: $(call objects,src/settings) $(LIBRARY)
+$(OUT)/ceymail-attach: $(call objects,src/attach) $(LIBRARY)
 $(PROGRAMS): $(REPORTS)
 $(PROGRAMS):
 	$(say) LINK $@

@@ -36,16 +36,17 @@ put = $(if $(wildcard $3),$(Q)$(INSTALL) -d $(DESTDIR)$2 && $(INSTALL) -m $1 $(w
 .PHONY: install
 install: programs ## installs the programs and their files; DESTDIR and prefix are honoured
 	$(call put,755,$(libexecdir),$(OUT)/ceymail-metrics $(OUT)/ceymail-settings)
-	$(call put,755,$(sbindir),$(OUT)/ceymail-token)
+	$(call put,755,$(sbindir),$(OUT)/ceymail-token $(OUT)/ceymail-attach)
 	$(Q)ln -sfr $(DESTDIR)$(libexecdir)/ceymail-metrics $(DESTDIR)$(sbindir)/ceymail-metrics
 	$(if $(wildcard $(DESTDIR)$(sysconfdir)/ceymail-metrics/ceymail-metrics.conf),,\
 	  $(call put,644,$(sysconfdir)/ceymail-metrics,deploy/config/ceymail-metrics.conf))
-	$(call put,644,$(unitdir),deploy/systemd/*.service deploy/systemd/*.socket \
-	  deploy/systemd/*.path)
+	$(call put,644,$(unitdir),deploy/systemd/*.service deploy/systemd/*.socket deploy/systemd/*.path \
+	  deploy/systemd/*.timer)
 	$(Q)sed -i -e 's#/usr/libexec/#$(libexecdir)/#g; s#/usr/lib/ceymail-metrics#$(prefix)/lib/ceymail-metrics#' \
 	  -e 's#/usr/lib/x86_64-linux-gnu#$(libraries)#g; s#/lib64/ld-linux-x86-64.so.2#$(loader)#g' \
 	  $(DESTDIR)$(unitdir)/ceymail-metrics.service $(DESTDIR)$(unitdir)/ceymail-settings.service
-	$(Q)sed -i 's#/usr/sbin/#$(sbindir)/#g' $(DESTDIR)$(unitdir)/ceymail-metrics-init.service
+	$(Q)sed -i 's#/usr/sbin/#$(sbindir)/#g' $(DESTDIR)$(unitdir)/ceymail-metrics-init.service \
+	  $(DESTDIR)$(unitdir)/ceymail-attach.service
 	$(Q)$(INSTALL) -d $(addprefix $(DESTDIR)$(sandboxdir)/,$(SANDBOX_DIRECTORIES))
 	$(Q)ln -sfn usr/lib $(DESTDIR)$(sandboxdir)/lib
 	$(Q)ln -sfn ../run $(DESTDIR)$(sandboxdir)/var/run
@@ -71,4 +72,5 @@ install: programs ## installs the programs and their files; DESTDIR and prefix a
 	$(call put,644,$(mandir)/man8,deploy/man/*.8)
 	$(call put,644,$(bashcompletiondir),deploy/completion/bash/ceymail-metrics)
 	$(Q)ln -sf ceymail-metrics $(DESTDIR)$(bashcompletiondir)/ceymail-token
+	$(Q)ln -sf ceymail-metrics $(DESTDIR)$(bashcompletiondir)/ceymail-attach
 	$(call put,644,$(zshcompletiondir),deploy/completion/zsh/_*)

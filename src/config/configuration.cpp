@@ -214,6 +214,7 @@ const std::vector<Key>& keys() {
         choice("service_manager", &C::service_manager, k_service_managers),
         text("ai_filter_unit", &C::ai_filter_unit),
         text("ai_filter_process", &C::ai_filter_process),
+        path("attach_state", &C::attach_state),
     };
     return all;
 }

@@ -15,12 +15,13 @@ namespace {
 using snapshot::CollectorState;
 using snapshot::Health;
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 6> k_names{{{"cpu", "Processor"},
+constexpr std::array<std::pair<std::string_view, std::string_view>, 7> k_names{{{"cpu", "Processor"},
                                                                                 {"memory", "Memory"},
                                                                                 {"disk", "Disk"},
                                                                                 {"queue", "Mail queue"},
                                                                                 {"services", "Services"},
-                                                                                {"accounts", "Accounts"}}};
+                                                                                {"accounts", "Accounts"},
+                                                                                {"attachment", "Site"}}};
 
 std::string_view name_of(std::string_view collector) {
     const auto* const found = std::ranges::find(k_names, collector, &decltype(k_names)::value_type::first);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ceymail/collect/accounts_collector.hpp"
+#include "ceymail/collect/attachment.hpp"
 #include "ceymail/collect/disk.hpp"
 #include "ceymail/collect/memory.hpp"
 #include "ceymail/collect/place_guard.hpp"
@@ -70,6 +71,7 @@ std::vector<std::unique_ptr<collect::Collector>> make_collectors(const Configura
         configuration.queue_directories, configuration.proc / "self/mountinfo"));
     collectors.push_back(std::make_unique<collect::ServicesCollector>(services_options(configuration)));
     collectors.push_back(accounts_collector(configuration));
+    collectors.push_back(std::make_unique<collect::AttachmentCollector>(configuration.attach_state));
     return collectors;
 }
 

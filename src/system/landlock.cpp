@@ -152,6 +152,10 @@ std::vector<std::filesystem::path> readable_by_gatherer(const config::Configurat
         readable.insert(readable.end(), {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf",
                                          "/etc/host.conf", "/run/systemd/resolve"});
     readable.insert(readable.end(), {configuration.proc, "/etc/systemd/system", "/run/systemd"});
+    // Where it is missing, the directory above it would be allowed instead: all of /run.
+    std::error_code error;
+    if (const auto state = configuration.attach_state.parent_path(); std::filesystem::is_directory(state, error))
+        readable.push_back(state);
     for (const auto& directory : configuration.queue_directories) add_with_targets(readable, directory);
     return readable;
 }

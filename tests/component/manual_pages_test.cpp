@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(what_a_key_allows_is_told_in_the_words_of_its_error) {
 }
 
 BOOST_AUTO_TEST_CASE(every_option_of_a_program_is_there_and_no_other) {
-    for (const std::string program : {"ceymail-metrics", "ceymail-token", "ceymail-settings"}) {
+    for (const std::string program : {"ceymail-metrics", "ceymail-token", "ceymail-settings", "ceymail-attach"}) {
         const auto help = run({.arguments = {built_program(program), "--help"}});
         BOOST_TEST(found(page(program + ".8"), R"(\n\.It Fl Fl ([a-z-]+))") == found(help.output, "--([a-z-]+)"),
                    boost::test_tools::per_element());
@@ -93,7 +93,8 @@ BOOST_AUTO_TEST_CASE(every_option_of_a_program_is_there_and_no_other) {
 }
 
 BOOST_AUTO_TEST_CASE(every_message_that_begins_a_line_of_the_log_is_there) {
-    const auto pages = flowed(page("ceymail-metrics.8") + page("ceymail-token.8") + page("ceymail-settings.8"));
+    const auto pages = flowed(page("ceymail-metrics.8") + page("ceymail-token.8") + page("ceymail-settings.8") +
+                              page("ceymail-attach.8"));
     const std::regex split(R"("\s*\n\s*")");
     const std::string beginning =
         R"re("((?:cannot|there is|another|without|replaced|out of|systemd hands|what systemd|the configuration is|no answer)re"

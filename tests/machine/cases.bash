@@ -90,8 +90,8 @@ readme_block() {
         $0 == fence { inside = 1; block++ }' "$here/../../README.md"
 }
 
-# Its words, typed by an administrator in his home.
-follow() { inside bash -ec "cd /root; $(readme_block sh "$1")"; }
+# Its words, typed by an administrator in his home. This host has no CeyMail installer: its site is configured by hand.
+follow() { inside bash -ec "cd /root; $(readme_block sh "$1" | grep -vx 'sudo ceymail-attach')"; }
 
 # --- cases: installed --------------------------------------------------------------------------------------------
 

@@ -78,6 +78,7 @@ struct Configuration {
     ServiceManager service_manager = ServiceManager::automatic;
     std::string ai_filter_unit = "ceymail-ai-filter.service";
     std::string ai_filter_process = "ceymail-ai-filter";
+    std::filesystem::path attach_state = "/run/ceymail-attach/state";  // written by ceymail-attach
 
     friend bool operator==(const Configuration&, const Configuration&) = default;
 };

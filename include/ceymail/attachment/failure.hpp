@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// attachment: puts the endpoint into the dashboard's site on this host: files, the web server, its reload, a scrape.
+// Process: ceymail-attach, as root; by hand, or started by ceymail-attach.path and ceymail-attach.timer.
+// Touches: the site's file, the state directory, the state file for the collector, the web server by its own commands.
+// Attackers: none before it: root alone writes what it reads. What the web server answers is not trusted.
+//
+// Failure: an exit code of sysexits(3) and a message with what failed, the cause and the remedy.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <utility>
+
+#include "ceymail/util/result.hpp"
+
+namespace ceymail::attachment {
+
+struct Failure {
+    int exit_code = 0;
+    std::string message;
+    bool after_edit = false;  // the site was changed and put back
+};
+
+template <class T>
+using Outcome = std::expected<T, Failure>;
+
+inline std::unexpected<Failure> failed(int exit_code, std::string message) {
+    return std::unexpected(Failure{exit_code, std::move(message)});
+}
+
+// Returns: EX_NOPERM for what is denied, else `exit_code`.
+[[nodiscard]] std::unexpected<Failure> failed(int exit_code, const util::Error& error);
+
+}  // namespace ceymail::attachment

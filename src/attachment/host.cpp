@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/attachment/host.hpp"
+
+#include <sysexits.h>
+
+#include "ceymail/attachment/failure.hpp"
+
+namespace ceymail::attachment {
+namespace {
+
+WebServerFiles nginx_files(bool systemd) {
+    WebServerFiles files;
+    files.name = "nginx";
+    files.sites_enabled = "/etc/nginx/sites-enabled";
+    files.sites_available = "/etc/nginx/sites-available";
+    files.metrics_include = "snippets/ceymail-metrics*.conf";
+    files.settings_include = "snippets/ceymail-settings*.conf";
+    files.metrics_file = "/etc/nginx/snippets/ceymail-metrics.conf";
+    files.settings_file = "/etc/nginx/snippets/ceymail-settings.conf";
+    files.test = {"/usr/sbin/nginx", "-t", "-q"};
+    files.is_running = systemd ? Arguments{"systemctl", "is-active", "--quiet", "nginx.service"}
+                               : Arguments{"sh", "-c", "kill -0 \"$(cat /run/nginx.pid)\""};
+    files.reload =
+        systemd ? Arguments{"systemctl", "reload", "nginx.service"} : Arguments{"/usr/sbin/nginx", "-s", "reload"};
+    return files;
+}
+
+WebServerFiles apache_files(bool systemd) {
+    WebServerFiles files;
+    files.name = "apache2";
+    files.sites_enabled = "/etc/apache2/sites-enabled";
+    files.sites_available = "/etc/apache2/sites-available";
+    files.suffix = ".conf";
+    files.metrics_include = "/etc/apache2/conf-available/ceymail-metrics.conf";
+    files.settings_include = "/etc/apache2/conf-available/ceymail-settings.conf";
+    files.metrics_file = files.metrics_include;
+    files.settings_file = files.settings_include;
+    files.test = {"/usr/sbin/apache2ctl", "configtest"};
+    files.is_running = systemd ? Arguments{"systemctl", "is-active", "--quiet", "apache2.service"}
+                               : Arguments{"sh", "-c", "kill -0 \"$(cat /run/apache2/apache2.pid)\""};
+    files.reload =
+        systemd ? Arguments{"systemctl", "reload", "apache2.service"} : Arguments{"/usr/sbin/apache2ctl", "graceful"};
+    return files;
+}
+
+}  // namespace
+
+std::unexpected<Failure> failed(int exit_code, const util::Error& error) {
+    return failed(error.kind == util::ErrorKind::denied ? EX_NOPERM : exit_code, error.message);
+}
+
+Host installed_host(const config::Configuration& configuration) {
+    const bool systemd = std::filesystem::exists("/run/systemd/system");
+    Host host;
+    host.ceymail_conf = "/etc/ceymail.conf";
+    host.nginx = nginx_files(systemd);
+    host.apache = apache_files(systemd);
+    host.apache_modules = "/etc/apache2/mods-enabled";
+    host.needed_modules = {"proxy_fcgi", "setenvif"};
+    host.enable_module = {"/usr/sbin/a2enmod", "-q"};
+    host.disable_module = {"/usr/sbin/a2dismod", "-q", "-f"};
+    host.state_directory = "/var/lib/ceymail-attach";
+    host.published = configuration.attach_state;
+    for (const auto* files : {&host.nginx, &host.apache}) {
+        host.watched.push_back(files->sites_enabled);
+        host.watched.push_back(files->sites_available);
+    }
+    host.drop_ins = "/etc/systemd/system";
+    if (systemd) {
+        host.reload_units = {"systemctl", "daemon-reload"};
+        host.start_watch = {"systemctl", "enable", "--quiet", "--now", "ceymail-attach.path", "ceymail-attach.timer"};
+        host.stop_watch = {"systemctl", "disable", "--quiet", "--now", "ceymail-attach.path", "ceymail-attach.timer"};
+    }
+    host.endpoint_path = configuration.path;
+    host.settings_path = configuration.settings_path;
+    return host;
+}
+
+}  // namespace ceymail::attachment

@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: MIT
+// ceymail-attach's work on a real nginx and a real Apache: attached, found, put back, taken out, attached again.
+#include <csignal>
+#include <filesystem>
+#include <string>
+#include <thread>
+
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "attach_host.hpp"
+#include "ceymail/attachment/attachment.hpp"
+#include "ceymail/attachment/site_file.hpp"
+#include "support/captured_log.hpp"
+
+namespace ceymail::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using attachment::attach;
+using attachment::detach;
+using attachment::Wish;
+using site::WebServer;
+
+constexpr WebServer k_servers[] = {WebServer::nginx, WebServer::apache};
+
+struct stat status_of(const fs::path& path) {
+    struct stat status{};
+    BOOST_TEST_REQUIRE(::lstat(path.c_str(), &status) == 0, path);
+    return status;
+}
+
+void check_dashboard(const AttachHost& host, const std::string& label) {
+    BOOST_TEST(host.ask("/").body == "dashboard", label);
+    const auto api = host.ask("/api/users");
+    BOOST_TEST(api.status == 401, label);
+    BOOST_TEST(api.header("x-ceymail-metrics").empty(), label);
+}
+
+// What went wrong, after a look at whether all is as before.
+attachment::Failure check_refused(AttachHost& host, int exit_code, const std::string& words, const Wish& wish = {}) {
+    const auto before = host.site_text();
+    const auto done = attach(host.host(), wish);
+    BOOST_TEST_REQUIRE(!done.has_value(), words);
+    BOOST_TEST(done.error().exit_code == exit_code, done.error().message);
+    BOOST_TEST(done.error().message.find(words) != std::string::npos, done.error().message << " lacks " << words);
+    BOOST_TEST(host.site_text() == before, done.error().message);
+    for (const auto& entry : fs::directory_iterator(host.path("sites-available")))
+        BOOST_TEST(entry.path() == host.site_file(), entry.path());
+    return done.error();
+}
+
+std::string published(const AttachHost& host) {
+    const auto path = host.path("published/state");
+    return fs::exists(path) ? slurp(path).substr(0, 2) : "";
+}
+
+BOOST_AUTO_TEST_SUITE(attach_site)
+
+BOOST_AUTO_TEST_CASE(attaches_and_detaches_on_both_web_servers) {
+    for (const auto server : k_servers) {
+        AttachHost host(server);
+        const std::string label(site::name_of(server));
+        const auto before = host.site_text();
+        BOOST_TEST(host.scrape().header("x-ceymail-metrics").empty(), label);
+
+        const auto done = attach(host.host(), {});
+        BOOST_TEST_REQUIRE(done.has_value(), label << (done ? "" : done.error().message));
+        BOOST_TEST(done->edited, label);
+        BOOST_TEST(host.scrape().status == 200, label);
+        check_dashboard(host, label);
+        BOOST_TEST(fs::is_symlink(host.site_link()), label);
+        BOOST_TEST(attachment::check(host.host(), {})->message.starts_with("attached: "), label);
+        BOOST_TEST(published(host) == "1 ", label);
+
+        const auto once = host.site_text();
+        const auto again = attach(host.host(), {});
+        BOOST_TEST_REQUIRE(again.has_value(), label << (again ? "" : again.error().message));
+        BOOST_TEST(!again->edited, label);
+        BOOST_TEST(host.site_text() == once, label);
+        BOOST_TEST(host.reloads() == "reload\n", label);
+
+        const auto out = detach(host.host(), {});
+        BOOST_TEST_REQUIRE(out.has_value(), label << (out ? "" : out.error().message));
+        BOOST_TEST(host.site_text() == before, label);
+        BOOST_TEST(eventually([&] { return host.scrape().header("x-ceymail-metrics").empty(); }), label);
+        check_dashboard(host, label);
+        BOOST_TEST(published(host).empty(), label);
+        BOOST_TEST(attachment::check(host.host(), {})->message.starts_with("not attached: "), label);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(attaches_the_page_too_when_asked_and_keeps_it) {
+    AttachHost host(WebServer::nginx);
+    BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+    BOOST_TEST(host.ask(k_settings_page).status == 200);
+    const auto done = attach(host.host(), {.settings = true});
+    BOOST_TEST_REQUIRE(done.has_value(), (done ? "" : done.error().message));
+    BOOST_TEST(host.ask(k_settings_page).status == 401);
+    BOOST_TEST(!attach(host.host(), {})->edited);
+    BOOST_TEST(host.ask(k_settings_page).status == 401);
+    BOOST_TEST(host.scrape().status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(keeps_owner_mode_and_attributes_of_the_file) {
+    AttachHost host(WebServer::nginx);
+    BOOST_TEST_REQUIRE(::chown(host.site_file().c_str(), 1234, 2345) == 0);
+    BOOST_TEST_REQUIRE(::chmod(host.site_file().c_str(), 0640) == 0);
+    const bool has_attributes = ::setxattr(host.site_file().c_str(), "user.note", "x", 1, 0) == 0;
+    BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+    const auto status = status_of(host.site_file());
+    BOOST_TEST((status.st_uid == 1234 && status.st_gid == 2345 && (status.st_mode & 07777) == 0640));
+    char value = 0;
+    if (has_attributes) BOOST_TEST(::getxattr(host.site_file().c_str(), "user.note", &value, 1) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(enables_apaches_modules_and_disables_them_when_it_fails) {
+    AttachHost host(WebServer::apache);
+    const auto reload = host.host().apache.reload;
+    host.host().apache.reload = {"false"};
+    check_refused(host, EX_UNAVAILABLE, "cannot reload apache2");
+    BOOST_TEST(!fs::exists(host.path("mods-enabled/proxy_fcgi.load")));
+    host.host().apache.reload = reload;
+    const auto done = attach(host.host(), {});
+    BOOST_TEST_REQUIRE(done.has_value(), (done ? "" : done.error().message));
+    BOOST_TEST(done->modules == (std::vector<std::string>{"proxy_fcgi", "setenvif"}), boost::test_tools::per_element());
+    BOOST_TEST(fs::exists(host.path("mods-enabled/proxy_fcgi.load")));
+}
+
+BOOST_AUTO_TEST_CASE(changes_nothing_when_the_configuration_was_invalid_before) {
+    for (const auto server : k_servers) {
+        AttachHost host(server);
+        fs::copy_file(source("README.md"), host.path("sites-enabled/other.conf"));
+        const auto failure = check_refused(host, EX_CONFIG, "it was so before any change");
+        BOOST_TEST(failure.message.find("README") == std::string::npos);
+        BOOST_TEST(failure.message.find("other.conf") != std::string::npos, failure.message);
+        BOOST_TEST(host.reloads().empty());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(puts_all_back_when_the_include_makes_the_configuration_invalid) {
+    for (const auto server : k_servers) {
+        AttachHost host(server);
+        const auto inode = status_of(host.site_file()).st_ino;
+        std::ofstream(host.files().metrics_file, std::ios::app) << "no_such_directive on;\n";
+        const auto failure = check_refused(host, EX_CONFIG, "with the change, the configuration of");
+        BOOST_TEST(failure.message.find("no_such_directive") != std::string::npos, failure.message);
+        BOOST_TEST(failure.message.ends_with("; the site is as before"), failure.message);
+        BOOST_TEST(status_of(host.site_file()).st_ino == inode);
+        BOOST_TEST(host.reloads().empty());
+        BOOST_TEST(!fs::exists(host.path("mods-enabled/proxy_fcgi.load")));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(puts_all_back_when_the_endpoint_does_not_answer) {
+    for (const auto server : k_servers) {
+        AttachHost host(server);
+        host.host().scrape_timeout = 1s;
+        auto text = slurp(host.files().metrics_file);
+        text = server == WebServer::nginx ? replaced(text, "location = /api/stats", "location = /api/other")
+                                          : replaced(text, "/api/stats/metrics", "/api/other/metrics");
+        std::ofstream(host.files().metrics_file) << text;
+        check_refused(host, EX_UNAVAILABLE, "by the site instead of the responder");
+        BOOST_TEST(host.reloads() == "reload\nreload\n");
+        check_dashboard(host, "put back");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(names_a_responder_that_is_not_reached) {
+    AttachHost host(WebServer::apache);
+    host.host().scrape_timeout = 1s;
+    std::ofstream(host.files().metrics_file)
+        << replaced(slurp(host.files().metrics_file), "unix:/[^|]*", "unix:/nonexistent");
+    check_refused(host, EX_UNAVAILABLE, "the responder is not reached");
+}
+
+BOOST_AUTO_TEST_CASE(changes_nothing_while_the_web_server_is_down) {
+    for (const auto server : k_servers) {
+        AttachHost host(server);
+        host.stop();
+        check_refused(host, EX_UNAVAILABLE,
+                      "is not running, so that the endpoint cannot be tried; nothing was changed");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(names_what_is_wrong_with_the_site) {
+    AttachHost host(WebServer::nginx);
+    const struct {
+        const char* label;
+        std::string text;
+        const char* words;
+    } table[] = {
+        {"no TLS", "server {\n listen 127.0.0.1:@PLAIN@;\n location / { return 200 x; }\n}\n", "answers TLS"},
+        {"two with TLS",
+         nginx_dashboard_site() + "server { listen 127.0.0.1:@TLS@ ssl; server_name dash.example.test; }",
+         "several server blocks qualify"},
+        {"Lua", nginx_dashboard_site() + "server { content_by_lua_block { } }", "Lua cannot be read here"},
+        {"unbalanced", nginx_dashboard_site() + "}", "unexpected \"}\""},
+        {"empty", "", "answers TLS"},
+    };
+    for (const auto& row : table) {
+        host.write_site(host.filled(row.text));
+        const auto failure = check_refused(host, EX_DATAERR, row.words);
+        BOOST_TEST(failure.message.starts_with(host.site_file().string()), failure.message);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(names_a_site_that_is_no_file) {
+    AttachHost host(WebServer::nginx);
+    const auto other = [&](const std::string& name) { return host.path(name); };
+    fs::create_symlink("loop-b", other("loop-a"));
+    fs::create_symlink("loop-a", other("loop-b"));
+    fs::create_symlink("nowhere", other("dangling"));
+    fs::create_hard_link(host.site_file(), other("hard"));
+    BOOST_TEST_REQUIRE(::mkfifo(other("fifo").c_str(), 0644) == 0);
+    const struct {
+        const char* name;
+        const char* words;
+    } table[] = {
+        {"loop-a", "lead in a circle"}, {"dangling", "to a file that does not exist"},
+        {"missing", "No such file"},    {"sites-enabled", "it is a directory"},
+        {"fifo", "it is a FIFO"},       {"hard", "another hard link"},
+    };
+    for (const auto& row : table) {
+        const auto done = attach(host.host(), {.site = other(row.name), .domain = "dash.example.test"});
+        BOOST_TEST_REQUIRE(!done.has_value(), row.name);
+        BOOST_TEST(done.error().exit_code == EX_NOINPUT, row.name);
+        BOOST_TEST(done.error().message.find(row.words) != std::string::npos, done.error().message);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(names_what_is_wrong_with_the_installers_file) {
+    AttachHost host(WebServer::nginx);
+    std::ofstream(host.host().ceymail_conf) << "DASHBOARD_DOMAIN=other.example.test\nWEB_SERVER=nginx\n";
+    check_refused(host, EX_NOINPUT, "there is no site");
+    std::ofstream(host.host().ceymail_conf) << "WEB_SERVER=nginx\n";
+    check_refused(host, EX_CONFIG, "has no DASHBOARD_DOMAIN");
+    fs::remove(host.host().ceymail_conf);
+    check_refused(host, EX_NOINPUT, "is this a CeyMail host? Else name the site's file with --site");
+    const auto done = attach(host.host(), {.site = host.site_link()});
+    BOOST_TEST(done.has_value(), (done ? "" : done.error().message));
+}
+
+BOOST_AUTO_TEST_CASE(says_that_the_site_is_not_enabled) {
+    AttachHost host(WebServer::nginx);
+    fs::remove(host.site_link());
+    check_refused(host, EX_CONFIG, "is not enabled");
+}
+
+BOOST_AUTO_TEST_CASE(edits_a_site_with_crlf_and_a_site_that_is_no_link) {
+    AttachHost host(WebServer::nginx);
+    const auto crlf = std::regex_replace(host.dashboard_site(), std::regex("\n"), "\r\n");
+    fs::remove(host.site_link());
+    std::ofstream(host.site_link()) << crlf;
+    BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+    BOOST_TEST(host.scrape().status == 200);
+    BOOST_TEST(!std::regex_search(slurp(host.site_link()), std::regex("[^\r]\n")));
+    BOOST_TEST_REQUIRE(detach(host.host(), {}).has_value());
+    BOOST_TEST(slurp(host.site_link()) == crlf);
+}
+
+BOOST_AUTO_TEST_CASE(serves_a_site_without_tls_only_when_told) {
+    AttachHost host(WebServer::nginx);
+    host.write_site(host.filled("server {\n listen 127.0.0.1:@PLAIN@;\n location / { return 200 x; }\n}\n"));
+    check_refused(host, EX_DATAERR, "the token would travel in clear");
+    const auto done = attach(host.host(), {.plain_http = true});
+    BOOST_TEST_REQUIRE(done.has_value(), (done ? "" : done.error().message));
+    BOOST_TEST(done->url.starts_with("http://"), done->url);
+}
+
+BOOST_AUTO_TEST_CASE(does_not_overwrite_what_another_program_writes_meanwhile) {
+    AttachHost host(WebServer::nginx);
+    const auto file = attachment::SiteFile::open(host.site_link());
+    BOOST_TEST_REQUIRE(file.has_value());
+    host.write_site(host.dashboard_site() + "# rewritten\n");
+    const auto replaced_by_us = file->replace("ours");
+    BOOST_TEST_REQUIRE(!replaced_by_us.has_value());
+    BOOST_TEST(replaced_by_us.error().exit_code == EX_TEMPFAIL);
+    BOOST_TEST(host.site_text() == host.dashboard_site() + "# rewritten\n");
+
+    // It writes into the file that it opened before the change.
+    std::ofstream held(host.site_file(), std::ios::app);
+    host.host().nginx.test = {"sh", "-c", "true"};
+    const auto before = host.site_text();
+    std::thread writer([&] {
+        (void)eventually([&] { return host.reloads() == "reload\n"; }, 20s);
+        held << "# late\n" << std::flush;
+    });
+    host.host().nginx.reload.back() += "; sleep 1";
+    const auto done = attach(host.host(), {});
+    writer.join();
+    BOOST_TEST_REQUIRE(done.has_value(), (done ? "" : done.error().message));
+    BOOST_TEST(host.site_text() == before + "# late\n");
+}
+
+BOOST_AUTO_TEST_CASE(puts_back_what_a_killed_run_left) {
+    AttachHost host(WebServer::nginx);
+    const auto before = host.site_text();
+    host.host().nginx.reload = {"sleep", "30"};
+    const pid_t child = ::fork();
+    if (child == 0) {
+        (void)attach(host.host(), {});
+        ::_exit(0);
+    }
+    BOOST_TEST(eventually([&] { return host.site_text() != before; }));
+    ::kill(child, SIGTERM);  // waits
+    std::this_thread::sleep_for(200ms);
+    BOOST_TEST(::kill(child, 0) == 0);
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    BOOST_TEST(host.site_text() != before);
+    host.host().nginx.test = {"false"};
+    check_refused(host, EX_CONFIG, "it was so before");
+    BOOST_TEST(host.site_text() == before);
+}
+
+BOOST_AUTO_TEST_CASE(only_one_works_at_a_time) {
+    AttachHost host(WebServer::nginx);
+    const auto lock = attachment::lock_state(host.host(), 0ms);
+    BOOST_TEST_REQUIRE(lock.has_value());
+    const auto second = attachment::lock_state(host.host(), 60ms);
+    BOOST_TEST_REQUIRE(!second.has_value());
+    BOOST_TEST(second.error().exit_code == EX_TEMPFAIL);
+}
+
+BOOST_AUTO_TEST_CASE(the_preview_changes_nothing) {
+    AttachHost host(WebServer::apache);
+    const auto before = host.site_text();
+    const auto difference = attachment::preview(host.host(), {}, attachment::Direction::attach);
+    BOOST_TEST_REQUIRE(difference.has_value());
+    BOOST_TEST(host.site_text() == before);
+    BOOST_TEST(!fs::exists(host.path("state")));
+    const auto patched = run({.arguments = {"patch", "-s", "-o", "-", host.site_file()}, .input = *difference});
+    BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+    BOOST_TEST(patched.output == host.site_text(), patched.errors);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(repair_site)
+
+BOOST_AUTO_TEST_CASE(attaches_again_what_the_installer_rewrote) {
+    for (const auto server : k_servers) {
+        AttachHost host(server);
+        BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+        host.host().interval = 1s;
+        host.write_site(host.dashboard_site());
+        BOOST_TEST(attachment::check(host.host(), {})->message.starts_with("lost: "));
+        CapturedLog log;
+        const int code = attachment::repair(host.host());
+        BOOST_TEST(code == 0);
+        BOOST_TEST(log.count("the include was lost; attached again: " + host.site_file().string()) == 1U);
+        BOOST_TEST(host.scrape().status == 200);
+        BOOST_TEST(published(host) == "1 ");
+    }
+}
+
+// The installer first writes a site without TLS, and gets the certificate after that.
+BOOST_AUTO_TEST_CASE(waits_until_the_installer_is_done) {
+    AttachHost host(WebServer::nginx);
+    BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+    host.host().interval = 0s;
+    host.host().patience = 10s;
+    host.write_site(host.filled("server { listen 127.0.0.1:@PLAIN@; location / { return 200 x; } }\n"));
+    int code = -1;
+    std::thread repairing([&] { code = attachment::repair(host.host()); });
+    std::this_thread::sleep_for(1s);
+    BOOST_TEST(published(host) == "0 ");
+    host.write_site(host.dashboard_site());
+    repairing.join();
+    BOOST_TEST(code == 0);
+    BOOST_TEST(host.scrape().status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(gives_up_after_its_patience_and_says_why) {
+    AttachHost host(WebServer::nginx);
+    BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+    host.host().interval = 0s;
+    host.host().patience = 500ms;
+    host.write_site("server { listen 127.0.0.1:1; }\n");
+    CapturedLog log;
+    BOOST_TEST(attachment::repair(host.host()) == EX_DATAERR);
+    BOOST_TEST(log.count("cannot attach again: ") == 1U);
+    BOOST_TEST(published(host) == "0 ");
+}
+
+BOOST_AUTO_TEST_CASE(edits_at_most_once_in_its_interval) {
+    AttachHost host(WebServer::nginx);
+    BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+    const auto since = std::chrono::steady_clock::now();
+    host.host().interval = 4s;
+    host.write_site(host.dashboard_site());
+    BOOST_TEST(attachment::repair(host.host()) == 0);
+    BOOST_TEST((std::chrono::steady_clock::now() - since > 2s));  // whole seconds are kept
+    BOOST_TEST(host.scrape().status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(does_not_try_a_text_again_that_failed) {
+    AttachHost host(WebServer::nginx);
+    BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+    host.host().interval = 0s;
+    host.host().scrape_timeout = 300ms;
+    const auto whole = slurp(host.files().metrics_file);
+    std::ofstream(host.files().metrics_file) << replaced(whole, "location = /api/stats", "location = /api/other");
+    host.write_site(host.dashboard_site());
+    BOOST_TEST(attachment::repair(host.host()) == EX_UNAVAILABLE);
+    BOOST_TEST(host.site_text() == host.dashboard_site());
+    const auto reloads = host.reloads();
+    for (int i = 0; i < 3; ++i) BOOST_TEST(attachment::repair(host.host()) == EX_TEMPFAIL);
+    BOOST_TEST(host.reloads() == reloads);
+    check_dashboard(host, "not in a loop");
+
+    std::ofstream(host.files().metrics_file) << whole;
+    host.write_site(host.dashboard_site() + "# changed\n");
+    BOOST_TEST(attachment::repair(host.host()) == 0);
+    BOOST_TEST(host.scrape().status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(mends_what_was_damaged) {
+    AttachHost host(WebServer::nginx);
+    BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+    const auto whole = host.site_text();
+    host.host().interval = 0s;
+    host.write_site(replaced(whole, "    # ceymail-metrics: end\n", ""));
+    BOOST_TEST((attachment::check(host.host(), {})->state == site::State::damaged));
+    BOOST_TEST(attachment::repair(host.host()) == 0);
+    BOOST_TEST(host.site_text() == whole);
+}
+
+BOOST_AUTO_TEST_CASE(does_nothing_where_nothing_was_attached) {
+    AttachHost host(WebServer::nginx);
+    CapturedLog log;
+    BOOST_TEST(attachment::repair(host.host()) == 0);
+    BOOST_TEST(log.count("nothing was attached on this host") == 1U);
+    BOOST_TEST(host.site_text() == host.dashboard_site());
+    BOOST_TEST(published(host).empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ceymail::testing
