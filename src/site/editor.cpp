@@ -87,18 +87,20 @@ private:
         const auto mark = m_text.substr(offset, line.end - offset);
         if (mark != k_begin && mark != k_begin_after_break && mark != k_end) return;
         Block block{.begin = line.begin, .end = line.next, .whole = false, .includes = {}};
-        if (mark == k_begin_after_break) block.begin = before_line_break(line.begin);
+        if (mark == k_begin_after_break) block.begin = before_line_break(line);
         if (mark != k_end) take_includes(block);
         m_all.push_back(std::move(block));
     }
 
     // Without the line break a comment before it would take in what follows, so that one stays.
-    [[nodiscard]] std::size_t before_line_break(std::size_t begin) const {
+    [[nodiscard]] std::size_t before_line_break(const Line& mark) const {
+        const auto begin = mark.begin;
         if (begin == 0 || m_server == WebServer::apache) return begin;
         const auto before = line_around(m_text, begin - 1).begin;
         if (std::ranges::any_of(m_comments, [&](auto offset) { return before <= offset && offset < begin; }))
             return begin;
-        return begin >= 2 && m_text[begin - 2] == '\r' ? begin - 2 : begin - 1;
+        // The break is of the same kind as that behind the mark: a "\r" before it may be the site's own.
+        return begin - std::min(begin, mark.next - mark.end);
     }
 
     void take_includes(Block& block) {

@@ -34,7 +34,7 @@ server {
     location /_next/static/ {
         return 200 static;
     }
-    location ~ ^/api/(install|dkim)/[a-z]{2,4}$ {
+    location ~ "^/api/(install|dkim)/[a-z]{2,4}$" {
         return 200 install;
     }
     location /api/ {
@@ -120,9 +120,13 @@ public:
     void start() {
         m_process.emplace(ChildOptions{
             .arguments = m_command, .output_file = m_directory / "printed", .errors_file = m_directory / "printed"});
-        BOOST_TEST_REQUIRE(eventually([&] { return ask("/").status == 200; }), slurp(m_directory / "printed"));
+        const bool is_up = eventually([&] { return ask("/").status == 200; });
+        BOOST_TEST_REQUIRE(is_up, ask("/").body + slurp(m_directory / "printed") + log());
     }
     void stop() { m_process.reset(); }
+    [[nodiscard]] std::string log() const {
+        return std::filesystem::exists(m_directory / "log") ? slurp(m_directory / "log") : "";
+    }
     [[nodiscard]] std::string reloads() const {
         return std::filesystem::exists(m_directory / "reloads") ? slurp(m_directory / "reloads") : "";
     }
@@ -175,7 +179,7 @@ private:
     }
 
     void make_nginx() {
-        m_directory.write("nginx/snippets/ceymail-metrics.conf", shipped("nginx/ceymail-metrics.conf"));
+        m_directory.write("nginx/snippets/ceymail-metrics.conf", slurp(source("nginx/ceymail-metrics.conf")));
         m_directory.write("nginx/snippets/ceymail-settings.conf",
                           replaced(slurp(source("nginx/ceymail-settings.conf")), "/etc/nginx/ceymail-settings.htpasswd",
                                    m_sites->users()));

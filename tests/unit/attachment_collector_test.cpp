@@ -12,7 +12,7 @@ using namespace ceymail;
 using namespace ceymail::collect;
 using namespace std::chrono_literals;
 
-util::BootTime after_one_hour() { return util::BootTime(1h); }
+util::BootTime after_one_hour() noexcept { return util::BootTime(1h); }
 
 util::Result<Families> collected(const char* text) {
     const testing::TemporaryDirectory directory;

@@ -79,6 +79,7 @@ BOOST_AUTO_TEST_CASE(takes_out_exactly_what_it_put_in) {
         {"CRLF", "server {\r\n\tlisten 443 ssl;\r\n\tlocation / { }\r\n}\r\n", nginx_request()},
         {"one line with CRLF behind", "server { listen 443 ssl; location / { } }\r\n", nginx_request()},
         {"mixed line ends", "server {\r\n listen 443 ssl;\n\r\n location / { }\n}", nginx_request()},
+        {"a carriage return of the site's own", "server {\n listen 443 ssl;\n\r}\n", nginx_request()},
         {"tabs", "server {\n\tlisten 443 ssl;\n\t\tlocation / { }\n}\n", nginx_request()},
         {"without a last line end", "server {\n listen 443 ssl;\n}", nginx_request()},
         {"begins with the location", "server{listen 443 ssl;location /{}}", nginx_request()},
