@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// SenderWindow: how many accounts sent mail within the last hour, and how much the busiest of them sent. Fixed size.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+#include "ceymail/util/clock.hpp"
+#include "ceymail/util/siphash.hpp"
+
+namespace ceymail::maillog {
+
+// Twelve slots of five minutes, so a window of 55 to 60 minutes. Each slot has a bitmap for the number of different
+// accounts (linear counting; exact to the account for some hundred, within 2 % up to 20,000) and a count-min sketch
+// for the messages of each (never too low; too high by 1 in some 1,000 of all messages of the hour).
+//
+// Security: accounts enter as SipHash values under a random key of this host. The one name that is kept is that of
+// the account that was the busiest when it last sent, at most 64 bytes, for `--check` run by root. No metric has it.
+// Trivially copyable and without pointers: it lives in shared memory, and all bytes zero is an empty one.
+class SenderWindow {
+public:
+    static constexpr std::chrono::minutes k_slot{5};
+    static constexpr std::size_t k_slots = 12;
+    static constexpr std::size_t k_longest_name = 64;
+
+    struct Summary {
+        std::uint64_t senders = 0;           // different accounts
+        std::uint64_t busiest_messages = 0;  // of the busiest account
+    };
+
+    // Requires: a random key, before the first add().
+    void set_key(const util::SipKey& key) noexcept { m_key = key; }
+    [[nodiscard]] const util::SipKey& key() const noexcept { return m_key; }
+
+    // Counts messages of an account. `name`: any bytes. A time before the last one counts as the last one.
+    void add(std::string_view name, std::uint64_t messages, util::BootTime now) noexcept;
+
+    [[nodiscard]] Summary summary(util::BootTime now) const noexcept;
+
+    // Returns: the account that summary() speaks of, cut at 64 bytes; empty where there is none within the window, or
+    // where another one was busier earlier.
+    // Security: personal data, and its bytes are chosen by the account's owner. For root's terminal, escaped.
+    [[nodiscard]] std::string_view busiest_name(util::BootTime now) const noexcept;
+
+private:
+    static constexpr std::size_t k_rows = 4;
+    static constexpr std::size_t k_columns = 1024;
+    static constexpr std::size_t k_bits = 8192;
+    static constexpr std::size_t k_candidates = 16;
+
+    [[nodiscard]] bool is_within(std::size_t position, std::int64_t slot) const noexcept;
+    [[nodiscard]] std::uint64_t estimate(std::uint64_t hash, std::int64_t slot) const noexcept;
+    [[nodiscard]] std::uint64_t busiest(std::int64_t slot) const noexcept;
+    void advance(std::int64_t slot) noexcept;
+    void clear(std::size_t position) noexcept;
+    void nominate(std::uint64_t hash) noexcept;
+    void name_top(std::uint64_t hash, std::string_view name) noexcept;
+
+    util::SipKey m_key{};
+    std::int64_t m_slot = 0;  // number of the newest; position m_slot % k_slots
+    std::array<std::array<std::uint64_t, k_bits / 64>, k_slots> m_seen{};
+    std::array<std::array<std::array<std::uint16_t, k_columns>, k_rows>, k_slots> m_messages{};  // saturates
+    std::array<std::uint64_t, k_candidates> m_candidates{};  // hashes of the busiest; 0 is none
+    std::uint64_t m_top = 0;                                 // whose name m_name is
+    std::array<char, k_longest_name> m_name{};               // padded with NUL
+};
+
+}  // namespace ceymail::maillog
