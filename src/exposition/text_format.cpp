@@ -4,10 +4,13 @@
 
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 namespace ceymail::exposition {
 namespace {
+
+constexpr double k_infinity = std::numeric_limits<double>::infinity();
 
 enum class Quotes { plain, escaped };
 
@@ -25,10 +28,12 @@ void append_escaped(std::string& out, std::string_view text, Quotes quotes) {
     }
 }
 
-void append_labels(std::string& out, const Sample& sample) {
-    if (sample.labels.empty()) return;
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
+void append_labels(std::string& out, const Labels& labels) {
+    if (labels.empty()) return;
     char separator = '{';
-    for (const auto& [name, value] : sample.labels) {
+    for (const auto& [name, value] : labels) {
         out += separator;
         out += name;
         out += "=\"";
@@ -41,11 +46,21 @@ void append_labels(std::string& out, const Sample& sample) {
 
 void append_series(std::string& out, const std::string& name, const Sample& sample) {
     out += name;
-    append_labels(out, sample);
+    append_labels(out, sample.labels);
     out += ' ';
 }
 
-std::string_view to_string(MetricType type) noexcept { return type == MetricType::counter ? "counter" : "gauge"; }
+std::string_view to_string(MetricType type) noexcept {
+    switch (type) {
+        case MetricType::counter:
+            return "counter";
+        case MetricType::gauge:
+            return "gauge";
+        case MetricType::histogram:
+            return "histogram";
+    }
+    return "untyped";
+}
 
 // to_chars writes "nan" and "inf", which the format does not allow.
 std::string_view name_of_special(double number) noexcept {
@@ -87,11 +102,38 @@ void append_head(std::string& out, const MetricFamily& family) {
     out += '\n';
 }
 
+void append_line(std::string& out, const std::string& name, std::string_view suffix, const Labels& labels,
+                 Value value) {
+    out += name;
+    out += suffix;
+    append_labels(out, labels);
+    out += ' ';
+    append_value(out, value);
+    out += '\n';
+}
+
+// The value of `le` is the bound in the form of a value: 0.1, 3600, +Inf.
+void append_histogram(std::string& out, const std::string& name, const Histogram& histogram) {
+    Labels with_bound = histogram.labels;
+    with_bound.emplace_back("le", "");
+    std::uint64_t values = 0;
+    for (std::size_t i = 0; i < histogram.counts.size(); ++i) {
+        values += histogram.counts[i];
+        auto& bound = with_bound.back().second;
+        bound.clear();
+        append_value(bound, i < histogram.bounds.size() ? histogram.bounds[i] : k_infinity);
+        append_line(out, name, "_bucket", with_bound, values);
+    }
+    append_line(out, name, "_sum", histogram.labels, histogram.sum);
+    append_line(out, name, "_count", histogram.labels, values);
+}
+
 }  // namespace
 
 void append_family(std::string& out, const MetricFamily& family) {
-    if (family.samples.empty()) return;
+    if (family.samples.empty() && family.histograms.empty()) return;
     append_head(out, family);
+    for (const auto& histogram : family.histograms) append_histogram(out, family.name, histogram);
     for (const auto& sample : family.samples) {
         append_series(out, family.name, sample);
         append_value(out, sample.value);

@@ -141,6 +141,52 @@ BOOST_AUTO_TEST_CASE(a_prepared_family_writes_the_same_text) {
     }
 }
 
+MetricFamily histogram_family(std::vector<Histogram> histograms) {
+    return {"delay_seconds", "h", MetricType::histogram, {}, std::move(histograms)};
+}
+
+BOOST_AUTO_TEST_CASE(a_histogram_has_the_values_up_to_each_bound_then_sum_and_count) {
+    const Histogram histogram{{}, {0.1, 3, 86400}, {2, 0, 5, 1}, 90000.25};
+    BOOST_TEST(written(histogram_family({histogram})) ==
+               "# HELP delay_seconds h\n"
+               "# TYPE delay_seconds histogram\n"
+               "delay_seconds_bucket{le=\"0.1\"} 2\n"
+               "delay_seconds_bucket{le=\"3\"} 2\n"
+               "delay_seconds_bucket{le=\"86400\"} 7\n"
+               "delay_seconds_bucket{le=\"+Inf\"} 8\n"
+               "delay_seconds_sum 90000.25\n"
+               "delay_seconds_count 8\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_histogram_without_values_has_all_its_series) {
+    BOOST_TEST(written(histogram_family({{{}, {1}, {0, 0}, 0}})) ==
+               "# HELP delay_seconds h\n"
+               "# TYPE delay_seconds histogram\n"
+               "delay_seconds_bucket{le=\"1\"} 0\n"
+               "delay_seconds_bucket{le=\"+Inf\"} 0\n"
+               "delay_seconds_sum 0\n"
+               "delay_seconds_count 0\n");
+}
+
+BOOST_AUTO_TEST_CASE(the_bound_is_the_last_label_of_each_bucket_and_no_label_of_sum_and_count) {
+    const std::vector<Histogram> both{{{{"t", "a\"b"}}, {1}, {1, 0}, 0.5}, {{{"t", "c"}}, {1}, {0, 1}, 2}};
+    BOOST_TEST(written(histogram_family(both)) ==
+               "# HELP delay_seconds h\n"
+               "# TYPE delay_seconds histogram\n"
+               "delay_seconds_bucket{t=\"a\\\"b\",le=\"1\"} 1\n"
+               "delay_seconds_bucket{t=\"a\\\"b\",le=\"+Inf\"} 1\n"
+               "delay_seconds_sum{t=\"a\\\"b\"} 0.5\n"
+               "delay_seconds_count{t=\"a\\\"b\"} 1\n"
+               "delay_seconds_bucket{t=\"c\",le=\"1\"} 0\n"
+               "delay_seconds_bucket{t=\"c\",le=\"+Inf\"} 1\n"
+               "delay_seconds_sum{t=\"c\"} 2\n"
+               "delay_seconds_count{t=\"c\"} 1\n");
+}
+
+BOOST_AUTO_TEST_CASE(writes_nothing_of_a_histogram_family_without_histograms) {
+    BOOST_TEST(written(histogram_family({})).empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

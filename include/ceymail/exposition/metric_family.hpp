@@ -13,7 +13,7 @@
 
 namespace ceymail::exposition {
 
-enum class MetricType { counter, gauge };
+enum class MetricType { counter, gauge, histogram };
 
 // Integers are exact at any size. A double is written in the shortest form that parses to the same value.
 using Value = std::variant<std::uint64_t, double>;
@@ -23,12 +23,22 @@ struct Sample {
     Value value;
 };
 
+// A classic histogram: the series _bucket{le=...}, _sum and _count.
+struct Histogram {
+    std::vector<std::pair<std::string, std::string>> labels;  // name, value (any UTF-8); never `le`
+    std::vector<double> bounds;  // upper bounds, included, ascending; +Inf is not among them
+    std::vector<std::uint64_t>
+        counts;  // of each bucket alone, and last of those above all bounds: one more than bounds
+    double sum = 0;
+};
+
 // The samples of one metric name.
 struct MetricFamily {
     std::string name;  // [a-zA-Z_:][a-zA-Z0-9_:]*; always a literal
     std::string help;  // any UTF-8
     MetricType type = MetricType::gauge;
-    std::vector<Sample> samples;
+    std::vector<Sample> samples;             // of a counter or gauge
+    std::vector<Histogram> histograms = {};  // of a histogram, which has no samples
 };
 
 // Returns: a family of one sample without labels.

@@ -14,6 +14,7 @@ namespace ceymail::exposition {
 inline constexpr std::string_view k_content_type = "text/plain; version=0.0.4; charset=utf-8";
 
 // Appends HELP, TYPE and one line for each sample, each with '\n'. A family without samples appends nothing.
+// A histogram has a line for each bound with all values up to it, one for +Inf, then _sum and _count.
 // Escapes \ and line feed in HELP, and also " in label values. Numbers do not depend on a locale. Threads: any.
 void append_family(std::string& out, const MetricFamily& family);
 
