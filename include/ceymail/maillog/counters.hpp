@@ -64,7 +64,7 @@ struct Counters {
     std::uint32_t version = k_counters_version;
     std::uint32_t size = sizeof(Counters);
 
-    Table<Daemon> lines;              // repeated lines as often as they were repeated
+    Table<Daemon> lines;              // of the file: one that says that another was repeated is one
     std::uint64_t skipped_bytes = 0;  // given up unread; the follower of the file counts them
     Table<Program> unparsed;
 

@@ -17,7 +17,8 @@ namespace ceymail::maillog {
 // for the messages of each (never too low; too high by 1 in some 1,000 of all messages of the hour).
 //
 // Security: accounts enter as SipHash values under a random key of this host. The one name that is kept is that of
-// the account that was the busiest when it last sent, at most 64 bytes, for `--check` run by root. No metric has it.
+// the account that was the busiest when it last sent, at most 64 bytes, for `--check` run by root. No metric has it. It
+// is wiped with the first message after its account has left the window.
 // Trivially copyable and without pointers: it lives in shared memory, and all bytes zero is an empty one.
 class SenderWindow {
 public:
@@ -50,6 +51,7 @@ private:
     static constexpr std::size_t k_bits = 8192;
     static constexpr std::size_t k_candidates = 16;
 
+    [[nodiscard]] std::int64_t newest() const noexcept;
     [[nodiscard]] bool is_within(std::size_t position, std::int64_t slot) const noexcept;
     [[nodiscard]] std::uint64_t estimate(std::uint64_t hash, std::int64_t slot) const noexcept;
     [[nodiscard]] std::uint64_t busiest(std::int64_t slot) const noexcept;

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/maillog/line.hpp"
+
+#include <algorithm>
+
+#include "ceymail/maillog/cursor.hpp"
+#include "ceymail/maillog/parser.hpp"
+
+namespace ceymail::maillog {
+namespace {
+
+constexpr std::size_t k_bsd_stamp = 15;     // Nov  7 18:14:50
+constexpr std::size_t k_shortest_iso = 19;  // 2026-11-27T18:14:50
+constexpr std::size_t k_longest_iso = 35;   // with nanoseconds and offset
+constexpr std::size_t k_usual_iso = 32;     // with microseconds and offset
+
+bool is_bsd_stamp(std::string_view line) noexcept {
+    return line.size() > k_bsd_stamp && is_upper(line[0]) && line[3] == ' ' && line[6] == ' ' && line[9] == ':' &&
+           line[12] == ':' && line[15] == ' ';
+}
+
+bool is_iso_stamp(std::string_view line) noexcept {
+    return line.size() > k_shortest_iso && is_digit(line[0]) && line[4] == '-' && line[7] == '-' && line[10] == 'T' &&
+           line[13] == ':' && line[16] == ':';
+}
+
+// Returns: the length of the stamp, 0 for none.
+std::size_t stamp_length(std::string_view line) noexcept {
+    if (is_iso_stamp(line)) {
+        if (line.size() > k_usual_iso && line[k_usual_iso] == ' ') {
+            // Only where no earlier byte ends the stamp.
+            if (line.substr(k_shortest_iso, k_usual_iso - k_shortest_iso).find(' ') == line.npos) return k_usual_iso;
+        }
+        const auto blank = line.substr(0, k_longest_iso + 1).find(' ', k_shortest_iso);
+        return blank == line.npos ? 0 : blank;
+    }
+    return is_bsd_stamp(line) ? k_bsd_stamp : 0;
+}
+
+}  // namespace
+
+Tag parse_tag(std::string_view tag) noexcept {
+    Tag found;
+    std::size_t begin = 0;   // of the program
+    std::size_t before = 0;  // of the part in front of it
+    std::size_t at = 0;
+    for (; at < tag.size() && tag[at] != '['; ++at) {
+        if (tag[at] != '/') continue;
+        before = begin;
+        begin = at + 1;
+    }
+    found.whole = tag.substr(0, at);
+    found.program = found.whole.substr(begin);
+    if (begin > 0) found.service = found.whole.substr(before, begin - 1 - before);
+    return found;
+}
+
+std::optional<Line> split_line(std::string_view line) noexcept {
+    const auto stamp = stamp_length(line);
+    if (stamp == 0) return std::nullopt;
+    const auto host = line.find(' ', stamp + 1);
+    if (host == line.npos || host == stamp + 1) return std::nullopt;
+    auto at = host + 1;
+    while (at < line.size() && line[at] != ':' && line[at] != ' ') ++at;
+    if (at == host + 1) return std::nullopt;
+    Line found;
+    found.tag = parse_tag(line.substr(host + 1, at - host - 1));
+    if (at < line.size() && line[at] == ':') ++at;
+    if (at < line.size() && line[at] == ' ') ++at;
+    found.text = line.substr(at);
+    return found;
+}
+
+std::uint64_t unfold_repeats(std::string_view& text) noexcept {
+    Cursor cursor(text);
+    std::uint64_t times = 0;
+    if (!cursor.take("message repeated ") || !cursor.take_number(times, 18) || times == 0 || !cursor.take(" times: ["))
+        return 1;
+    cursor.take(' ');
+    text = cursor.rest();
+    if (text.ends_with(']')) text.remove_suffix(1);
+    return std::min(times, k_most_repeats);
+}
+
+}  // namespace ceymail::maillog
