@@ -12,29 +12,20 @@ namespace {
 constexpr std::size_t k_bsd_stamp = 15;     // Nov  7 18:14:50
 constexpr std::size_t k_shortest_iso = 19;  // 2026-11-27T18:14:50
 constexpr std::size_t k_longest_iso = 35;   // with nanoseconds and offset
-constexpr std::size_t k_usual_iso = 32;     // with microseconds and offset
 
-bool is_bsd_stamp(std::string_view line) noexcept {
-    return line.size() > k_bsd_stamp && is_upper(line[0]) && line[3] == ' ' && line[6] == ' ' && line[9] == ':' &&
-           line[12] == ':' && line[15] == ' ';
-}
-
-bool is_iso_stamp(std::string_view line) noexcept {
-    return line.size() > k_shortest_iso && is_digit(line[0]) && line[4] == '-' && line[7] == '-' && line[10] == 'T' &&
-           line[13] == ':' && line[16] == ':';
-}
-
-// Returns: the length of the stamp, 0 for none.
+// Returns: the length of the stamp, 0 for none. Its digits are not looked at: no metric depends on the time of a line.
 std::size_t stamp_length(std::string_view line) noexcept {
-    if (is_iso_stamp(line)) {
-        if (line.size() > k_usual_iso && line[k_usual_iso] == ' ') {
-            // Only where no earlier byte ends the stamp.
-            if (line.substr(k_shortest_iso, k_usual_iso - k_shortest_iso).find(' ') == line.npos) return k_usual_iso;
-        }
-        const auto blank = line.substr(0, k_longest_iso + 1).find(' ', k_shortest_iso);
-        return blank == line.npos ? 0 : blank;
+    if (line.size() <= k_bsd_stamp) return 0;
+    if (is_upper(line[0])) {
+        const bool is_bsd = line[3] == ' ' && line[6] == ' ' && line[9] == ':' && line[12] == ':' &&
+                            line[k_bsd_stamp] == ' ';
+        return is_bsd ? k_bsd_stamp : 0;
     }
-    return is_bsd_stamp(line) ? k_bsd_stamp : 0;
+    const auto length = line.substr(0, k_longest_iso + 1).find(' ');
+    if (length == line.npos || length < k_shortest_iso) return 0;
+    const bool is_iso = is_digit(line[0]) && line[4] == '-' && line[7] == '-' && line[10] == 'T' && line[13] == ':' &&
+                        line[16] == ':';
+    return is_iso ? length : 0;
 }
 
 }  // namespace

@@ -66,7 +66,9 @@ Handler handler_of_postfix(std::string_view program) noexcept {
 }
 
 // A failed exec logs as "master" alone.
-bool is_other_postfix(const Tag& tag) noexcept { return tag.whole.starts_with("postfix") || tag.whole == "master"; }
+bool is_other_postfix(const Tag& tag) noexcept {
+    return (!tag.service.empty() && tag.whole.starts_with("postfix")) || tag.whole == "master";
+}
 
 Handler handler_of(const Tag& tag) noexcept {
     if (!tag.service.empty()) {

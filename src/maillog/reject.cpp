@@ -51,7 +51,7 @@ std::string_view before_envelope(std::string_view text) noexcept {
 }
 
 // "Service unavailable; Client host [X] blocked using D; TXT". A refused query has a TXT that says so. It counts as
-// refused only where X has no blank and no bracket, so that an address cannot bring a TXT of its own.
+// refused only where there is one mark behind X: an address cannot bring a list and a TXT of its own.
 std::optional<RejectReason> classify_blocked(std::string_view text) noexcept {
     Cursor cursor(text);
     if (!cursor.take("Service unavailable; ")) return std::nullopt;
@@ -60,7 +60,8 @@ std::optional<RejectReason> classify_blocked(std::string_view text) noexcept {
                            cursor.take("Unverified Client host [");
     if (!has_class) return std::nullopt;
     cursor.take_while([](char c) { return c != ']' && c != ' '; });
-    if (!cursor.take("] blocked using ")) return RejectReason::dnsbl;
+    constexpr std::string_view k_mark = "] blocked using ";
+    if (!cursor.take(k_mark) || cursor.rest().contains(k_mark)) return RejectReason::dnsbl;
     cursor.take_while([](char c) { return c != ';' && c != ' '; });
     if (!cursor.take("; ")) return RejectReason::dnsbl;
     const auto words = before_envelope(cursor.rest());
