@@ -13,8 +13,8 @@
 namespace ceymail::maillog {
 
 // Twelve slots of five minutes, so a window of 55 to 60 minutes. Each slot has a bitmap for the number of different
-// accounts (linear counting; exact to the account for some hundred, within 2 % up to 20,000) and a count-min sketch
-// for the messages of each (never too low; too high by 1 in some 1,000 of all messages of the hour).
+// accounts (linear counting; exact for some ten accounts, within 2 % up to 20,000) and a count-min sketch for the
+// messages of each (never too low; too high by a few where an hour has 10,000 messages of as many accounts).
 //
 // Security: accounts enter as SipHash values under a random key of this host. The one name that is kept is that of
 // the account that was the busiest when it last sent, at most 64 bytes, for `--check` run by root. No metric has it. It
