@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 
+import mail_log as mail_log_file
 import queue_directory
 from figures import Figures
 from stage import ADDRESSES, QUERY, ROOT, Failed, Stage, free_port
@@ -30,6 +31,7 @@ MILLION = 20_000 if QUICK else 1_000_000
 SIZES = (0, 1_000, 10_000) if QUICK else (0, 1_000, 10_000, 100_000, 1_000_000)
 REAL_MESSAGES = 20_000 if QUICK else 100_000  # at most: showq opens every one
 MEASURED_QUEUE = 20_000
+LOG_SETS = mail_log_file.SETS // 20 if QUICK else mail_log_file.SETS  # of 60 lines
 MEASUREMENTS = {}
 # What is promised, each of the figure that bears its name: of the ratio, where that has a peer.
 GOALS = {
@@ -45,6 +47,10 @@ GOALS = {
     "minute": (f"<= {0.015 * MINUTE:g}", f"s of processor in {MINUTE} s of a scrape a second with a million of all"),
     "idle": ("<= 0", "wake-ups without a scrape"),
     "decision": ("<= 250e-9", "seconds for one of the limiter"),
+    "mail log": (">= 250", "MB of mail log a second of processor"),
+    "mail log, pflogsumm": (">= 15", "the same, beside pflogsumm"),
+    "mail log, exporter": (">= 25", "the same, beside postfix_exporter"),
+    "mail log, grep": (">= 0.125", "the same, beside grep -c 'status='"),
     "installed": ("<= 0.5", "a fresh gathering of the installed program in its unit, beside node_exporter's scrape there"),
     "decisions": (">= 4e6", "a second of the limiter over 4 processes"),
 }
@@ -379,6 +385,82 @@ def limiter(stage: Stage, figures: Figures):
     for processes in rates[0]:
         figures.single(f"decisions of the limiter, {processes} processes", "/s", [rate[processes] for rate in rates],
                        "decisions" if processes == "4" else None)
+
+
+def processor_time_of(output, *command):
+    """Seconds of a program from its start to its end; what it prints goes to the file `output`."""
+    with open(output, "wb") as file:
+        process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=file,
+                                   env=os.environ | {"LC_ALL": "C"})
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise Failed(f"{command[0]} ends with {process.returncode}")
+    return usage.ru_utime + usage.ru_stime
+
+
+def exporter_time(stage: Stage, log):
+    """Of postfix_exporter, which only follows a file: from the moment when the lines come to the last of them."""
+    name, followed = "log_exporter", stage.directory / "followed.log"
+    followed.write_bytes(b"")
+    stage.ports[name] = free_port()
+    address = f"127.0.0.1:{stage.ports[name]}"
+
+    def removed():
+        """The messages that it has seen leave the queue."""
+        connection = http.client.HTTPConnection(address, timeout=60)
+        try:
+            connection.request("GET", "/metrics")
+            text = connection.getresponse().read().decode()
+        except OSError:
+            return -1
+        finally:
+            connection.close()
+        values = [line.split()[1] for line in text.splitlines() if line.startswith("postfix_qmgr_messages_removed_total ")]
+        return int(float(values[0])) if values else 0
+
+    stage.start(name, "prometheus-postfix-exporter", f"--web.listen-address={address}",
+                f"--postfix.logfile_path={followed}", "--postfix.showq_path=/nonexistent", ready=lambda: removed() >= 0)
+    time.sleep(1)  # it has opened the file
+    before = processor_seconds(stage.pids(name))
+    with open(followed, "ab") as end, open(log, "rb") as lines:
+        while block := lines.read(1 << 20):
+            end.write(block)
+    messages = mail_log_file.RECIPIENTS_SENT * LOG_SETS
+    deadline = time.monotonic() + 600
+    while removed() < messages:
+        if time.monotonic() > deadline:
+            raise Failed(f"postfix_exporter has seen {removed()} of {messages} messages after 600 s")
+        time.sleep(1)
+    seconds = processor_seconds(stage.pids(name)) - before
+    stage.stop(name)
+    return seconds
+
+
+@measurement
+def mail_log(stage: Stage, figures: Figures):
+    """Processor time for a log in the page cache, ours and a peer's one right after the other."""
+    log, output = stage.directory / "big.log", stage.directory / "output"
+    megabytes = mail_log_file.write(log, LOG_SETS) / 1e6
+    parser = stage.programs / "bench" / "mail_log_parser"
+    want = {"received": mail_log_file.MESSAGES_RECEIVED * LOG_SETS, "submitted": mail_log_file.MESSAGES_SUBMITTED * LOG_SETS,
+            "sent": mail_log_file.RECIPIENTS_SENT * LOG_SETS, "unparsed": 0}
+
+    def ours():
+        seconds = processor_time_of(output, parser, log)
+        if (got := json.loads(output.read_text())) != want:
+            raise Failed(f"the parser counted {got} instead of {want}")
+        return megabytes / seconds
+
+    def against(peer, goal, theirs, pairs):
+        figures.pair(f"mail log of {megabytes:.0f} MB", peer, "MB/s", [(ours(), megabytes / theirs()) for _ in range(pairs)],
+                     goal)
+
+    figures.single(f"mail log of {megabytes:.0f} MB", "MB/s", [ours() for _ in range(PAIRS)], "mail log")
+    against("grep -c 'status='", "mail log, grep", lambda: processor_time_of(output, "grep", "-c", "status=", log), PAIRS)
+    against("pflogsumm", "mail log, pflogsumm", lambda: processor_time_of(output, "pflogsumm", log), min(PAIRS, 3))
+    against("postfix_exporter", "mail log, exporter", lambda: exporter_time(stage, log), min(PAIRS, 3))
+    log.unlink()
 
 
 @measurement
