@@ -13,6 +13,11 @@ PKG_CONFIG ?= pkg-config
 LIBRARIES := fcgi openssl libmariadb libsystemd
 TEST_LIBRARIES := libcurl
 
+# Looked for when a file is compiled: before that it may not be installed.
+ifeq ($(origin CXX),default)
+  CXX = $(eval CXX := $(or $(shell deploy/dependencies/compiler),$(error there is no compiler)))$(CXX)
+endif
+
 CXXFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Werror
 HARDENING := -fstack-protector-strong -fPIE -D_GLIBCXX_ASSERTIONS
