@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <new>
 #include <optional>
+#include <tuple>
 
 #include <fcntl.h>
 #include <mariadb/errmsg.h>
@@ -18,6 +19,10 @@
 #include "ceymail/database/option_file.hpp"
 #include "ceymail/database/server_error.hpp"
 #include "ceymail/util/file.hpp"
+
+#if MARIADB_PACKAGE_VERSION_ID < 30300
+#include <mariadb/mysql/client_plugin.h>  // later ones include a header that is not installed
+#endif
 
 namespace ceymail::database {
 namespace {
@@ -32,7 +37,38 @@ constexpr const char* k_session_settings =
     "SET SESSION autocommit = 1, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
 
 // Otherwise a hostile server could make the client load any installed plug-in, or send the password in clear text.
+#if MARIADB_PACKAGE_VERSION_ID >= 30300
 constexpr const char* k_authentication = "mysql_native_password,client_ed25519,parsec";
+
+void load_plugins() {}
+
+bool restrict_authentication(MYSQL* mysql) {
+    return mysql_options(mysql, MARIADB_OPT_RESTRICTED_AUTH, k_authentication) == 0;
+}
+#else
+// Connector/C before 3.3.0 has no such list. Here the allowed plug-ins are loaded first; for the others the library
+// looks in a directory that cannot have files. The built-in one of MySQL 4.0 is made to fail.
+constexpr const char* k_loaded[] = {"client_ed25519", "parsec"};
+constexpr const char* k_no_directory = "/dev/null";
+
+using AuthenticationPlugin = st_mysql_client_plugin_AUTHENTICATION;
+
+int refuse(MYSQL_PLUGIN_VIO*, MYSQL*) { return CR_ERROR; }
+
+void load_plugins() {
+    MYSQL* const mysql = mysql_init(nullptr);
+    if (mysql == nullptr) throw std::bad_alloc();
+    // One that is not installed is missing when a server asks for it.
+    for (const char* const name : k_loaded)
+        std::ignore = mysql_load_plugin(mysql, name, MYSQL_CLIENT_AUTHENTICATION_PLUGIN, 0);
+    mysql_options(mysql, MYSQL_PLUGIN_DIR, k_no_directory);
+    if (auto* const old = mysql_client_find_plugin(mysql, "mysql_old_password", MYSQL_CLIENT_AUTHENTICATION_PLUGIN))
+        reinterpret_cast<AuthenticationPlugin*>(old)->authenticate_user = refuse;
+    mysql_close(mysql);
+}
+
+bool restrict_authentication(MYSQL* mysql) { return mysql_options(mysql, MYSQL_PLUGIN_DIR, k_no_directory) == 0; }
+#endif
 
 constexpr std::string_view k_setting = "setting the client library's options";
 
@@ -76,7 +112,11 @@ std::string where_is(const Address& address) {
 
 // mysql_init() would do it without a lock.
 void prepare_client_library() {
-    static const bool s_ready = mysql_server_init(0, nullptr, nullptr) == 0;
+    static const bool s_ready = [] {
+        if (mysql_server_init(0, nullptr, nullptr) != 0) return false;
+        load_plugins();
+        return true;
+    }();
     if (!s_ready) throw std::bad_alloc();
 }
 
@@ -105,9 +145,7 @@ util::Result<void> Session::set_options(const Address& address, util::BootTime d
     failed |= mysql_options(m_mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &k_largest_packet) != 0;
     failed |= mysql_options(m_mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4") != 0;
     failed |= mysql_options(m_mysql, MYSQL_INIT_COMMAND, k_session_settings) != 0;
-#if MARIADB_PACKAGE_VERSION_ID >= 30300
-    failed |= mysql_options(m_mysql, MARIADB_OPT_RESTRICTED_AUTH, k_authentication) != 0;
-#endif
+    failed |= !restrict_authentication(m_mysql);
     if (failed) return failure(k_setting);
     return set_tls(address);
 }

@@ -74,6 +74,80 @@ private:
     std::jthread m_thread;
 };
 
+// A server that wants the password in the way of its choice: it greets, and answers the login by asking for another
+// plug-in, with `data` for it. Keeps what the client says after that.
+class GreedyServer {
+public:
+    GreedyServer(std::string plugin, std::string data) : m_plugin(std::move(plugin)), m_data(std::move(data)) {
+        m_listener.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_un name{};
+        name.sun_family = AF_UNIX;
+        socket().string().copy(name.sun_path, sizeof name.sun_path - 1);
+        BOOST_TEST_REQUIRE(::bind(m_listener.get(), reinterpret_cast<sockaddr*>(&name), sizeof name) == 0);
+        BOOST_TEST_REQUIRE(::listen(m_listener.get(), 1) == 0);
+        m_thread = std::jthread([this] { serve(); });
+    }
+    ~GreedyServer() { ::shutdown(m_listener.get(), SHUT_RDWR); }
+    std::filesystem::path socket() const { return m_directory / "socket"; }
+
+    // Waits until the client has hung up. Call it once.
+    std::string said() {
+        m_thread.join();
+        return m_said;
+    }
+
+private:
+    static std::string packet(char number, const std::string& payload) {
+        std::string header(4, '\0');
+        header[0] = static_cast<char>(payload.size());
+        header[3] = number;
+        return header + payload;
+    }
+    static std::string receive(int client) {
+        std::string text(4096, '\0');
+        const auto got = ::recv(client, text.data(), text.size(), 0);
+        text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+        return text;
+    }
+    void serve() {
+        using namespace std::string_literals;
+        const util::Fd client(::accept4(m_listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        if (!client) return;
+        constexpr timeval k_patience{5, 0};
+        ::setsockopt(client.get(), SOL_SOCKET, SO_RCVTIMEO, &k_patience, sizeof k_patience);
+        // Source: MariaDB's documentation of the initial handshake packet, protocol 10. It has PLUGIN_AUTH and no TLS.
+        const auto greeting = packet(0,
+                                     "\x0a"s
+                                     "5.5.5-10.11.6-MariaDB\0"s
+                                     "\x01\0\0\0"s
+                                     "12345678\0"s
+                                     "\x0d\xa2"s
+                                     "\x2d"s
+                                     "\x02\0"s
+                                     "\x0f\0"s
+                                     "\x15"s +
+                                         std::string(10, '\0') +
+                                         "123456789012\0"s
+                                         "mysql_native_password\0"s);
+        ::send(client.get(), greeting.data(), greeting.size(), MSG_NOSIGNAL);
+        if (receive(client.get()).empty()) return;  // the login
+        const auto change = packet(2, "\xfe"s + (m_plugin.empty() ? "" : m_plugin + '\0' + m_data));
+        ::send(client.get(), change.data(), change.size(), MSG_NOSIGNAL);
+        for (;;) {
+            const auto more = receive(client.get());
+            if (more.empty()) return;
+            m_said += more;
+        }
+    }
+
+    TemporaryDirectory m_directory;
+    std::string m_plugin;
+    std::string m_data;
+    std::string m_said;
+    util::Fd m_listener;
+    std::jthread m_thread;
+};
+
 // A time-out must come at its deadline: not before it, and not much later.
 void expect_time_out(const std::string& server, Connection& connection, std::chrono::milliseconds patience) {
     const auto start = util::BootClock::now();
@@ -307,6 +381,58 @@ BOOST_FIXTURE_TEST_CASE(takes_a_password_from_the_option_file_and_nothing_else, 
     std::filesystem::permissions(astray, std::filesystem::perms{0600});
     Connection connection(address("guest", astray));
     require(connection.ensure(in(5s)));
+}
+
+// Whatever the version of Connector/C: before 3.3.0 it has no list of allowed plug-ins.
+BOOST_AUTO_TEST_CASE(gives_the_password_to_no_server_that_wants_it_in_another_way) {
+    using namespace std::string_literals;
+    const TemporaryDirectory directory;
+    const auto file = directory.write("own.cnf", "[client]\npassword=correct horse\n", std::filesystem::perms{0600});
+    const auto scramble = "abcdefghijklmnopqrst\0"s;
+    const struct {
+        const char* label;
+        std::string plugin;
+        std::string data;
+    } servers[] = {
+        {"in clear text", "mysql_clear_password", ""},
+        {"by a dialog", "dialog", "\x04Password: "},
+        {"under the server's key", "sha256_password", scramble},
+        {"under the server's key, newer", "caching_sha2_password", scramble},
+        {"with Kerberos", "auth_gssapi_client", "mariadb/host\0mech\0"s},
+        {"by MySQL 4.0's hash", "mysql_old_password", "abcdefgh\0"s},
+        {"by MySQL 4.0's hash, as MySQL 4.1 asks for it", "", ""},
+        {"by a file elsewhere", "../../../../../../tmp/plugin", ""},
+    };
+    for (const auto& server : servers) {
+        GreedyServer greedy(server.plugin, server.data);
+        std::string message;
+        {
+            Connection connection({.socket = greedy.socket(), .user = "nobody", .option_file = file});
+            const auto result = connection.ensure(in(5s));
+            if (!result) message = result.error().message;
+        }
+        const auto said = greedy.said();
+        BOOST_TEST_CONTEXT(server.label << ": " << message) {
+            BOOST_TEST(message != "");
+            BOOST_TEST(said.size() <= 5U, said.size()
+                                              << " bytes: " << said);  // at most the header and the end of a session
+            BOOST_TEST(!contains(said, "correct"));
+        }
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(signs_in_by_the_ways_that_keep_the_password, MariadbServer) {
+    query("INSTALL SONAME 'auth_ed25519'");
+    query("CREATE USER elliptic@localhost IDENTIFIED VIA ed25519 USING PASSWORD('correct horse')");
+    query("CREATE USER hashed@localhost IDENTIFIED VIA mysql_native_password USING PASSWORD('correct horse')");
+    for (const std::string user : {"elliptic", "hashed"}) {
+        const auto file = directory() / (user + ".cnf");
+        std::ofstream(file) << "[client]\npassword=correct horse\n";
+        std::filesystem::permissions(file, std::filesystem::perms{0600});
+        Connection connection(address(user, file));
+        const auto result = connection.ensure(in(5s));
+        BOOST_TEST(result.has_value(), user << ": " << (result ? "" : result.error().message));
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
