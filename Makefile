@@ -24,7 +24,8 @@ HARDENING := -fstack-protector-strong -fPIE -D_GLIBCXX_ASSERTIONS
 LINK_HARDENING := -pie -Wl,-z,relro,-z,now
 
 ifeq ($(VARIANT),release)
-  HARDENING += -D_FORTIFY_SOURCE=2
+  # Ubuntu's g++ defines it too, and so do the flags of dpkg-buildpackage, to another value.
+  HARDENING += $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 else ifeq ($(VARIANT),debug)
   CXXFLAGS := -O0 -g3
 else ifeq ($(VARIANT),sanitize)
