@@ -50,7 +50,7 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 BOOST_AUTO_TEST_SUITE(dependencies, *boost::unit_test::precondition(on_debian))
 
 BOOST_AUTO_TEST_CASE(name_the_package_of_every_program_that_a_script_calls) {
-    const auto found = run({.arguments = {source("tests/programs").string()}});
+    const auto found = run({.arguments = {source("tests/programs").string()}}, std::chrono::seconds(60));
     BOOST_TEST(found.status == 0, found.output + found.errors);
 }
 
@@ -106,6 +106,27 @@ BOOST_AUTO_TEST_CASE(say_what_to_install_if_no_compiler_can) {
     BOOST_TEST(refused.output == "");
     BOOST_TEST(contains(refused.errors, "std::expected (g++, g++-11); install g++ 12 or newer"), refused.errors);
     BOOST_TEST(contains(Compilers().ask().errors, "there is none at all"));
+}
+
+BOOST_AUTO_TEST_CASE(skip_the_browser_tests_with_a_line_if_chromium_is_a_snap) {
+    using std::filesystem::perms;
+    const TemporaryDirectory directory;
+    for (const char* const program : {"sh", "readlink", "head", "grep"})
+        std::filesystem::create_symlink(std::string("/usr/bin/") + program, directory / program);
+    const auto ask = [&] {
+        return run({.arguments = {source("tests/support/browser").string()},
+                    .environment = {"PATH=" + directory.path().string()}});
+    };
+    const auto none = ask();
+    BOOST_TEST(none.status == 1);
+    BOOST_TEST(contains(none.errors, "browser tests are skipped: there is no Chromium here"), none.errors);
+    const auto stub = directory.write("chromium-browser", "#!/bin/sh\nexec /snap/bin/chromium \"$@\"\n", perms{0755});
+    const auto snap = ask();
+    BOOST_TEST(snap.status == 1);
+    BOOST_TEST(snap.output == "");
+    BOOST_TEST(contains(snap.errors, stub.string() + " is a snap"), snap.errors);
+    const auto package = directory.write("chromium", "#!/bin/sh\n", perms{0755});
+    BOOST_TEST(ask().output == package.string() + "\n");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

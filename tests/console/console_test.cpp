@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// The console in a real browser: what it has drawn when it is done. Skipped where there is none: Ubuntu has it as a
-// snap only.
+// The console in a real browser: what it has drawn when it is done. Skipped where tests/support/browser finds none.
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <iostream>
 #include <iterator>
 #include <regex>
 
 #include "support/demo.hpp"
+#include "support/mariadb_server.hpp"
 #include "support/miniature.hpp"
 
 namespace ceymail::testing {
@@ -18,7 +19,8 @@ using namespace std::chrono_literals;
 // Empty: there is none.
 const std::string& browser() {
     static const std::string s_path = [] {
-        const auto found = run({.arguments = {"sh", "-c", "command -v chromium || command -v chromium-browser"}});
+        const auto found = run({.arguments = {source("tests/support/browser").string()}});
+        std::cerr << found.errors;
         return found.output.substr(0, found.output.find('\n'));
     }();
     return s_path;
