@@ -23,6 +23,9 @@ namespace ceymail::doctor {
 // Checks that the running gatherer has its capability. Requires: root, to read the process table.
 void check_service(CheckReport& report, const config::Configuration& configuration);
 
+// Checks that systemd knows every directive of the installed unit; prints nothing where none is loaded.
+void check_sandbox(CheckReport& report, const config::Configuration& configuration);
+
 // Checks that the gatherer's queue directory is the current one. Requires: root, to look into the gatherer's root.
 void check_queue_directory(CheckReport& report, const config::Configuration& configuration);
 
