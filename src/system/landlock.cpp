@@ -8,7 +8,6 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <linux/landlock.h>
 #include <netinet/in.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -23,28 +22,37 @@ namespace {
 using util::Fd;
 using util::Result;
 
-// As in linux/landlock.h of 6.12. The header of Debian 12 has only the first field.
+// As in linux/landlock.h of 6.12. Of the older headers, Debian 12's has the first field only, Ubuntu 22.04's the file
+// rights of version 1, and Debian 11 has neither the header nor the numbers, which are the same for all architectures.
+constexpr long k_create_ruleset = 444;
+constexpr long k_add_rule = 445;
+constexpr long k_restrict_self = 446;
+constexpr unsigned k_tell_version = 1;
+constexpr unsigned k_path_beneath = 1;
+struct PathBeneath {
+    std::uint64_t allowed_access = 0;
+    std::int32_t parent_fd = -1;
+} __attribute__((packed));
 struct RulesetAttributes {
     std::uint64_t files = 0;
     std::uint64_t tcp = 0;     // from version 4
     std::uint64_t scoped = 0;  // from version 6
 };
+constexpr std::uint64_t k_refer = 1U << 13;       // from version 2
 constexpr std::uint64_t k_truncate = 1U << 14;    // from version 3
 constexpr std::uint64_t k_use_device = 1U << 15;  // from version 5
 constexpr std::uint64_t k_tcp_bind_and_connect = 3;
 constexpr std::uint64_t k_abstract_sockets_and_signals = 3;
 constexpr std::uint64_t k_files_of_version_1 = (1U << 13) - 1;
-constexpr std::uint64_t k_read_file = LANDLOCK_ACCESS_FS_READ_FILE;
-constexpr std::uint64_t k_read_directory = k_read_file | LANDLOCK_ACCESS_FS_READ_DIR;
+constexpr std::uint64_t k_read_file = 1U << 2;
+constexpr std::uint64_t k_read_directory = k_read_file | 1U << 3;
 
-int version() noexcept {
-    return static_cast<int>(::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION));
-}
+int version() noexcept { return static_cast<int>(::syscall(k_create_ruleset, nullptr, 0, k_tell_version)); }
 
 RulesetAttributes everything(int version, Tcp tcp) noexcept {
     RulesetAttributes all;
     all.files = k_files_of_version_1;
-    if (version >= 2) all.files |= LANDLOCK_ACCESS_FS_REFER;
+    if (version >= 2) all.files |= k_refer;
     if (version >= 3) all.files |= k_truncate;
     if (version >= 5) all.files |= k_use_device;
     if (version >= 4 && tcp == Tcp::forbidden) all.tcp = k_tcp_bind_and_connect;
@@ -71,10 +79,10 @@ Result<void> allow_reading(const Fd& ruleset, const std::filesystem::path& path)
     const Fd beneath = open_or_above(path);
     struct stat status{};
     if (!beneath || ::fstat(beneath.get(), &status) != 0) return {};  // what cannot be opened needs no permission
-    landlock_path_beneath_attr rule{};
+    PathBeneath rule;
     rule.allowed_access = S_ISDIR(status.st_mode) ? k_read_directory : k_read_file;
     rule.parent_fd = beneath.get();
-    if (::syscall(SYS_landlock_add_rule, ruleset.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0) return {};
+    if (::syscall(k_add_rule, ruleset.get(), k_path_beneath, &rule, 0) == 0) return {};
     return util::fail_errno(errno, "cannot allow by Landlock to read " + path.string());
 }
 
@@ -86,11 +94,10 @@ Result<void> allow_only(const std::vector<std::filesystem::path>& readable, Tcp 
     const int known = version();
     if (known <= 0) return util::fail(util::ErrorKind::unavailable, "the kernel has no Landlock", errno);
     const auto attributes = everything(known, tcp);
-    const Fd ruleset(
-        static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size_of_attributes(known), 0)));
+    const Fd ruleset(static_cast<int>(::syscall(k_create_ruleset, &attributes, size_of_attributes(known), 0)));
     if (!ruleset) return util::fail_errno(errno, "cannot make a Landlock ruleset");
     for (const auto& path : readable) CEYMAIL_TRY(allow_reading(ruleset, path));
-    if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) == 0) return {};
+    if (::syscall(k_restrict_self, ruleset.get(), 0) == 0) return {};
     return util::fail_errno(errno, "cannot restrict this process by Landlock");
 }
 
