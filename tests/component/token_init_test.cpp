@@ -185,6 +185,7 @@ BOOST_AUTO_TEST_CASE(takes_awkward_passwords_as_the_service_does) {
 
 BOOST_AUTO_TEST_CASE(explains_plugins_that_validate_passwords_and_its_remedy_works) {
     for (const char* const plugin : {"simple_password_check", "password_reuse_check"}) {
+        if (!MariadbServer::has_plugin(plugin)) continue;
         const auto settings = by_tcp({{"database_option_file", directory / plugin}});
         static_cast<void>(boss());
         mariadb.query(std::string("DROP USER IF EXISTS nobody@'%'; INSTALL SONAME '") + plugin + "'");

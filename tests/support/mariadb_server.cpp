@@ -104,6 +104,10 @@ std::filesystem::path MariadbServer::add_account(const std::string& user, const 
     return m_directory.write(user + ".cnf", "[client]\npassword=" + password + "\n", std::filesystem::perms{0600});
 }
 
+bool MariadbServer::has_plugin(const std::string& name) {
+    return std::filesystem::exists("/usr/lib/mysql/plugin/" + name + ".so");
+}
+
 void MariadbServer::apply_schema() const {
     std::set<std::filesystem::path> files;
     for (const auto& entry : std::filesystem::directory_iterator(source("deploy/sql"))) files.insert(entry.path());

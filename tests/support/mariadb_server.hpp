@@ -43,6 +43,9 @@ public:
     // An account with `password`, and an option file for it.
     std::filesystem::path add_account(const std::string& user, const std::string& password) const;
 
+    // Whether this version of MariaDB has the plug-in: password_reuse_check came with 10.7.
+    static bool has_plugin(const std::string& name);
+
     // Applies deploy/sql as the administrator, without ceymail-token.
     void apply_schema() const;
 
