@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ceymail/config/service_entry.hpp"
 #include "ceymail/util/directory.hpp"
 #include "ceymail/util/fd.hpp"
 #include "ceymail/util/file.hpp"
@@ -20,6 +21,7 @@ namespace ceymail::collect {
 
 namespace {
 
+using config::matches;
 using util::ErrorKind;
 
 constexpr std::array<std::string_view, 7> k_program_directories{
@@ -66,8 +68,8 @@ std::string_view script_of(std::string_view arguments) {
 // whole path or "spamd child" there.
 bool claims_name(const Process& process, std::string_view name) {
     const auto word = [](std::string_view text) { return name_of(text.substr(0, text.find_first_of({" \0", 2}))); };
-    return name_of(process.command) == name.substr(0, k_max_command) || word(process.command) == name ||
-           word(process.arguments) == name || name_of(script_of(process.arguments)) == name;
+    return name_of(process.command) == name.substr(0, k_max_command) || matches(name, word(process.command)) ||
+           matches(name, word(process.arguments)) || matches(name, name_of(script_of(process.arguments)));
 }
 
 bool is_system_user(uid_t owner) { return owner < k_first_user || owner == k_nobody; }
@@ -144,9 +146,31 @@ bool is_confirmed(int proc, const std::string& pid, const Process& process, cons
     return is_any_of(*confirmed, names);
 }
 
+// Returns: 0 if the process has ended.
+std::uint64_t start_ticks_of(int proc, const std::string& pid) {
+    std::array<char, k_max_stat> buffer;
+    const auto process = parse_stat(read_once(proc, pid + "/stat", buffer));
+    return process ? process->start_ticks : 0;
+}
+
 bool is_executable_file(const std::filesystem::path& path) {
     struct stat status{};
     return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IXUSR) != 0;
+}
+
+// Whether the directory has an executable of this name, or one that matches it where it has a '*'.
+bool has_executable(const std::filesystem::path& directory, const std::string& name) {
+    if (name.find('*') == std::string::npos) return is_executable_file(directory / name);
+    auto names = util::Directory::open(directory);
+    if (!names) return false;
+    for (auto one = names->next(); one && !one->empty(); one = names->next())
+        if (matches(name, *one) && is_executable_file(directory / *one)) return true;
+    return false;
+}
+
+std::uint64_t ticks_per_second() {
+    const long ticks = ::sysconf(_SC_CLK_TCK);
+    return ticks > 0 ? static_cast<std::uint64_t>(ticks) : 100;
 }
 
 // With hidepid all services would seem to be down.
@@ -168,11 +192,12 @@ std::optional<Process> parse_stat(std::string_view text) {
     if (open == std::string_view::npos || close == std::string_view::npos || close < open) return {};
     Process process;
     process.command = text.substr(open + 1, close - open - 1);
-    // After the bracket: state ppid pgrp session tty_nr tpgid flags
-    constexpr int k_state = 0, k_flags = 6;
+    // After the bracket: state ppid pgrp session tty_nr tpgid flags ... starttime, which proc(5) numbers from 3
+    constexpr int k_state = 0, k_flags = 6, k_start = 19;
     auto rest = text.substr(close + 1);
-    for (int field = k_state; field <= k_flags; ++field) {
+    for (int field = k_state; field <= k_start; ++field) {
         const auto start = rest.find_first_not_of(' ');
+        if (start == std::string_view::npos && field > k_flags) return process;
         if (start == std::string_view::npos) return {};
         rest.remove_prefix(start);
         const auto word = rest.substr(0, rest.find_first_of(" \n"));
@@ -182,9 +207,20 @@ std::optional<Process> parse_stat(std::string_view text) {
             if (std::from_chars(word.data(), word.data() + word.size(), flags).ec != std::errc{}) return {};
             process.is_kernel_thread = (flags & k_kernel_thread_flag) != 0;
         }
+        if (field == k_start) std::from_chars(word.data(), word.data() + word.size(), process.start_ticks);
         rest.remove_prefix(word.size());
     }
     return process;
+}
+
+std::optional<std::uint64_t> parse_boot_time(std::string_view text) {
+    constexpr std::string_view k_line = "\nbtime ";
+    const auto begin = text.find(k_line);
+    if (begin == std::string_view::npos) return {};
+    text.remove_prefix(begin + k_line.size());
+    std::uint64_t seconds = 0;
+    if (std::from_chars(text.data(), text.data() + text.size(), seconds).ec != std::errc{}) return {};
+    return seconds;
 }
 
 bool is_in_container(std::string_view status) {
@@ -199,8 +235,8 @@ bool is_program(const Process& process, std::string_view name) {
     if (name.empty() || process.is_kernel_thread || process.state == 'Z' || process.state == 'X') return false;
     if (!process.executable) return is_system_user(process.owner) && claims_name(process, name);
     const auto path = without_deleted(*process.executable);
-    const bool has_name = name_of(path) == name || (is_interpreter(name_of(path)) && is_system_user(process.owner) &&
-                                                    claims_name(process, name));
+    const bool has_name = matches(name, name_of(path)) || (is_interpreter(name_of(path)) &&
+                                                           is_system_user(process.owner) && claims_name(process, name));
     return has_name && is_program_directory(directory_of(path));
 }
 
@@ -222,25 +258,28 @@ ProcessTable::ProcessTable(std::filesystem::path root, std::filesystem::path pro
 bool ProcessTable::installed(const Service& service) const {
     return std::any_of(service.executables.begin(), service.executables.end(), [&](const std::string& name) {
         return std::any_of(k_program_directories.begin(), k_program_directories.end(), [&](std::string_view directory) {
-            return is_executable_file(m_root / directory.substr(1) / name);
+            return has_executable(m_root / directory.substr(1), name);
         });
     });
 }
 
-util::Result<bool> ProcessTable::postfix_runs(int proc) const {
+util::Result<ProcessTable::Postfix> ProcessTable::find_postfix(int proc) const {
+    Postfix postfix;
     for (const auto& queue_directory : m_queue_directories) {
-        const auto runs = instance_runs(proc, queue_directory);
-        if (!runs || !*runs) return runs;
+        CEYMAIL_TRY_ASSIGN(auto main, find_instance(proc, queue_directory));
+        if (main.pid.empty()) return Postfix{.runs = false};
+        if (main.ticks >= postfix.main.ticks) postfix.main = std::move(main);
     }
-    return true;
+    return postfix;
 }
 
 // Postfix's master locks the file while it runs. Testing the lock could make a starting master fail, so this reads the
 // process instead.
-util::Result<bool> ProcessTable::instance_runs(int proc, const std::filesystem::path& queue_directory) const {
+util::Result<ProcessTable::Main> ProcessTable::find_instance(int proc,
+                                                             const std::filesystem::path& queue_directory) const {
     const auto path = queue_directory / "pid/master.pid";
     const auto text = util::read_file(path, k_max_stat);
-    if (!text && text.error().kind == ErrorKind::not_found) return false;
+    if (!text && text.error().kind == ErrorKind::not_found) return Main{};
     if (!text) {
         return util::fail(
             text.error().kind,
@@ -248,9 +287,36 @@ util::Result<bool> ProcessTable::instance_runs(int proc, const std::filesystem::
             text.error().code);
     }
     const auto pid = parse_master_pid(*text);
-    if (!pid) return false;  // a starting master has truncated it
-    const auto process = read_identity(proc, std::to_string(*pid));
-    return process && is_confirmed(proc, std::to_string(*pid), *process, {"master"});
+    if (!pid) return Main{};  // a starting master has truncated it
+    Main main{std::to_string(*pid)};
+    const auto process = read_identity(proc, main.pid);
+    if (!process || !is_confirmed(proc, main.pid, *process, {"master"})) return Main{};
+    main.ticks = start_ticks_of(proc, main.pid);
+    return main;
+}
+
+bool ProcessTable::still_runs(int proc, const Main& main, const Service& service) const {
+    if (main.pid.empty() || main.ticks == 0 || start_ticks_of(proc, main.pid) != main.ticks) return false;
+    const auto process = read_identity(proc, main.pid);
+    return process && is_confirmed(proc, main.pid, *process, service.executables);
+}
+
+// Keeps the starts that were found before. Processes whose start is unknown have none.
+void ProcessTable::find_starts(std::vector<Main>& mains) const {
+    std::optional<std::uint64_t> boot_time;
+    for (std::size_t i = 0; i < mains.size(); ++i) {
+        auto& main = mains[i];
+        if (main.ticks == 0 || main.start) continue;
+        if (i < m_mains.size() && m_mains[i].pid == main.pid && m_mains[i].ticks == main.ticks)
+            main.start = m_mains[i].start;
+        if (main.start) continue;
+        if (!boot_time) {
+            const auto text = util::read_file(m_proc / "stat");
+            boot_time = text ? parse_boot_time(*text) : std::nullopt;
+        }
+        if (!boot_time) return;
+        main.start = std::chrono::seconds(*boot_time) + StartTime(main.ticks * 1'000'000 / ticks_per_second());
+    }
 }
 
 util::Result<void> ProcessTable::each_process(util::Directory& proc, util::BootTime deadline,
@@ -277,21 +343,42 @@ util::Result<ServiceStates> ProcessTable::states(const std::vector<Service>& ser
     CEYMAIL_TRY_ASSIGN(auto directory, util::Directory::open(m_proc));
     const int proc = directory.fd();
     ServiceStates states(services.size(), ServiceState::absent);
+    std::vector<Main> mains(services.size());
+    for (std::size_t i = 0; i < std::min(services.size(), m_mains.size()); ++i) {
+        if (services[i].name == k_postfix || !still_runs(proc, m_mains[i], services[i])) continue;
+        states[i] = ServiceState::up;
+        mains[i] = m_mains[i];
+    }
+    const auto is_known = states;
     CEYMAIL_TRY(each_process(directory, deadline, [&](const std::string& pid) {
         const auto process = read_identity(proc, pid);
         for (std::size_t i = 0; process && i < services.size(); ++i) {
-            if (services[i].name == k_postfix || states[i] == ServiceState::up) continue;
-            if (is_confirmed(proc, pid, *process, services[i].executables)) states[i] = ServiceState::up;
+            if (services[i].name == k_postfix || is_known[i] == ServiceState::up) continue;
+            if (!is_confirmed(proc, pid, *process, services[i].executables)) continue;
+            states[i] = ServiceState::up;
+            const auto ticks = start_ticks_of(proc, pid);
+            if (ticks != 0 && (mains[i].ticks == 0 || ticks < mains[i].ticks)) mains[i] = {pid, ticks};
         }
     }));
     for (std::size_t i = 0; i < services.size(); ++i) {
         if (states[i] == ServiceState::up || !installed(services[i])) continue;
         states[i] = ServiceState::down;
         if (services[i].name != k_postfix) continue;
-        CEYMAIL_TRY_ASSIGN(const bool runs, postfix_runs(proc));
-        if (runs) states[i] = ServiceState::up;
+        CEYMAIL_TRY_ASSIGN(auto postfix, find_postfix(proc));
+        if (!postfix.runs) continue;
+        states[i] = ServiceState::up;
+        mains[i] = std::move(postfix.main);
     }
+    find_starts(mains);
+    m_mains = std::move(mains);
     return states;
+}
+
+StartTimes ProcessTable::start_times(const ServiceStates& states) {
+    StartTimes starts(states.size());
+    for (std::size_t i = 0; i < states.size(); ++i)
+        if (states[i] == ServiceState::up) starts[i] = m_mains[i].start;
+    return starts;
 }
 
 }  // namespace ceymail::collect

@@ -10,18 +10,24 @@ namespace ceymail::collect {
 
 ServicesCollector::ServicesCollector(ServicesOptions options)
     : m_options(std::move(options)),
-      m_services(known_services(m_options.ai_filter_unit, m_options.ai_filter_process)),
+      m_services(
+          with_entries(known_services(m_options.ai_filter_unit, m_options.ai_filter_process), m_options.services)),
       m_systemd(std::make_unique<SystemdUnits>(m_options.bus_address, m_options.now)),
       m_processes(std::make_unique<ProcessTable>(m_options.root, m_options.proc, m_options.queue_directories)) {}
 
 util::Result<Families> ServicesCollector::collect(util::BootTime deadline) {
     const bool by_systemd = uses_systemd();
     const auto& source = by_systemd ? m_systemd : m_processes;
-    if (by_systemd) m_services.front().enabled = enabled_postfix_units(m_options.root);  // Postfix comes first
+    const auto enabled = enabled_units(m_options.root);
+    if (by_systemd) find_enabled(m_services, enabled);
     CEYMAIL_TRY_ASSIGN(auto states, source->states(m_services, deadline));
-    const auto listed = only_listed(m_services, std::move(states),
-                                    [&](const Service& service) { return is_enabled(service, by_systemd); });
-    return service_families(m_services, listed);
+    const auto is_enabled = [&](const Service& service) {
+        if (!by_systemd && service.listed == Listed::when_enabled) return true;
+        return !service.enabled.empty() ||
+               std::ranges::any_of(service.units, [&](const auto& unit) { return enabled.contains(unit); });
+    };
+    const auto listed = only_listed(m_services, std::move(states), is_enabled);
+    return service_families(m_services, listed, source->start_times(listed));
 }
 
 bool ServicesCollector::uses_systemd() const {
@@ -34,12 +40,6 @@ bool ServicesCollector::uses_systemd() const {
             break;
     }
     return systemd_runs(m_options.root);
-}
-
-bool ServicesCollector::is_enabled(const Service& service, bool by_systemd) const {
-    if (!by_systemd && service.listed == Listed::when_enabled) return true;
-    return std::any_of(service.units.begin(), service.units.end(),
-                       [&](const auto& unit) { return is_unit_enabled(m_options.root, unit); });
 }
 
 }  // namespace ceymail::collect

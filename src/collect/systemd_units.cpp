@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <set>
 
 #include <systemd/sd-bus.h>
 
@@ -25,7 +24,6 @@ constexpr std::chrono::seconds k_max_call{1};
 constexpr const char* k_system_bus = "unix:path=/run/dbus/system_bus_socket";
 constexpr const char* k_without_systemd =
     "set service_manager = processes, then systemctl daemon-reload && systemctl restart ceymail-metrics";
-constexpr std::size_t k_max_unit_name = 255;
 constexpr std::string_view k_postfix = "postfix.service";
 constexpr int k_max_unread = 256;  // messages
 
@@ -104,7 +102,7 @@ util::Result<std::vector<UnitState>> read_units(sd_bus_message* reply) {
         std::uint32_t job_id;
         r = sd_bus_message_read(reply, "(ssssssouso)", &id, &description, &load, &active, &sub, &following, &path,
                                 &job_id, &job_type, &job_path);
-        if (r > 0) units.push_back({load, active, sub});
+        if (r > 0) units.push_back({load, active, sub, path});
     }
     if (r < 0) return cannot_understand("its answer has an unknown form");
     return units;
@@ -134,24 +132,32 @@ constexpr std::array<const char*, 5> k_unit_directories{"etc/systemd/system", "r
                                                         "run/systemd/generator", "run/systemd/generator.early",
                                                         "run/systemd/generator.late"};
 
-// Calls `visit` for each *.wants and *.requires directory below `root`, until it returns true.
+// Calls `visit` for each *.wants and *.requires directory below `root`.
 template <class Visit>
-bool any_directory_of_wants(const std::filesystem::path& root, Visit visit) {
+void each_directory_of_wants(const std::filesystem::path& root, Visit visit) {
     for (const char* where : k_unit_directories) {
         const auto directory = root / where;
         auto names = util::Directory::open(directory);
         if (!names) continue;
-        for (auto name = names->next(); name && !name->empty(); name = names->next()) {
-            const bool wants = name->ends_with(".wants") || name->ends_with(".requires");
-            if (wants && visit(directory / *name)) return true;
-        }
+        for (auto name = names->next(); name && !name->empty(); name = names->next())
+            if (name->ends_with(".wants") || name->ends_with(".requires")) visit(directory / *name);
     }
-    return false;
 }
 
-bool is_of_postfix(std::string_view name) {
-    return name == k_postfix || (name.starts_with("postfix@") && is_service_unit_name(std::string(name)));
+struct Named {
+    std::vector<std::string> names;
+    std::vector<UnitState> units;
+};
+
+// Returns: the object paths of the first `most` running units.
+std::vector<std::string> running_paths(const std::vector<UnitState>& units, std::size_t most) {
+    std::vector<std::string> paths;
+    for (const auto& unit : units)
+        if (is_running(unit) && paths.size() < most) paths.push_back(unit.path);
+    return paths;
 }
+
+bool is_exited(const UnitState& unit) { return unit.active == "active" && unit.sub == "exited"; }
 
 }  // namespace
 
@@ -170,17 +176,19 @@ std::optional<ServiceState> state_of_enabled(const std::vector<std::string>& nam
                                              const std::vector<UnitState>& units) {
     std::optional<ServiceState> state;
     bool all_up = true;
+    bool any_exited = false;
     for (std::size_t i = 0; i < units.size(); ++i) {
-        if (is_instance(names[i])) {
-            if (!is_loaded(units[i]) && !is_running(units[i])) continue;
+        if (names[i] == k_postfix) {
+            if (is_loaded(units[i])) all_up &= units[i].active == "active" || is_running(units[i]);
+        } else if (is_exited(units[i]) && !is_instance(names[i])) {
+            any_exited = true;
+        } else if (is_loaded(units[i]) || is_running(units[i])) {
             all_up &= is_running(units[i]);
             state = ServiceState::down;
-        } else if (is_loaded(units[i])) {
-            all_up &= units[i].active == "active" || is_running(units[i]);
         }
     }
-    if (state && all_up) state = ServiceState::up;
-    return state;
+    if (state && all_up) return ServiceState::up;
+    return state || !any_exited ? state : ServiceState::down;
 }
 
 void ReloadWatch::update(const std::string& name, UnitState& unit, BootTime now) {
@@ -193,35 +201,22 @@ void ReloadWatch::update(const std::string& name, UnitState& unit, BootTime now)
     if (!seen.had_process || now - *seen.reloading_since > k_max_reload) unit.sub = "dead";
 }
 
-bool is_service_unit_name(const std::string& name) {
-    constexpr std::string_view k_suffix = ".service";
-    constexpr std::string_view k_letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@";
-    if (name.size() > k_max_unit_name || !name.ends_with(k_suffix)) return false;
-    const std::string_view stem{name.data(), name.size() - k_suffix.size()};
-    if (stem.empty() || stem.starts_with('@') || stem.ends_with('@')) return false;  // a template cannot be loaded
-    return stem.find_first_not_of(k_letters) == std::string_view::npos;
-}
-
 bool systemd_runs(const std::filesystem::path& root) {
     std::error_code ignored;
     return std::filesystem::is_directory(root / "run/systemd/system", ignored);
 }
 
-bool is_unit_enabled(const std::filesystem::path& root, const std::string& unit) {
-    return any_directory_of_wants(root, [&](const auto& directory) { return is_link(directory / unit); });
-}
-
-std::vector<std::string> enabled_postfix_units(const std::filesystem::path& root) {
+std::set<std::string> enabled_units(const std::filesystem::path& root) {
     std::set<std::string> units;
-    any_directory_of_wants(root, [&](const auto& directory) {
+    each_directory_of_wants(root, [&](const auto& directory) {
         auto names = util::Directory::open(directory);
-        if (!names) return false;
+        if (!names) return;
         for (auto name = names->next(); name && !name->empty(); name = names->next()) {
-            if (is_of_postfix(*name) && is_link(directory / *name)) units.emplace(*name);
+            std::string unit(*name);
+            if (is_service_unit_name(unit) && is_link(directory / unit)) units.insert(std::move(unit));
         }
-        return false;
     });
-    return {units.begin(), units.end()};
+    return units;
 }
 
 void SystemdUnits::Closer::operator()(sd_bus* bus) const noexcept {
@@ -272,10 +267,10 @@ util::Result<std::vector<UnitState>> SystemdUnits::call(const std::vector<std::s
 }
 
 util::Result<std::vector<UnitState>> SystemdUnits::list(const std::vector<std::string>& names, BootTime deadline) {
-    const BootTime until = std::min(deadline, BootClock::now() + k_max_call);
-    auto units = call(names, until);
+    m_until = std::min(deadline, BootClock::now() + k_max_call);
+    auto units = call(names, m_until);
     // The bus may have restarted since the last call, or systemd during this one.
-    if (!units && units.error().kind == ErrorKind::unavailable) units = call(names, until);
+    if (!units && units.error().kind == ErrorKind::unavailable) units = call(names, m_until);
     if (units && units->size() != names.size()) {
         return cannot_understand(std::to_string(units->size()) + " units where " + std::to_string(names.size()) +
                                  " were asked for");
@@ -299,21 +294,45 @@ util::Result<ServiceStates> SystemdUnits::states(const std::vector<Service>& ser
     // By position, not by name: systemd answers in the same order, but returns the real name of an alias.
     ServiceStates states;
     std::size_t next = 0;
-    const auto take = [&](const std::vector<std::string>& wanted, auto state_of) {
-        std::vector<std::string> own_names;
-        std::vector<UnitState> own_units;
+    const auto take = [&](const std::vector<std::string>& wanted) {
+        Named named;
         for (const auto& name : wanted) {
             if (!is_service_unit_name(name)) continue;
-            own_names.push_back(name);
-            own_units.push_back(units[next++]);
+            named.names.push_back(name);
+            named.units.push_back(std::move(units[next++]));
         }
-        return state_of(own_names, own_units);
+        return named;
     };
+    m_running.clear();
     for (const auto& service : services) {
-        const auto state = take(service.units, state_of_units);
-        states.push_back(take(service.enabled, state_of_enabled).value_or(state));
+        const auto own = take(service.units);
+        const auto enabled = take(service.enabled);
+        const auto of_enabled = state_of_enabled(enabled.names, enabled.units);
+        states.push_back(of_enabled ? *of_enabled : state_of_units(own.names, own.units));
+        m_running.push_back(of_enabled ? running_paths(enabled.units, enabled.units.size())
+                                       : running_paths(own.units, 1));
     }
     return states;
+}
+
+// Of several units the newest start: each restart changes it.
+StartTimes SystemdUnits::start_times(const ServiceStates& states) {
+    std::vector<std::string> paths;
+    for (std::size_t i = 0; i < states.size(); ++i) {
+        if (states[i] == ServiceState::up) paths.insert(paths.end(), m_running[i].begin(), m_running[i].end());
+    }
+    StartTimes starts(states.size());
+    if (!m_bus) return starts;
+    const auto of_units = m_start_times.read(m_bus.get(), paths, m_until);
+    auto next = of_units.begin();
+    for (std::size_t i = 0; i < states.size(); ++i) {
+        if (states[i] != ServiceState::up) continue;
+        const auto end = next + static_cast<std::ptrdiff_t>(m_running[i].size());
+        // None is less than any start: one that is missing could be the newest.
+        if (next != end && *std::min_element(next, end)) starts[i] = *std::max_element(next, end);
+        next = end;
+    }
+    return starts;
 }
 
 }  // namespace ceymail::collect

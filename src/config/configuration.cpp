@@ -26,6 +26,7 @@ namespace po = boost::program_options;
 constexpr std::array<std::string_view, 7> k_plans{"unknown",      "free",     "starter",   "pro",
                                                   "professional", "business", "enterprise"};
 constexpr std::array<std::string_view, 3> k_service_managers{"auto", "systemd", "processes"};
+constexpr std::size_t k_max_services = 32;  // lines of `service`
 
 // One key of the file, its parser, and a text of what is allowed.
 struct Key {
@@ -33,6 +34,7 @@ struct Key {
     std::string allowed;
     std::function<bool(Configuration&, const std::string&)> take;  // false: the value is not allowed
     std::function<void(Configuration&)> drop_default{};            // for a key that may be given more than once
+    std::function<std::string(const Configuration&, const std::string&)> fault{};  // why a value is not allowed
 };
 
 Key text(const char* name, std::string Configuration::* field) {
@@ -62,6 +64,28 @@ Key paths(const char* name, std::vector<std::filesystem::path> Configuration::* 
     };
     return {name, "an absolute path that no other line gives", add,
             [field](Configuration& to) { (to.*field).clear(); }};
+}
+
+// Returns: what is wrong with the line, or an empty string.
+std::string service_fault(const Configuration& configuration, const std::string& value) {
+    if (value.empty()) return {};
+    const auto entry = parse_service_entry(value);
+    if (!entry) return entry.error().message;
+    const auto& all = configuration.services;
+    if (std::ranges::find(all, entry->name, &ServiceEntry::name) != all.end())
+        return "the name " + entry->name + " is in another line";
+    return all.size() == k_max_services ? "there are " + std::to_string(k_max_services) + " lines before it" : "";
+}
+
+Key service(const char* name) {
+    const auto add = [](Configuration& to, const std::string& value) {
+        if (!service_fault(to, value).empty()) return false;
+        if (!value.empty()) to.services.push_back(*parse_service_entry(value));
+        return true;
+    };
+    return {name,
+            "a name of a-z, 0-9 and '-', one or more units that end in .service, and names of processes; or nothing",
+            add, [](Configuration& to) { to.services.clear(); }, service_fault};
 }
 
 template <class Number>
@@ -212,6 +236,7 @@ const std::vector<Key>& keys() {
         path("disk", &C::disk),
         paths("queue_directory", &C::queue_directories),
         choice("service_manager", &C::service_manager, k_service_managers),
+        service("service"),
         text("ai_filter_unit", &C::ai_filter_unit),
         text("ai_filter_process", &C::ai_filter_process),
         path("attach_state", &C::attach_state),
@@ -284,8 +309,9 @@ util::Result<Configuration> parse_configuration(const std::string& text, const s
             const Key* const key = find_key(option.string_key);
             const std::string& value = option.value.at(0);
             if (!key->take(configuration, value)) {
-                return util::fail(ErrorKind::invalid, file_name + ": " + key->name + " = " + value +
-                                                          ": the value is not allowed; give " + key->allowed);
+                const auto fault = key->fault ? key->fault(configuration, value) : "the value is not allowed";
+                return util::fail(ErrorKind::invalid, file_name + ": " + key->name + " = " + value + ": " + fault +
+                                                          "; give " + key->allowed);
             }
         }
     } catch (const po::unknown_option& error) {

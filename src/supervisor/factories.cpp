@@ -40,6 +40,7 @@ collect::ServicesOptions services_options(const Configuration& configuration) {
     options.proc = configuration.proc;
     options.queue_directories = configuration.queue_directories;
     options.service_manager = configuration.service_manager;
+    options.services = configuration.services;
     options.ai_filter_unit = configuration.ai_filter_unit;
     options.ai_filter_process = configuration.ai_filter_process;
     return options;

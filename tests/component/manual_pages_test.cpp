@@ -9,6 +9,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "ceymail/collect/service.hpp"
 #include "ceymail/config/configuration.hpp"
 #include "support/child_process.hpp"
 #include "support/mariadb_server.hpp"
@@ -82,6 +83,17 @@ BOOST_AUTO_TEST_CASE(what_a_key_allows_is_told_in_the_words_of_its_error) {
         const auto allowed = "Allowed is " + words.substr(words.find("; give ") + 7) + ".";
         BOOST_TEST(entry.text.find(allowed) != std::string::npos, entry.key << " lacks: " << allowed);
     }
+}
+
+BOOST_AUTO_TEST_CASE(every_known_service_is_named) {
+    const auto text = flowed(page("ceymail-metrics.conf.5"));
+    std::string names;
+    const auto services = collect::known_services("", "");
+    for (const auto& service : services) {
+        if (!names.empty()) names += &service == &services.back() ? " and " : ", ";
+        names += service.name;
+    }
+    BOOST_TEST(text.find("The known names are " + names + ".") != std::string::npos, names);
 }
 
 BOOST_AUTO_TEST_CASE(every_option_of_a_program_is_there_and_no_other) {

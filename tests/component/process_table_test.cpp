@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Services found in the kernel's own process table.
 #include <csignal>
+#include <memory>
 #include <thread>
 
 #include <unistd.h>
@@ -39,6 +40,8 @@ public:
         BOOST_TEST_REQUIRE(states.has_value());
         return states->at(0);
     }
+
+    [[nodiscard]] ProcessTable table() const { return {m_root.path(), "/proc", {m_root / "queue"}}; }
 
 private:
     TemporaryDirectory m_root;
@@ -108,6 +111,32 @@ BOOST_AUTO_TEST_CASE(a_process_in_a_container_is_not_the_machines) {
     const auto mounts_alone = machine.start("kept-in-perl", {"unshare", "--mount"});  // as a service of PrivateTmp=
     BOOST_TEST((machine.state_of("kept-in-perl") == ServiceState::up));
     BOOST_TEST((to_nobody() == ServiceState::up));
+}
+
+BOOST_AUTO_TEST_CASE(the_start_is_that_of_the_clock_and_changes_with_the_process) {
+    const Machine machine;
+    machine.install("kept-in-perl", "#!/usr/bin/perl\n$| = 1; print \"up\\n\"; sleep 60;\n");
+    auto table = machine.table();
+    const auto start = [&]() -> std::optional<std::chrono::microseconds> {
+        const auto states = table.states({{"kept", {}, {"kept-in-perl"}}}, BootClock::now() + 10s);
+        BOOST_TEST_REQUIRE(states.has_value());
+        return table.start_times(*states).at(0);
+    };
+    BOOST_TEST(!start().has_value());
+    auto first = std::make_unique<ChildProcess>(machine.start("kept-in-perl"));
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    const auto first_start = start();
+    BOOST_TEST_REQUIRE(first_start.has_value());
+    // btime is in whole seconds, and the kernel rounds the start to ticks.
+    BOOST_TEST((*first_start <= now + 1s));
+    BOOST_TEST((*first_start >= now - 10s));
+    const auto second = machine.start("kept-in-perl");
+    BOOST_TEST((start() == first_start));
+    first.reset();
+    const auto second_start = start();
+    BOOST_TEST_REQUIRE(second_start.has_value());
+    BOOST_TEST((*second_start > *first_start));
+    BOOST_TEST((start() == second_start));
 }
 
 BOOST_AUTO_TEST_CASE(a_program_outside_the_directories_of_programs_is_not_the_service) {

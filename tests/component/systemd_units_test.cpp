@@ -10,12 +10,15 @@
 
 #include "ceymail/collect/services_collector.hpp"
 #include "ceymail/collect/systemd_units.hpp"
+#include "ceymail/exposition/text_format.hpp"
+#include "support/child_process.hpp"
 #include "support/fake_systemd.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace ceymail::collect;
 using namespace std::chrono_literals;
 using ceymail::testing::FakeAnswer;
+using ceymail::testing::FakeProperty;
 using ceymail::testing::FakeSystemd;
 using ceymail::testing::FakeUnit;
 using ceymail::testing::TemporaryDirectory;
@@ -60,6 +63,42 @@ ServicesCollector collector_on(const std::string& address, const std::filesystem
     return ServicesCollector{options};
 }
 
+std::string starts(ServicesCollector& collector) {
+    std::string told;
+    const auto families = collector.collect(BootClock::now() + 5s);
+    BOOST_TEST_REQUIRE(families.has_value());
+    for (const auto& sample : families->at(1).samples) {
+        std::string value;
+        ceymail::exposition::append_value(value, sample.value);
+        if (!told.empty()) told += ' ';
+        told += sample.labels.at(0).second + '=' + value;
+    }
+    return told;
+}
+
+// A process for MainPID of a unit.
+class Sleeper : public ceymail::testing::ChildProcess {
+public:
+    Sleeper() : ChildProcess({.arguments = {"sleep", "600"}}) {}
+};
+
+FakeUnit started(pid_t pid, std::uint64_t start) {
+    return {.main_pid = static_cast<std::uint32_t>(pid), .main_start = start, .active_since = start + 1};
+}
+
+std::filesystem::path link_of(const std::filesystem::path& root, const std::string& unit) {
+    return root / "etc/systemd/system/multi-user.target.wants" / unit;
+}
+
+void enable(const std::filesystem::path& root, const std::string& unit) {
+    std::filesystem::create_directories(link_of(root, unit).parent_path());
+    std::filesystem::create_symlink("/usr/lib/systemd/system/" + unit, link_of(root, unit));
+}
+
+void disable(const std::filesystem::path& root, const std::string& unit) {
+    std::filesystem::remove(link_of(root, unit));
+}
+
 // A Unix socket that takes connections in and never says a word.
 class MuteSocket {
 public:
@@ -102,6 +141,127 @@ BOOST_AUTO_TEST_CASE(tells_all_services_from_one_call_on_one_connection) {
     BOOST_TEST(systemd.calls() == 2);
     BOOST_TEST(systemd.callers() == 1);
     BOOST_TEST(systemd.others() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_start_is_read_once_and_again_when_the_main_process_has_ended) {
+    const TemporaryDirectory directory;
+    FakeSystemd systemd{directory.path()};
+    auto first = std::make_unique<Sleeper>();
+    const Sleeper second, other;
+    systemd.set("nginx.service", started(first->pid(), 1'000'000'000'250'000));
+    systemd.set("unbound.service", started(other.pid(), 1'000'000'100'000'000));
+    systemd.set("mariadb.service", k_dead);
+    auto collector = collector_on(systemd.address(), directory / "root");
+    for (int i = 0; i < 3; ++i) BOOST_TEST(starts(collector) == "unbound=1000000100 nginx=1000000000.25");
+    BOOST_TEST(systemd.calls() == 3);
+    BOOST_TEST(systemd.reads() == 6);  // three properties of two units
+    systemd.set("nginx.service", started(second.pid(), 1'000'000'300'000'000));
+    first.reset();  // restarted between two gatherings, so all states are as before
+    BOOST_TEST(starts(collector) == "unbound=1000000100 nginx=1000000300");
+    BOOST_TEST(systemd.reads() == 9);
+    systemd.set("nginx.service", k_dead);
+    BOOST_TEST(starts(collector) == "unbound=1000000100");
+    systemd.set("nginx.service", started(second.pid(), 1'000'000'400'000'000));
+    BOOST_TEST(starts(collector) == "unbound=1000000100 nginx=1000000400");
+    BOOST_TEST(systemd.calls() == 6);
+    BOOST_TEST(systemd.callers() == 1);
+    BOOST_TEST(systemd.others() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_unit_without_a_main_process_started_when_it_became_active) {
+    const TemporaryDirectory directory;
+    FakeSystemd systemd{directory.path()};
+    FakeUnit postfix{.active_since = 1'000'000'001'000'000};
+    systemd.set("postfix@-.service", postfix);
+    systemd.set("postfix.service", k_exited);
+    auto collector = collector_on(systemd.address(), directory / "root");
+    BOOST_TEST(starts(collector) == "postfix=1000000001");
+    postfix.active_since += 5'000'000;
+    systemd.set("postfix@-.service", postfix);
+    BOOST_TEST(starts(collector) == "postfix=1000000006");
+}
+
+BOOST_AUTO_TEST_CASE(of_several_instances_the_newest_start_counts) {
+    const TemporaryDirectory directory;
+    FakeSystemd systemd{directory.path()};
+    systemd.set("postfix@-.service", {.active_since = 1'000'000'500'000'000});
+    systemd.set("postfix@out.service", {.active_since = 1'000'000'000'000'000});
+    systemd.set("postfix.service", k_exited);
+    auto collector = collector_on(systemd.address(), directory / "root");
+    enable(directory / "root", "postfix@-.service");
+    enable(directory / "root", "postfix@out.service");
+    BOOST_TEST(starts(collector) == "postfix=1000000500");
+    systemd.set("postfix@out.service", {.active_since = 1'000'000'600'000'000});
+    BOOST_TEST(starts(collector) == "postfix=1000000600");
+    systemd.set("postfix@out.service", {});  // systemd says no time
+    BOOST_TEST(starts(collector) == "");
+}
+
+BOOST_AUTO_TEST_CASE(starts_that_systemd_does_not_tell_cost_no_state) {
+    const TemporaryDirectory directory;
+    FakeSystemd systemd{directory.path()};
+    const Sleeper process;
+    systemd.set("nginx.service", started(process.pid(), 1'000'000'001'000'000));
+    auto collector = collector_on(systemd.address(), directory / "root");
+    for (const auto answer : {FakeProperty::refusal, FakeProperty::another_type}) {
+        systemd.answer_with(answer);
+        BOOST_TEST(starts(collector) == "");
+        BOOST_TEST(ask(collector).told == "nginx=1");
+    }
+    systemd.answer_with(FakeProperty::nothing);
+    const auto slow = ask(collector, 20s);
+    BOOST_TEST(slow.told == "nginx=1");
+    BOOST_TEST(slow.took.count() >= 990);  // the second that the call for the states has begun
+    BOOST_TEST(slow.took.count() < 2000);
+    systemd.answer_with(FakeProperty::value);
+    BOOST_TEST(starts(collector) == "nginx=1000000001");
+    BOOST_TEST(systemd.callers() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(units_are_found_by_pattern_among_the_enabled_ones_at_each_gathering) {
+    const TemporaryDirectory directory;
+    FakeSystemd systemd{directory.path()};
+    for (const auto* unit : {"php8.1-fpm.service", "php8.3-fpm.service", "ceymail-ai-screening.service"})
+        systemd.set(unit, k_running);
+    auto collector = collector_on(systemd.address(), directory / "root");
+    BOOST_TEST(ask(collector).told == "");
+    enable(directory / "root", "php8.3-fpm.service");
+    BOOST_TEST(ask(collector).told == "php-fpm=1");
+    enable(directory / "root", "php8.1-fpm.service");
+    enable(directory / "root", "ceymail-ai-screening.service");
+    systemd.set("php8.1-fpm.service", k_dead);
+    BOOST_TEST(ask(collector).told == "php-fpm=0 ceymail-ai-filter=1");
+    disable(directory / "root", "php8.1-fpm.service");
+    BOOST_TEST(ask(collector).told == "php-fpm=1 ceymail-ai-filter=1");
+    enable(directory / "root", "ceymail-ai-prepare.service");  // a oneshot of the filter
+    systemd.set("ceymail-ai-prepare.service", k_exited);
+    BOOST_TEST(ask(collector).told == "php-fpm=1 ceymail-ai-filter=1");
+    systemd.set("ceymail-ai-screening.service", k_dead);
+    BOOST_TEST(ask(collector).told == "php-fpm=1 ceymail-ai-filter=0");
+    BOOST_TEST(systemd.calls() == 6);
+    BOOST_TEST(systemd.others() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(the_configuration_adds_services_and_replaces_known_ones) {
+    const TemporaryDirectory directory;
+    FakeSystemd systemd{directory.path()};
+    for (const auto* unit : {"nginx.service", "apache2.service", "rspamd.service", "openresty.service"})
+        systemd.set(unit, k_running);
+    systemd.set("redis-server.service", k_dead);
+    systemd.set("ceymail-dashboard.service", k_running);
+    systemd.set("spamass-milter.service", k_running);
+    ServicesOptions options;
+    options.service_manager = ceymail::config::ServiceManager::systemd;
+    options.root = directory / "root";
+    options.bus_address = systemd.address();
+    options.services = {{"rspamd", {"rspamd.service"}, {}},
+                        {"redis", {"redis.service", "redis-server.service"}, {"redis-server"}},
+                        {"nginx", {"openresty.service"}, {}},
+                        {"clamav", {"clamav-daemon.service"}, {}}};
+    ServicesCollector collector{options};
+    BOOST_TEST(ask(collector).told == "spamass-milter=1 nginx=1 apache=1 ceymail-dashboard=1 rspamd=1 redis=0");
+    systemd.set("openresty.service", k_dead);
+    BOOST_TEST(ask(collector).told == "spamass-milter=1 nginx=0 apache=1 ceymail-dashboard=1 rspamd=1 redis=0");
 }
 
 BOOST_AUTO_TEST_CASE(an_alias_is_answered_under_the_name_it_stands_for) {

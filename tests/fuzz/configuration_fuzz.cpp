@@ -25,6 +25,14 @@ void check_bounds(const Configuration& got) {
         require(path.is_absolute(), "paths");
     require(!got.queue_directories.empty(), "queue directories");
     for (const auto& path : got.queue_directories) require(path.is_absolute(), "queue directories");
+    require(got.services.size() <= 32, "services");
+    for (const auto& service : got.services) {
+        require(!service.name.empty() && service.name.find_first_of("\"\\{}\n ") == service.name.npos, "a label");
+        require(!service.units.empty(), "units");
+        for (const auto& unit : service.units)
+            require(ceymail::config::is_service_unit_name(unit) || ceymail::config::is_service_unit_pattern(unit),
+                    "units that systemd takes");
+    }
     require(!ceymail::config::to_string(got.plan).empty(), "plan");
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "support/fake_systemd.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <stdexcept>
@@ -14,6 +15,7 @@ namespace {
 
 constexpr const char* k_interface = "org.freedesktop.systemd1.Manager";
 constexpr const char* k_path = "/org/freedesktop/systemd1";
+const std::string k_unit_path = "/org/freedesktop/systemd1/unit/";
 constexpr std::chrono::milliseconds k_look_again{10};
 constexpr int k_looks = 1000;
 
@@ -79,6 +81,7 @@ int FakeSystemd::on_message(sd_bus_message* message, void* self, void*) {
 }
 
 int FakeSystemd::reply(sd_bus_message* call) {
+    if (sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Properties", "Get") > 0) return reply_property(call);
     if (sd_bus_message_is_method_call(call, k_interface, "ListUnitsByNames") <= 0) {
         ++m_others;
         return 0;
@@ -108,16 +111,45 @@ int FakeSystemd::reply(sd_bus_message* call) {
         const auto known = m_units.find(name);
         const FakeUnit unit = known == m_units.end() ? FakeUnit{"", "not-found", "inactive", "dead"} : known->second;
         sd_bus_message_append(raw, "(ssssssouso)", unit.id.empty() ? name : unit.id.c_str(), "", unit.load.c_str(),
-                              unit.active.c_str(), unit.sub.c_str(), "", k_path, 0U, "", "/");
+                              unit.active.c_str(), unit.sub.c_str(), "", path_of(name).c_str(), 0U, "", "/");
     }
     sd_bus_message_close_container(raw);
     return sd_bus_send(nullptr, raw, nullptr);
 }
 
+std::string FakeSystemd::path_of(const std::string& name) {
+    const auto known = std::find(m_paths.begin(), m_paths.end(), name);
+    const auto number = known - m_paths.begin();
+    if (known == m_paths.end()) m_paths.push_back(name);
+    return k_unit_path + std::to_string(number);
+}
+
+int FakeSystemd::reply_property(sd_bus_message* call) {
+    ++m_reads;
+    if (m_property == FakeProperty::nothing) return 1;
+    if (m_property == FakeProperty::refusal)
+        return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_ACCESS_DENIED, "not for you");
+    const std::lock_guard lock{m_mutex};
+    const FakeUnit unit =
+        m_units.at(m_paths.at(std::stoul(std::string(sd_bus_message_get_path(call)).substr(k_unit_path.size()))));
+    const char *interface = nullptr, *name = nullptr;
+    sd_bus_message_read(call, "ss", &interface, &name);
+    const std::string property = std::string(interface) + '.' + name;
+    if (m_property == FakeProperty::another_type) return sd_bus_reply_method_return(call, "v", "s", "yesterday");
+    if (property == "org.freedesktop.systemd1.Service.MainPID")
+        return sd_bus_reply_method_return(call, "v", "u", unit.main_pid);
+    if (property == "org.freedesktop.systemd1.Service.ExecMainStartTimestamp")
+        return sd_bus_reply_method_return(call, "v", "t", unit.main_start);
+    if (property == "org.freedesktop.systemd1.Unit.ActiveEnterTimestamp")
+        return sd_bus_reply_method_return(call, "v", "t", unit.active_since);
+    ++m_others;
+    return 0;
+}
+
 void FakeSystemd::serve() {
     const auto bus = connect(m_address);
     if (!bus) return;
-    sd_bus_add_object(
+    sd_bus_add_fallback(
         bus.get(), nullptr, k_path,
         [](sd_bus_message* message, void* self, sd_bus_error* error) { return on_message(message, self, error); },
         this);

@@ -4,6 +4,8 @@
 
 #include "ceymail/collect/process_table.hpp"
 #include "ceymail/collect/services_collector.hpp"
+#include "ceymail/exposition/text_format.hpp"
+#include "support/child_process.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace ceymail::collect;
@@ -42,6 +44,17 @@ public:
             std::filesystem::create_symlink(executable, m_root / directory / "exe");
     }
 
+    void started(int pid, unsigned ticks) const {
+        const auto path = "proc/" + std::to_string(pid) + "/stat";
+        auto line = ceymail::testing::slurp(m_root / path);
+        line.pop_back();
+        m_root.write(path, line + " 6 7 8 9 10 11 12 " + std::to_string(ticks) + " 13 14\n");
+    }
+
+    void booted(std::uint64_t seconds) const {
+        m_root.write("proc/stat", "cpu  1 2 3\nintr 5\nbtime " + std::to_string(seconds) + "\nprocesses 7\n");
+    }
+
     void master_pid(std::string_view text) const { m_root.write("queue/pid/master.pid", text); }
 
     // "mariadb=1 nginx=0", as told by the collector.
@@ -67,9 +80,23 @@ private:
     TemporaryDirectory m_root;
 };
 
+// "nginx=1000.5", as told by a table that is kept.
+std::string starts(ProcessTable& table, const std::vector<Service>& services) {
+    const auto states = table.states(services, BootClock::now() + 10s);
+    BOOST_TEST_REQUIRE(states.has_value());
+    const auto families = service_families(services, *states, table.start_times(*states));
+    std::string told;
+    for (const auto& sample : families.at(1).samples) {
+        if (!told.empty()) told += ' ';
+        told += sample.labels.at(0).second + '=';
+        ceymail::exposition::append_value(told, sample.value);
+    }
+    return told;
+}
+
 Process running(const std::string& command, std::optional<std::string> executable, const std::string& arguments = {},
                 uid_t owner = 0) {
-    return {command, 'S', false, std::move(executable), arguments, owner};
+    return {command, 'S', false, std::move(executable), arguments, owner, 0};
 }
 
 }  // namespace
@@ -306,6 +333,80 @@ BOOST_AUTO_TEST_CASE(the_filter_goes_by_its_process_where_no_systemd_can_enable_
     BOOST_TEST(machine.services() == "ceymail-ai-filter=0");
     machine.process(40, "ceymail-ai-filt", "/usr/libexec/ceymail-ai-filter");
     BOOST_TEST(machine.services() == "ceymail-ai-filter=1");
+}
+
+BOOST_AUTO_TEST_CASE(the_start_is_that_of_the_oldest_process_and_no_step_of_the_clock_changes_it) {
+    const Machine machine;
+    machine.process(41, "nginx", "/usr/sbin/nginx");
+    machine.started(41, 2075);
+    machine.process(40, "nginx", "/usr/sbin/nginx");
+    machine.started(40, 2050);
+    machine.process(42, "nginx", "/usr/sbin/nginx");
+    machine.started(42, 9000);
+    machine.booted(1'764'000'000);
+    ProcessTable table{machine.root().path(), machine.root() / "proc", {machine.root() / "queue"}};
+    const std::vector<Service> services{{"nginx", {}, {"nginx"}}, {"unbound", {}, {"unbound"}}};
+    BOOST_TEST(starts(table, services) == "nginx=1764000020.5");
+    machine.booted(1'764'000'900);  // the clock was set
+    machine.process(50, "unbound", "/usr/sbin/unbound");
+    machine.started(50, 100);
+    BOOST_TEST(starts(table, services) == "nginx=1764000020.5 unbound=1764000901");
+    for (const int pid : {40, 41, 42}) std::filesystem::remove_all(machine.root() / "proc" / std::to_string(pid));
+    BOOST_TEST(starts(table, services) == "unbound=1764000901");
+    machine.process(40, "nginx", "/usr/sbin/nginx");  // the same pid once more
+    machine.started(40, 90000);
+    BOOST_TEST(starts(table, services) == "nginx=1764001800 unbound=1764000901");
+    std::filesystem::remove(machine.root() / "proc/40/exe");  // it executes another program
+    std::filesystem::create_symlink("/usr/bin/bash", machine.root() / "proc/40/exe");
+    BOOST_TEST(starts(table, services) == "unbound=1764000901");
+}
+
+BOOST_AUTO_TEST_CASE(of_several_masters_the_newest_start_counts) {
+    const Machine machine;
+    machine.install("/usr/lib/postfix/sbin/master");
+    machine.booted(1'764'000'000);
+    for (const int pid : {30, 31}) machine.process(pid, "master", "/usr/lib/postfix/sbin/master");
+    machine.started(30, 5000);
+    machine.started(31, 300);
+    machine.root().write("queue/pid/master.pid", "30\n");
+    machine.root().write("queue-out/pid/master.pid", "31\n");
+    ProcessTable table{
+        machine.root().path(), machine.root() / "proc", {machine.root() / "queue", machine.root() / "queue-out"}};
+    const std::vector<Service> services{{"postfix", {}, {"master"}}};
+    BOOST_TEST(starts(table, services) == "postfix=1764000050");
+    machine.process(32, "master", "/usr/lib/postfix/sbin/master");
+    machine.started(32, 7000);
+    machine.root().write("queue-out/pid/master.pid", "32\n");
+    BOOST_TEST(starts(table, services) == "postfix=1764000070");
+}
+
+BOOST_AUTO_TEST_CASE(a_start_that_cannot_be_told_is_absent) {
+    const Machine machine;
+    machine.process(40, "nginx", "/usr/sbin/nginx");
+    ProcessTable table{machine.root().path(), machine.root() / "proc", {machine.root() / "queue"}};
+    const std::vector<Service> services{{"nginx", {}, {"nginx"}}};
+    BOOST_TEST(starts(table, services) == "");  // the stat file has no start
+    machine.started(40, 100);
+    BOOST_TEST(starts(table, services) == "");  // no time of boot
+    machine.booted(1'764'000'000);
+    BOOST_TEST(starts(table, services) == "nginx=1764000001");
+}
+
+BOOST_AUTO_TEST_CASE(the_time_of_boot_is_a_line_of_its_own) {
+    BOOST_TEST(parse_boot_time("cpu 1\nbtime 1764000000\n").value_or(0) == 1'764'000'000U);
+    for (const auto* in :
+         {"", "btime 5", "cpu btime 5\n", "cpu\nbtime \n", "cpu\nbtime x\n", "cpu\nbtime 99999999999999999999\n"})
+        BOOST_TEST(!parse_boot_time(in).has_value(), in);
+}
+
+BOOST_AUTO_TEST_CASE(every_version_of_php_is_found_by_its_pattern) {
+    const Machine machine;
+    machine.root().write("usr/sbin/php-fpm8.2", "", std::filesystem::perms{0644});  // nothing that runs
+    BOOST_TEST(machine.services() == "");
+    machine.install("/usr/sbin/php-fpm8.3");
+    BOOST_TEST(machine.services() == "php-fpm=0");
+    machine.process(40, "php-fpm8.3", "/usr/sbin/php-fpm8.3", "php-fpm: master process (/etc/php/8.3/fpm.conf)");
+    BOOST_TEST(machine.services() == "php-fpm=1");
 }
 
 BOOST_AUTO_TEST_CASE(a_passed_deadline_ends_the_reading) {

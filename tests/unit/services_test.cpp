@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What is said of services, from what systemd and the links of enabled units say.
+#include <algorithm>
+
 #include <boost/test/unit_test.hpp>
 
 #include "ceymail/collect/services_collector.hpp"
@@ -134,6 +136,7 @@ BOOST_AUTO_TEST_CASE(every_enabled_instance_of_postfix_must_run) {
              {"Debian 12, both run", k_running, k_running, k_exited, up},
              {"Debian 12, the first is dead", k_dead, k_running, k_exited, down},
              {"Debian 12, the second is dead", k_running, k_dead, k_exited, down},
+             {"the second stays active without a process", k_running, k_exited, k_exited, down},
              {"the second reloads", k_running, {"loaded", "reloading", "reload"}, k_exited, up},
              {"the one that stands for all reloads", k_running, k_running, {"loaded", "reloading", "reload"}, up},
              {"Debian 13, both run", k_missing, k_running, k_running, up},
@@ -146,6 +149,47 @@ BOOST_AUTO_TEST_CASE(every_enabled_instance_of_postfix_must_run) {
         BOOST_TEST_CONTEXT(label) { BOOST_TEST((state_of_enabled(names, {first, second, whole}) == want)); }
     }
     BOOST_TEST((state_of_enabled({}, {}) == std::nullopt));
+}
+
+BOOST_AUTO_TEST_CASE(every_enabled_unit_of_a_pattern_must_run_but_those_that_have_done_their_work) {
+    struct Case {
+        const char* label;
+        UnitState first, second;
+        std::optional<ServiceState> want;
+    };
+    const std::vector<std::string> names{"php8.1-fpm.service", "php8.3-fpm.service"};
+    for (const auto& [label, first, second, want] : std::vector<Case>{
+             {"both run", k_running, k_running, up},
+             {"one is dead", k_running, k_dead, down},
+             {"one failed", k_failed, k_running, down},
+             {"one is removed", k_missing, k_running, up},
+             {"one is masked", k_running, k_masked, up},
+             {"both are removed", k_missing, k_missing, std::nullopt},
+             {"one prepares the other", k_exited, k_running, up},
+             {"one has prepared the other, which is dead", k_exited, k_dead, down},
+             {"none has a process", k_exited, k_exited, down},
+         }) {
+        BOOST_TEST_CONTEXT(label) { BOOST_TEST((state_of_enabled(names, {first, second}) == want)); }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_entry_takes_the_place_of_a_known_service_or_comes_last) {
+    auto services = with_entries(known_services("", ""), {{"nginx", {"openresty.service", "web@*.service"}, {"nginx"}},
+                                                          {"redis", {"redis.service"}, {"redis-server"}}});
+    BOOST_TEST(services.size() == known_services("", "").size() + 1);
+    const auto nginx = std::ranges::find(services, "nginx", &Service::name);
+    BOOST_TEST((nginx - services.begin() == 7));
+    BOOST_TEST((nginx->listed == Listed::always));
+    BOOST_TEST(nginx->units == std::vector<std::string>{"openresty.service"}, boost::test_tools::per_element());
+    BOOST_TEST(nginx->patterns == std::vector<std::string>{"web@*.service"}, boost::test_tools::per_element());
+    BOOST_TEST(services.back().name == "redis");
+    find_enabled(services, {"redis.service", "web@a.service", "web@b.service", "web.service"});
+    BOOST_TEST(nginx->enabled == (std::vector<std::string>{"web@a.service", "web@b.service"}),
+               boost::test_tools::per_element());
+    std::set<std::string> many;
+    for (int i = 0; i < 100; ++i) many.insert("web@" + std::to_string(i) + ".service");
+    find_enabled(services, many);
+    BOOST_TEST(nginx->enabled.size() == 64U);
 }
 
 BOOST_AUTO_TEST_CASE(a_unit_that_reloads_for_more_than_two_minutes_is_down) {
@@ -178,7 +222,12 @@ BOOST_AUTO_TEST_CASE(a_unit_that_reloads_without_a_process_is_down) {
 
 BOOST_AUTO_TEST_CASE(enabled_units_of_postfix_are_found_in_every_directory_of_links) {
     const TemporaryDirectory root;
-    BOOST_TEST(enabled_postfix_units(root.path()).empty());
+    const auto enabled = [&] {
+        auto services = known_services("", "");
+        find_enabled(services, enabled_units(root.path()));
+        return services.front().enabled;
+    };
+    BOOST_TEST(enabled().empty());
     enable(root, "run/systemd/generator/postfix.service.wants", "postfix@-.service");
     enable(root, "run/systemd/generator/postfix.service.wants", "postfix@out.service");
     enable(root, "etc/systemd/system/multi-user.target.wants", "postfix.service");
@@ -188,10 +237,9 @@ BOOST_AUTO_TEST_CASE(enabled_units_of_postfix_are_found_in_every_directory_of_li
     enable(root, "etc/systemd/system/mail.target.requires", "postfix@x y.service");
     enable(root, "etc/systemd/system/mail.target.requires", "postfix-exporter.service");
     enable(root, "etc/systemd/system", "postfix@unused.service");
-    BOOST_TEST(
-        enabled_postfix_units(root.path()) == (std::vector<std::string>{"postfix.service", "postfix@-.service",
-                                                                        "postfix@in.service", "postfix@out.service"}),
-        boost::test_tools::per_element());
+    BOOST_TEST(enabled() == (std::vector<std::string>{"postfix.service", "postfix@-.service", "postfix@in.service",
+                                                      "postfix@out.service"}),
+               boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(a_name_that_systemd_would_refuse_is_not_asked_for) {
@@ -237,7 +285,7 @@ BOOST_AUTO_TEST_CASE(the_filter_is_told_of_only_if_it_is_enabled) {
 
 BOOST_AUTO_TEST_CASE(a_unit_is_enabled_by_a_link_in_a_directory_of_wants) {
     const TemporaryDirectory root;
-    BOOST_TEST(!is_unit_enabled(root.path(), "a.service"));  // there is not even the directory
+    BOOST_TEST(enabled_units(root.path()).empty());  // there is not even the directory
     enable(root, "etc/systemd/system/multi-user.target.wants", "a.service");
     enable(root, "etc/systemd/system/b.target.requires", "b.service");
     enable(root, "run/systemd/system/multi-user.target.wants", "c.service");
@@ -246,9 +294,9 @@ BOOST_AUTO_TEST_CASE(a_unit_is_enabled_by_a_link_in_a_directory_of_wants) {
     enable(root, "etc/systemd/system/x.service.d", "e.service");
     root.write("etc/systemd/system/multi-user.target.wants/f.service", "");  // no link
     for (const auto* unit : {"a.service", "b.service", "c.service", "h.service"})
-        BOOST_TEST(is_unit_enabled(root.path(), unit));
+        BOOST_TEST(enabled_units(root.path()).contains(unit));
     for (const auto* unit : {"d.service", "e.service", "f.service", "g.service", ""}) {
-        BOOST_TEST(!is_unit_enabled(root.path(), unit), unit);
+        BOOST_TEST(!enabled_units(root.path()).contains(unit), unit);
     }
 }
 
@@ -263,18 +311,26 @@ BOOST_AUTO_TEST_CASE(systemd_runs_where_its_directory_is) {
 
 BOOST_AUTO_TEST_CASE(the_family_names_what_is_installed_in_a_fixed_order) {
     const auto services = known_services("filter.service", "filter");
-    const auto all = service_families(services, ServiceStates(services.size(), up));
+    const StartTimes unknown(services.size());
+    const auto all = service_families(services, ServiceStates(services.size(), up), unknown);
     BOOST_TEST(all.at(0).name == "ceymail_service_up");
     BOOST_TEST((all.at(0).type == ceymail::exposition::MetricType::gauge));
-    const std::vector<std::string> want{"postfix",          "dovecot", "opendkim", "mariadb", "unbound",
-                                        "spamassassin",     "nginx",   "apache",   "rsyslog", "fail2ban",
-                                        "ceymail-ai-filter"};
+    const std::vector<std::string> want{
+        "postfix", "dovecot", "opendkim", "mariadb", "unbound",  "spamassassin",      "spamass-milter",
+        "nginx",   "apache",  "php-fpm",  "rsyslog", "fail2ban", "ceymail-dashboard", "ceymail-ai-filter"};
     BOOST_TEST(names_of(all) == want, boost::test_tools::per_element());
 
     ServiceStates some(services.size(), absent);
     some[3] = down;
-    some[8] = up;
-    const auto families = service_families(services, some);
+    some[10] = up;
+    StartTimes starts(services.size());
+    starts[10] = std::chrono::microseconds{1'764'283'000'123'456};
+    const auto families = service_families(services, some, starts);
+    BOOST_TEST(families.at(1).name == "ceymail_service_start_time_seconds");
+    BOOST_TEST(families.at(1).samples.size() == 1U);
+    BOOST_TEST((families.at(1).samples.at(0).labels == families.at(0).samples.at(1).labels));
+    BOOST_TEST(std::get<double>(families.at(1).samples.at(0).value) == 1764283000.123456);
+    BOOST_TEST(all.at(1).samples.empty());
     BOOST_TEST(names_of(families) == (std::vector<std::string>{"mariadb", "rsyslog"}),
                boost::test_tools::per_element());
     BOOST_TEST(std::get<std::uint64_t>(families.at(0).samples.at(0).value) == 0U);

@@ -24,11 +24,16 @@ struct Process {
     std::optional<std::string> executable;  // target of its exe link; none: no permission
     std::string arguments;                  // cmdline, each ends with NUL; the process can choose them
     uid_t owner = 0;
+    std::uint64_t start_ticks = 0;  // since boot, in units of sysconf(_SC_CLK_TCK)
 };
 
-// Parses command, state and is_kernel_thread of PROC/<pid>/stat. The command may contain spaces and brackets.
-// Returns: none for any other text.
+// Parses command, state, is_kernel_thread and start_ticks of PROC/<pid>/stat. The command may contain spaces and
+// brackets. Returns: none for any other text.
 [[nodiscard]] std::optional<Process> parse_stat(std::string_view text);
+
+// Returns: the time of boot in the line "btime 1234" of PROC/stat, in seconds since 1970; none if there is no such
+// line.
+[[nodiscard]] std::optional<std::uint64_t> parse_boot_time(std::string_view text);
 
 // Whether PROC/<pid>/status is that of a process in a child PID namespace, as in a container: its NSpid line has one
 // pid for each namespace. All users may read that line; comparing PROC/<pid>/ns needs CAP_SYS_PTRACE. Kernels
@@ -51,7 +56,9 @@ struct Process {
 // pid/master.pid in each queue directory is a `master`: other programs have that name too, and a host may run several
 // Postfix instances. Processes in a child PID namespace do not count. A mount namespace does not show a container,
 // since services have one too (PrivateTmp=).
-// Threads: one at a time. Keeps nothing between calls.
+// The main process of a service is the oldest of its executables: others are its children, or commands of an
+// administrator. It and its start are kept until it ends, so a step of the clock does not change the start.
+// Threads: one at a time.
 class ProcessTable final : public ServiceSource {
 public:
     // `root`: prefix of the directories of programs, not of `proc` and the queue directories.
@@ -63,16 +70,31 @@ public:
     [[nodiscard]] util::Result<ServiceStates> states(const std::vector<Service>& services,
                                                      util::BootTime deadline) override;
 
+    [[nodiscard]] StartTimes start_times(const ServiceStates& states) override;
+
 private:
+    struct Main {
+        std::string pid;  // empty: none
+        std::uint64_t ticks = 0;
+        std::optional<StartTime> start{};
+    };
+    // Of several instances of Postfix the newest main process.
+    struct Postfix {
+        bool runs = true;
+        Main main{};
+    };
+    [[nodiscard]] bool still_runs(int proc, const Main& main, const Service& service) const;
+    void find_starts(std::vector<Main>& mains) const;
     [[nodiscard]] util::Result<void> each_process(util::Directory& proc, util::BootTime deadline,
                                                   const std::function<void(const std::string& pid)>& visit) const;
     [[nodiscard]] bool installed(const Service& service) const;
-    [[nodiscard]] util::Result<bool> postfix_runs(int proc) const;
-    [[nodiscard]] util::Result<bool> instance_runs(int proc, const std::filesystem::path& queue_directory) const;
+    [[nodiscard]] util::Result<Postfix> find_postfix(int proc) const;
+    [[nodiscard]] util::Result<Main> find_instance(int proc, const std::filesystem::path& queue_directory) const;
 
     std::filesystem::path m_root;
     std::filesystem::path m_proc;
     std::vector<std::filesystem::path> m_queue_directories;
+    std::vector<Main> m_mains;  // of the last states(): one for each service
 };
 
 }  // namespace ceymail::collect

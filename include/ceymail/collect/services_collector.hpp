@@ -17,8 +17,9 @@ struct ServicesOptions {
     std::filesystem::path proc = "/proc";
     std::vector<std::filesystem::path> queue_directories{"/var/spool/postfix"};
     config::ServiceManager service_manager = config::ServiceManager::automatic;
-    std::string ai_filter_unit = "ceymail-ai-filter.service";
-    std::string ai_filter_process = "ceymail-ai-filter";
+    std::vector<config::ServiceEntry> services{};
+    std::string ai_filter_unit = "ceymail-ai*.service";
+    std::string ai_filter_process = "ceymail-ai*";
     std::filesystem::path root = "/";  // prefix of /usr/sbin, /etc/systemd and so on
     std::string bus_address{};         // empty: the system bus
     util::ClockFunction now = util::BootClock::now;
@@ -27,8 +28,8 @@ struct ServicesOptions {
 // Queries systemd if it runs (/run/systemd/system, sd_booted(3)) or is configured, else reads the process table. A bus
 // that does not answer costs 1 s at most. Starts no processes.
 // If both nginx and Apache are installed, only the enabled ones have a sample, or both if neither is enabled. So an
-// unused web server is not "down" for ever. The AI filter has a sample if its unit is enabled; without systemd, if it
-// is installed.
+// unused web server is not "down" for ever. The AI filter has a sample if a unit of it is enabled; without systemd, if
+// it is installed.
 class ServicesCollector final : public Collector {
 public:
     explicit ServicesCollector(ServicesOptions options);
@@ -39,7 +40,6 @@ public:
 
 private:
     [[nodiscard]] bool uses_systemd() const;
-    [[nodiscard]] bool is_enabled(const Service& service, bool by_systemd) const;
 
     ServicesOptions m_options;
     std::vector<Service> m_services;

@@ -7,10 +7,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "ceymail/collect/service.hpp"
+#include "ceymail/collect/unit_start_times.hpp"
+#include "ceymail/config/service_entry.hpp"
 
 struct sd_bus;
 
@@ -20,6 +23,7 @@ struct UnitState {
     std::string load;    // LoadState: "loaded", "not-found", "masked", ...
     std::string active;  // ActiveState: "active", "inactive", "failed", ...
     std::string sub;     // SubState: "running", "exited", "dead", ...
+    std::string path{};  // object path on D-Bus
 };
 
 // Returns: the state of a service from the states of its units, which are in the same order as `names`.
@@ -31,9 +35,11 @@ struct UnitState {
 //    (Debian 13: postfix.service). So after an instance that is not up, later units count too.
 [[nodiscard]] ServiceState state_of_units(const std::vector<std::string>& names, const std::vector<UnitState>& units);
 
-// Returns: the same for the enabled units of Postfix: "postfix@NAME.service" for each instance, and "postfix.service".
-// All loaded instances must run. "postfix.service" must be active, with or without a process: on Debian 12 it groups
-// all instances and has none. None if no instance is loaded: state_of_units() decides then.
+// Returns: the same for the enabled units that match a pattern. All loaded ones must run.
+//  - "postfix.service" must be active, with or without a process: on Debian 12 it groups all instances and has none.
+//  - Another unit that is active (exited), and is no instance, counts only if no other one is loaded: it prepares
+//    something for them.
+// None if no unit counts: state_of_units() decides then.
 [[nodiscard]] std::optional<ServiceState> state_of_enabled(const std::vector<std::string>& names,
                                                            const std::vector<UnitState>& units);
 
@@ -56,20 +62,17 @@ private:
     std::map<std::string, Seen> m_seen;
 };
 
-// Whether systemd accepts it as the name of a service that can be loaded, systemd.unit(5). One invalid name makes a
-// whole call fail, so list() requires valid names.
-[[nodiscard]] bool is_service_unit_name(const std::string& name);
+// One invalid name makes a whole call fail, so list() requires valid names.
+using config::is_service_unit_name;
 
 // Whether systemd runs on the host whose root directory is `root`: sd_booted(3).
 [[nodiscard]] bool systemd_runs(const std::filesystem::path& root);
 
-// Whether a unit is enabled: `systemctl enable` and generators make a link of its name in a *.wants or *.requires
-// directory of /etc/systemd/system, /run/systemd/system or /run/systemd/generator. Reading the links saves one D-Bus
-// call for each unit, and works without systemd. A directory that cannot be read counts as empty.
-[[nodiscard]] bool is_unit_enabled(const std::filesystem::path& root, const std::string& unit);
-
-// Returns: the enabled units among "postfix.service" and "postfix@NAME.service", by the same links, sorted.
-[[nodiscard]] std::vector<std::string> enabled_postfix_units(const std::filesystem::path& root);
+// Returns: the names of all enabled services, sorted. `systemctl enable` and generators make a link of a unit's name in
+// a *.wants or *.requires directory of /etc/systemd/system, /run/systemd/system or /run/systemd/generator. Reading the
+// links saves a D-Bus call for each unit or pattern, and works without systemd. A directory that cannot be read counts
+// as empty.
+[[nodiscard]] std::set<std::string> enabled_units(const std::filesystem::path& root);
 
 // Owns one connection to the bus, kept between calls. The first call opens it, so the object may be constructed before
 // a fork(2). Threads: one at a time.
@@ -89,6 +92,9 @@ public:
     [[nodiscard]] util::Result<ServiceStates> states(const std::vector<Service>& services,
                                                      util::BootTime deadline) override;
 
+    // Ends within the 1 s of the last states().
+    [[nodiscard]] StartTimes start_times(const ServiceStates& states) override;
+
 private:
     struct Closer {
         void operator()(sd_bus* bus) const noexcept;
@@ -100,6 +106,9 @@ private:
     std::string m_address;
     util::ClockFunction m_now;
     ReloadWatch m_watch;
+    UnitStartTimes m_start_times;
+    std::vector<std::vector<std::string>> m_running;  // of the last states(): for each service its running units
+    util::BootTime m_until{};                         // of the last states()
     std::unique_ptr<sd_bus, Closer> m_bus;
 };
 

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ceymail/config/service_entry.hpp"
 #include "ceymail/util/result.hpp"
 
 namespace ceymail::config {
@@ -76,8 +77,9 @@ struct Configuration {
     std::filesystem::path disk = "/";
     std::vector<std::filesystem::path> queue_directories{"/var/spool/postfix"};  // one for each Postfix instance
     ServiceManager service_manager = ServiceManager::automatic;
-    std::string ai_filter_unit = "ceymail-ai-filter.service";
-    std::string ai_filter_process = "ceymail-ai-filter";
+    std::vector<ServiceEntry> services;  // added to the known ones, or in the place of that of the same name; up to 32
+    std::string ai_filter_unit = "ceymail-ai*.service";
+    std::string ai_filter_process = "ceymail-ai*";
     std::filesystem::path attach_state = "/run/ceymail-attach/state";  // written by ceymail-attach
 
     friend bool operator==(const Configuration&, const Configuration&) = default;
@@ -85,7 +87,7 @@ struct Configuration {
 
 inline constexpr const char* k_default_path = "/etc/ceymail-metrics/ceymail-metrics.conf";
 
-// Parses `key = value` lines; `#` starts a comment. Only queue_directory may occur more than once.
+// Parses `key = value` lines; `#` starts a comment. Only queue_directory and service may occur more than once.
 // Errors: invalid: an unknown key, a repeated key, or a value of the wrong type or range. The message has the file, the
 // key, the value and what is allowed.
 [[nodiscard]] util::Result<Configuration> parse_configuration(const std::string& text, const std::string& file_name);
