@@ -80,6 +80,17 @@ BOOST_AUTO_TEST_CASE(are_plausible_where_they_move) {
         BOOST_TEST(value(("ceymail_collector_success{collector=\"" + std::string(name) + "\"}").c_str()) == 1, name);
 }
 
+// Postfix alone is told from other instances on the same machine, by its pid file.
+BOOST_AUTO_TEST_CASE(tell_when_postfix_was_started) {
+    auto& miniature = Miniature::shared();
+    const auto told = value_of(fetch(miniature.request()).body, "ceymail_service_start_time_seconds{name=\"postfix\"}");
+    BOOST_TEST_REQUIRE(told.has_value());
+    const auto pid_file = (miniature.directory() / "postfix/queue/pid/master.pid").string();
+    const auto start = counted({"date +%s"}) - counted({"ps -o etimes= -p $(cat " + pid_file + ")"});
+    BOOST_TEST(*told >= start - 3);
+    BOOST_TEST(*told <= start + 3);
+}
+
 // The first 15 names are a contract with dashboards that is older than the naming rules.
 BOOST_AUTO_TEST_CASE(break_no_naming_rule_but_the_five_of_the_contract) {
     const std::string known =

@@ -368,6 +368,63 @@ case_tells_when_fail2ban_is_stopped() { stopped_and_started fail2ban fail2ban; }
 case_tells_when_apache_is_stopped() { stopped_and_started apache apache2; }
 case_tells_through_apache_when_nginx_is_stopped() { PORT=8443 stopped_and_started nginx nginx; }
 
+# NAME: as scraped, in microseconds.
+start_of() { scrape | grep -F "ceymail_service_start_time_seconds{name=\"$1\"} " | awk '{ printf "%.0f\n", $2 * 1e6 }'; }
+# UNIT: by systemd, of the main process or, without one, of the unit.
+start_by_systemd() {
+    inside bash -c 'path=$(busctl -j call org.freedesktop.systemd1 /org/freedesktop/systemd1 \
+                        org.freedesktop.systemd1.Manager GetUnit s "$0" | grep -oP "/org/[^\"]*")
+                    get() { busctl get-property org.freedesktop.systemd1 "$path" "org.freedesktop.systemd1.$1" "$2"; }
+                    main=$(get Service ExecMainStartTimestamp)
+                    [ "$main" != "t 0" ] || main=$(get Unit ActiveEnterTimestamp)
+                    echo "${main#t }"' "$1"
+}
+same_start() { told=$(start_of "$1") wanted=$(start_by_systemd "$2") && [ -n "$told" ] && [ "$told" = "$wanted" ]; }
+# The unit of Postfix with the process: on Debian 12 the instance, which has no main process for systemd.
+postfix_unit() { [ "$(inside systemctl show -P Type postfix)" = oneshot ] && echo postfix@-.service || echo postfix.service; }
+case_tells_when_each_service_was_started() {
+    local name unit
+    while read -r name unit; do
+        same_start "$name" "$unit" || complain "$name: $told, by systemd $wanted" || return
+    done <<<"postfix $(postfix_unit)
+        dovecot dovecot.service
+        mariadb mariadb.service
+        spamassassin spamd.service
+        nginx nginx.service
+        apache apache2.service
+        rsyslog rsyslog.service
+        fail2ban fail2ban.service"
+}
+# As Self-Heal does it: before the next scrape.
+case_a_quick_restart_changes_the_start_though_the_service_is_up() {
+    local name unit before after
+    for name in postfix dovecot; do
+        unit=$name
+        [ $name = dovecot ] || unit=$(postfix_unit)
+        before=$(start_of $name)
+        if [ $name = postfix ]; then script 'kill -9 $(cat /var/spool/postfix/pid/master.pid)'; else
+            inside systemctl kill --kill-whom=main --signal=KILL dovecot; fi
+        inside systemctl restart $name && until_true 5 inside systemctl is-active --quiet "$unit"
+        same_start "$name" "$unit" && after=$told && [ "$after" -gt "$before" ] && has_lines "$(up $name 1)" ||
+            complain "$name: $before, then $told, by systemd $wanted" || return
+    done
+}
+sleeping_unit() { printf 'printf "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n" >/etc/systemd/system/%s\n' "$1"; }
+case_units_that_match_a_pattern_and_those_of_the_configuration_are_reported() {
+    local sleepers='php8.2-fpm.service php8.3-fpm.service ceymail-ai-guard.service ceymail-dashboard.service redis-server.service'
+    local unit result=0
+    for unit in $sleepers; do script "$(sleeping_unit "$unit")"; done
+    script "systemctl daemon-reload; systemctl start $sleepers; systemctl enable php8.3-fpm ceymail-ai-guard
+            $(set_key 'service = redis redis.service redis-server.service redis-server')"
+    expect "$(up php-fpm 1)" "$(up ceymail-ai-filter 1)" "$(up ceymail-dashboard 1)" "$(up redis 1)" &&
+        same_start php-fpm php8.3-fpm.service && same_start redis redis-server.service &&
+        inside systemctl stop php8.2-fpm && expect "$(up php-fpm 1)" &&
+        inside systemctl enable php8.2-fpm && expect "$(up php-fpm 0)" &&
+        inside systemctl stop redis-server ceymail-ai-guard && expect "$(up redis 0)" "$(up ceymail-ai-filter 0)" || result=1
+    script "systemctl disable --now $sleepers; cd /etc/systemd/system; rm $sleepers; $unset_key" && settled &&
+        ! scrape | grep -e php-fpm -e redis -e ai-filter -e dashboard && return $result
+}
+
 is_reloading() { [ "$(inside systemctl show -P ActiveState "$1")" = reloading ]; }
 case_a_service_that_takes_long_to_reload_is_up() {
     local result=0
