@@ -25,8 +25,9 @@ constexpr std::array k_may_be_empty = {
     "alerting CeymailDeferredHigh",      "alerting CeymailDeferredOld",
     "alerting CeymailDiskAlmostFull",    "alerting CeymailDiskFullWithinADay",
     "alerting CeymailMemoryHigh",        "alerting CeymailRateLimitWithoutCause",
-    "alerting CeymailScrapesRefused",    "alerting CeymailSnapshotOld",
-    "alerting CeymailTargetDown",        "alerting CeymailTokenUnused",
+    "alerting CeymailScrapesRefused",    "alerting CeymailServiceRestartsOften",
+    "alerting CeymailSnapshotOld",       "alerting CeymailTargetDown",
+    "alerting CeymailTokenUnused",
 };
 
 // Lines WHERE <tab> QUERY, and behind another tab what Prometheus says against it.
