@@ -79,6 +79,10 @@ std::optional<std::chrono::microseconds> BirthTimes::oldest() const {
     return std::ranges::min(m_known, {}, &Birth::at).at;
 }
 
+bool BirthTimes::add_to(ArrivalTimes& arrivals, ArrivalAllowance& allowance) const {
+    return std::ranges::all_of(m_known, [&](const Birth& birth) { return arrivals.add(birth.at, allowance); });
+}
+
 void BirthTimes::forget() noexcept {
     m_known = {};
     m_kept = {};

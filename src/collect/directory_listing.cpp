@@ -25,6 +25,11 @@ std::expected<unsigned char, int> ask_type(int directory, const char* name) {
     return std::unexpected(errno);
 }
 
+void remember(DirectoryListing& listing, std::chrono::microseconds arrival, ArrivalAllowance* allowance) {
+    auto& times = listing.arrival_times;
+    if (times && (allowance == nullptr || !times->add(arrival, *allowance))) times.reset();
+}
+
 // Returns: 0 or an errno.
 int take_file(DirectoryListing& listing, const char* name, const ListingOptions& options) {
     ++listing.files;
@@ -32,6 +37,7 @@ int take_file(DirectoryListing& listing, const char* name, const ListingOptions&
     if (!listing.dated && !options.on_undated) return 0;  // the oldest is unknown already
     if (const auto arrival = arrival_of(name)) {
         listing.oldest = earlier(listing.oldest, arrival);
+        remember(listing, *arrival, options.allowance);
         return 0;
     }
     listing.dated = false;

@@ -2,7 +2,9 @@
 // QueueCollector: how many messages wait in Postfix's queues, and since when.
 #include "ceymail/collect/queue.hpp"
 
+#include <array>
 #include <numeric>
+#include <utility>
 
 #include "ceymail/collect/queue_id.hpp"
 
@@ -10,6 +12,62 @@ namespace ceymail::collect {
 namespace {
 
 using enum exposition::MetricType;
+using namespace std::chrono_literals;
+
+// The label `age` of ceymail_queue_deferred_older_than.
+struct Age {
+    const char* label;
+    std::chrono::seconds age;
+};
+constexpr std::array k_ages{Age{"5m", 5min}, Age{"1h", 1h}, Age{"6h", 6h}, Age{"1d", 24h}, Age{"3d", 72h}};
+
+// How many deferred messages are older than each of k_ages.
+using OlderThan = std::array<std::uint64_t, k_ages.size()>;
+
+exposition::MetricFamily deferred_older_than(const OlderThan& counts) {
+    exposition::MetricFamily family{
+        "ceymail_queue_deferred_older_than",
+        "Deferred messages that arrived longer ago than `age`, by the same arrivals as "
+        "ceymail_queue_oldest_deferred_timestamp_seconds. Absent until all are known, and where neither queue ids nor "
+        "birth times tell them.",
+        gauge,
+        {}};
+    for (std::size_t i = 0; i < counts.size(); ++i) family.samples.push_back({{{"age", k_ages[i].label}}, counts[i]});
+    return family;
+}
+
+// Returns: false if `reader` does not know. `now`: since the epoch.
+bool add_older_than(OlderThan& counts, const QueueReader& reader, std::chrono::seconds now) {
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+        const auto count = reader.deferred_before(now - k_ages[i].age);
+        if (!count) return false;
+        counts[i] += *count;
+    }
+    return true;
+}
+
+void add(QueueCounts& sum, const QueueCounts& counts) {
+    sum.active += counts.active;
+    sum.deferred += counts.deferred;
+    sum.bounce += counts.bounce;
+    sum.hold += counts.hold;
+    sum.incoming += counts.incoming;
+    sum.maildrop += counts.maildrop;
+}
+
+Families families_of(const QueueCounts& sum) {
+    return {
+        single("ceymail_queue_active", "Messages that Postfix is delivering.", gauge, sum.active),
+        single("ceymail_queue_deferred", "Messages that Postfix will try again later.", gauge, sum.deferred),
+        single("ceymail_queue_bounce", "Messages with delivery failures that their senders are not yet told.", gauge,
+               sum.bounce),
+        single("ceymail_queue_hold", "Messages that wait until an administrator releases them.", gauge, sum.hold),
+        single("ceymail_queue_incoming",
+               "Messages that are being received, or that the queue manager has not yet taken.", gauge, sum.incoming),
+        single("ceymail_queue_maildrop", "Messages submitted by sendmail(1) that Postfix has not yet picked up.", gauge,
+               sum.maildrop),
+    };
+}
 
 exposition::MetricFamily oldest_deferred(std::chrono::microseconds arrival) {
     return single(
@@ -36,7 +94,7 @@ util::Result<void> require_different(const std::vector<std::filesystem::path>& d
 }  // namespace
 
 QueueCollector::QueueCollector(std::vector<std::filesystem::path> queue_directories, QueueReaderOptions options)
-    : m_queue_directories(std::move(queue_directories)) {
+    : m_queue_directories(std::move(queue_directories)), m_now(options.now) {
     for (const auto& directory : m_queue_directories) m_readers.emplace_back(directory, options);
 }
 
@@ -47,28 +105,25 @@ std::chrono::nanoseconds QueueCollector::extra_cpu_time() const noexcept {
 
 util::Result<Families> QueueCollector::collect(util::BootTime deadline) {
     CEYMAIL_TRY(require_different(m_queue_directories));
+    // Before the first read: its values are of this time or later.
+    const auto now = std::chrono::floor<std::chrono::seconds>(m_now());
     QueueCounts sum;
     bool all_known = true;
+    bool all_ages_known = true;
     std::optional<std::chrono::microseconds> oldest;
+    OlderThan older_than{};
     for (auto& reader : m_readers) {
         CEYMAIL_TRY_ASSIGN(const auto counts, reader.read(deadline));
-        sum.active += counts.active;
-        sum.deferred += counts.deferred;
-        sum.bounce += counts.bounce;
-        sum.hold += counts.hold;
+        add(sum, counts);
         const auto arrival = reader.oldest_deferred(deadline);
         all_known &= arrival || counts.deferred == 0;
         oldest = earlier(oldest, arrival);
+        all_ages_known = all_ages_known && add_older_than(older_than, reader, now);
     }
 
-    Families families{
-        single("ceymail_queue_active", "Messages that Postfix is delivering.", gauge, sum.active),
-        single("ceymail_queue_deferred", "Messages that Postfix will try again later.", gauge, sum.deferred),
-        single("ceymail_queue_bounce", "Messages with delivery failures that their senders are not yet told.", gauge,
-               sum.bounce),
-        single("ceymail_queue_hold", "Messages that wait until an administrator releases them.", gauge, sum.hold),
-    };
+    Families families = families_of(sum);
     if (oldest && all_known) families.push_back(oldest_deferred(*oldest));
+    if (all_ages_known) families.push_back(deferred_older_than(older_than));
     return families;
 }
 

@@ -21,6 +21,7 @@ QueueDirectory::QueueDirectory(std::string its_name, Arrivals its_arrivals, cons
 void QueueDirectory::begin_reading(const struct stat& status, FileTime now, bool local_timestamps) {
     const DirectoryStamp new_stamp = stamp_of(status);
     if (new_stamp.inode != stamp.inode || new_stamp.device != stamp.device) births.forget();
+    arrival_times.reset();  // now, so that the allowance for new ones has their room
     stamp = new_stamp;
     stamped_at = now;
     has_local_timestamps = local_timestamps;
@@ -33,7 +34,11 @@ void QueueDirectory::adopt(DirectoryListing&& listing) {
     dated = listing.dated;
     oldest = listing.oldest;
     ++times_read;
-    if (dated) births.forget();
+    if (dated) {
+        births.forget();
+        arrival_times = std::move(listing.arrival_times);
+        if (arrival_times) arrival_times->sort();
+    }
     settled = has_local_timestamps && is_settled(stamp, stamped_at);
 
     auto before = std::exchange(subdirectories, {});
@@ -46,31 +51,59 @@ void QueueDirectory::adopt(DirectoryListing&& listing) {
     }
 }
 
+void QueueDirectory::adopt_births(DirectoryListing&& dated_part, ArrivalAllowance& allowance) {
+    births_of = times_read;
+    oldest = earlier(dated_part.oldest, births.oldest());
+    arrival_times = std::move(dated_part.arrival_times);
+    if (arrival_times && !births.add_to(*arrival_times, allowance)) arrival_times.reset();
+    if (arrival_times) arrival_times->sort();
+}
+
 void QueueDirectory::forget() noexcept {
     settled = false;
     files = 0;
     dated = true;
     oldest.reset();
     births.forget();
+    arrival_times.emplace();
     subdirectories.clear();
+}
+
+void QueueDirectory::read_again_for_arrival_times(std::size_t& left) noexcept {
+    const std::size_t wanted = files + ArrivalTimes::k_step;
+    if (is_dated() && !arrival_times && wanted <= left) {
+        settled = false;
+        left -= wanted;
+    }
+    for (const auto& subdirectory : subdirectories) subdirectory->read_again_for_arrival_times(left);
 }
 
 void QueueDirectory::forget_births() noexcept {
     births.forget();
     births_of = 0;
+    if (!dated) arrival_times.reset();
     for (const auto& subdirectory : subdirectories) subdirectory->forget_births();
 }
 
 QueueDirectory::Sum QueueDirectory::sum() const {
-    Sum sum{files, births.size(), is_dated(), oldest};
+    Sum sum{
+        files, births.size(), is_dated(), oldest, arrival_times ? arrival_times->size() : 0, arrival_times.has_value()};
     for (const auto& subdirectory : subdirectories) {
         const Sum below = subdirectory->sum();
         sum.files += below.files;
         sum.births += below.births;
         sum.dated &= below.dated;
         sum.oldest = earlier(sum.oldest, below.oldest);
+        sum.arrival_times += below.arrival_times;
+        sum.has_arrival_times &= below.has_arrival_times;
     }
     return sum;
+}
+
+std::uint64_t QueueDirectory::arrived_before(std::chrono::seconds time) const {
+    std::uint64_t count = arrival_times ? arrival_times->before(time) : 0;
+    for (const auto& subdirectory : subdirectories) count += subdirectory->arrived_before(time);
+    return count;
 }
 
 std::filesystem::path QueueDirectory::path() const {

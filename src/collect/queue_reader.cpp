@@ -25,7 +25,8 @@ namespace {
 constexpr std::size_t k_buffer_bytes = 64U << 10U;
 constexpr unsigned k_max_threads = 8;
 constexpr unsigned k_max_depth = 16;
-constexpr std::size_t k_deferred = 1;  // index in m_queues
+constexpr std::size_t k_deferred = 1;        // index in m_queues
+constexpr std::size_t k_characteristic = 4;  // the first of m_queues: a queue directory has one of these
 constexpr std::size_t k_max_directories = 65536;
 constexpr std::size_t k_max_births_per_call = 25'000;
 constexpr std::chrono::milliseconds k_birth_time_limit{50};
@@ -77,6 +78,7 @@ struct QueueReader::Pass {
 struct QueueReader::BirthBudget {
     std::size_t left;
     util::BootTime deadline;
+    ArrivalAllowance allowance;
     util::BootTime until = util::BootTime::max();  // set by the first take(), so that listing is not counted
 
     [[nodiscard]] bool take() {
@@ -90,25 +92,35 @@ struct QueueReader::BirthBudget {
 QueueReader::QueueReader(std::filesystem::path queue_directory, QueueReaderOptions options)
     : m_queue_directory(std::move(queue_directory)),
       m_options(options),
-      m_queues{QueueDirectory{"active", Arrivals::ignored}, QueueDirectory{"deferred", Arrivals::wanted},
-               QueueDirectory{"bounce", Arrivals::ignored}, QueueDirectory{"hold", Arrivals::ignored}} {}
+      m_queues{QueueDirectory{"active", Arrivals::ignored},   QueueDirectory{"deferred", Arrivals::wanted},
+               QueueDirectory{"bounce", Arrivals::ignored},   QueueDirectory{"hold", Arrivals::ignored},
+               QueueDirectory{"incoming", Arrivals::ignored}, QueueDirectory{"maildrop", Arrivals::ignored}} {}
 
 util::Result<QueueCounts> QueueReader::read(util::BootTime deadline) {
     CEYMAIL_TRY_ASSIGN(auto queue_directory, open_queue_directory(m_queue_directory, m_options));
     Pass pass{std::move(queue_directory), deadline, 0, {}, {}};
     m_helper_cpu_time = 0;
 
-    for (auto& queue : m_queues) CEYMAIL_TRY(examine(pass, pass.queue_directory.get(), queue));
+    const auto queues = std::span(m_queues);
+    const auto examine_each = [&](std::span<QueueDirectory> some) -> util::Result<void> {
+        for (auto& queue : some) CEYMAIL_TRY(examine(pass, pass.queue_directory.get(), queue));
+        return {};
+    };
+    CEYMAIL_TRY(examine_each(queues.first(k_characteristic)));
     if (pass.directories == 0) {
         return util::fail(util::ErrorKind::invalid, m_queue_directory.string() +
                                                         " is no Postfix queue directory: it has neither active nor "
                                                         "deferred, bounce or hold; " +
                                                         std::string(k_where));
     }
+    CEYMAIL_TRY(examine_each(queues.subspan(k_characteristic)));
     CEYMAIL_TRY(read_unread(pass));
+    auto arrival_times = arrival_times_left();
+    m_queues[k_deferred].read_again_for_arrival_times(arrival_times);
 
-    const auto& [active, deferred, bounce, hold] = m_queues;
-    return QueueCounts{active.sum().files, deferred.sum().files, bounce.sum().files, hold.sum().files};
+    const auto& [active, deferred, bounce, hold, incoming, maildrop] = m_queues;
+    return QueueCounts{active.sum().files, deferred.sum().files, bounce.sum().files,
+                       hold.sum().files,   incoming.sum().files, maildrop.sum().files};
 }
 
 // Adds the directory to `unread` unless its stamp proves that nothing changed.
@@ -164,10 +176,11 @@ util::Result<void> QueueReader::read_directories(const Pass& pass, std::vector<Q
     std::ranges::sort(batch, std::greater{}, &QueueDirectory::size_hint);
     std::vector<util::Result<void>> outcomes(batch.size());
     std::atomic<std::size_t> next = 0;
+    ArrivalAllowance allowance(arrival_times_left());
     const auto work = [&] {
         const auto buffer = std::make_unique_for_overwrite<std::byte[]>(k_buffer_bytes);
         for (std::size_t i = next++; i < batch.size(); i = next++) {
-            outcomes[i] = read_directory(pass, *batch[i], {buffer.get(), k_buffer_bytes});
+            outcomes[i] = read_directory(pass, *batch[i], {buffer.get(), k_buffer_bytes}, allowance);
             if (!outcomes[i] && outcomes[i].error().kind == util::ErrorKind::timed_out) next = batch.size();
         }
     };
@@ -192,11 +205,11 @@ util::Result<void> QueueReader::read_directories(const Pass& pass, std::vector<Q
 }
 
 // Threads: several at a time, each with another directory.
-util::Result<void> QueueReader::read_directory(const Pass& pass, QueueDirectory& directory,
-                                               std::span<std::byte> buffer) {
+util::Result<void> QueueReader::read_directory(const Pass& pass, QueueDirectory& directory, std::span<std::byte> buffer,
+                                               ArrivalAllowance& allowance) {
     const auto fd = open_directory(pass.queue_directory.get(), directory, O_RDONLY);
     if (!fd) return on_unreachable(directory, fd.error());
-    auto listing = list_directory(fd->get(), buffer, {directory.arrivals, m_options.types, pass.deadline});
+    auto listing = list_directory(fd->get(), buffer, {directory.arrivals, m_options.types, pass.deadline, &allowance});
     if (!listing) return on_unreachable(directory, listing.error());
     ++m_directories_read;
     directory.adopt(std::move(*listing));
@@ -220,7 +233,8 @@ std::optional<std::chrono::microseconds> QueueReader::oldest_deferred(util::Boot
     if (!queue_directory) return {};
     const auto now = util::BootClock::now();
     BirthBudget budget{.left = std::clamp<std::size_t>(sum.files / 4, k_min_births_per_call, k_max_births_per_call),
-                       .deadline = now + (deadline - now) / 2};
+                       .deadline = now + (deadline - now) / 2,
+                       .allowance = ArrivalAllowance(arrival_times_left())};
     read_births(queue_directory->get(), deferred, budget);
     return known();
 }
@@ -241,12 +255,20 @@ void QueueReader::read_births(int queue_directory, QueueDirectory& directory, Bi
     };
     const auto buffer = std::make_unique_for_overwrite<std::byte[]>(k_buffer_bytes);
     directory.births.begin_pass();
-    const auto listing = list_directory(fd->get(), {buffer.get(), k_buffer_bytes},
-                                        {directory.arrivals, m_options.types, budget.deadline, ask});
+    auto listing = list_directory(fd->get(), {buffer.get(), k_buffer_bytes},
+                                  {directory.arrivals, m_options.types, budget.deadline, &budget.allowance, ask});
     directory.births.end_pass(listing.has_value());
-    if (!listing) return;
-    directory.births_of = directory.times_read;
-    directory.oldest = earlier(listing->oldest, directory.births.oldest());
+    if (listing) directory.adopt_births(std::move(*listing), budget.allowance);
+}
+
+std::optional<std::uint64_t> QueueReader::deferred_before(std::chrono::seconds time) const {
+    const auto& deferred = m_queues[k_deferred];
+    return deferred.sum().has_arrival_times ? std::optional(deferred.arrived_before(time)) : std::nullopt;
+}
+
+std::size_t QueueReader::arrival_times_left() const {
+    const std::size_t held = m_queues[k_deferred].sum().arrival_times;
+    return m_options.max_arrival_times - std::min(m_options.max_arrival_times, held);
 }
 
 std::size_t QueueReader::threads_for(const std::vector<QueueDirectory*>& batch) const {

@@ -2,6 +2,10 @@
 // What is scraped equals what others count.
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+#include <iterator>
 #include <sstream>
 
 #include "support/miniature.hpp"
@@ -9,11 +13,57 @@
 namespace ceymail::testing {
 namespace {
 
+using namespace std::chrono_literals;
+
 double counted(const std::vector<std::string>& shell_words) {
     ChildOptions options{.arguments = {"sh", "-c"}};
     options.arguments.insert(options.arguments.end(), shell_words.begin(), shell_words.end());
     return std::stod(run(options).output);
 }
+
+// The miniature's Postfix, from outside.
+class Postfix {
+public:
+    [[nodiscard]] std::string queue() const { return m_directory / "queue"; }
+
+    void send() const {
+        const auto sent = run(
+            {.arguments = {"sendmail", "-C", m_directory / "etc", "-f", "postmaster@example.org", "reader@example.net"},
+             .directory = queue(),
+             .input = "Subject: a message\n\nHello.\n",
+             .output_file = "/dev/null"});
+        BOOST_TEST_REQUIRE(sent.status == 0, sent.errors);
+    }
+
+    // The names of the messages in one of its directories.
+    [[nodiscard]] std::vector<std::string> messages(const std::string& where) const {
+        const auto found = run({.arguments = {"find", queue() + "/" + where, "-type", "f", "-printf", "%f\n"}});
+        std::istringstream names(found.output);
+        return {std::istream_iterator<std::string>(names), {}};
+    }
+
+    void remove(const std::string& where) const {
+        for (const auto& id : messages(where))
+            BOOST_TEST(run({.arguments = {"postsuper", "-c", m_directory / "etc", "-d", id, where},
+                            .output_file = "/dev/null"})
+                           .status == 0);
+    }
+
+    // Its processes work in the queue directory. Several miniatures may run on this machine. 0: there is none.
+    [[nodiscard]] pid_t process(const std::string& name) const {
+        for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+            std::error_code ignored;
+            std::string comm;
+            std::ifstream(entry.path() / "comm") >> comm;
+            if (comm == name && std::filesystem::equivalent(entry.path() / "cwd", queue(), ignored))
+                return std::stoi(entry.path().filename());
+        }
+        return 0;
+    }
+
+private:
+    std::filesystem::path m_directory = Miniature::shared().directory() / "postfix";
+};
 
 BOOST_AUTO_TEST_SUITE(scraped_values)
 
@@ -30,6 +80,8 @@ BOOST_AUTO_TEST_CASE(equal_what_others_count) {
         {"ceymail_queue_hold", files("hold")},
         {"ceymail_queue_active", files("active")},
         {"ceymail_queue_bounce", files("bounce")},
+        {"ceymail_queue_incoming", files("incoming")},
+        {"ceymail_queue_maildrop", files("maildrop")},
         {"ceymail_domains_total", rows("virtual_domains")},
         {"ceymail_mailboxes_total", rows("virtual_users")},
         {"ceymail_aliases_total", rows("virtual_aliases")},
@@ -63,6 +115,52 @@ BOOST_AUTO_TEST_CASE(tell_when_the_oldest_deferred_message_arrived) {
     const auto ids =
         run({.arguments = {"postconf", "-c", miniature.directory() / "postfix/etc", "-h", "enable_long_queue_ids"}});
     BOOST_TEST(ids.output == "no\n");  // as on a CeyMail host
+}
+
+// The ages of a miniature that runs for minutes only: how many messages are older than five minutes, Postfix knows too.
+BOOST_AUTO_TEST_CASE(tell_how_many_deferred_messages_are_older_than_each_age) {
+    auto& miniature = Miniature::shared();
+    const auto body = fetch(miniature.request()).body;
+    const auto older_than = [&](const std::string& age) {
+        return value_of(body, "ceymail_queue_deferred_older_than{age=\"" + age + "\"}").value_or(-1);
+    };
+    // The birth and the arrival that Postfix notes are seconds apart, and a snapshot is served for a while.
+    const auto by_postfix = [&](const std::string& seconds) {
+        return counted({"postqueue -c " + (miniature.directory() / "postfix/etc").string() +
+                        " -j | grep -F '\"queue_name\": \"deferred\"' |"
+                        " sed 's/.*\"arrival_time\": \\([0-9]*\\).*/\\1/' | awk -v limit=$(($(date +%s) - " +
+                        seconds + ")) '$1 < limit' | wc -l"});
+    };
+    BOOST_TEST(older_than("5m") >= by_postfix("330"));
+    BOOST_TEST(older_than("5m") <= by_postfix("299"));
+    BOOST_TEST(older_than("1h") == by_postfix("3600"));
+    for (const char* age : {"6h", "1d", "3d"}) BOOST_TEST(older_than(age) == 0, age);
+}
+
+BOOST_AUTO_TEST_CASE(count_what_postfix_has_not_picked_up_and_what_its_queue_manager_has_not_taken) {
+    auto& miniature = Miniature::shared();
+    const Postfix postfix;
+    const auto becomes = [&](const std::string& series, double value) {
+        return eventually([&] { return value_of(fetch(miniature.request()).body, series) == value; }, 15s);
+    };
+    miniature.control("stop", "postfix");
+    postfix.send();
+    BOOST_TEST(postfix.messages("maildrop").size() == 1U);
+    BOOST_TEST(becomes("ceymail_queue_maildrop", 1));
+    postfix.remove("maildrop");
+    BOOST_TEST(becomes("ceymail_queue_maildrop", 0));
+    miniature.control("start", "postfix");
+
+    pid_t queue_manager = 0;
+    BOOST_TEST_REQUIRE(eventually([&] { return (queue_manager = postfix.process("qmgr")) > 0; }));
+    ::kill(queue_manager, SIGSTOP);
+    postfix.send();
+    BOOST_TEST(becomes("ceymail_queue_incoming", 1));
+    BOOST_TEST(postfix.messages("incoming").size() == 1U);
+    postfix.remove("incoming");
+    ::kill(queue_manager, SIGCONT);
+    BOOST_TEST(becomes("ceymail_queue_incoming", 0));
+    BOOST_TEST(becomes("ceymail_service_up{name=\"postfix\"}", 1));
 }
 
 BOOST_AUTO_TEST_CASE(are_plausible_where_they_move) {

@@ -11,9 +11,11 @@
 #include <chrono>
 #include <fstream>
 #include <map>
+#include <random>
 #include <string>
 #include <thread>
 
+#include "ceymail/collect/queue_id.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace {
@@ -104,12 +106,15 @@ BOOST_AUTO_TEST_CASE(counts_each_queue_on_its_own) {
     messages("bounce", 3);
     messages("hold", 4);
     messages("incoming", 5);
-    messages("corrupt", 6);
+    messages("maildrop", 6);
+    messages("corrupt", 7);
     const auto got = counts();
     BOOST_TEST(got.active == 1U);
     BOOST_TEST(got.deferred == 2U);
     BOOST_TEST(got.bounce == 3U);
     BOOST_TEST(got.hold == 4U);
+    BOOST_TEST(got.incoming == 5U);
+    BOOST_TEST(got.maildrop == 6U);
 }
 
 BOOST_AUTO_TEST_CASE(counts_at_any_hash_depth) {
@@ -133,7 +138,7 @@ BOOST_AUTO_TEST_CASE(counts_regular_files_and_follows_no_link) {
 
 BOOST_AUTO_TEST_CASE(counts_what_postfix_takes_for_a_message_and_enters_what_postfix_enters) {
     QueueReader checking{directory.path(), {.types = EntryTypes::checked}};
-    for (const fs::path queue : {"active", "deferred", "bounce", "hold"}) {
+    for (const fs::path queue : {"active", "deferred", "bounce", "hold", "incoming", "maildrop"}) {
         messages(queue, 1);
         message(queue / "A" / "C3CD21F3E90");
         message(queue / "A" / "example_com");  // as the fast flush service names its files
@@ -148,8 +153,9 @@ BOOST_AUTO_TEST_CASE(counts_what_postfix_takes_for_a_message_and_enters_what_pos
         message(queue / "saved" / "C3CD21F3E90");
         for (QueueReader* each : {&reader, &checking}) {
             const auto got = counts(*each);
-            const std::map<std::string, std::uint64_t> of{
-                {"active", got.active}, {"deferred", got.deferred}, {"bounce", got.bounce}, {"hold", got.hold}};
+            const std::map<std::string, std::uint64_t> of{{"active", got.active},     {"deferred", got.deferred},
+                                                          {"bounce", got.bounce},     {"hold", got.hold},
+                                                          {"incoming", got.incoming}, {"maildrop", got.maildrop}};
             BOOST_TEST(of.at(queue) == 3U, queue);
         }
     }
@@ -385,11 +391,14 @@ BOOST_AUTO_TEST_CASE(refuses_a_directory_that_is_no_queue_directory) {
 
 BOOST_AUTO_TEST_CASE(refuses_a_queue_that_is_a_symbolic_link) {
     messages("elsewhere", 3);
-    fs::remove(directory / "hold");
-    fs::create_directory_symlink("elsewhere", directory / "hold");
-    const auto got = error();
-    BOOST_TEST((got.kind == util::ErrorKind::invalid));
-    BOOST_TEST(contains(got, (directory / "hold").string()));
+    for (const char* queue : {"hold", "maildrop"}) {
+        fs::remove(directory / queue);
+        fs::create_directory_symlink("elsewhere", directory / queue);
+        const auto got = error();
+        BOOST_TEST((got.kind == util::ErrorKind::invalid));
+        BOOST_TEST(contains(got, (directory / queue).string()));
+        fs::remove(directory / queue);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(opens_no_directory_through_a_symbolic_link) {
@@ -601,27 +610,262 @@ BOOST_AUTO_TEST_CASE(takes_no_longer_for_births_than_half_the_time_there_is) {
     BOOST_TEST(asking.oldest_deferred(in_a_minute()).has_value());
 }
 
+// The births of files by their names, which begin with m and a number: that many seconds since the epoch.
+std::expected<std::chrono::microseconds, int> birth_by_name(int, const char* name) noexcept {
+    return std::chrono::seconds(std::strtoll(name + 1, nullptr, 10));
+}
+
+// How many deferred messages arrived before `seconds`, after one more read.
+constexpr std::uint64_t k_not_known = ~0ULL;
+std::uint64_t before(const Queue& queue, QueueReader& reader, int seconds) {
+    (void)queue.oldest(reader);
+    return reader.deferred_before(std::chrono::seconds(seconds)).value_or(k_not_known);
+}
+
+BOOST_AUTO_TEST_CASE(tells_how_many_deferred_messages_arrived_before_a_time_by_their_long_ids) {
+    QueueReader asking{directory.path(), {.now = long_after, .birth_of = births}};
+    BOOST_TEST(before(*this, asking, 1'000'000) == 0U);
+    message("deferred/0/0000050000z1");  // at 5 s
+    message("deferred/1/0000040002z2");
+    message("deferred/1/0000040003z3");
+    message("deferred/zzzzzz0000z1");  // in the year 2596
+    message("hold/0000010000z4");
+    BOOST_TEST(before(*this, asking, 4) == 0U);
+    BOOST_TEST(before(*this, asking, 5) == 2U);
+    BOOST_TEST(before(*this, asking, 6) == 3U);
+    BOOST_TEST(before(*this, asking, 2'000'000'000) == 3U);
+    fs::remove(directory / "deferred/1/0000040002z2");
+    BOOST_TEST(before(*this, asking, 5) == 1U);
+    BOOST_TEST(asked == 0);
+}
+
+BOOST_AUTO_TEST_CASE(tells_how_many_deferred_messages_arrived_before_a_time_by_their_births) {
+    QueueReader asking{directory.path(), {.now = long_after, .birth_of = birth_by_name}};
+    for (int i = 0; i < 100; ++i) message("deferred/" + std::to_string(i % 3) + "/m" + std::to_string(1000 + i));
+    // Postfix sets it to the time of the next attempt.
+    const timespec times[] = {{.tv_sec = 9'000, .tv_nsec = 0}, {.tv_sec = 9'000, .tv_nsec = 0}};
+    BOOST_TEST_REQUIRE(::utimensat(AT_FDCWD, (directory / "deferred/0/m1000").c_str(), times, 0) == 0);
+    BOOST_TEST(before(*this, asking, 1000) == 0U);
+    BOOST_TEST(before(*this, asking, 1001) == 1U);
+    BOOST_TEST(before(*this, asking, 1060) == 60U);
+    BOOST_TEST(before(*this, asking, 2000) == 100U);
+    message("deferred/0/0000050000z1");
+    fs::remove(directory / "deferred/1/m1001");
+    BOOST_TEST(before(*this, asking, 1060) == 60U);
+    BOOST_TEST(before(*this, asking, 6) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(reads_nothing_again_while_messages_grow_older) {
+    QueueReader asking{directory.path(), {.now = long_after, .birth_of = births}};
+    for (int i = 0; i < 16; ++i) messages(fs::path("deferred") / k_digits.substr(i, 1), 10);
+    const auto now = std::chrono::floor<std::chrono::seconds>(file_clock_now());
+    (void)oldest(asking);
+    const auto read_so_far = asking.directories_read();
+    BOOST_TEST(asking.deferred_before(now - 1h).value() == 0U);
+    BOOST_TEST(asking.deferred_before(now + 1h).value() == 160U);
+    BOOST_TEST(directories_read_again(asking) == 0U);
+    BOOST_TEST(before(*this, asking, 2'000'000'000) == 160U);
+    BOOST_TEST(asking.directories_read() == read_so_far);
+    BOOST_TEST(asked == 160);
+}
+
+BOOST_AUTO_TEST_CASE(does_not_tell_how_many_are_older_until_all_births_are_known) {
+    QueueReader asking{directory.path(), {.now = long_after, .birth_of = birth_by_name}};
+    messages("deferred/0", 600);
+    for (int calls = 0; calls < 3; ++calls) BOOST_TEST(before(*this, asking, 300) == k_not_known);
+    BOOST_TEST(before(*this, asking, 300) == 300U);
+    messages("deferred/1", 600);
+    BOOST_TEST(before(*this, asking, 300) == k_not_known);
+    (void)before(*this, asking, 300);
+    BOOST_TEST(before(*this, asking, 300) == 600U);
+    // Before the births of a change are known as well.
+    message("deferred/1/m7b");
+    (void)counts(asking);
+    BOOST_TEST(!asking.deferred_before(300s).has_value());
+    BOOST_TEST(before(*this, asking, 300) == 601U);
+}
+
+BOOST_AUTO_TEST_CASE(does_not_tell_how_many_are_older_where_the_file_system_keeps_no_births) {
+    const BirthReader none = [](int, const char*) noexcept -> std::expected<std::chrono::microseconds, int> {
+        return std::unexpected(ENODATA);
+    };
+    QueueReader asking{directory.path(), {.now = long_after, .birth_of = none}};
+    message("deferred/0/0000050000z1");
+    BOOST_TEST(before(*this, asking, 6) == 1U);
+    message("deferred/1/m1");
+    BOOST_TEST(before(*this, asking, 6) == k_not_known);
+    fs::remove(directory / "deferred/1/m1");
+    BOOST_TEST(before(*this, asking, 6) == 1U);
+    message("deferred/m1");
+    BOOST_TEST(before(*this, asking, 6) == k_not_known);
+    fs::remove_all(directory / "deferred");
+    BOOST_TEST(before(*this, asking, 6) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(does_not_tell_how_many_are_older_where_there_are_more_than_are_to_be_remembered) {
+    for (const auto& [name, digits] : {std::pair{"m1", 3U}, std::pair{"0000010000z", 4U}}) {
+        QueueReader asking{directory.path(), {.now = long_after, .birth_of = birth_by_name, .max_arrival_times = 640}};
+        const auto file = [&](int i) {
+            return fs::path("deferred/0") / (name + std::to_string(1000 + i).substr(4 - digits));
+        };
+        for (int i = 0; i < 640; ++i) message(file(i));
+        message("deferred/1/0000010000z1");
+        (void)oldest(asking);
+        for (int calls = 0; calls < 4; ++calls) (void)oldest(asking);
+        BOOST_TEST(before(*this, asking, 2'000'000'000) == k_not_known);
+        BOOST_TEST(oldest(asking).value().count() == 1'000'000);  // which takes no room
+        // There is room again, also for a directory that did not change meanwhile.
+        for (int i = 0; i < 100; ++i) fs::remove(directory / file(i));
+        for (int calls = 0; calls < 3; ++calls) (void)oldest(asking);
+        BOOST_TEST(before(*this, asking, 2'000'000'000) == 541U);
+        BOOST_TEST(directories_read_again(asking) == 0U);
+        // What is read again needs no room twice.
+        fs::rename(directory / file(639), directory / file(0));
+        BOOST_TEST(before(*this, asking, 2'000'000'000) == 541U);
+        fs::remove_all(directory / "deferred/0");
+    }
+}
+
+// What a reader that remembers nothing would tell.
+struct Recount {
+    std::map<std::string, std::uint64_t> files;
+    std::vector<std::chrono::microseconds> arrivals;  // of deferred messages
+
+    explicit Recount(const fs::path& directory) {
+        for (const std::string queue : {"active", "deferred", "bounce", "hold", "incoming", "maildrop"}) {
+            if (!fs::exists(directory / queue)) continue;
+            for (const auto& entry : fs::recursive_directory_iterator(directory / queue)) {
+                const auto name = entry.path().filename().string();
+                if (!entry.is_regular_file() || !is_message_name(name)) continue;
+                ++files[queue];
+                if (queue == "deferred")
+                    arrivals.push_back(arrival_of(name).value_or(*birth_by_name(-1, name.c_str())));
+            }
+        }
+    }
+    [[nodiscard]] std::uint64_t before(std::chrono::seconds time) const {
+        return static_cast<std::uint64_t>(
+            std::ranges::count_if(arrivals, [&](auto arrival) { return arrival < time; }));
+    }
+};
+
+BOOST_AUTO_TEST_CASE(tells_after_random_changes_what_a_recount_tells) {
+    std::mt19937 random(13);
+    const auto any = [&](auto... each) {
+        const fs::path all[] = {each...};
+        return all[random() % std::size(all)];
+    };
+    QueueReader checking{directory.path(),
+                         {.types = EntryTypes::checked, .now = long_after, .birth_of = birth_by_name}};
+    QueueReader parallel{directory.path(),
+                         {.now = long_after, .birth_of = birth_by_name, .max_threads = 3, .parallel_min_bytes = 0}};
+    const auto change = [&] {
+        const auto number = std::to_string(random() % 30);
+        const std::string tens(1, k_digits[random() % 10]);
+        const fs::path name = any("m" + number, "0000" + tens + "50000z" + number, ".m" + number);
+        const auto place = [&] {
+            return any("active", "deferred", "deferred/0", "deferred/1", "deferred/1/A", "bounce", "hold", "incoming",
+                       "maildrop");
+        };
+        const auto from = place();
+        switch (random() % 8) {
+            case 0:
+                fs::remove_all(directory / any("deferred/0", "deferred/1", "maildrop", "incoming", "hold"));
+                break;
+            case 1:
+            case 2:
+                fs::remove(directory / from / name);
+                break;
+            case 3:
+                if (const auto to = place(); fs::exists(directory / from / name)) {
+                    fs::create_directories(directory / to);
+                    fs::rename(directory / from / name, directory / to / name);
+                }
+                break;
+            default:
+                message(from / name);
+        }
+    };
+    for (int round = 0; round < 200; ++round) {
+        for (auto changes = random() % 12; changes > 0; --changes) change();
+        Recount want(directory.path());
+        const std::chrono::seconds time(random() % 2 == 0 ? random() % 40 : random() % 500);
+        for (QueueReader* each : {&checking, &parallel}) {
+            const auto got = counts(*each);
+            const auto known = each->oldest_deferred(in_a_minute());
+            BOOST_TEST(got.active == want.files["active"]);
+            BOOST_TEST(got.deferred == want.files["deferred"]);
+            BOOST_TEST(got.bounce == want.files["bounce"]);
+            BOOST_TEST(got.hold == want.files["hold"]);
+            BOOST_TEST(got.incoming == want.files["incoming"]);
+            BOOST_TEST(got.maildrop == want.files["maildrop"]);
+            BOOST_TEST(each->deferred_before(time).value() == want.before(time));
+            BOOST_TEST(known.has_value() == !want.arrivals.empty());
+            if (known) BOOST_TEST(known->count() == std::ranges::min(want.arrivals).count());
+        }
+    }
+}
+
 std::string exposed(const Families& families) {
     std::string lines;
     for (const auto& family : families) {
-        const auto& value = family.samples.at(0).value;
-        lines += family.name + ' ';
-        if (const auto* count = std::get_if<std::uint64_t>(&value)) lines += std::to_string(*count);
-        if (const auto* number = std::get_if<double>(&value)) lines += std::to_string(*number);
-        lines += '\n';
+        for (const auto& [labels, value] : family.samples) {
+            lines += family.name + (labels.empty() ? "" : '{' + labels.at(0).second + '}') + ' ';
+            if (const auto* count = std::get_if<std::uint64_t>(&value)) lines += std::to_string(*count);
+            if (const auto* number = std::get_if<double>(&value)) lines += std::to_string(*number);
+            lines += '\n';
+        }
     }
     return lines;
 }
 
-BOOST_AUTO_TEST_CASE(collects_four_gauges_and_the_oldest_where_it_is_known) {
+// The lines of ceymail_queue_deferred_older_than.
+std::string older_than(const char* minutes_5, const char* hours_1, const char* hours_6, const char* day_1,
+                       const char* days_3) {
+    std::string lines;
+    for (const auto& [age, count] : {std::pair{"5m", minutes_5}, std::pair{"1h", hours_1}, std::pair{"6h", hours_6},
+                                     std::pair{"1d", day_1}, std::pair{"3d", days_3}})
+        lines += std::string("ceymail_queue_deferred_older_than{") + age + "} " + count + "\n";
+    return lines;
+}
+
+BOOST_AUTO_TEST_CASE(collects_six_gauges_and_those_of_arrivals_where_they_are_known) {
     QueueCollector collector({directory.path()});
     messages("hold", 2);
-    const std::string four =
-        "ceymail_queue_active 0\nceymail_queue_deferred 0\nceymail_queue_bounce 0\nceymail_queue_hold 2\n";
-    BOOST_TEST(exposed(collector.collect(in_a_minute()).value()) == four);
+    messages("incoming", 1);
+    messages("maildrop", 3);
+    const std::string six =
+        "ceymail_queue_active 0\nceymail_queue_deferred 0\nceymail_queue_bounce 0\nceymail_queue_hold 2\n"
+        "ceymail_queue_incoming 1\nceymail_queue_maildrop 3\n";
+    BOOST_TEST(exposed(collector.collect(in_a_minute()).value()) == six + older_than("0", "0", "0", "0", "0"));
     message("deferred/0000040002z2");
     BOOST_TEST(exposed(collector.collect(in_a_minute()).value())
-                   .ends_with("ceymail_queue_hold 2\nceymail_queue_oldest_deferred_timestamp_seconds 4.000002\n"));
+                   .ends_with("ceymail_queue_maildrop 3\nceymail_queue_oldest_deferred_timestamp_seconds 4.000002\n" +
+                              older_than("1", "1", "1", "1", "1")));
+}
+
+BOOST_AUTO_TEST_CASE(counts_a_message_as_older_when_it_has_reached_that_age_and_not_before) {
+    static std::atomic<FileTime> clock;
+    QueueCollector collector({directory.path()},
+                             {.now = []() noexcept { return clock.load(); }, .birth_of = birth_by_name});
+    message("deferred/0/m1000000");
+    const auto at = [&](std::chrono::milliseconds age) {
+        clock = 1'000'000s + age;
+        return exposed(collector.collect(in_a_minute()).value());
+    };
+    const auto day = 24h;
+    const struct {
+        std::chrono::milliseconds age;
+        std::string want;
+    } table[] = {
+        {-1h, older_than("0", "0", "0", "0", "0")},  // the clock was set back
+        {5min, older_than("0", "0", "0", "0", "0")},         {5min + 999ms, older_than("0", "0", "0", "0", "0")},
+        {5min + 1s, older_than("1", "0", "0", "0", "0")},    {1h + 1s, older_than("1", "1", "0", "0", "0")},
+        {6h, older_than("1", "1", "0", "0", "0")},           {6h + 1s, older_than("1", "1", "1", "0", "0")},
+        {day + 1s, older_than("1", "1", "1", "1", "0")},     {3 * day, older_than("1", "1", "1", "1", "0")},
+        {3 * day + 1s, older_than("1", "1", "1", "1", "1")},
+    };
+    for (const auto& row : table) BOOST_TEST(at(row.age).ends_with(row.want), at(row.age));
 }
 
 BOOST_AUTO_TEST_CASE(collects_nothing_when_a_queue_cannot_be_read) {
@@ -633,21 +877,27 @@ BOOST_AUTO_TEST_CASE(sums_the_queues_of_several_instances) {
     messages("hold", 2);
     other.messages("hold", 3);
     other.messages("active", 1);
+    messages("maildrop", 1);
+    other.messages("maildrop", 1);
     message("deferred/0000050000z1");
     other.message("deferred/0000040002z2");
     QueueCollector collector({directory.path(), other.directory.path()});
     const auto sums = exposed(collector.collect(in_a_minute()).value());
     BOOST_TEST(sums ==
                "ceymail_queue_active 1\nceymail_queue_deferred 2\nceymail_queue_bounce 0\nceymail_queue_hold 5\n"
-               "ceymail_queue_oldest_deferred_timestamp_seconds 4.000002\n");
+               "ceymail_queue_incoming 0\nceymail_queue_maildrop 2\n"
+               "ceymail_queue_oldest_deferred_timestamp_seconds 4.000002\n" +
+                   older_than("2", "2", "2", "2", "2"));
 }
 
-BOOST_AUTO_TEST_CASE(tells_the_oldest_of_several_instances_only_where_that_of_each_is_known) {
+BOOST_AUTO_TEST_CASE(tells_the_ages_of_several_instances_only_where_those_of_each_are_known) {
     const Queue other;
     message("deferred/0000050000z1");
     QueueCollector collector({directory.path(), other.directory.path()});
     const auto is_told = [&] {
-        return exposed(collector.collect(in_a_minute()).value()).find("oldest") != std::string::npos;
+        const auto lines = exposed(collector.collect(in_a_minute()).value());
+        BOOST_TEST(lines.contains("oldest") == lines.contains("older_than"), lines);
+        return lines.contains("oldest");
     };
     BOOST_TEST(is_told());  // nothing is deferred in the other
     other.messages("deferred", 300);

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "ceymail/collect/arrival_times.hpp"
+
 namespace ceymail::collect {
 
 // Returns: when the file `name` in the open directory was created, since the epoch: statx(2), STATX_BTIME. No symbolic
@@ -37,6 +39,10 @@ public:
 
     [[nodiscard]] std::optional<std::chrono::microseconds> oldest() const;
     [[nodiscard]] std::size_t size() const noexcept { return m_known.size(); }
+
+    // Returns: false if the allowance is used up before all are added.
+    [[nodiscard]] bool add_to(ArrivalTimes& arrivals, ArrivalAllowance& allowance) const;
+
     void forget() noexcept;
 
 private:

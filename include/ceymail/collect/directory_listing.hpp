@@ -12,14 +12,16 @@
 #include <string>
 #include <vector>
 
+#include "ceymail/collect/arrival_times.hpp"
 #include "ceymail/util/clock.hpp"
 
 namespace ceymail::collect {
 
 struct DirectoryListing {
-    std::uint64_t files = 0;                            // messages, subdirectories not included
-    bool dated = true;                                  // whether each name encodes its arrival, if wanted
-    std::optional<std::chrono::microseconds> oldest{};  // the earliest of those arrivals, if wanted
+    std::uint64_t files = 0;                                     // messages, subdirectories not included
+    bool dated = true;                                           // whether each name encodes its arrival, if wanted
+    std::optional<std::chrono::microseconds> oldest{};           // the earliest of those arrivals, if wanted
+    std::optional<ArrivalTimes> arrival_times = ArrivalTimes{};  // all of them, not sorted; none: no allowance for it
     std::vector<std::string> subdirectories{};
 };
 
@@ -32,6 +34,7 @@ struct ListingOptions {
     Arrivals arrivals = Arrivals::ignored;
     EntryTypes types = EntryTypes::trusted;
     util::BootTime deadline;
+    ArrivalAllowance* allowance = nullptr;  // for arrival_times
     // Called for each message whose name does not encode its arrival, if arrivals are wanted. False ends the reading.
     std::function<bool(const char* name)> on_undated{};
 };

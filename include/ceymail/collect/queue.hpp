@@ -2,6 +2,7 @@
 // QueueCollector: how many messages wait in Postfix's queues, and since when.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <filesystem>
 #include <vector>
@@ -11,9 +12,9 @@
 
 namespace ceymail::collect {
 
-// The sums over all queue directories: ceymail_queue_active, _deferred, _bounce, _hold, and
-// ceymail_queue_oldest_deferred_timestamp_seconds if it is known, QueueReader::oldest_deferred(). It opens no message:
-// that would cost as much as showq(8).
+// The sums over all queue directories: ceymail_queue_active, _deferred, _bounce, _hold, _incoming, _maildrop; if all
+// arrivals are known, also ceymail_queue_oldest_deferred_timestamp_seconds and ceymail_queue_deferred_older_than. It
+// opens no message: that would cost as much as showq(8).
 class QueueCollector : public Collector {
 public:
     // One directory for each Postfix instance, postmulti(1).
@@ -29,6 +30,7 @@ public:
 
 private:
     std::vector<std::filesystem::path> m_queue_directories;
+    FileClock m_now;
     std::deque<QueueReader> m_readers;  // one for each
 };
 

@@ -39,6 +39,7 @@ struct QueueDirectory {
     std::uint64_t times_read = 0;
     BirthTimes births;            // of the files whose names do not encode their arrival
     std::uint64_t births_of = 0;  // the read (times_read) for which `births` is complete; 0: none
+    std::optional<ArrivalTimes> arrival_times = ArrivalTimes{};  // of all files; none: not known, or too many
     std::vector<std::unique_ptr<QueueDirectory>> subdirectories;
 
     // Notes the state of the directory that is read next.
@@ -47,6 +48,10 @@ struct QueueDirectory {
     // Takes over a listing. Keeps the records of subdirectories that still exist.
     void adopt(DirectoryListing&& listing);
 
+    // Takes over the births of all files whose names do not encode their arrival. `dated_part`: the listing for which
+    // they were read, with the arrivals of the other files.
+    void adopt_births(DirectoryListing&& dated_part, ArrivalAllowance& allowance);
+
     // Sets the state of a directory that does not exist.
     void forget() noexcept;
 
@@ -54,13 +59,22 @@ struct QueueDirectory {
     struct Sum {
         std::uint64_t files = 0;
         std::uint64_t births = 0;  // remembered
-        bool dated = true;         // whether the arrivals of all files are known
+        bool dated = true;         // whether the oldest of all files is known
         std::optional<std::chrono::microseconds> oldest;
+        std::uint64_t arrival_times = 0;  // remembered
+        bool has_arrival_times = true;    // whether those of all files are
     };
     [[nodiscard]] Sum sum() const;
 
+    // Returns: how many files of this directory and all below arrived before `time`, as far as arrival_times has them.
+    [[nodiscard]] std::uint64_t arrived_before(std::chrono::seconds time) const;
+
     // Whether the arrivals of all files are known, subdirectories not included.
     [[nodiscard]] bool is_dated() const noexcept { return dated || births_of == times_read; }
+
+    // Has those read again, of this directory and all below, whose arrival times had no allowance and have it now.
+    // `left`: how many may be remembered yet.
+    void read_again_for_arrival_times(std::size_t& left) noexcept;
 
     // Forgets the births of this directory and all below.
     void forget_births() noexcept;
