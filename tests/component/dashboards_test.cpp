@@ -2,6 +2,7 @@
 // What is shipped for Prometheus and Grafana, as far as it can be judged without either running: the rules by promtool,
 // the dashboards by the rules of tests/grafana/rules.jq, and that every runbook address leads somewhere.
 #include <algorithm>
+#include <regex>
 #include <set>
 #include <sstream>
 
@@ -15,6 +16,7 @@ namespace ceymail::testing {
 namespace {
 
 const std::string k_alerts = "deploy/prometheus/ceymail-alerts.rules.yml";
+const std::string k_thresholds = "deploy/prometheus/ceymail-thresholds.rules.yml";
 const std::string k_recording = "deploy/prometheus/ceymail-recording.rules.yml";
 
 Finished promtool(std::vector<std::string> arguments) {
@@ -33,6 +35,14 @@ std::string jq(const std::vector<std::string>& arguments) {
 }
 
 std::string findings(const std::string& file) { return jq({"-f", source("tests/grafana/rules.jq"), file}); }
+
+std::set<std::string> matches(const std::string& text, const std::string& expression) {
+    const std::regex regex(expression);
+    std::set<std::string> found;
+    for (std::sregex_iterator match(text.begin(), text.end(), regex), end; match != end; ++match)
+        found.insert((*match)[1]);
+    return found;
+}
 
 // As GitHub makes them: lower case, blanks to hyphens, other signs dropped.
 std::string anchor_of(const std::string& heading) {
@@ -58,7 +68,7 @@ std::set<std::string> anchors(const std::string& markdown) {
 BOOST_AUTO_TEST_SUITE(dashboards)
 
 BOOST_AUTO_TEST_CASE(promtool_accepts_rules_and_configuration) {
-    const auto rules = promtool({"check", "rules", source(k_recording), source(k_alerts)});
+    const auto rules = promtool({"check", "rules", source(k_thresholds), source(k_recording), source(k_alerts)});
     BOOST_TEST(rules.status == 0, rules.output + rules.errors);
     // The token's file is made by whoever installs.
     const auto config = promtool({"check", "config", "--syntax-only", source("deploy/prometheus/prometheus.yml")});
@@ -66,7 +76,8 @@ BOOST_AUTO_TEST_CASE(promtool_accepts_rules_and_configuration) {
 }
 
 BOOST_AUTO_TEST_CASE(every_alert_fires_and_is_silent_where_it_should) {
-    const auto tested = promtool({"test", "rules", source("tests/prometheus/rules_test.yml")});
+    const auto tested = promtool(
+        {"test", "rules", source("tests/prometheus/rules_test.yml"), source("tests/prometheus/recording_test.yml")});
     BOOST_TEST(tested.status == 0, tested.output + tested.errors);
 
     const auto cases = slurp(source("tests/prometheus/rules_test.yml"));
@@ -81,6 +92,39 @@ BOOST_AUTO_TEST_CASE(every_alert_fires_and_is_silent_where_it_should) {
                    name + " is not tested");
     }
     BOOST_TEST(alerts > 0);
+}
+
+// What README.md shows takes the place of the shipped rule of that name.
+BOOST_AUTO_TEST_CASE(a_threshold_is_overridden_as_the_readme_says) {
+    const auto readme = slurp(source("README.md"));
+    const std::string record = "      - record: ceymail:threshold:disk_used_ratio\n";
+    const auto begin = readme.find("```yaml\n" + record);
+    BOOST_TEST_REQUIRE(begin != std::string::npos);
+    const auto rule = readme.substr(begin + 8, readme.find("```", begin + 8) - begin - 8);
+    auto thresholds = slurp(source(k_thresholds));
+    const auto at = thresholds.find(record);
+    BOOST_TEST_REQUIRE(at != std::string::npos);
+    thresholds.replace(at, thresholds.find("      - record: ", at + 1) - at, rule);
+
+    const TemporaryDirectory directory;
+    directory.write("ceymail-thresholds.rules.yml", thresholds);
+    for (const auto& file : {k_recording, k_alerts, std::string("tests/prometheus/override_test.yml")})
+        directory.write(std::filesystem::path(file).filename(), slurp(source(file)));
+    const auto tested = promtool({"test", "rules", directory / "override_test.yml"});
+    BOOST_TEST(tested.status == 0, tested.output + tested.errors);
+}
+
+BOOST_AUTO_TEST_CASE(every_threshold_is_recorded_once_and_used_by_alerts_and_panels) {
+    const auto thresholds = slurp(source(k_thresholds));
+    const auto recorded = matches(thresholds, "- record: ceymail:threshold:(\\w+)");
+    const auto rules = std::ranges::count(thresholds.substr(thresholds.find("\ngroups:")), '\n');
+    BOOST_TEST(static_cast<std::size_t>(rules) == 4 + 2 * recorded.size(), "another line than record and expr");
+    const std::string used = "ceymail:threshold:(\\w+)";
+    BOOST_TEST((matches(slurp(source(k_alerts)), used) == recorded));
+    for (const std::string& file :
+         {dashboard("overview"), dashboard("fleet"), std::string(source("deploy/prometheus/consoles/ceymail.html"))})
+        BOOST_TEST(std::ranges::includes(recorded, matches(slurp(file), used)), file);
+    BOOST_TEST((matches(slurp(dashboard("overview")), used) == recorded));
 }
 
 BOOST_AUTO_TEST_CASE(every_runbook_address_is_a_heading_of_the_readme) {
@@ -127,6 +171,8 @@ BOOST_AUTO_TEST_CASE(the_rules_find_what_is_wrong) {
         {".panels[0].targets[0].expr = \"up{instance=~\\\"$instance\\\"}\"", "target-job-rule"},
         {".panels[0].targets[0].expr = \"up{job=~\\\"$job\\\"}\"", "target-instance-rule"},
         {".panels[0].targets[0].expr = \"sum(ceymail_queue_hold)\"", "target-job-rule"},
+        {".panels[0].targets[0].expr = \"min(ceymail:threshold:disk_used_ratio)\"", "target-job-rule"},
+        {".panels[0].targets[0].expr = \"min(instance:ceymail_disk_used:ratio)\"", "target-instance-rule"},
         {".panels[0].targets[0].expr = \"sum(ceymail_requests_total{job=~\\\"$job\\\",instance=~\\\"$instance\\\"})\"",
          "target-counter-agg-rule"},
         {".editable = true", "uneditable-dashboard-rule"},

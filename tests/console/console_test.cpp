@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_SUITE(console, *boost::unit_test::precondition(there_is_a_browse
 BOOST_AUTO_TEST_CASE(every_graph_has_lines_or_strips_with_data) {
     const auto page = settled_page();
     const auto all = figures(page);
-    BOOST_TEST(all.size() == 6U);
+    BOOST_TEST(all.size() == 7U);
     for (const auto& figure : all) {
         BOOST_TEST((figure.inside.find("<svg") != std::string::npos), figure.title);
         BOOST_TEST((figure.inside.find("data-error") == std::string::npos), figure.inside.substr(0, 400));

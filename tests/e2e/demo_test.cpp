@@ -30,6 +30,15 @@ constexpr std::array k_may_be_empty = {
     "alerting CeymailTokenUnused",
 };
 
+// Alerts on queues that this load keeps short, and metrics that not every host has.
+constexpr std::array k_may_be_empty_too = {
+    "alerting CeymailMaildropNotEmpty",
+    "alerting CeymailQueueHigh",
+    "ceymail_service_start",
+    "ceymail_token_created",
+    "ceymail_attached",
+};
+
 // Lines WHERE <tab> QUERY, and behind another tab what Prometheus says against it.
 std::string unanswered(const Demo& demo) {
     const auto asked = run({.arguments = {source("tests/prometheus/unanswered"), demo.prometheus(), "120"}}, 60s);
@@ -38,8 +47,9 @@ std::string unanswered(const Demo& demo) {
     std::string wrong;
     for (std::string line; std::getline(lines, line);) {
         const bool is_error = std::ranges::count(line, '\t') != 1;
-        const bool may_be_empty = std::ranges::any_of(
-            k_may_be_empty, [&](std::string_view where) { return line.find(where) != std::string::npos; });
+        const auto is_in_line = [&](std::string_view text) { return line.find(text) != std::string::npos; };
+        const bool may_be_empty =
+            std::ranges::any_of(k_may_be_empty, is_in_line) || std::ranges::any_of(k_may_be_empty_too, is_in_line);
         if (is_error || !may_be_empty) wrong += line + "\n";
     }
     return wrong;

@@ -44,7 +44,7 @@ def target_rules: targets
       | finding("target-rate-interval-rule"; .panel; "wants [$__rate_interval] in \(.expr)")),
     (select(.expr | test("\\$__interval\\b")) | finding("target-rate-interval-rule"; .panel; "has $__interval in \(.expr)")),
     (("job", "instance") as $called | select((.expr | selectors | any(contains("\($called)=~\"$\($called)\"") | not))
-        or (.expr | bare | test("(?<![\\w$])(?:ceymail_\\w+|up|scrape_\\w+)\\b(?!\\s*[{(])")))
+        or (.expr | bare | test("(?<![\\w:$])(?:[\\w:]*ceymail[_:][\\w:]+|up|scrape_\\w+)\\b(?![\\w:]|\\s*[{(])")))
       | finding("target-\($called)-rule"; .panel; "wants \($called)=~\"$\($called)\" in each selector of \(.expr)")),
     (select(.expr | bare | test("(?<!rate\\()(?<!increase\\()\\b\\w+(?:_total|_jiffies)\\{"))
       | finding("target-counter-agg-rule"; .panel; "wants a rate of each counter in \(.expr)"));
