@@ -172,7 +172,8 @@ $(OUT)/bench/%: $(OUT)/tests/bench/%.o $(SUPPORT) $(LIBRARY)
 
 # Each tests/fuzz/NAME_fuzz.cpp is a libFuzzer program, built with VARIANT=fuzz.
 FUZZ_TARGETS := $(patsubst tests/fuzz/%_fuzz.cpp,$(OUT)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.cpp))
-FUZZ_SUPPORT := $(patsubst %,$(OUT)/tests/support/%.o,fastcgi_records maillog_reference malformed_requests request_validation_reference)
+FUZZ_SUPPORT := $(patsubst %,$(OUT)/tests/support/%.o,dashboard_session fastcgi_records maillog_reference \
+  malformed_requests request_validation_reference)
 
 .PHONY: fuzzers
 fuzzers: $(FUZZ_TARGETS) $(OUT)/fuzz/write-seeds

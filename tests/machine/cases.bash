@@ -318,6 +318,73 @@ END
     done
 }
 
+# A session as the dashboard signs it. ID NAME ROLE SECRET
+session_cookie() {
+    local claims
+    claims=$(printf '{"userId":%s,"username":"%s","role":"%s","exp":%s}' "$1" "$2" "$3" $((($(date +%s) + 3600) * 1000)) |
+        base64 -w 0 | tr '+/' '-_' | tr -d =)
+    printf 'mc-session=%s.%s' "$claims" "$(printf %s "$claims" | openssl dgst -sha256 -hmac "$4" -r | cut -d ' ' -f 1)"
+}
+
+answered_to_session() { # CODE COOKIE
+    local got
+    got=$(settings_page -o /dev/null -w '%{http_code}' -b "$2" https://mail.example.test/settings/security/prometheus-metrics)
+    [ "$got" = "$1" ] || { complain "it was answered $got instead of $1"; return 1; }
+}
+
+# By the words of ceymail-settings(8). The secret is passed as a credential, and a new one is taken without a hand.
+case_the_settings_page_signs_in_by_the_dashboards_session() {
+    local first second url=https://mail.example.test/settings/security/prometheus-metrics failed=0
+    first=$(printf 'a%.0s' {1..64}) second=$(printf 'b%.0s' {1..64})
+    script "install -d -m 700 /var/lib/ceymail-mc
+        (umask 077; printf 'DB_PASSWORD=x\nSESSION_SECRET=%s\n' $first >/var/lib/ceymail-mc/.env.local)
+        cp $conf /root/conf.before-session
+        echo settings_session_secret = /var/lib/ceymail-mc/.env.local >>$conf
+        ceymail-token init --settings
+        sed -i 's#snippets/ceymail-settings\*#snippets/ceymail-session-settings*#' /etc/nginx/sites-enabled/ceymail
+        systemctl daemon-reload
+        systemctl restart ceymail-settings.service
+        nginx -t
+        systemctl reload nginx" || return
+    signs_in "$first" "$second" || failed=1
+    script "mv /root/conf.before-session $conf
+        rm -r /var/lib/ceymail-mc
+        sed -i 's#snippets/ceymail-session-settings#snippets/ceymail-settings#' /etc/nginx/sites-enabled/ceymail
+        systemctl daemon-reload
+        systemctl stop ceymail-session-secret.path
+        systemctl restart ceymail-settings.service
+        systemctl reload nginx" || return
+    return $failed
+}
+
+signs_in() { # SECRET NEXT
+    local pid shown
+    until_true 10 answered_to_session 200 "$(session_cookie 1 amal admin "$1")" >/dev/null ||
+        complain "amal: $(settings_page -b "$(session_cookie 1 amal admin "$1")" "$url")" || return
+    answered_to_session 401 'other=1' || return
+    answered_to_session 401 "$(session_cookie 1 amal admin "$2")" || return
+    answered_to_session 403 "$(session_cookie 3 vihanga viewer "$1")" || return
+    # It sees its own credential and no other, and not the file.
+    pid=$(inside systemctl show -P MainPID ceymail-settings.service)
+    shown=$(inside ls "/proc/$pid/root/run/credentials" "/proc/$pid/root/run/credentials/ceymail-settings.service")
+    [ "$(tail -n 1 <<<"$shown")" = dashboard-session ] || complain "$shown" || return
+    [ "$(sed -n 2p <<<"$shown")" = ceymail-settings.service ] || complain "$shown" || return
+    inside test ! -e "/proc/$pid/root/var/lib/ceymail-mc" || complain "it sees the dashboard's files" || return
+    inside grep -zq DB_PASSWORD "/proc/$pid/environ" && complain "it is in the environment" && return 1
+    # Another secret, and none.
+    script "printf 'SESSION_SECRET=%s\n' $2 >/var/lib/ceymail-mc/.env.local"
+    until_true 20 answered_to_session 200 "$(session_cookie 1 amal admin "$2")" >/dev/null ||
+        complain "the new secret is not taken: $(inside systemctl status --no-pager ceymail-session-secret.path)" || return
+    answered_to_session 401 "$(session_cookie 1 amal admin "$1")" || return
+    script 'rm /var/lib/ceymail-mc/.env.local; systemctl restart ceymail-settings.service' || return
+    shown=$(settings_page -b "$(session_cookie 1 amal admin "$2")" "$url")
+    grep -q 'has no line SESSION_SECRET=' <<<"$shown" || complain "without the file: $shown" || return
+    # It comes back by a rename, as editors write.
+    script "printf 'SESSION_SECRET=%s\n' $1 >/var/lib/ceymail-mc/new; mv /var/lib/ceymail-mc/new /var/lib/ceymail-mc/.env.local"
+    until_true 20 answered_to_session 200 "$(session_cookie 1 amal admin "$1")" >/dev/null ||
+        complain "the file that came back is not taken: $(inside journalctl -n 10 --no-pager -u ceymail-settings -u ceymail-session-secret.path)"
+}
+
 # A process of the web server's group reaches the page's socket, and is not believed.
 case_the_settings_page_serves_no_other_process_of_the_web_servers_group() {
     script 'for file in nginx apache; do

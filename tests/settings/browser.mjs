@@ -3,12 +3,13 @@
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { execFileSync } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { setDefaultResultOrder } from 'node:dns';
 import { HtmlValidate } from 'html-validate';
 import { chromium } from 'playwright-core';
 
-const { DIRECTORY, NGINX, APACHE, PLAIN, LOW, NOBODY, PROMETHEUS, MARIADB, METRICS, CHROMIUM } = process.env;
+const { DIRECTORY, NGINX, APACHE, PLAIN, LOW, NOBODY, SESSION, PROMETHEUS, MARIADB, METRICS, CHROMIUM } = process.env;
 const PATH = '/settings/security/prometheus-metrics';
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const validator = new HtmlValidate({
@@ -267,6 +268,35 @@ const everyStateOfThePage = async (script) => {
   await page.context().close();
 };
 
+// A cookie as the dashboard makes it.
+const session = (claims) => {
+  const text = Buffer.from(JSON.stringify({ exp: Date.now() + 8 * 3600 * 1000, ...claims })).toString('base64url');
+  const value = `${text}.${createHmac('sha256', '0123456789abcdef'.repeat(4)).update(text).digest('hex')}`;
+  return { name: 'mc-session', value, url: SESSION, httpOnly: true, sameSite: 'Lax' };
+};
+
+const bySession = async (script) => {
+  const page = await open(SESSION, { user: undefined, script });
+  await shows(page, 'signed-out', 401, 'Sign in at the dashboard');
+  await page.getByRole('link', { name: 'Go to the dashboard' }).click();
+  check('signed-out: leads to the dashboard', (await text(page)) === 'The dashboard');
+  await page.context().addCookies([session({ userId: 3, username: 'vihanga', role: 'viewer' })]);
+  await page.goto(SESSION + PATH);
+  await shows(page, 'viewer', 403, 'This page is for administrators');
+  await page.context().addCookies([session({ userId: 1, username: 'amal', role: 'admin' })]);
+  await page.goto(SESSION + PATH);
+  await shows(page, 'session', 200, 'Signed in as amal');
+  await press(page, 'Generate token');
+  check('session: a token is made', (await text(page)).includes('Copy it now'));
+  await page.goto(`${SESSION}${PATH}?confirm=revoke`);
+  await press(page, 'Revoke token');
+  check('session: and revoked', (await text(page)).includes('The token is revoked'));
+  await page.context().clearCookies();
+  await page.goto(SESSION + PATH);
+  check('session: signed out again', page.status === 401, page.status);
+  await page.context().close();
+};
+
 const everyRefusal = async (script) => {
   const page = await open(NGINX, { script });
   const seal = await sealOn(page);
@@ -314,6 +344,7 @@ const everyRefusal = async (script) => {
 for (const script of [true, false]) {
   await everyStateOfThePage(script);
   await everyRefusal(script);
+  await bySession(script);
 }
 {
   const attack = '"\'><script>document.title = "taken"</script><img src=x onerror="document.title=1">';

@@ -68,9 +68,9 @@ struct Configuration {
     std::string settings_database_user = "ceymail-settings";
     std::filesystem::path settings_database_option_file;
     std::filesystem::path settings_gateway_secret = "/etc/ceymail-metrics/gateway-secret";  // admission/
-    std::filesystem::path settings_session_secret;  // of the dashboard's sessions; empty: the web server authenticates
-    bool settings_plain_http = false;               // permits requests without TLS: the network can read the token
-    std::string settings_dashboards;                // URL of the dashboards; empty: no link
+    std::filesystem::path settings_session_secret;
+    bool settings_plain_http = false;  // permits requests without TLS: the network can read the token
+    std::string settings_dashboards;   // URL of the dashboards; empty: no link
 
     // Sources
     std::filesystem::path proc = "/proc";
