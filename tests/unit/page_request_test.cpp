@@ -113,6 +113,24 @@ BOOST_AUTO_TEST_CASE(refuses_everybody_else) {
     BOOST_TEST(identify(plain, PlainHttp::served).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(leaves_the_user_to_the_session_and_checks_the_rest) {
+    auto request = good();
+    const auto unnamed = identify(request, PlainHttp::refused, Login::session);
+    BOOST_TEST_REQUIRE(unnamed.has_value());
+    BOOST_TEST(unnamed->user == "");  // not REMOTE_USER
+    BOOST_TEST(!unnamed->id.has_value());
+    request.remote_user.clear();
+    BOOST_TEST(identify(request, PlainHttp::refused, Login::session).has_value());
+    request.https.clear();
+    BOOST_TEST(identify(request, PlainHttp::refused, Login::session).error().status == 403);
+    request = good();
+    request.remote_addr.clear();
+    BOOST_TEST(identify(request, PlainHttp::refused, Login::session).error().status == 400);
+    for (const std::string name : {"amal", "amal@example.org", "\xC3\xA9"}) BOOST_TEST(is_user_name(name), name);
+    for (const std::string& name : {std::string(), std::string("a\nb"), std::string("\xFF"), std::string(201, 'a')})
+        BOOST_TEST(!is_user_name(name), name);
+}
+
 BOOST_AUTO_TEST_CASE(takes_the_host_of_the_server_where_the_web_server_passes_no_host_header) {
     const struct {
         const char* host;
