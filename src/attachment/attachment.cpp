@@ -27,7 +27,7 @@ using util::LogLevel;
 
 constexpr auto k_lock_wait = std::chrono::seconds(10);
 constexpr auto k_probe_timeout = std::chrono::seconds(5);
-constexpr auto k_probe_pause = std::chrono::milliseconds(250);
+constexpr auto k_probe_pause = std::chrono::milliseconds(300);
 
 std::int64_t now_seconds() {
     return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -56,13 +56,18 @@ public:
                m_host.endpoint_path;
     }
 
-    // Returns: empty, or why the endpoint does not answer. A web server reloads while it serves, so it asks again.
-    [[nodiscard]] std::string wait_for_endpoint(bool settings) const {
+    // Returns: empty, or why the endpoint does not answer for `settle`. A web server reloads while it serves: its old
+    // workers may answer for a moment, with the configuration from before.
+    [[nodiscard]] std::string wait_for_endpoint(bool settings, std::chrono::milliseconds settle) const {
         const auto deadline = util::BootClock::now() + m_host.scrape_timeout;
+        auto answers_since = util::BootClock::now();
         for (;;) {
             auto fault = fault_of_endpoint();
             if (fault.empty() && settings) fault = fault_of_settings();
-            if (fault.empty() || util::BootClock::now() >= deadline) return fault;
+            const auto now = util::BootClock::now();
+            if (!fault.empty()) answers_since = now;
+            const bool settled = fault.empty() && now - answers_since >= settle;
+            if (settled || (!fault.empty() && now >= deadline)) return fault;
             std::this_thread::sleep_for(k_probe_pause);
         }
     }
@@ -141,7 +146,7 @@ Outcome<std::vector<std::string>> change_site(const Host& host, const Target& ta
     CEYMAIL_TRY(change.make(modules_to_enable(host, server)));
     CEYMAIL_TRY(change.test());
     CEYMAIL_TRY(change.reload());
-    if (const auto fault = visitor.wait_for_endpoint(settings); !fault.empty())
+    if (const auto fault = visitor.wait_for_endpoint(settings, host.settle); !fault.empty())
         return change.put_back(Failure{EX_UNAVAILABLE, fault});
     change.keep();
     return change.modules();
@@ -156,7 +161,7 @@ std::string joined(const std::vector<std::string>& words) {
 // Errors: what keeps the attached site from answering. Nothing is changed.
 Outcome<void> check_answers(const Host& host, const Target& target, const Visitor& visitor, bool settings) {
     CEYMAIL_TRY(check_running(host, target.request.server));
-    const auto fault = visitor.wait_for_endpoint(settings);
+    const auto fault = visitor.wait_for_endpoint(settings, {});
     if (fault.empty()) return {};
     return failed(EX_UNAVAILABLE, "the site includes the endpoint, but " + fault);
 }

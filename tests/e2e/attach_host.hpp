@@ -104,6 +104,13 @@ public:
     }
     void write_site(const std::string& text) const { m_directory.write("sites-available/" + file_name(), text); }
 
+    // And reloads the web server, whose old workers end.
+    void installer_writes(const std::string& text) const {
+        write_site(text);
+        BOOST_TEST_REQUIRE(run({.arguments = files().reload}).status == 0);
+        BOOST_TEST_REQUIRE(eventually([&] { return scrape().header("x-ceymail-metrics").empty(); }));
+    }
+
     // Status 0: no answer.
     [[nodiscard]] HttpAnswer ask(const std::string& path, std::vector<std::string> headers = {}) const {
         headers.emplace_back("Host: dash.example.test");

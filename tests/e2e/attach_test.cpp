@@ -426,7 +426,7 @@ BOOST_AUTO_TEST_CASE(does_not_try_a_text_again_that_failed) {
     host.host().scrape_timeout = 300ms;
     const auto whole = slurp(host.files().metrics_file);
     std::ofstream(host.files().metrics_file) << replaced(whole, "location = /api/stats", "location = /api/other");
-    host.write_site(host.dashboard_site());
+    host.installer_writes(host.dashboard_site());
     BOOST_TEST(attachment::repair(host.host()) == EX_UNAVAILABLE);
     BOOST_TEST(host.site_text() == host.dashboard_site());
     const auto reloads = host.reloads();

@@ -52,6 +52,7 @@ struct Host {
 
     std::chrono::milliseconds command_timeout{60'000};
     std::chrono::milliseconds scrape_timeout{10'000};  // from the reload to the first answer
+    std::chrono::milliseconds settle{1'200};           // for which it must answer: old workers answer at first
     std::chrono::milliseconds quiet{3'000};            // a site is left alone that was written more recently
     std::chrono::milliseconds retry{2'000};
     std::chrono::milliseconds patience{75'000};   // of repair(), for a site that cannot be attached yet
