@@ -6,6 +6,7 @@
 #include <string>
 #include <thread>
 
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -71,6 +72,25 @@ Wish of_site(const fs::path& path) {
     wish.site = path;
     return wish;
 }
+
+// A file system of 64 KiB over a directory.
+class SmallDisk {
+public:
+    explicit SmallDisk(const fs::path& path) : m_path(path) {
+        BOOST_TEST_REQUIRE(::mount("of-tests", m_path.c_str(), "tmpfs", 0, "size=64k,mode=0755") == 0);
+    }
+    ~SmallDisk() { ::umount2(m_path.c_str(), MNT_DETACH); }
+    SmallDisk(const SmallDisk&) = delete;
+    SmallDisk& operator=(const SmallDisk&) = delete;
+
+    void remount(unsigned long flags) const {
+        BOOST_TEST_REQUIRE(::mount("of-tests", m_path.c_str(), "tmpfs", MS_REMOUNT | flags, "size=64k") == 0);
+    }
+    [[nodiscard]] const std::string& path() const noexcept { return m_path; }
+
+private:
+    std::string m_path;
+};
 
 std::string published(const AttachHost& host) {
     const auto path = host.path("published/state");
@@ -336,6 +356,31 @@ BOOST_AUTO_TEST_CASE(puts_back_what_a_killed_run_left) {
     BOOST_TEST_REQUIRE(!next.has_value());
     BOOST_TEST(next.error().message.find("it was so before") != std::string::npos, next.error().message);
     BOOST_TEST(host.site_text() == before);
+}
+
+BOOST_AUTO_TEST_CASE(leaves_the_site_alone_on_a_disk_that_is_full_or_read_only) {
+    AttachHost host(WebServer::nginx);
+    const SmallDisk disk(host.path("sites-available"));
+    host.write_site(host.dashboard_site());
+    const auto fill = "head -c 1M /dev/zero >" + disk.path() + "/filler";
+    (void)run({.arguments = {"sh", "-c", fill}});
+    const auto full = attach(host.host(), {});
+    BOOST_TEST_REQUIRE(!full.has_value());
+    BOOST_TEST(full.error().exit_code == EX_CANTCREAT);
+    BOOST_TEST(full.error().message.find("make room on its disk") != std::string::npos, full.error().message);
+    BOOST_TEST(host.site_text() == host.dashboard_site());
+    fs::remove(disk.path() + "/filler");
+
+    disk.remount(MS_RDONLY);
+    check_refused(host, EX_CANTCREAT, "mount its file system writable");
+    disk.remount(0);
+
+    // Putting back needs no room.
+    host.host().nginx.reload = {"sh", "-c", fill + "; false"};
+    const auto failure = attach(host.host(), {});
+    BOOST_TEST_REQUIRE(!failure.has_value());
+    BOOST_TEST(failure.error().message.find("; the site is as before") != std::string::npos, failure.error().message);
+    BOOST_TEST(host.site_text() == host.dashboard_site());
 }
 
 BOOST_AUTO_TEST_CASE(only_one_works_at_a_time) {
