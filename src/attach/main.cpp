@@ -28,7 +28,7 @@ int attach_site(const Host& host, const attachment::Wish& wish) {
     if (!done) return report(done.error());
     for (const auto& module : done->modules) util::log(LogLevel::info, {"enabled Apache's module ", module});
     const char* const what = done->edited ? "attached " : done->by_hand ? "included by hand " : "attached already ";
-    util::log(LogLevel::info, {what, done->file.native(), ", server block of line ", std::to_string(done->line)});
+    util::log(LogLevel::info, {what, done->file.native(), ", line ", std::to_string(done->line)});
     util::log(LogLevel::info, {"the endpoint answers: ", done->url});
     attachment::start_watch(host, done->named, done->file);
     return EX_OK;

@@ -116,10 +116,13 @@ BOOST_AUTO_TEST_CASE(finds_the_place_before_the_first_location) {
     for (const auto& row : table) BOOST_TEST(at_place(row.in) == row.want, row.label);
 }
 
-BOOST_AUTO_TEST_CASE(server_lines_of_an_upstream_are_no_server_blocks) {
-    const auto site = parse_nginx("upstream u { server 127.0.0.1:3000; server unix:/x; }");
-    BOOST_TEST_REQUIRE(site.has_value());
-    BOOST_TEST(site->servers.empty());
+BOOST_AUTO_TEST_CASE(servers_of_upstream_stream_and_mail_are_no_server_blocks) {
+    for (const auto* text : {"upstream u { server 127.0.0.1:3000; server unix:/x; }",
+                             "stream { server { listen 443 ssl; } }", "mail { server { listen 993 ssl; } }"}) {
+        const auto site = parse_nginx(text);
+        BOOST_TEST_REQUIRE(site.has_value(), text);
+        BOOST_TEST(site->servers.empty(), text);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(finds_all_server_blocks_in_order) {
@@ -173,7 +176,9 @@ BOOST_AUTO_TEST_CASE(refuses_what_nginx_would_refuse_and_what_it_cannot_read) {
 BOOST_AUTO_TEST_CASE(refuses_blocks_that_nest_without_end) {
     std::string deep;
     for (int i = 0; i < 100'000; ++i) deep += "a {";
-    BOOST_TEST(!parse_nginx(deep).has_value());
+    const auto site = parse_nginx(deep);
+    BOOST_TEST_REQUIRE(!site.has_value());
+    BOOST_TEST(site.error().message == "line 1: blocks nest too deep");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
