@@ -166,54 +166,7 @@ Outcome<void> check_answers(const Host& host, const Target& target, const Visito
     return failed(EX_UNAVAILABLE, "the site includes the endpoint, but " + fault);
 }
 
-}  // namespace
-
-Outcome<Report> attach(const Host& host, const Wish& asked) {
-    CEYMAIL_TRY_ASSIGN(const auto lock, lock_state(host, k_lock_wait));
-    recover(host);
-    CEYMAIL_TRY_ASSIGN(const auto before, load_record(host));
-    const auto wish = completed(asked, before);
-    CEYMAIL_TRY_ASSIGN(const auto target, find_target(host, wish));
-    const auto found = site::inspect(target.file.text(), target.request);
-    if (!found) return failed(EX_DATAERR, in_site(target.file.path(), found.error()));
-    const auto edited = site::attach(target.file.text(), target.request);
-    if (!edited) return failed(EX_DATAERR, in_site(target.file.path(), edited.error()));
-
-    const Visitor visitor(host, found->server, target.request.domain);
-    Report report{.named = target.named,
-                  .file = target.file.path(),
-                  .line = found->server.line,
-                  .url = visitor.url(),
-                  .modules = {}};
-    report.by_hand = found->state == site::State::by_hand;
-    report.edited = *edited != target.file.text();
-    Record record = before.value_or(Record{});
-    if (report.edited) {
-        CEYMAIL_TRY_ASSIGN(report.modules, change_site(host, target, *edited, visitor, wish.settings));
-        record.last_edit = now_seconds();
-    } else {
-        CEYMAIL_TRY(check_answers(host, target, visitor, wish.settings));
-    }
-    record.wish = wish;
-    record.file = target.file.path();
-    if (!report.modules.empty()) record.modules = joined(report.modules);
-    record.failed_text.clear();
-    CEYMAIL_TRY(save_record(host, record));
-    publish(host, true);
-    return report;
-}
-
-namespace {
-
-// The files that may hold the include: the one that the wish means, and the one that was changed last.
-std::vector<fs::path> files_to_clean(const Host& host, const Wish& wish, const std::optional<Record>& record) {
-    std::vector<fs::path> files;
-    if (const auto target = find_target(host, wish)) files.push_back(target->file.path());
-    if (record && !record->file.empty() && std::ranges::find(files, record->file) == files.end())
-        files.push_back(record->file);
-    return files;
-}
-
+// Takes the include out of a site, by the steps of attach(). Returns: whether it was there.
 Outcome<bool> clean(const Host& host, const fs::path& path, std::optional<site::WebServer> known) {
     const auto file = SiteFile::open(path);
     if (!file) {
@@ -239,6 +192,79 @@ Outcome<bool> clean(const Host& host, const fs::path& path, std::optional<site::
     return true;
 }
 
+// One site is watched, so one has the include.
+void clean_former_site(const Host& host, const std::optional<Record>& before, const fs::path& now) {
+    if (!before || before->file.empty() || before->file == now) return;
+    const auto cleaned = clean(host, before->file, std::nullopt);
+    if (!cleaned)
+        util::log(LogLevel::warning, {"cannot take the include out of the former site: ", cleaned.error().message});
+    else if (*cleaned)
+        util::log(LogLevel::notice, {"took the include out of the former site ", before->file.native()});
+}
+
+// Requires: the lock.
+Outcome<Report> attach_locked(const Host& host, const Wish& asked, const std::optional<Record>& before) {
+    const auto wish = completed(asked, before);
+    CEYMAIL_TRY_ASSIGN(const auto target, find_target(host, wish));
+    const auto found = site::inspect(target.file.text(), target.request);
+    if (!found) return failed(EX_DATAERR, in_site(target.file.path(), found.error()));
+    const auto edited = site::attach(target.file.text(), target.request);
+    if (!edited) return failed(EX_DATAERR, in_site(target.file.path(), edited.error()));
+
+    const Visitor visitor(host, found->server, target.request.domain);
+    Report report{.named = target.named,
+                  .file = target.file.path(),
+                  .line = found->server.line,
+                  .url = visitor.url(),
+                  .modules = {}};
+    report.by_hand = found->state == site::State::by_hand;
+    report.edited = *edited != target.file.text();
+    Record record = before.value_or(Record{});
+    if (report.edited) {
+        CEYMAIL_TRY_ASSIGN(report.modules, change_site(host, target, *edited, visitor, wish.settings));
+        record.last_edit = now_seconds();
+    } else {
+        CEYMAIL_TRY(check_answers(host, target, visitor, wish.settings));
+    }
+    clean_former_site(host, before, target.file.path());
+    record.wish = wish;
+    record.file = target.file.path();
+    if (!report.modules.empty()) record.modules = joined(report.modules);
+    record.failed_text.clear();
+    CEYMAIL_TRY(save_record(host, record));
+    publish(host, true);
+    return report;
+}
+
+}  // namespace
+
+Outcome<Report> attach(const Host& host, const Wish& asked) {
+    CEYMAIL_TRY_ASSIGN(const auto lock, lock_state(host, k_lock_wait));
+    recover(host);
+    CEYMAIL_TRY_ASSIGN(const auto before, load_record(host));
+    return attach_locked(host, asked, before);
+}
+
+Outcome<std::optional<Report>> attach_again(const Host& host) {
+    CEYMAIL_TRY_ASSIGN(const auto lock, lock_state(host, k_lock_wait));
+    CEYMAIL_TRY_ASSIGN(const auto before, load_record(host));
+    if (!before) return std::nullopt;
+    recover(host);
+    CEYMAIL_TRY_ASSIGN(auto report, attach_locked(host, before->wish, before));
+    return report;
+}
+
+namespace {
+
+// The files that may hold the include: the one that the wish means, and the one that was changed last.
+std::vector<fs::path> files_to_clean(const Host& host, const Wish& wish, const std::optional<Record>& record) {
+    std::vector<fs::path> files;
+    if (const auto target = find_target(host, wish)) files.push_back(target->file.path());
+    if (record && !record->file.empty() && std::ranges::find(files, record->file) == files.end())
+        files.push_back(record->file);
+    return files;
+}
+
 }  // namespace
 
 Outcome<Report> detach(const Host& host, const Wish& asked) {
@@ -252,9 +278,10 @@ Outcome<Report> detach(const Host& host, const Wish& asked) {
         if (cleaned) report.file = path;
         report.edited |= cleaned;
     }
+    // Before the lock is released: a repair that waits for it must find nothing to attach.
+    forget_record(host);
     stop_watch(host);
     if (record && !record->modules.empty()) report.modules = {record->modules};
-    forget_record(host);
     unpublish(host);
     return report;
 }

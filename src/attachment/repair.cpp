@@ -37,6 +37,7 @@ public:
 
     int run() {
         for (;;) {
+            if (!reload_record()) return finish();
             const auto target = find_target(m_host, m_record.wish);
             const auto found = target ? inspect(*target) : std::unexpected(target.error());
             const bool attached = found && is_attached(*found);
@@ -72,17 +73,17 @@ private:
     }
 
     std::optional<int> try_to_attach(const Target& target) {
-        const auto report = attach(m_host, m_record.wish);
-        if (report) {
-            util::log(LogLevel::notice, {"the include was lost; attached again: ", report->file.native()});
-            reload_record();
+        const auto done = attach_again(m_host);
+        if (done) {
+            if (*done) util::log(LogLevel::notice, {"the include was lost; attached again: ", (*done)->file.native()});
             return std::nullopt;
         }
-        if (!report.error().after_edit) return retry(report.error());
+        const auto& failure = done.error();
+        if (!failure.after_edit) return retry(failure);
         remember_failure(target);
-        util::log(LogLevel::error, {"cannot attach again: ", report.error().message,
+        util::log(LogLevel::error, {"cannot attach again: ", failure.message,
                                     "; the next attempt follows a change of the site, or in an hour"});
-        return report.error().exit_code;
+        return failure.exit_code;
     }
 
     std::optional<int> retry(const Failure& failure) {
@@ -102,15 +103,23 @@ private:
     }
 
     void remember_failure(const Target& target) {
-        reload_record();
+        if (!reload_record()) return;
         m_record.failed_text = digest_of(target.file.text());
         m_record.failed_at = m_record.last_edit = seconds_of(system_clock::now());
         if (const auto saved = save_record(m_host, m_record); !saved)
             util::log(LogLevel::warning, saved.error().message);
     }
 
-    void reload_record() {
-        if (const auto record = load_record(m_host); record && *record) m_record = **record;
+    // Returns: false: detach() forgot it meanwhile.
+    bool reload_record() {
+        const auto record = load_record(m_host);
+        if (record && *record) m_record = **record;
+        return !record || record->has_value();
+    }
+
+    int finish() const {
+        unpublish(m_host);
+        return EX_OK;
     }
 
     const Host& m_host;

@@ -310,6 +310,30 @@ BOOST_AUTO_TEST_CASE(serves_a_site_without_tls_only_when_told) {
     BOOST_TEST(done->url.starts_with("http://"), done->url);
 }
 
+BOOST_AUTO_TEST_CASE(tries_the_endpoint_by_ipv6_and_the_proxy_protocol) {
+    AttachHost host(WebServer::nginx);
+    auto text = replaced(host.dashboard_site(), "listen 127.0.0.1:(\\d+) ssl", "listen [::1]:$1 ssl proxy_protocol");
+    host.write_site(text);
+    BOOST_TEST_REQUIRE(run({.arguments = host.files().reload}).status == 0);
+    const auto done = attach(host.host(), {});
+    BOOST_TEST(done.has_value(), (done ? "" : done.error().message));
+}
+
+BOOST_AUTO_TEST_CASE(takes_the_include_out_of_the_former_site) {
+    AttachHost host(WebServer::nginx);
+    BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+    const auto other = host.path("sites-available/other");
+    std::ofstream(other) << host.dashboard_site();
+    fs::remove(host.site_link());
+    fs::create_symlink(other, host.path("sites-enabled/other"));
+    CapturedLog log;
+    const auto done = attach(host.host(), of_site(other));
+    BOOST_TEST_REQUIRE(done.has_value(), (done ? "" : done.error().message));
+    BOOST_TEST(host.site_text() == host.dashboard_site());
+    BOOST_TEST(log.count("took the include out of the former site " + host.site_file().string()) == 1U);
+    BOOST_TEST(host.scrape().status == 200);
+}
+
 BOOST_AUTO_TEST_CASE(does_not_overwrite_what_another_program_writes_meanwhile) {
     AttachHost host(WebServer::nginx);
     const auto file = attachment::SiteFile::open(host.site_link());
@@ -494,6 +518,22 @@ BOOST_AUTO_TEST_CASE(mends_what_was_damaged) {
     BOOST_TEST((attachment::check(host.host(), {})->state == site::State::damaged));
     BOOST_TEST(attachment::repair(host.host()) == 0);
     BOOST_TEST(host.site_text() == whole);
+}
+
+// Taking the include out is an event as well, and starts a repair.
+BOOST_AUTO_TEST_CASE(does_not_attach_what_is_detached_meanwhile) {
+    AttachHost host(WebServer::nginx);
+    BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+    host.host().interval = 0s;
+    host.host().quiet = 0s;
+    auto slow = host.host();
+    slow.nginx.reload = {"sh", "-c", "sleep 2"};  // the site is edited, the record still there
+    std::thread detaching([&] { BOOST_TEST(detach(slow, {}).has_value()); });
+    BOOST_TEST(eventually([&] { return host.site_text() == host.dashboard_site(); }));
+    BOOST_TEST(attachment::repair(host.host()) == 0);
+    detaching.join();
+    BOOST_TEST(host.site_text() == host.dashboard_site());
+    BOOST_TEST(published(host).empty());
 }
 
 BOOST_AUTO_TEST_CASE(does_nothing_where_nothing_was_attached) {
