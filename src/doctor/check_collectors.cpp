@@ -83,6 +83,7 @@ std::string source_of(const std::string& collector, const Configuration& configu
         return all;
     }
     if (collector == "accounts") return "MariaDB";
+    if (collector == "attachment") return configuration.attach_state.string();
     if (collector == "services") return "D-Bus or " + configuration.proc.string();
     return configuration.proc.string();
 }
@@ -153,6 +154,7 @@ std::filesystem::path path_of(const std::string& collector, const std::string& t
         return named != all.end() ? *named : all.front();
     }
     if (collector == "accounts" && configuration.database_host.empty()) return configuration.database_socket;
+    if (collector == "attachment") return configuration.attach_state;
     return {};
 }
 

@@ -161,6 +161,19 @@ BOOST_AUTO_TEST_CASE(does_not_let_the_gatherer_read_all_of_a_top_level_directory
     }
 }
 
+// A rule for a missing directory would be one for the directory above it, /run.
+BOOST_AUTO_TEST_CASE(lets_the_gatherer_read_the_directory_of_attach_state_only_if_it_is_there) {
+    config::Configuration configuration;
+    configuration.attach_state = allowed / "attach/state";
+    const auto has = [&](const std::filesystem::path& path) {
+        return std::ranges::count(readable_by_gatherer(configuration), path) != 0;
+    };
+    BOOST_TEST(!has(allowed / "attach"));
+    std::filesystem::create_directories(allowed / "attach");
+    BOOST_TEST(has(allowed / "attach"));
+    BOOST_TEST(!has(allowed.path()));
+}
+
 // /etc/hosts and resolv.conf are replaced by rename(2); an IP address needs neither.
 BOOST_AUTO_TEST_CASE(lets_a_worker_look_up_the_name_of_a_database_host_after_hosts_was_replaced) {
     const std::pair<const char*, bool> hosts[] = {
