@@ -10,10 +10,10 @@
 namespace ceymail::maillog {
 namespace {
 
-// A name of at most 8 bytes as a number, so that a program is found by one switch. Longer names give 0.
+// A name of at most 7 bytes and its length as a number, so that a program is found by one switch. Longer ones give 0.
 constexpr std::uint64_t pack(std::string_view name) noexcept {
-    if (name.size() > 8) return 0;
-    std::uint64_t packed = 0;
+    if (name.size() > 7) return 0;
+    std::uint64_t packed = std::uint64_t{name.size()} << 56;
     for (std::size_t i = 0; i < name.size(); ++i) packed |= std::uint64_t{static_cast<unsigned char>(name[i])} << 8 * i;
     return packed;
 }
@@ -58,9 +58,8 @@ Handler handler_of_postfix(std::string_view program) noexcept {
             return postfix(count_pickup, Program::pickup);
         case pack("dnsblog"):
             return postfix(count_dnsblog, Program::dnsblog);
-        case pack("tlsproxy"):
-            return postfix(count_tlsproxy, Program::tlsproxy);
         default:
+            if (program == "tlsproxy") return postfix(count_tlsproxy, Program::tlsproxy);
             return program == "postscreen" ? postfix(count_postscreen, Program::postscreen) : Handler{};
     }
 }

@@ -25,19 +25,27 @@ std::int64_t SenderWindow::newest() const noexcept { return std::clamp<std::int6
 
 // Whether the slot at a position lies within the hour that ends at `slot`.
 bool SenderWindow::is_within(std::size_t position, std::int64_t slot) const noexcept {
+    if (slot == newest()) return true;  // advance() has cleared all others
     constexpr auto k_ring = static_cast<std::int64_t>(k_slots);
     const auto age = (newest() % k_ring - static_cast<std::int64_t>(position) + k_ring) % k_ring;
     return slot - k_ring < newest() - age;
 }
 
+std::size_t SenderWindow::column_of(std::uint64_t hash, unsigned row) noexcept {
+    return hash >> row * k_column_bits & (k_columns - 1);
+}
+
 std::uint64_t SenderWindow::estimate(std::uint64_t hash, std::int64_t slot) const noexcept {
-    std::array<std::uint64_t, k_rows> sums{};
-    for (std::size_t position = 0; position < k_slots; ++position) {
-        if (!is_within(position, slot)) continue;
-        for (unsigned row = 0; row < k_rows; ++row)
-            sums[row] += m_messages[position][row][hash >> row * k_column_bits & (k_columns - 1)];
+    std::array<bool, k_slots> is_counted{};
+    for (std::size_t position = 0; position < k_slots; ++position) is_counted[position] = is_within(position, slot);
+    auto least = std::numeric_limits<std::uint64_t>::max();
+    for (unsigned row = 0; row < k_rows; ++row) {
+        const auto& cell = m_messages[row][column_of(hash, row)];
+        std::uint64_t sum = 0;
+        for (std::size_t position = 0; position < k_slots; ++position) sum += is_counted[position] ? cell[position] : 0;
+        least = std::min(least, sum);
     }
-    return std::ranges::min(sums);
+    return least;
 }
 
 std::uint64_t SenderWindow::busiest(std::int64_t slot) const noexcept {
@@ -49,7 +57,8 @@ std::uint64_t SenderWindow::busiest(std::int64_t slot) const noexcept {
 
 void SenderWindow::clear(std::size_t position) noexcept {
     m_seen[position] = {};
-    for (auto& row : m_messages[position]) row.fill(0);
+    for (auto& row : m_messages)
+        for (auto& cell : row) cell[position] = 0;
 }
 
 void SenderWindow::advance(std::int64_t slot) noexcept {
@@ -90,7 +99,7 @@ void SenderWindow::add(std::string_view name, std::uint64_t messages, util::Boot
     const auto bit = hash >> k_rows * k_column_bits & (k_bits - 1);
     m_seen[position][bit / 64] |= std::uint64_t{1} << bit % 64;
     for (unsigned row = 0; row < k_rows; ++row) {
-        auto& cell = m_messages[position][row][hash >> row * k_column_bits & (k_columns - 1)];
+        auto& cell = m_messages[row][column_of(hash, row)][position];
         cell = static_cast<std::uint16_t>(
             std::min<std::uint64_t>(cell + messages, std::numeric_limits<std::uint16_t>::max()));
     }

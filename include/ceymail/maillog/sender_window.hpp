@@ -51,6 +51,9 @@ private:
     static constexpr std::size_t k_bits = 8192;
     static constexpr std::size_t k_candidates = 16;
 
+    using Cell = std::array<std::uint16_t, k_slots>;
+
+    [[nodiscard]] static std::size_t column_of(std::uint64_t hash, unsigned row) noexcept;
     [[nodiscard]] std::int64_t newest() const noexcept;
     [[nodiscard]] bool is_within(std::size_t position, std::int64_t slot) const noexcept;
     [[nodiscard]] std::uint64_t estimate(std::uint64_t hash, std::int64_t slot) const noexcept;
@@ -63,7 +66,8 @@ private:
     util::SipKey m_key{};
     std::int64_t m_slot = 0;  // number of the newest; position m_slot % k_slots
     std::array<std::array<std::uint64_t, k_bits / 64>, k_slots> m_seen{};
-    std::array<std::array<std::array<std::uint16_t, k_columns>, k_rows>, k_slots> m_messages{};  // saturates
+    // The slots of a cell stand side by side, so that an estimate touches four cache lines. A count saturates.
+    std::array<std::array<Cell, k_columns>, k_rows> m_messages{};
     std::array<std::uint64_t, k_candidates> m_candidates{};  // hashes of the busiest; 0 is none
     std::uint64_t m_top = 0;                                 // whose name m_name is
     std::array<char, k_longest_name> m_name{};               // padded with NUL
