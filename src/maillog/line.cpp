@@ -17,14 +17,14 @@ constexpr std::size_t k_longest_iso = 35;   // with nanoseconds and offset
 std::size_t stamp_length(std::string_view line) noexcept {
     if (line.size() <= k_bsd_stamp) return 0;
     if (is_upper(line[0])) {
-        const bool is_bsd = line[3] == ' ' && line[6] == ' ' && line[9] == ':' && line[12] == ':' &&
-                            line[k_bsd_stamp] == ' ';
+        const bool is_bsd =
+            line[3] == ' ' && line[6] == ' ' && line[9] == ':' && line[12] == ':' && line[k_bsd_stamp] == ' ';
         return is_bsd ? k_bsd_stamp : 0;
     }
     const auto length = line.substr(0, k_longest_iso + 1).find(' ');
     if (length == line.npos || length < k_shortest_iso) return 0;
-    const bool is_iso = is_digit(line[0]) && line[4] == '-' && line[7] == '-' && line[10] == 'T' && line[13] == ':' &&
-                        line[16] == ':';
+    const bool is_iso =
+        is_digit(line[0]) && line[4] == '-' && line[7] == '-' && line[10] == 'T' && line[13] == ':' && line[16] == ':';
     return is_iso ? length : 0;
 }
 

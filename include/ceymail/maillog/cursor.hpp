@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 
 namespace ceymail::maillog {
@@ -84,7 +83,9 @@ public:
         for (++at; at != m_end && *at != '>'; ++at) {
             if (*at != '"') continue;
             for (++at; at != m_end && *at != '"'; ++at) {
-                if (*at == '\\' && ++at == m_end) return false;
+                if (*at != '\\') continue;
+                ++at;
+                if (at == m_end) return false;
             }
             if (at == m_end) return false;
         }
