@@ -22,16 +22,17 @@ bool is_reinjection_service(std::string_view service) noexcept {
 // number in front of the slash are those accepted.
 struct Session {
     std::uint64_t mail = 0;
+    std::uint64_t rcpt = 0;
     std::uint64_t data = 0;
     std::uint64_t bdat = 0;
     std::uint64_t auth = 0;
     std::uint64_t xforward = 0;
 
-    // Accepted messages. DATA counts with the reply to the message. BDAT counts for each chunk, but each message has a
-    // MAIL of its own.
+    // Accepted messages. DATA counts with the reply to the message. BDAT counts for each chunk, but a message has one
+    // MAIL and at least one RCPT: with chunks, this is right unless a client gives transactions up.
     [[nodiscard]] std::uint64_t messages() const noexcept {
-        const auto begun = mail > data ? mail - data : 0;
-        return data + std::min(bdat, begun);
+        const auto transactions = std::min(mail, rcpt);
+        return data + std::min(bdat, transactions > data ? transactions - data : 0);
     }
 };
 
@@ -42,6 +43,7 @@ bool take_command(Cursor& cursor, Session& session, bool& is_last) noexcept {
     if (verb.empty() || !cursor.take('=') || !cursor.take_number(accepted, k_most_command_digits)) return false;
     if (cursor.take('/') && !cursor.take_number(total, k_most_command_digits)) return false;
     if (verb == "mail") session.mail = accepted;
+    if (verb == "rcpt") session.rcpt = accepted;
     if (verb == "data") session.data = accepted;
     if (verb == "bdat") session.bdat = accepted;
     if (verb == "auth") session.auth = accepted;
@@ -134,11 +136,17 @@ void count_sasl_failure(const Entry& entry, Cursor cursor) noexcept {
     entry.counters.authentications(LoginService::smtp, result) += entry.times;
 }
 
+// During DATA, and "BDAT request from NAME[ADDR] exceeds message size limit". Neither has a line with reject.
+bool is_size_limit(Cursor cursor) noexcept {
+    if (cursor.take("queue file size limit exceeded")) return true;
+    return cursor.take("BDAT request from ") && !cursor.take_client().empty() &&
+           cursor.take(" exceeds message size limit");
+}
+
 void count_warning(const Entry& entry, Cursor cursor) noexcept {
     if (is_rate_limit(cursor)) return entry.reject(RejectReason::rate);
-    Cursor of_message = cursor;
-    if (of_message.take_queue_id()) {
-        if (of_message.take("queue file size limit exceeded")) entry.reject(RejectReason::size);
+    if (cursor.take_queue_id()) {
+        if (is_size_limit(cursor)) entry.reject(RejectReason::size);
         return;
     }
     count_sasl_failure(entry, cursor);

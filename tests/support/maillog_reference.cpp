@@ -199,8 +199,9 @@ void disconnect(const Text& t) {
     const auto& address = (*found)[1];
     const bool loopback = address == "127.0.0.1" || address == "::1";
     if (accepted["xforward"] > 0 || (loopback && begins(t.service, "([0-9]{4,}|reinject)$"))) return;
-    const auto begun = accepted["mail"] > accepted["data"] ? accepted["mail"] - accepted["data"] : 0;
-    const auto messages = accepted["data"] + std::min(accepted["bdat"], begun);
+    const auto transactions = std::min(accepted["mail"], accepted["rcpt"]);
+    const auto chunked = transactions > accepted["data"] ? transactions - accepted["data"] : 0;
+    const auto messages = accepted["data"] + std::min(accepted["bdat"], chunked);
     t.counters.received(accepted["auth"] > 0 || submission(t.service) ? Source::submission : Source::smtp) +=
         messages * t.times;
 }
@@ -265,7 +266,9 @@ void smtpd_warning(const Text& t) {
             "rate|New TLS session rate) limit exceeded: [0-9]{1,18} from "))
         return reject(t, RejectReason::rate);
     if (begins(text, k_qid)) {
-        if (begins(text, k_qid + "queue file size limit exceeded")) reject(t, RejectReason::size);
+        if (begins(text, k_qid + "(queue file size limit exceeded|BDAT request from " + k_client +
+                             " exceeds message size limit)"))
+            reject(t, RejectReason::size);
         return;
     }
     const auto sasl = match(text, "^" + k_client + ": SASL ");

@@ -158,7 +158,9 @@ private:
                        " limit exceeded: " + digits() + " from " + client();
             case 5:
                 return "warning: " + id() +
-                       one_of({"queue file size limit exceeded", "connect to Milter service x", "milter x: y"});
+                       one_of({"queue file size limit exceeded",
+                               "BDAT request from x[1.2.3.4] exceeds message size limit", "BDAT request from x",
+                               "connect to Milter service x", "milter x: y"});
             default:
                 return "warning: " +
                        one_of({"connect to Milter service inet:x", "milter inet:x: y", "connect to milter"});
