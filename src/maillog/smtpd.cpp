@@ -24,15 +24,17 @@ struct Session {
     std::uint64_t mail = 0;
     std::uint64_t rcpt = 0;
     std::uint64_t data = 0;
+    std::uint64_t data_total = 0;  // refused ones too
     std::uint64_t bdat = 0;
     std::uint64_t auth = 0;
     std::uint64_t xforward = 0;
 
     // Accepted messages. DATA counts with the reply to the message. BDAT counts for each chunk, but a message has one
-    // MAIL and at least one RCPT: with chunks, this is right unless a client gives transactions up.
+    // MAIL and at least one RCPT. So chunks count at most as often as there were transactions without DATA. That is
+    // right unless a client gives transactions up.
     [[nodiscard]] std::uint64_t messages() const noexcept {
         const auto transactions = std::min(mail, rcpt);
-        return data + std::min(bdat, transactions > data ? transactions - data : 0);
+        return data + std::min(bdat, transactions > data_total ? transactions - data_total : 0);
     }
 };
 
@@ -44,7 +46,10 @@ bool take_command(Cursor& cursor, Session& session, bool& is_last) noexcept {
     if (cursor.take('/') && !cursor.take_number(total, k_most_command_digits)) return false;
     if (verb == "mail") session.mail = accepted;
     if (verb == "rcpt") session.rcpt = accepted;
-    if (verb == "data") session.data = accepted;
+    if (verb == "data") {
+        session.data = accepted;
+        session.data_total = std::max(accepted, total);
+    }
     if (verb == "bdat") session.bdat = accepted;
     if (verb == "auth") session.auth = accepted;
     if (verb == "xforward") session.xforward = accepted;

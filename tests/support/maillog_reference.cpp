@@ -187,11 +187,13 @@ void disconnect(const Text& t) {
     std::string left = (*found)[3];
     std::string last;
     std::size_t lasts = 0;
+    std::uint64_t data_total = 0;
     while (!left.empty()) {
         const auto word = match(left, "^ ([a-z]+)=([0-9]+)(/[0-9]+)?").value();
         last = word[1];
         lasts += last == "commands" ? 1 : 0;
         accepted[last] = number(word[2]);
+        if (last == "data") data_total = std::max(accepted[last], word[3].empty() ? 0 : number(word[3].substr(1)));
         left = behind(left, word);
     }
     if (last != "commands" || lasts != 1) return unparsed(t);
@@ -200,7 +202,7 @@ void disconnect(const Text& t) {
     const bool loopback = address == "127.0.0.1" || address == "::1";
     if (accepted["xforward"] > 0 || (loopback && begins(t.service, "([0-9]{4,}|reinject)$"))) return;
     const auto transactions = std::min(accepted["mail"], accepted["rcpt"]);
-    const auto chunked = transactions > accepted["data"] ? transactions - accepted["data"] : 0;
+    const auto chunked = transactions > data_total ? transactions - data_total : 0;
     const auto messages = accepted["data"] + std::min(accepted["bdat"], chunked);
     t.counters.received(accepted["auth"] > 0 || submission(t.service) ? Source::submission : Source::smtp) +=
         messages * t.times;

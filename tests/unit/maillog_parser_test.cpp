@@ -224,6 +224,10 @@ BOOST_AUTO_TEST_CASE(counts_messages_that_sessions_had_accepted) {
         {"a transaction that was given up is no message",
          "postfix/smtpd[7]: disconnect from mx[192.0.2.10] ehlo=1 mail=2 rcpt=1 bdat=2 rset=1 quit=1 commands=8",
          "received smtp"},
+        {"a refused DATA had a transaction too",
+         "postfix/smtpd[7]: disconnect from mx[192.0.2.10] ehlo=1 mail=5 rcpt=4 data=1/3 bdat=3 rset=1 quit=1 "
+         "commands=16/18",
+         "received smtp 2"},
         {"a chunk that was refused",
          "postfix/smtpd[7]: disconnect from mx[192.0.2.10] ehlo=1 mail=1 rcpt=1 bdat=0/1 quit=1 commands=4/5", ""},
         {"DATA and BDAT in one session",
