@@ -29,23 +29,31 @@ script() { inside bash -euo pipefail -c "$1"; }
 # NAME PACKAGE...: a directory with a Debian of that suite, made where there is none yet of just these packages; its path
 # is printed. Nobody misses what a power cut would take, so nothing waits for the disk; nor documentation.
 fresh_root() {
-    local name=$1 directory package
+    local name=$1 directory sources=() fast=(--hook-dir=/usr/share/mmdebstrap/hooks/eatmydata)
     shift
     directory=$work/$name-$(printf '%s\n' "$@" | md5sum | cut -c1-8)
     if [ ! -d "$directory" ]; then
         say "installing $suite in $directory, once"
         rm -rf --one-file-system "$directory.part"
-        mmdebstrap --quiet --format=directory --variant=minbase \
-            --hook-dir=/usr/share/mmdebstrap/hooks/eatmydata \
+        "$here/archives" "$suite" "$work/keys" >"$directory.sources" || return
+        [ ! -s "$directory.sources" ] || sources=("$directory.sources")
+        # The hook does not understand apt's answer for Ubuntu.
+        ! grep -q ubuntu "$directory.sources" || fast=(--dpkgopt=force-unsafe-io)
+        mmdebstrap --quiet --format=directory --variant=minbase "${fast[@]}" \
             --dpkgopt='path-exclude=/usr/share/doc/*' \
             --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-include=/usr/share/doc/ceymail*' \
-            "${@/#/--include=}" "$suite" "$directory.part" >"$directory.log" 2>&1 &&
+            "${@/#/--include=}" "$suite" "$directory.part" "${sources[@]}" >"$directory.log" 2>&1 &&
             mv "$directory.part" "$directory" || { say "no root; look at $directory.log"; return 1; }
     fi
     echo "$directory"
 }
 
-packages_in() { sed 's/#.*//; s/ | .*//; /^ *$/d' "$@"; }
+# FILE...: the packages of this suite; a line may begin with the suites that it is for: [jammy noble].
+packages_in() {
+    sed 's/#.*//; s/ | .*//; /^ *$/d' "$@" | awk -v suite="$suite" '
+        /^\[/ { split($0, part, /[][]/); if (index(" " part[2] " ", " " suite " ") == 0) next; $0 = part[3] }
+        { print $1 }'
+}
 
 prepare_root() {
     local packages
@@ -178,6 +186,7 @@ END
     ProxyPassReverse / http://127.0.0.1:3000/
 </VirtualHost>
 END
+        systemctl cat spamd >/dev/null 2>&1 || systemctl enable --now spamassassin   # before version 4 off by itself
         touch /var/log/auth.log   # without it fail2ban does not start, and rsyslog makes it at the first line
         systemctl restart fail2ban
         systemctl stop apache2   # it may have been the first to take the port
