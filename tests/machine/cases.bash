@@ -547,7 +547,9 @@ case_tells_when_mariadb_is_stopped() {
 }
 
 case_reaches_a_mariadb_whose_directory_was_made_anew() {
-    script 'systemctl stop mariadb; rm -r /run/mysqld; mkdir /run/keep-the-inode; systemd-tmpfiles --create mariadb.conf
+    # Where no such file makes it, the unit does.
+    script 'systemctl stop mariadb; rm -r /run/mysqld; mkdir /run/keep-the-inode
+            ! test -e /usr/lib/tmpfiles.d/mariadb.conf || systemd-tmpfiles --create mariadb.conf
             systemctl start mariadb; rmdir /run/keep-the-inode'
     expect 'ceymail_database_up 1' 'ceymail_auth_stale 0' 'ceymail_mailboxes_total 12'
 }
