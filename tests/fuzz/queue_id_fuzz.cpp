@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// arrival_of() on any name in a queue directory. A returned time must be the one in the name.
+// arrival_of() on any name in a queue directory. A returned time must be the one in the name, and be counted as such.
 // fuzz: -max_len=64
+#include <limits>
 #include <string>
 
+#include "ceymail/collect/arrival_times.hpp"
 #include "ceymail/collect/queue_id.hpp"
 #include "fuzz/fuzz.hpp"
 
@@ -14,6 +16,20 @@ std::string encode(std::uint64_t number, std::size_t digits) {
     for (std::size_t i = digits; i > 0; --i, number /= k_digits.size())
         text[i - 1] = k_digits[number % k_digits.size()];
     return text;
+}
+
+// Up to the last second that ArrivalTimes distinguishes, a message is before the second after its own, and not before
+// its own.
+void require_counted(std::chrono::microseconds arrival) {
+    using ceymail::fuzz::require;
+    constexpr std::chrono::seconds k_last(std::numeric_limits<std::uint32_t>::max());
+    ceymail::collect::ArrivalAllowance allowance(ceymail::collect::ArrivalTimes::k_step);
+    ceymail::collect::ArrivalTimes times;
+    require(times.add(arrival, allowance), "there is room for one");
+    times.sort();
+    const auto second = std::chrono::floor<std::chrono::seconds>(arrival);
+    require(times.before(second) == 0, "nothing arrived before it arrived");
+    require(times.before(second + std::chrono::seconds(1)) == (second < k_last ? 1 : 0), "it is older a second later");
 }
 
 }  // namespace
@@ -31,5 +47,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(encode(microseconds / 1'000'000, separator - 4) + encode(microseconds % 1'000'000, 4) ==
                 name.substr(0, separator),
             "the time, written again, is the name");
+    require_counted(*arrival);
     return 0;
 }
