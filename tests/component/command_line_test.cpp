@@ -111,6 +111,33 @@ BOOST_AUTO_TEST_CASE(once_without_a_database_tells_of_the_rest) {
     BOOST_TEST(!says(done.output, "ceymail_domains_total"));
 }
 
+// The owners and modes of Postfix's directories: maildrop lets its group write and nobody else read.
+BOOST_AUTO_TEST_CASE(once_counts_the_queues_with_no_right_but_the_capability) {
+    const TemporaryDirectory directory;
+    const auto configuration = write_configuration(directory);
+    std::filesystem::permissions(directory.path(), std::filesystem::perms(0755));
+    std::filesystem::copy(built_program("ceymail-metrics"), directory / "ceymail-metrics");  // others may not reach it
+    directory.write("queue/maildrop/C3CD21F3E90", "");
+    directory.write("queue/incoming/C3CD21F3E91", "");
+    const std::string queue = directory / "queue";
+    const auto owned = run({.arguments = {"sh", "-c",
+                                          "cd '" + queue +
+                                              "' && chmod 0700 * && chmod 0730 maildrop && "
+                                              "chown postfix * && chgrp postdrop maildrop"}});
+    BOOST_TEST_REQUIRE(owned.status == 0, owned.errors);
+    const auto counted_with = [&](const std::string& capability) {
+        const auto done = run({.arguments = {"setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
+                                             "--inh-caps=-all" + capability, "--ambient-caps=-all" + capability,
+                                             "--bounding-set=-all" + capability, directory / "ceymail-metrics",
+                                             "--config", configuration, "--once"}});
+        return done.output;
+    };
+    const auto counted = counted_with(",+dac_read_search");
+    BOOST_TEST(says(counted, "\nceymail_queue_maildrop 1\n"), counted);
+    BOOST_TEST(says(counted, "\nceymail_queue_incoming 1\n"), counted);
+    BOOST_TEST(!says(counted_with(""), "ceymail_queue_"));
+}
+
 BOOST_AUTO_TEST_CASE(check_says_ok_of_each_part_when_all_is_well) {
     const TokenDatabase database;
     const TemporaryDirectory directory;
