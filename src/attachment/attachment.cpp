@@ -73,7 +73,7 @@ public:
     }
 
 private:
-    [[nodiscard]] util::Result<SiteAnswer> ask(const std::string& path) const {
+    [[nodiscard]] util::Result<webclient::Answer> ask(const std::string& path) const {
         auto answer = ask_site(m_listeners.front(), m_name, path, k_probe_timeout);
         for (std::size_t i = 1; !answer && i < m_listeners.size(); ++i)
             answer = ask_site(m_listeners[i], m_name, path, k_probe_timeout);
@@ -84,10 +84,10 @@ private:
         const auto answer = ask(m_host.endpoint_path);
         if (!answer) return url() + ": " + answer.error().message;
         const auto status = std::to_string(answer->status);
-        if (answer->is_ours && answer->status == 404)
+        if (answer->is_from_responder() && answer->status == 404)
             return url() +
                    " is answered 404: give `path` of ceymail-metrics.conf and the web server's file the same value";
-        if (answer->is_ours) return {};
+        if (answer->is_from_responder()) return {};
         if (answer->status == 502 || answer->status == 503 || answer->status == 504)
             return url() + " is answered " + status +
                    ": the responder is not reached; look at systemctl status ceymail-metrics.socket ceymail-metrics";
@@ -98,7 +98,7 @@ private:
     [[nodiscard]] std::string fault_of_settings() const {
         const auto answer = ask(m_host.settings_path);
         if (!answer) return m_host.settings_path + ": " + answer.error().message;
-        if (answer->is_ours || answer->status == 401 || answer->status == 403) return {};
+        if (answer->is_from_responder() || answer->status == 401 || answer->status == 403) return {};
         return m_host.settings_path + " is answered " + std::to_string(answer->status) +
                " instead of a demand to sign in; look at systemctl status ceymail-settings.socket";
     }

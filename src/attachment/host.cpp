@@ -8,15 +8,16 @@
 namespace ceymail::attachment {
 namespace {
 
-WebServerFiles nginx_files(bool systemd) {
+// `page`: the name of the settings page's file.
+WebServerFiles nginx_files(bool systemd, const std::string& page) {
     WebServerFiles files;
     files.name = "nginx";
     files.sites_enabled = "/etc/nginx/sites-enabled";
     files.sites_available = "/etc/nginx/sites-available";
     files.metrics_include = "snippets/ceymail-metrics*.conf";
-    files.settings_include = "snippets/ceymail-settings*.conf";
+    files.settings_include = "snippets/" + page + "*.conf";
     files.metrics_file = "/etc/nginx/snippets/ceymail-metrics.conf";
-    files.settings_file = "/etc/nginx/snippets/ceymail-settings.conf";
+    files.settings_file = "/etc/nginx/snippets/" + page + ".conf";
     files.test = {"/usr/sbin/nginx", "-t", "-q"};
     files.is_running = systemd ? Arguments{"systemctl", "is-active", "--quiet", "nginx.service"}
                                : Arguments{"sh", "-c", "kill -0 \"$(cat /run/nginx.pid)\""};
@@ -25,14 +26,14 @@ WebServerFiles nginx_files(bool systemd) {
     return files;
 }
 
-WebServerFiles apache_files(bool systemd) {
+WebServerFiles apache_files(bool systemd, const std::string& page) {
     WebServerFiles files;
     files.name = "apache2";
     files.sites_enabled = "/etc/apache2/sites-enabled";
     files.sites_available = "/etc/apache2/sites-available";
     files.suffix = ".conf";
     files.metrics_include = "/etc/apache2/conf-available/ceymail-metrics.conf";
-    files.settings_include = "/etc/apache2/conf-available/ceymail-settings.conf";
+    files.settings_include = "/etc/apache2/conf-available/" + page + ".conf";
     files.metrics_file = files.metrics_include;
     files.settings_file = files.settings_include;
     files.test = {"/usr/sbin/apache2ctl", "configtest"};
@@ -53,8 +54,11 @@ Host installed_host(const config::Configuration& configuration) {
     const bool systemd = std::filesystem::exists("/run/systemd/system");
     Host host;
     host.ceymail_conf = "/etc/ceymail.conf";
-    host.nginx = nginx_files(systemd);
-    host.apache = apache_files(systemd);
+    // Each way to sign in has a file of its own: ceymail-settings(8).
+    const std::string page =
+        configuration.settings_session_secret.empty() ? "ceymail-settings" : "ceymail-session-settings";
+    host.nginx = nginx_files(systemd, page);
+    host.apache = apache_files(systemd, page);
     host.apache_modules = "/etc/apache2/mods-enabled";
     host.needed_modules = {"proxy_fcgi", "setenvif"};
     host.enable_module = {"/usr/sbin/a2enmod", "-q"};

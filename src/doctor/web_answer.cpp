@@ -5,9 +5,9 @@
 
 #include <algorithm>
 
-#include "ceymail/fastcgi/response.hpp"
-
 namespace ceymail::doctor {
+
+using webclient::Answer;
 
 namespace {
 
@@ -26,9 +26,9 @@ bool begins_with(const std::string& text, const std::string& prefix) {
     return ::strncasecmp(text.c_str(), prefix.c_str(), prefix.size()) == 0;
 }
 
-std::string code(const WebAnswer& answer) { return "answered " + std::to_string(answer.status); }
+std::string code(const Answer& answer) { return "answered " + std::to_string(answer.status); }
 
-void report_our_401(CheckReport& report, const WebAnswer& answer) {
+void report_our_401(CheckReport& report, const Answer& answer) {
     if (answer.field("WWW-Authenticate").find("error=\"invalid_token\"") == std::string::npos)
         return report.bad(k_part,
                           "does not pass the Authorization header on: set CGIPassAuth On where Apache passes the "
@@ -41,7 +41,7 @@ void report_our_401(CheckReport& report, const WebAnswer& answer) {
     report.ok(k_part, "passes the Authorization header on");
 }
 
-void report_ours(CheckReport& report, const WebAnswer& answer) {
+void report_ours(CheckReport& report, const Answer& answer) {
     switch (answer.status) {
         case 401:
             return report_our_401(report, answer);
@@ -64,7 +64,7 @@ void report_ours(CheckReport& report, const WebAnswer& answer) {
     }
 }
 
-void report_other_401(CheckReport& report, const WebAnswer& answer) {
+void report_other_401(CheckReport& report, const Answer& answer) {
     const auto challenge = answer.field("WWW-Authenticate");
     if (!challenge.empty() && !begins_with(challenge, "Bearer"))
         return report.bad(k_part, "asks for a login of its own (" + quoted(challenge) +
@@ -79,7 +79,7 @@ void report_other_401(CheckReport& report, const WebAnswer& answer) {
                            "(auth_request off), as the shipped files do");
 }
 
-void report_other_200(CheckReport& report, const WebAnswer& answer) {
+void report_other_200(CheckReport& report, const Answer& answer) {
     const auto type = answer.field("Content-Type");
     if (answer.body.starts_with("# HELP ceymail_") || answer.body.find("\nceymail_") != std::string::npos)
         return report.bad(k_part,
@@ -90,7 +90,7 @@ void report_other_200(CheckReport& report, const WebAnswer& answer) {
                            ": the site, its front controller or dashboard, answers in our place; " + k_include);
 }
 
-void report_redirect(CheckReport& report, const WebAnswer& answer) {
+void report_redirect(CheckReport& report, const Answer& answer) {
     const auto target = answer.field("Location");
     const auto said = code(answer) + ", a redirect to " + quoted(target);
     if (!answer.over_tls && begins_with(target, "https://"))
@@ -104,7 +104,7 @@ void report_redirect(CheckReport& report, const WebAnswer& answer) {
                            "virtual host, or give --url the address to which it leads");
 }
 
-void report_other_503(CheckReport& report, const WebAnswer& answer) {
+void report_other_503(CheckReport& report, const Answer& answer) {
     if (begins_with(answer.field("Server"), "Apache"))
         return report.bad(k_part, code(answer) +
                                       " with a page of Apache's: it cannot reach the responder; look at systemctl "
@@ -114,7 +114,7 @@ void report_other_503(CheckReport& report, const WebAnswer& answer) {
                            "limit_conn off for this address (limit_req_dry_run on), as the shipped file does");
 }
 
-void report_other(CheckReport& report, const WebAnswer& answer) {
+void report_other(CheckReport& report, const Answer& answer) {
     switch (answer.status) {
         case 200:
             return report_other_200(report, answer);
@@ -164,19 +164,7 @@ void report_other(CheckReport& report, const WebAnswer& answer) {
 
 }  // namespace
 
-std::string WebAnswer::field(const std::string& name) const {
-    for (auto at = head.find("\r\n"); at != head.npos; at = head.find("\r\n", at + 2)) {
-        if (::strncasecmp(head.c_str() + at + 2, (name + ":").c_str(), name.size() + 1) != 0) continue;
-        const auto begin = head.find_first_not_of(" \t", at + 2 + name.size() + 1);
-        const auto end = head.find("\r\n", at + 2);
-        return begin == head.npos || begin >= end ? "" : head.substr(begin, end - begin);
-    }
-    return {};
-}
-
-bool WebAnswer::is_from_responder() const { return !field(std::string(fastcgi::k_origin_header.name)).empty(); }
-
-void report_answer(CheckReport& report, const WebAnswer& answer) {
+void report_answer(CheckReport& report, const Answer& answer) {
     return answer.is_from_responder() ? report_ours(report, answer) : report_other(report, answer);
 }
 
