@@ -65,10 +65,6 @@ void SenderWindow::advance(std::int64_t slot) noexcept {
     const auto steps = std::min<std::int64_t>(slot - newest(), k_slots);
     for (std::int64_t step = 0; step < steps; ++step) clear(static_cast<std::size_t>(slot - step) % k_slots);
     m_slot = std::max(newest(), slot);
-    if (steps > 0 && estimate(m_top, m_slot) == 0) {
-        m_top = 0;
-        m_name.fill('\0');
-    }
 }
 
 // The candidates are those that were among the busiest at their last message.
