@@ -23,7 +23,8 @@ void append_family(std::string& out, const MetricFamily& family);
 // Threads: any; the object is immutable.
 class PreparedFamily {
 public:
-    explicit PreparedFamily(const MetricFamily& family);  // its values are ignored
+    // The values of `family` are ignored. Requires: no histogram.
+    explicit PreparedFamily(const MetricFamily& family);
 
     // `values`: one for each sample, in the same order.
     void append(std::string& out, std::span<const Value> values) const;
