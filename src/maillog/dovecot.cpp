@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Lines of Dovecot 2.3 and 2.4: logins, and severities.
+// Lines of Dovecot 2.3 and 2.4: logins, and severities. Lines of spamd and OpenDKIM.
 #include <algorithm>
 #include <optional>
 
@@ -87,6 +87,12 @@ void count_spamd(const Entry& entry) noexcept {
                            !cursor.take_while(is_score).empty() && cursor.take(") for ");
     if (!has_score) return entry.unparsed();
     entry.counters.spam_verdicts(is_spam ? Verdict::spam : Verdict::ham) += entry.times;
+}
+
+// "BDF2E1C1982: error loading key 'mail._domainkey.example.org'": the message is not signed.
+void count_opendkim(const Entry& entry) noexcept {
+    Cursor cursor(entry.text);
+    if (cursor.take_queue_id() && cursor.take("error loading key '")) entry.counters.milter_errors += entry.times;
 }
 
 }  // namespace ceymail::maillog

@@ -240,10 +240,11 @@ void add_postfix(std::vector<MetricFamily>& families, const Counters& counters, 
     families.push_back(rejects(counters, sources.postscreen));
     families.push_back(delivery_delay(counters));
     families.push_back(stages(counters));
-    families.push_back(single("ceymail_mail_milter_errors_total",
-                              "Warnings of Postfix about a milter that it could not reach or understand. Where "
-                              "milter_default_action is accept, mail passes unsigned and unchecked.",
-                              MetricType::counter, counters.milter_errors));
+    families.push_back(
+        single("ceymail_mail_milter_errors_total",
+               "Warnings of Postfix about a milter that it could not reach or understand, and keys that OpenDKIM "
+               "could not load. Where milter_default_action is accept, mail passes unsigned and unchecked.",
+               MetricType::counter, counters.milter_errors));
     families.push_back(single("ceymail_mail_authenticated_senders",
                               "Different accounts that handed in mail within the last hour (55 to 60 minutes).",
                               MetricType::gauge, senders.senders));

@@ -76,6 +76,8 @@ Handler handler_of(const Tag& tag) noexcept {
         return {count_dovecot, Program::dovecot, Daemon::dovecot};
     } else if (tag.whole == "spamd") {
         return {count_spamd, Program::spamd, Daemon::spamd};
+    } else if (tag.whole == "opendkim") {
+        return {count_opendkim, Program::none, Daemon::other};
     }
     return is_other_postfix(tag) ? Handler{count_severity_only, Program::none, Daemon::postfix} : Handler{};
 }

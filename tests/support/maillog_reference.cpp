@@ -424,6 +424,10 @@ void spamd(const Text& t) {
     t.counters.spam_verdicts((*found)[1] == "clean message" ? Verdict::ham : Verdict::spam) += t.times;
 }
 
+void opendkim(const Text& t) {
+    if (begins(t.text, k_qid + "error loading key '")) t.counters.milter_errors += t.times;
+}
+
 // --- lines
 
 using Handler = void (*)(const Text&);
@@ -443,6 +447,7 @@ Known known(const std::string& tag, const std::string& program, const std::strin
     if (!service.empty() && postfix.contains(program)) return {postfix.at(program), Daemon::postfix};
     if (service.empty() && tag == "dovecot") return {dovecot, Daemon::dovecot};
     if (service.empty() && tag == "spamd") return {spamd, Daemon::spamd};
+    if (service.empty() && tag == "opendkim") return {opendkim, Daemon::other};
     if (tag == "master" || (!service.empty() && begins(tag, "postfix"))) return {other_postfix, Daemon::postfix};
     return {};
 }

@@ -204,8 +204,8 @@ private:
                        one_of({"", " (auth_temp_failed)", " (auth_failed)"}) + one_of({": ", ""}) +
                        "user=<x> (auth failed, 9 attempts in 1 secs)";
             default:
-                return one_of({"spamd: identified spam (", "spamd: clean message (", "imap(a)<1><b>: Error: (",
-                               "lmtp(1): Warning: "}) +
+                return one_of({"spamd: identified spam (", "AB3342: error loading key '", "spamd: clean message (",
+                               "imap(a)<1><b>: Error: (", "lmtp(1): Warning: "}) +
                        one_of({"1.5/5.0) for x", "-1/5) for x", "x/5) for x"});
         }
     }

@@ -37,6 +37,7 @@ void count_dnsblog(const Entry& entry) noexcept;
 void count_tlsproxy(const Entry& entry) noexcept;
 void count_dovecot(const Entry& entry) noexcept;
 void count_spamd(const Entry& entry) noexcept;
+void count_opendkim(const Entry& entry) noexcept;
 
 // Counts a text of any program of Postfix that begins with a severity. Returns: whether it does; then `cursor` is
 // behind it.
