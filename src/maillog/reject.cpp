@@ -40,7 +40,7 @@ std::string_view take_subject(Cursor& cursor) noexcept {
 // The address or name in front stands unquoted here. A client that makes up a longer one gives its own refusal another
 // reason; it cannot make it another line.
 bool skip_name(Cursor& cursor) noexcept {
-    if (!cursor.take('<')) return false;
+    if (!cursor.sees("<")) return false;
     const auto end = cursor.rest().find(">: ");
     return end != std::string_view::npos && cursor.take(cursor.rest().substr(0, end + 3));
 }

@@ -60,7 +60,9 @@ public:
                    "smtpd_recipient_restrictions = check_recipient_access inline:{ {grey@example.com = 450 4.2.0 "
                    "Greylisted} }, reject_non_fqdn_sender",
                    "message_size_limit = 3000", "smtpd_authorized_xforward_hosts = 127.0.0.0/8",
-                   "milter_default_action = accept", "bounce_queue_lifetime = 1d"});
+                   "milter_default_action = accept",
+                   // A host that is down stays to be tried: error(8) would put off what comes later.
+                   "default_destination_concurrency_failed_cohort_limit = 0"});
         const auto service = [](int port) { return "127.0.0.1:" + std::to_string(port) + "/inet"; };
         const auto command = [](int port) { return "127.0.0.1:" + std::to_string(port) + " inet n - n - - smtpd"; };
         configure({"-M", "-e", "anvil/unix = anvil unix - - n - 1 anvil", "relay/unix = relay unix - - n - - smtp"});
