@@ -294,7 +294,7 @@ include install.mk
 deb: dependencies-deb ## builds build/ceymail-metrics_VERSION_ARCH.deb
 	@deploy/package $(VERSION) $(BUILD)
 
-check-machine: dependencies-check-machine ## boots a Debian or Ubuntu (SUITE=jammy), installs the package there and tests it
+check-machine: dependencies-check-machine ## boots a Debian or Ubuntu (SUITE=jammy), installs the package and tests it; HOST=ceymail WEB=nginx (or apache): a CeyMail host
 	@tests/machine/run $(BUILD) $(VERSION)
 
 clean: ## removes the build directory

@@ -55,9 +55,11 @@ packages_in() {
         { print $1 }'
 }
 
+machine_packages() { packages_in "$here/packages"; }
+
 prepare_root() {
     local packages
-    mapfile -t packages < <(packages_in "$here/packages")
+    mapfile -t packages < <(machine_packages)
     fresh_root "$suite" "${packages[@]}" >"$work/fresh"
 }
 
