@@ -96,3 +96,246 @@ dashboard_answers_for_it() {
     [ "$got" = '{"error": "Unauthorized"} 401 application/json' ]
 }
 
+# --- cases: attached ---------------------------------------------------------------------------------------------
+
+case_the_four_commands_of_the_readme() {
+    inside bash -ec "cd /root; $(readme_block sh 1)" >"$work/words" 2>&1 || { cat "$work/words"; return 1; }
+    grep -oE '^ceymail_[A-Za-z0-9_-]{43,}$' "$work/words" | sed 's/^/Authorization: Bearer /' |
+        inside sh -c 'umask 077; cat >/root/header'
+    inside test -s /root/header || { cat "$work/words"; return 1; }
+    remember_site site.attached
+}
+
+case_scrapes_over_https() {
+    expect "$(up postfix 1)" "$(up "$(label_of_web_server)" 1)" 'ceymail_database_up 1' 'ceymail_domains_total 3' \
+        'ceymail_mailboxes_total 12' 'ceymail_attached 1'
+}
+label_of_web_server() { echo "${web_server%2}"; }
+
+case_a_prometheus_scrapes_over_https() {
+    start_prometheus || return
+    until_true 30 prometheus_says up 1 || complain "up is $prometheus_said; $(tail -n 3 "$work/prometheus.log")" || return
+    until_true 10 prometheus_says ceymail_mailboxes_total 12 || complain "mailboxes: $prometheus_said"
+}
+
+case_the_dashboard_answers_as_before() { same_answers; }
+
+case_the_site_has_one_marked_include_more() {
+    local changes
+    changes=$(inside diff /root/site.before "$site")
+    grep -q '^<' <<<"$changes" && complain "lines are gone: $changes" && return 1
+    [ "$(grep -c '^> *[Ii]nclude' <<<"$changes")" = 1 ] || complain "$changes"
+}
+
+case_the_site_of_the_mail_domain_has_no_endpoint() {
+    local got
+    got=$(inside curl -sS -o /dev/null -w '%{http_code}' --cacert $ca -H @/root/header "https://$mail_domain/api/stats/metrics")
+    [ "$got" = 404 ] || complain "answered $got"
+}
+
+case_check_finds_nothing_to_mend_on_a_ceymail_host() {
+    inside ceymail-metrics --check && inside ceymail-metrics --check --url "https://$dashboard_domain/api/stats/metrics" &&
+        inside ceymail-attach --check
+}
+
+case_attached_twice_is_harmless() { inside ceymail-attach && site_is site.attached && expect_code 200; }
+
+case_a_dry_run_changes_nothing() {
+    inside ceymail-attach --remove >"$work/words" 2>&1 && site_is site.before || { cat "$work/words"; return 1; }
+    inside ceymail-attach --dry-run >"$work/words" 2>&1 || { cat "$work/words"; return 1; }
+    grep -qE '^\+ *[Ii]nclude' "$work/words" || complain "no difference is printed: $(cat "$work/words")" || return
+    site_is site.before
+}
+
+case_removed_the_dashboard_answers_for_the_endpoint() {
+    dashboard_has_the_endpoint && same_answers || return
+    inside ceymail-attach --check && complain "--check says that it is attached" && return 1
+    return 0
+}
+
+# Also by a unit that the removal itself has started, and that waits for its minute.
+case_after_a_removal_the_installers_rewrite_is_left_alone() {
+    local unit
+    run_installer || return
+    sleep 10
+    site_is site.before || return
+    for unit in service path timer; do
+        [ "$(inside systemctl show -P ActiveState "ceymail-attach.$unit")" = inactive ] || complain "ceymail-attach.$unit runs" || return
+    done
+}
+
+# --- cases: what goes wrong --------------------------------------------------------------------------------------
+
+# WORDS CODE...: what ceymail-attach says and how it ends; the site stays what it is.
+attach_refuses() {
+    local words=$1 result
+    shift
+    remember_site site.now
+    inside ceymail-attach >"$work/words" 2>&1
+    result=$?
+    site_is site.now || complain "the site was changed" || return
+    grep -qF -e "$words" "$work/words" || complain "it ended with $result and said: $(cat "$work/words")" || return
+    [[ " $* " == *" $result "* ]] || complain "it ended with $result, not $*: $(cat "$work/words")"
+}
+
+# The web server's own test fails, but not by us.
+case_a_configuration_that_is_broken_already_is_left_alone() {
+    local file=/etc/nginx/conf.d/broken.conf result=0
+    [ $web_server = nginx ] || file=/etc/apache2/conf-enabled/broken.conf
+    script "echo 'no_such_directive on;' >$file"
+    attach_refuses "$file" 78 && same_answers || result=1
+    inside rm "$file"
+    return $result
+}
+
+case_a_web_server_that_is_down_is_not_started() {
+    local result=0
+    inside systemctl stop "$web_server"
+    attach_refuses "$web_server" 69 || result=1
+    inside systemctl is-active --quiet "$web_server" && complain "it was started" && result=1
+    inside systemctl start "$web_server"
+    same_answers && return $result
+}
+
+case_a_site_that_cannot_be_written_is_left_alone() {
+    local result=0 directory=${site%/*}
+    script "mount --bind $directory $directory; mount -o remount,bind,ro $directory"
+    attach_refuses "$directory" 73 74 77 || result=1
+    inside umount "$directory"
+    same_answers && return $result
+}
+
+case_a_site_without_tls_is_refused() {
+    local result=0
+    run_installer --before-dns || return
+    attach_refuses TLS 65 78 || result=1
+    run_installer && site_is site.before && return $result
+}
+
+case_a_host_without_the_installers_file_is_told_what_to_give() {
+    local result=0
+    inside mv /etc/ceymail.conf /root/ceymail.conf
+    attach_refuses --site 66 78 || result=1
+    inside mv /root/ceymail.conf /etc/ceymail.conf
+    return $result
+}
+
+# --- cases: the installer is run again ---------------------------------------------------------------------------
+
+attached_again() { inside ceymail-attach --check >"$work/words" 2>&1 && [ "$(code)" = 200 ]; }
+case_the_installers_rewrite_is_attached_again_within_90_s() {
+    inside ceymail-attach >"$work/words" 2>&1 && site_is site.attached && expect 'ceymail_attached 1' || { cat "$work/words"; return 1; }
+    run_installer || return
+    until_true 90 attached_again || complain "not attached: $(cat "$work/words"); $(attach_log)" || return
+    site_is site.attached && expect 'ceymail_attached 1' && same_answers || return
+    until_true 30 prometheus_says up 1 || complain "up is $prometheus_said"
+}
+attach_log() { inside journalctl --no-pager -b -n 20 -u 'ceymail-attach*'; }
+
+case_the_log_tells_of_it() {
+    attach_log >"$work/log"
+    grep -q "$site" "$work/log" || { cat "$work/log"; return 1; }
+}
+
+# Each edit is a line in the log. There is at most one in a minute.
+edits() { inside journalctl --no-pager -b -o cat -u ceymail-attach.service | grep -c 'attached again'; }
+case_rewritten_four_times_in_a_row_it_is_attached_in_the_end() {
+    local before after began=$SECONDS
+    before=$(edits)
+    run_installer && run_installer && run_installer && run_installer || return
+    until_true 130 attached_again || complain "not attached: $(cat "$work/words"); $(attach_log)" || return
+    site_is site.attached || return
+    sleep 10
+    after=$(edits)
+    [ $((after - before)) -le $((1 + (SECONDS - began) / 60)) ] || complain "it was edited $((after - before)) times; $(attach_log)"
+}
+
+case_a_host_that_lost_its_tls_is_not_attached_and_says_so() {
+    local result=0
+    run_installer --before-dns || return
+    remember_site site.now
+    until_true 10 check_of_attach_says lost || complain "--check says: $(cat "$work/words")" || result=1
+    sleep 65
+    site_is site.now || complain "the site without TLS was attached" || result=1
+    run_installer
+    until_true 90 attached_again || complain "not attached: $(cat "$work/words"); $(attach_log)" || return
+    return $result
+}
+check_of_attach_says() { ! inside ceymail-attach --check >"$work/words" 2>&1 && grep -qF "$1" "$work/words"; }
+
+# --- cases: trouble ----------------------------------------------------------------------------------------------
+
+# As it is documented: both databases and the dashboard's secrets go, and the dashboard restarts.
+factory_reset() {
+    script 'mariadb -e "DROP DATABASE ceymail; DROP DATABASE ceymail_dashboard"
+            rm /var/lib/ceymail-mc/config.json /var/lib/ceymail-mc/.env.local
+            systemctl restart ceymail-dashboard'
+}
+generate() {
+    script 'ceymail-token generate 2>/dev/null | sed "s/^/Authorization: Bearer /" >/root/header.new
+            test -s /root/header.new; mv /root/header.new /root/header'
+}
+
+case_after_a_factory_reset_the_old_token_is_refused_and_a_new_one_scrapes() {
+    local got said
+    factory_reset || return
+    until_true 10 refuses_the_token || complain "answered $got" || return
+    write_dashboard_secrets && furnish_databases || return
+    said=$(inside ceymail-metrics --check)
+    grep -q 'ceymail-token init' <<<"$said" || complain "--check says: $said" || return
+    inside ceymail-token init && generate && expect 'ceymail_database_up 1' 'ceymail_mailboxes_total 12' 'ceymail_attached 1' &&
+        same_answers
+}
+refuses_the_token() { got=$(code); [ "$got" = 401 ] || [ "$got" = 503 ]; }
+
+case_a_crashed_postfix_is_seen_although_the_watchdog_restarts_it() {
+    local result=0
+    script 'systemctl stop ceymail-watchdog.timer; kill -9 $(cat /var/spool/postfix/pid/master.pid)'
+    expect "$(up postfix 0)" || result=1
+    inside systemctl start ceymail-watchdog.timer
+    until_true 60 expect "$(up postfix 1)" && return $result
+}
+
+# --- cases: over time --------------------------------------------------------------------------------------------
+
+# The metric comes with the first look at the site, half a minute after the boot.
+case_attached_after_a_reboot() {
+    reboot_machine || complain "it does not reboot" || return
+    expect "$(up postfix 1)" "$(up "$(label_of_web_server)" 1)" 'ceymail_database_up 1' && same_answers || return
+    until_true 60 expect 'ceymail_attached 1'
+}
+
+case_attached_after_an_upgrade() {
+    upgrade && expect "ceymail_build_info{version=\"$next_version\"} 1" 'ceymail_attached 1' && site_is site.attached || return
+    run_installer || return
+    until_true 90 attached_again || complain "not attached: $(cat "$work/words"); $(attach_log)"
+}
+
+# The stand-in logs it. (It is given the token by whoever scrapes while the site is not attached.)
+given_to_dashboard() { inside journalctl --no-pager -q -b -o cat -u ceymail-dashboard | grep -c Authorization; }
+case_the_dashboard_is_not_given_the_token() {
+    local before after
+    before=$(given_to_dashboard)
+    expect_code 200
+    sleep 1
+    after=$(given_to_dashboard)
+    [ "$before" = "$after" ] || complain "it was given the token $((after - before)) times"
+}
+
+case_purged_it_leaves_the_site_as_it_was() {
+    inside env DEBIAN_FRONTEND=noninteractive apt-get purge -y -q ceymail-metrics >"$work/purge" 2>&1 || { cat "$work/purge"; return 1; }
+    site_is site.before || complain "$(inside diff /root/site.before "$site")" || return
+    # What the web server runs with now, and what it starts with.
+    dashboard_has_the_endpoint && same_answers && script "systemctl restart $web_server" && dashboard_has_the_endpoint &&
+        same_answers || return
+    script 'for path in /etc/ceymail-metrics /run/ceymail-metrics /run/ceymail-attach /var/lib/ceymail-metrics /var/lib/ceymail-attach; do
+                test ! -e $path || { find $path; exit 1; }; done
+            ! find /etc/nginx /etc/apache2 /etc/systemd /run/systemd -name "*ceymail-metrics*" -o -name "*ceymail-attach*" \
+                -o -name "*ceymail-settings*" 2>/dev/null | grep .'
+}
+
+case_purged_it_leaves_the_installers_rewrite_alone() {
+    run_installer || return
+    sleep 10
+    site_is site.before && same_answers
+}
