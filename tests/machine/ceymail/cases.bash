@@ -263,6 +263,36 @@ case_a_host_that_lost_its_tls_is_not_attached_and_says_so() {
 }
 check_of_attach_says() { ! inside ceymail-attach --check >"$work/words" 2>&1 && grep -qF "$1" "$work/words"; }
 
+# --- cases: the services of such a host --------------------------------------------------------------------------
+
+case_all_services_of_the_host_are_up() {
+    local lines=() name
+    for name in postfix dovecot opendkim mariadb unbound spamassassin spamass-milter php-fpm rsyslog fail2ban \
+        ceymail-dashboard ceymail-ai-filter "$(label_of_web_server)"; do lines+=("$(up "$name" 1)"); done
+    expect "${lines[@]}"
+}
+
+# Nobody else notices: it is up again before an alert on ceymail_service_up fires.
+start_of() { scrape | sed -n "s/^ceymail_service_start_time_seconds{name=\"$1\"} //p"; }
+started_after() { start=$(start_of "$1"); [ -n "$start" ] && awk -v now="$start" -v before="$2" 'BEGIN { exit !(now > before) }'; }
+case_the_start_time_tells_what_the_watchdog_restarted() {
+    local before start changes='changes(ceymail_service_start_time_seconds{name="opendkim"}[10m])'
+    before=$(start_of opendkim)
+    [ -n "$before" ] || complain "no start time" || return
+    sleep 7   # Prometheus has seen it
+    inside systemctl kill --signal=KILL opendkim
+    until_true 60 started_after opendkim "$before" || complain "before $before, now $start" || return
+    expect "$(up opendkim 1)" || return
+    until_true 20 prometheus_says "$changes" 1 || complain "$changes is $prometheus_said"
+}
+
+case_a_service_of_the_hosts_own_is_added_by_a_line() {
+    local result=0
+    script "$(set_key 'service = mission-control ceymail-mc.service')" && expect "$(up mission-control 0)" &&
+        inside systemctl start ceymail-mc && expect "$(up mission-control 1)" || result=1
+    script "systemctl stop ceymail-mc; $unset_key" && return $result
+}
+
 # --- cases: trouble ----------------------------------------------------------------------------------------------
 
 # As it is documented: both databases and the dashboard's secrets go, and the dashboard restarts.
