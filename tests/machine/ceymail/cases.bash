@@ -293,6 +293,28 @@ case_a_service_of_the_hosts_own_is_added_by_a_line() {
     script "systemctl stop ceymail-mc; $unset_key" && return $result
 }
 
+# --- cases: its queue --------------------------------------------------------------------------------------------
+
+# No resolver answers here, so Postfix defers every message to another domain.
+case_a_message_is_counted_on_its_way_from_maildrop_to_deferred() {
+    local lines=() age result=0
+    for age in 5m 1h 6h 1d 3d; do lines+=("ceymail_queue_deferred_older_than{age=\"$age\"} 0"); done
+    inside systemctl stop postfix
+    until_true 10 postfix_ended || complain "Postfix does not stop" || return
+    script 'echo "Subject: of the tests" | sendmail -f postmaster@example.com somebody@nowhere.example 2>/dev/null'
+    expect 'ceymail_queue_maildrop 1' 'ceymail_queue_incoming 0' || result=1
+    script 'install -m 700 -o postfix /dev/null /var/spool/postfix/incoming/4Bf6nR1z'
+    expect 'ceymail_queue_incoming 1' || result=1
+    script 'rm /var/spool/postfix/incoming/4Bf6nR1z; systemctl start postfix'
+    until_true 60 expect 'ceymail_queue_maildrop 0' 'ceymail_queue_deferred 1' "${lines[@]}" || result=1
+    scrape | awk -v now="$EPOCHSECONDS" '/^ceymail_queue_oldest_deferred_timestamp_seconds / {
+        found = 1; off = now - $2 } END { exit !(found && off >= 0 && off < 120) }' ||
+        complain "the oldest one: $(scrape | grep oldest_deferred)" || result=1
+    script 'postsuper -d ALL 2>/dev/null' && return $result
+}
+# On Debian 12 systemctl returns before the instance has ended.
+postfix_ended() { ! inside postfix status >/dev/null 2>&1; }
+
 # --- cases: trouble ----------------------------------------------------------------------------------------------
 
 # As it is documented: both databases and the dashboard's secrets go, and the dashboard restarts.
