@@ -315,6 +315,77 @@ case_a_message_is_counted_on_its_way_from_maildrop_to_deferred() {
 # On Debian 12 systemctl returns before the instance has ended.
 postfix_ended() { ! inside postfix status >/dev/null 2>&1; }
 
+# --- cases: signing in with the dashboard's session --------------------------------------------------------------
+
+page_path=/settings/security/prometheus-metrics
+# ID NAME ROLE SECONDS [SECRET]: a cookie as the dashboard makes it, that expires in so many seconds.
+session() {
+    local claims secret=${5:-}
+    [ -n "$secret" ] || secret=$(inside sed -n 's/^SESSION_SECRET=//p' /var/lib/ceymail-mc/.env.local)
+    claims=$(printf '{"userId":%s,"username":"%s","role":"%s","exp":%s}' "$1" "$2" "$3" $((EPOCHSECONDS + $4)) |
+        base64 -w 0 | tr '+/' '-_' | tr -d =)
+    printf 'mc-session=%s.%s' "$claims" "$(printf %s "$claims" | openssl dgst -sha256 -hmac "$secret" -r | cut -d' ' -f1)"
+}
+# COOKIE STATUS: what the page answers.
+page_answers() {
+    page_answered=$(on_site -o /dev/null -w '%{http_code}' -b "$1" $page_path)
+    [ "$page_answered" = "$2" ] || complain "it answered $page_answered, not $2"
+}
+dashboard_knows() { [ "$(on_site -o /dev/null -w '%{http_code}' -b "$1" /api/auth/me)" = 200 ]; }
+
+case_an_administrator_signs_in_with_the_dashboards_session() {
+    local cookie page
+    script "echo settings_session_secret = /var/lib/ceymail-mc/.env.local >>$conf
+            ceymail-token init --settings
+            systemctl daemon-reload
+            systemctl enable --now ceymail-settings.socket
+            ceymail-attach --settings" >"$work/words" 2>&1 || { cat "$work/words"; return 1; }
+    cookie=$(session 1 amal admin 3600)
+    dashboard_knows "$cookie" || complain "the dashboard does not take the cookie" || return
+    until_true 10 page_answers "$cookie" 200 || return
+    page=$(on_site -b "theme=dark; $cookie; other=1" $page_path)
+    grep -q 'amal' <<<"$page" || complain "$page" || return
+    remember_site site.attached && same_answers
+}
+
+case_no_other_session_signs_in() {
+    local result=0 cookie
+    page_answers 'theme=dark' 401 || result=1
+    page_answers "$(session 1 amal admin -5)" 401 || result=1
+    page_answers "$(session 1 amal admin 3600 "$(printf '0%.0s' {1..64})")" 401 || result=1
+    page_answers "$(session 3 vihanga viewer 3600)" 403 || result=1
+    page_answers "$(session 3 vihanga admin 3600)" 403 || result=1   # by a secret that leaked
+    page_answers "$(session 3 amal admin 3600)" 401 || result=1
+    cookie=$(session 1 amal admin 3600)
+    page_answers "${cookie%?}" 401 || result=1
+    page_answers "$cookie; $cookie" 401 || result=1
+    return $result
+}
+
+case_the_token_of_the_page_scrapes_and_the_audit_log_names_the_user() {
+    local cookie seal page got
+    cookie=$(session 1 amal admin 3600)
+    page=$(on_site -b "$cookie" "$page_path?confirm=generate")
+    seal=$(grep -oP 'name="seal" value="\K[^"]+' <<<"$page") || complain "no form: $page" || return
+    on_site -b "$cookie" -c /root/cookies -o /dev/null --data "action=generate&seal=$seal" $page_path
+    inside sh -c "printf '%s' '$cookie; ' >/root/cookie; awk '\$6 == \"ceymail_once\" { print \$6 \"=\" \$7 }' /root/cookies >>/root/cookie"
+    page=$(on_site -b "$(inside cat /root/cookie)" $page_path)
+    grep -oP 'value="\Kceymail_[\w-]{43,}' <<<"$page" | sed 's/^/Authorization: Bearer /' |
+        inside sh -c 'umask 077; cat >/root/header'
+    inside test -s /root/header || complain "no token: $page" || return
+    expect_code 200 || return
+    got=$(inside mariadb -N -e 'SELECT user_id FROM ceymail_dashboard.audit_logs ORDER BY id DESC LIMIT 1')
+    [ "$got" = 1 ] || complain "the audit log has user_id $got"
+}
+
+case_a_new_secret_of_the_dashboard_ends_old_sessions_and_starts_new_ones() {
+    local old
+    old=$(session 1 amal admin 3600)
+    write_dashboard_secrets
+    until_true 20 page_answers "$old" 401 || complain "the old session still holds: $page_answered" || return
+    until_true 20 page_answers "$(session 1 amal admin 3600)" 200
+}
+
 # --- cases: trouble ----------------------------------------------------------------------------------------------
 
 # As it is documented: both databases and the dashboard's secrets go, and the dashboard restarts.
