@@ -201,10 +201,12 @@ dependencies_of_tidy := build tidy
 dependencies_of_check-settings := build run check browser node
 dependencies_of_deb := build package
 dependencies_of_check-machine := build package machine
+dependencies_of_cross := machine
+dependencies_of_check-cross := machine demo
 
 dependencies_of_check-bare := machine
 
-DEPENDENCIES := $(addprefix dependencies-,build run demo check tests console check-settings lint tidy bench fuzz deb check-machine check-bare)
+DEPENDENCIES := $(addprefix dependencies-,build run demo check tests console check-settings lint tidy bench fuzz deb check-machine check-bare cross check-cross)
 .PHONY: $(DEPENDENCIES)
 $(DEPENDENCIES): dependencies-%:
 	@deploy/dependencies/install $(call dependencies_of,$*)
@@ -290,9 +292,19 @@ format: dependencies-lint ## formats the code
 
 include install.mk
 
-.PHONY: deb check-machine
-deb: dependencies-deb ## builds build/ceymail-metrics_VERSION_ARCH.deb
-	@deploy/package $(VERSION) $(BUILD)
+# ARCH, unless it is the architecture of this system.
+FOREIGN = $(if $(ARCH),$(filter-out $(shell dpkg --print-architecture),$(ARCH)))
+foreign_build = $(BUILD)/$(or $(SUITE),bookworm)-$(ARCH)
+package_foreign = FOR=$(ARCH) WITHIN="deploy/cross $(ARCH) $(BUILD)" deploy/package $(VERSION) $(foreign_build) $(BUILD)
+
+.PHONY: deb check-arm64 check-machine
+deb: dependencies-$(if $(FOREIGN),cross,deb) ## builds build/ceymail-metrics_VERSION_ARCH.deb; ARCH=arm64 cross-builds it as root
+	@$(if $(FOREIGN),$(package_foreign),deploy/package $(VERSION) $(BUILD))
+
+check-arm64: ARCH := arm64
+check-arm64: dependencies-check-cross ## cross-builds the package for arm64, and runs it and its unit tests under qemu
+	@$(package_foreign)
+	@tests/cross/run $(ARCH) $(VERSION) $(BUILD) $(foreign_build)
 
 check-machine: dependencies-check-machine ## boots a Debian or Ubuntu (SUITE=jammy), installs the package and tests it; HOST=ceymail WEB=nginx (or apache): a CeyMail host
 	@tests/machine/run $(BUILD) $(VERSION)
@@ -301,4 +313,4 @@ clean: ## removes the build directory
 	rm -rf $(BUILD)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile install.mk
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile install.mk
