@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+// Follower: reads a log that grows and is rotated, each whole line once, and gives the lines to the parser.
+// Process: the log reader, which opens no file: the caller hands in open ones.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "ceymail/maillog/kept_reading.hpp"
+#include "ceymail/maillog/place.hpp"
+#include "ceymail/util/clock.hpp"
+#include "ceymail/util/fd.hpp"
+#include "ceymail/util/result.hpp"
+
+namespace ceymail::maillog {
+
+// Into which lines are read. A line that is longer, its LF included, is skipped.
+using LineBlock = std::array<std::byte, 128U << 10U>;
+
+// Rotation by rename: the file that is read stays open, and is read to its end after one that follows has its first
+// byte. Before that, syslog still writes into it. Rotation by copytruncate: the file shrinks, or begins otherwise; the
+// rest is read from the copy.
+// Skipped, and counted in bytes: lines that are too long, a half line at the end of a file that was rotated, and what a
+// file that is lost had unread when it was last looked at. What was written to it after that is not known.
+// Threads: one at a time.
+class Follower {
+public:
+    struct Progress {
+        std::uint64_t unread_bytes = 0;  // in the files that were handed in; half a line at the end is among them
+        bool lost_place = false;         // the file was truncated or replaced: hand_over() all files again
+    };
+
+    // Reads go through `block`, which other followers may use in between. Requires: kept.start() was called.
+    Follower(KeptReading& kept, Log log, LineBlock& block) noexcept : m_kept(kept), m_log(log), m_block(block) {}
+
+    // Takes files of the log, oldest first, none when there is none: at the start, when another file has the log's
+    // name, and after lost_place. Files that it has are not taken twice. The newest eight are kept.
+    // Errors: a file cannot be read; it took none and may be called again.
+    util::Result<void> hand_over(std::vector<util::Fd> files);
+
+    // Reads on until it has read `limit` bytes, or less than a LineBlock more. Without news it is one fstat(2) a file.
+    // Errors: of fstat(2) or pread(2); what was read before is kept.
+    util::Result<Progress> read(std::size_t limit, util::BootTime now);
+
+private:
+    enum class Outcome { at_end, at_limit, lost_place };
+
+    util::Result<void> take_up(std::vector<LogFile> files);
+    void append(std::vector<LogFile> files);
+    [[nodiscard]] std::size_t first_newer(const std::vector<LogFile>& files) const;
+    util::Result<Outcome> read_files(std::size_t limit, util::BootTime now);
+    util::Result<Outcome> read_file(std::size_t& left, util::BootTime now);
+    [[nodiscard]] util::Result<FileStart> start_of(int fd, std::span<const std::byte> block) const;
+    [[nodiscard]] util::Result<bool> next_has_bytes() const;
+    util::Result<void> go_on_to_next();
+    [[nodiscard]] std::size_t consume(std::size_t filled, util::BootTime now);
+    [[nodiscard]] std::size_t skip_rest_of_line(std::string_view text);
+    [[nodiscard]] std::size_t skip_unending(std::string_view text);
+    void parse_lines(std::string_view lines, util::BootTime now);
+    util::Result<Progress> finish();
+
+    [[nodiscard]] const Position& position() const noexcept;
+    [[nodiscard]] Reading& draft() noexcept;
+    void commit() noexcept;
+
+    KeptReading& m_kept;
+    Log m_log;
+    LineBlock& m_block;
+    std::vector<LogFile> m_files;  // the first is being read
+    FileStatus m_read_up_to{};     // status of the first when it was last read to its end
+    Reading* m_draft = nullptr;    // begun and not committed
+};
+
+}  // namespace ceymail::maillog

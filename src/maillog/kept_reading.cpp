@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/maillog/kept_reading.hpp"
+
+#include <cstring>
+
+namespace ceymail::maillog {
+namespace {
+
+constexpr int k_most_loads = 100;
+
+}  // namespace
+
+bool KeptReading::start(const util::SipKey& key) noexcept {
+    if (number() != 0 && committed().counters.is_valid()) return false;
+    Reading& empty = begin();
+    empty = Reading{};
+    empty.counters.senders.set_key(key);
+    commit();
+    return true;
+}
+
+Reading& KeptReading::begin() noexcept {
+    const auto next = number() + 1;
+    const bool is_retry = m_begun.load(std::memory_order_relaxed) == next;
+    m_attempts.store(is_retry ? attempts() + 1 : 1, std::memory_order_relaxed);
+    m_begun.store(next, std::memory_order_relaxed);
+    // The other reading is selected no more: the store of the last commit() comes before the copy.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    Reading& draft = m_readings[next % 2];
+    std::memcpy(&draft, &committed(), sizeof draft);
+    return draft;
+}
+
+void KeptReading::commit() noexcept { m_number.store(number() + 1, std::memory_order_release); }
+
+bool KeptReading::load(Reading& copy) const noexcept {
+    for (int i = 0; i < k_most_loads; ++i) {
+        const auto number = m_number.load(std::memory_order_acquire);
+        if (number == 0) return false;
+        std::memcpy(&copy, &m_readings[number % 2], sizeof copy);
+        std::atomic_thread_fence(std::memory_order_acquire);
+        if (m_number.load(std::memory_order_relaxed) == number) return copy.counters.is_valid();
+    }
+    return false;
+}
+
+}  // namespace ceymail::maillog
