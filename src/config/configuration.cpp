@@ -235,6 +235,8 @@ const std::vector<Key>& keys() {
         path("proc", &C::proc),
         path("disk", &C::disk),
         paths("queue_directory", &C::queue_directories),
+        path("mail_log", &C::mail_log, Empty::allowed),
+        path("fail2ban_log", &C::fail2ban_log, Empty::allowed),
         choice("service_manager", &C::service_manager, k_service_managers),
         service("service"),
         text("ai_filter_unit", &C::ai_filter_unit),

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "ceymail/doctor/check_parts.hpp"
+#include "ceymail/maillog/open_log.hpp"
 #include "ceymail/snapshot/protocol.hpp"
 #include "ceymail/snapshot/report_client.hpp"
 #include "ceymail/supervisor/factories.hpp"
@@ -26,6 +27,7 @@ using util::BootClock;
 
 constexpr auto k_time_for_source = 5s;
 constexpr auto k_time_for_service = 3s;  // the service needs up to snapshot::k_time_to_answer
+constexpr const char* k_mail_log = "mail_log";
 constexpr int k_no_service = EX_UNAVAILABLE;
 
 struct LocalResult {
@@ -51,6 +53,16 @@ CheckPart read_from_here(const Configuration& configuration, std::size_t index) 
         const auto collectors = supervisor::make_collectors(configuration);
         const auto collected = collectors[index]->collect(BootClock::now() + k_time_for_source);
         return collected ? EX_OK : print(collected.error());
+    }));
+}
+
+// Only the log reader of the service reads the log, so here the file is opened as the gatherer opens it.
+CheckPart open_mail_log(const Configuration& configuration) {
+    return CheckPart(as_service(configuration, [&configuration] {
+        const auto files = maillog::open_log_files(configuration.mail_log);
+        if (!files) return print(files.error());
+        const auto other = maillog::open_log_files(configuration.fail2ban_log);
+        return configuration.fail2ban_log.empty() || other ? EX_OK : print(other.error());
     }));
 }
 
@@ -84,6 +96,7 @@ std::string source_of(const std::string& collector, const Configuration& configu
     }
     if (collector == "accounts") return "MariaDB";
     if (collector == "attachment") return configuration.attach_state.string();
+    if (collector == k_mail_log) return configuration.mail_log.string();
     if (collector == "services") return "D-Bus or " + configuration.proc.string();
     return configuration.proc.string();
 }
@@ -155,6 +168,7 @@ std::filesystem::path path_of(const std::string& collector, const std::string& t
     }
     if (collector == "accounts" && configuration.database_host.empty()) return configuration.database_socket;
     if (collector == "attachment") return configuration.attach_state;
+    if (collector == k_mail_log) return configuration.mail_log;
     return {};
 }
 
@@ -203,6 +217,7 @@ CollectorsCheck::CollectorsCheck(const Configuration& configuration)
     const auto collectors = supervisor::make_collectors(configuration);
     for (std::size_t i = 0; i < collectors.size(); ++i)
         m_outside.push_back({std::string(collectors[i]->name()), read_from_here(configuration, i)});
+    if (!configuration.mail_log.empty()) m_outside.push_back({k_mail_log, open_mail_log(configuration)});
 }
 
 void CollectorsCheck::report_to(CheckReport& report, util::BootTime deadline) {
@@ -219,6 +234,12 @@ void CollectorsCheck::report_to(CheckReport& report, util::BootTime deadline) {
             report.bad(part, here.error);
         }
     }
+    std::error_code ignored;
+    const auto& log = m_configuration.mail_log;
+    if (!log.empty() && !std::filesystem::exists(log, ignored))
+        report.warn("mail log", "there is no " + log.string() +
+                                    ", so nothing is counted from it: it comes with the first line that rsyslog "
+                                    "writes; install rsyslog, or name the file by mail_log (mail_log = turns it off)");
 }
 
 }  // namespace ceymail::doctor

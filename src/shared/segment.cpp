@@ -267,6 +267,11 @@ void Segment::keep_gatherer_only() noexcept {
 
 void Segment::drop_gatherer() noexcept { m_memory.keep_only(0, offsetof(SegmentLayout, gatherer)); }
 
+void Segment::drop_all() noexcept {
+    m_memory.keep_only(0, 0);
+    m_lock.reset();
+}
+
 void Segment::count_answer(int status_code) noexcept {
     const auto* found = std::ranges::find(k_status_codes, status_code);
     if (found == k_status_codes.end()) found = std::ranges::find(k_status_codes, 500);

@@ -133,6 +133,11 @@ util::Result<SnapshotBuffer> SnapshotBuffer::make() {
 
 void SnapshotBuffer::make_read_only() noexcept { m_writable = util::MappedMemory(); }
 
+void SnapshotBuffer::drop() noexcept {
+    m_writable = util::MappedMemory();
+    m_readable = util::MappedMemory();
+}
+
 util::Result<void> SnapshotBuffer::publish(std::string_view text, SnapshotTimes times) {
     if (!m_writable) return util::fail(util::ErrorKind::denied, "cannot publish a snapshot: this process only reads");
     if (text.size() > k_snapshot_capacity)

@@ -3,11 +3,14 @@
 
 #include <csignal>
 #include <exception>
+#include <filesystem>
+#include <vector>
 
 #include <sys/prctl.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "ceymail/maillog/log_reader.hpp"
 #include "ceymail/supervisor/roles.hpp"
 #include "ceymail/supervisor/token_memory.hpp"
 #include "ceymail/system/exit_code.hpp"
@@ -23,9 +26,15 @@ namespace {
 
 using util::LogLevel;
 
+// 15 characters at most.
+const char* process_name_of(Role role) noexcept {
+    if (role == Role::log_reader) return "ceymail-reader";
+    return role == Role::gatherer ? "ceymail-gather" : "ceymail-worker";
+}
+
 void name_process(Role role) noexcept {
     util::set_log_identity("ceymail-metrics", name_of(role));
-    ::prctl(PR_SET_NAME, role == Role::gatherer ? "ceymail-gather" : "ceymail-worker");  // 15 characters at most
+    ::prctl(PR_SET_NAME, process_name_of(role));
 }
 
 // Requires: after become(), because a change of credentials resets it, prctl(2).
@@ -40,26 +49,42 @@ void close_unneeded_fds(SharedResources& resources, Role role, const fastcgi::Bu
     resources.heartbeats.keep_only(busy);
     resources.instance_lock.reset();
     resources.forget_listener.reset();
-    if (role == Role::gatherer) {
-        resources.listener.reset();
-        return resources.segment.keep_gatherer_only();
+    if (role != Role::gatherer) {
+        resources.gatherer_listener.reset();
+        resources.report_listener.reset();
     }
-    resources.gatherer_listener.reset();
-    resources.report_listener.reset();
-    resources.segment.drop_gatherer();
-    resources.buffer.make_read_only();
+    if (role != Role::worker) resources.listener.reset();
+    switch (role) {
+        case Role::gatherer:
+            resources.mail_log.keep_for_gatherer();
+            return resources.segment.keep_gatherer_only();
+        case Role::worker:
+            resources.mail_log.drop();
+            resources.buffer.make_read_only();
+            return resources.segment.drop_gatherer();
+        case Role::log_reader:
+            resources.mail_log.keep_for_reader();
+            resources.buffer.drop();
+            return resources.segment.drop_all();
+    }
+}
+
+std::vector<std::filesystem::path> readable_by(const config::Configuration& configuration, Role role) {
+    if (role == Role::log_reader) return {};
+    return role == Role::gatherer ? system::readable_by_gatherer(configuration)
+                                  : system::readable_by_worker(configuration);
 }
 
 // Last before the role starts, so that files which are opened only once need not be allowed.
 void apply_landlock(const config::Configuration& configuration, Role role) {
-    const auto readable = role == Role::gatherer ? system::readable_by_gatherer(configuration)
-                                                 : system::readable_by_worker(configuration);
-    const auto confined = system::allow_only(
-        readable, configuration.database_host.empty() ? system::Tcp::forbidden : system::Tcp::allowed);
+    const bool is_reader = role == Role::log_reader;
+    const bool has_tcp = !is_reader && !configuration.database_host.empty();
+    const auto confined =
+        system::allow_only(readable_by(configuration, role), has_tcp ? system::Tcp::allowed : system::Tcp::forbidden);
     if (!confined && confined.error().kind != util::ErrorKind::unavailable)  // the supervisor logs that once
         util::log(LogLevel::warning, confined.error().message + "; goes on without it");
-    if (const auto forbidden = system::forbid_remapping(); !forbidden)
-        util::log(LogLevel::warning, forbidden.error().message + "; goes on without it");
+    const auto forbidden = is_reader ? system::allow_calls_of_log_reader() : system::forbid_remapping();
+    if (!forbidden) util::log(LogLevel::warning, forbidden.error().message + "; goes on without it");
 }
 
 int run_role(SharedResources& resources, Role role, fastcgi::BusySince* busy, pid_t supervisor) {
@@ -74,19 +99,29 @@ int run_role(SharedResources& resources, Role role, fastcgi::BusySince* busy, pi
     const auto stop = system::signal_fd({SIGTERM});
     if (!stop) return system::log_and_exit_code(stop.error());
     apply_landlock(resources.configuration, role);
-    if (role == Role::gatherer) {
-        gather(resources.configuration, {resources.gatherer_listener.get(), resources.report_listener.get()},
-               resources.buffer, resources.segment.gatherer().cpu, stop->get());
-    } else {
-        work(resources.configuration, resources.listener.get(), resources.segment, resources.buffer, *busy,
-             stop->get());
+    switch (role) {
+        case Role::gatherer:
+            gather(resources.configuration, {resources.gatherer_listener.get(), resources.report_listener.get()},
+                   resources.buffer, resources.segment.gatherer().cpu, resources.mail_log, stop->get());
+            break;
+        case Role::worker:
+            work(resources.configuration, resources.listener.get(), resources.segment, resources.buffer, *busy,
+                 stop->get());
+            break;
+        case Role::log_reader:
+            maillog::serve_log_reader(resources.mail_log.reader_socket(), stop->get(), resources.mail_log.writable(),
+                                      *busy);
+            break;
     }
     return EX_OK;
 }
 
 }  // namespace
 
-const char* name_of(Role role) noexcept { return role == Role::gatherer ? "gatherer" : "worker"; }
+const char* name_of(Role role) noexcept {
+    if (role == Role::log_reader) return "log reader";
+    return role == Role::gatherer ? "gatherer" : "worker";
+}
 
 void run_child(SharedResources& resources, Role role, fastcgi::BusySince* busy, pid_t supervisor) noexcept {
     int code = EX_SOFTWARE;

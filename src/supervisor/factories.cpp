@@ -12,6 +12,8 @@
 #include "ceymail/collect/queue.hpp"
 #include "ceymail/collect/services_collector.hpp"
 #include "ceymail/database/account_counter.hpp"
+#include "ceymail/maillog/metrics.hpp"
+#include "ceymail/maillog/reader_client.hpp"
 #include "ceymail/system/privileges.hpp"
 
 namespace ceymail::supervisor {
@@ -46,7 +48,42 @@ collect::ServicesOptions services_options(const Configuration& configuration) {
     return options;
 }
 
+// The rooms collect and maillog do not include each other either.
+class MailLogCollector : public collect::Collector {
+public:
+    MailLogCollector(const Configuration& configuration, const MailLogResources& resources)
+        : m_reader(resources.gatherer_socket(), resources.readable(),
+                   {configuration.mail_log, configuration.fail2ban_log}) {}
+
+    [[nodiscard]] std::string_view name() const noexcept override { return "mail_log"; }
+
+    // No log yet: no family, and no error, since syslog makes the file with the first line.
+    [[nodiscard]] util::Result<collect::Families> collect(util::BootTime deadline) override {
+        CEYMAIL_TRY_ASSIGN(const maillog::Reading* const reading, m_reader.read(deadline));
+        if (reading == nullptr) return collect::Families{};
+        auto families =
+            maillog::make_families(reading->counters, {.fail2ban = m_reader.has_fail2ban()}, util::BootClock::now());
+        families.push_back(exposition::single(
+            "ceymail_mail_log_unread_bytes",
+            "Bytes of the mail log that are not read yet: half a line, or what is left for the next gathering.",
+            exposition::MetricType::gauge, reading->unread_bytes[static_cast<std::size_t>(maillog::Log::mail)]));
+        return families;
+    }
+
+    [[nodiscard]] std::chrono::nanoseconds extra_cpu_time() const noexcept override {
+        return m_reader.reader_cpu_time();
+    }
+
+private:
+    maillog::ReaderClient m_reader;
+};
+
 }  // namespace
+
+std::unique_ptr<collect::Collector> make_mail_log_collector(const Configuration& configuration,
+                                                            const MailLogResources& resources) {
+    return std::make_unique<MailLogCollector>(configuration, resources);
+}
 
 database::Address database_address(const Configuration& configuration) {
     return database::address_of(configuration, configuration.database_user, configuration.database_option_file);

@@ -2,6 +2,7 @@
 #include "ceymail/supervisor/roles.hpp"
 
 #include <chrono>
+#include <utility>
 
 #include "ceymail/endpoint/endpoint.hpp"
 #include "ceymail/fastcgi/responder.hpp"
@@ -45,14 +46,15 @@ void work(const config::Configuration& configuration, int listener, shared::Segm
 }
 
 void gather(const config::Configuration& configuration, GathererListeners listeners, snapshot::SnapshotBuffer& buffer,
-            util::KeptRecord& cpu, int stop_fd) {
+            util::KeptRecord& cpu, const MailLogResources& mail_log, int stop_fd) {
     if (!system::has_dac_read_search()) {
         util::log(util::LogLevel::notice,
                   "without CAP_DAC_READ_SEARCH the mail queue can only be counted as root or "
                   "postfix; start as root, or see ceymail-metrics --check");
     }
-    scheduler::CollectorScheduler scheduler(make_collectors(configuration, collect::tallied_in(cpu)),
-                                            work_budget(configuration));
+    auto collectors = make_collectors(configuration, collect::tallied_in(cpu));
+    if (mail_log) collectors.push_back(make_mail_log_collector(configuration, mail_log));
+    scheduler::CollectorScheduler scheduler(std::move(collectors), work_budget(configuration));
     scheduler::serve_gatherer(listeners.workers, stop_fd, buffer, scheduler, listeners.reports);
 }
 

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
@@ -77,7 +78,7 @@ bool is_zombie(pid_t pid) noexcept {
 // One process of the service. pid is 0 while it does not run.
 struct ChildSlot {
     Role role;
-    fastcgi::BusySince* busy = nullptr;  // of a worker: its heartbeat slot
+    fastcgi::BusySince* busy = nullptr;  // its heartbeat slot; null for the gatherer
     pid_t pid = 0;
     AwakeTime started{};
     AwakeTime due{};               // when to start it, while pid is 0
@@ -107,6 +108,8 @@ public:
         m_children.push_back({Role::gatherer});
         for (unsigned i = 0; i < m_resources.configuration.workers; ++i)
             m_children.push_back({Role::worker, &m_resources.heartbeats.slot(i)});
+        if (m_resources.mail_log)
+            m_children.push_back({Role::log_reader, &m_resources.heartbeats.slot(m_resources.configuration.workers)});
     }
 
     int run() {
@@ -295,8 +298,8 @@ private:
         ::sd_notify(0, "STOPPING=1\nSTATUS=answering the requests in hand");
         m_resources.forget_listener.reset();  // so that a client gets an error at once
         keep_house();
-        end_all(Role::worker, k_longest_request);
-        end_all(Role::gatherer, 1s);  // its clients have exited
+        end_all({Role::worker}, k_longest_request);
+        end_all({Role::gatherer, Role::log_reader}, 1s);  // its clients have exited
         await_writer();
         for (const auto& child : m_children) {
             if (child.pid == 0) continue;
@@ -308,23 +311,27 @@ private:
         return EX_OK;
     }
 
-    void end_all(Role role, std::chrono::milliseconds timeout) {
-        signal_all(role, SIGTERM);
-        wait_for_all(role, AwakeClock::now() + timeout);
-        signal_all(role, SIGKILL);
-        wait_for_all(role, AwakeClock::now() + k_kill_timeout);
+    using Roles = std::initializer_list<Role>;
+
+    static bool is_one_of(Roles roles, Role role) noexcept { return std::ranges::find(roles, role) != roles.end(); }
+
+    void end_all(Roles roles, std::chrono::milliseconds timeout) {
+        signal_all(roles, SIGTERM);
+        wait_for_all(roles, AwakeClock::now() + timeout);
+        signal_all(roles, SIGKILL);
+        wait_for_all(roles, AwakeClock::now() + k_kill_timeout);
     }
 
-    void signal_all(Role role, int signal) const {
+    void signal_all(Roles roles, int signal) const {
         for (const auto& child : m_children) {
-            if (child.role == role && child.pid != 0) ::kill(child.pid, signal);
+            if (is_one_of(roles, child.role) && child.pid != 0) ::kill(child.pid, signal);
         }
     }
 
-    void wait_for_all(Role role, AwakeTime deadline) {
+    void wait_for_all(Roles roles, AwakeTime deadline) {
         const auto left = [&] {
-            return std::ranges::any_of(m_children,
-                                       [&](const ChildSlot& slot) { return slot.role == role && slot.pid != 0; });
+            return std::ranges::any_of(
+                m_children, [&](const ChildSlot& slot) { return is_one_of(roles, slot.role) && slot.pid != 0; });
         };
         while (left() && AwakeClock::now() < deadline) {
             wait_until(deadline);
@@ -355,7 +362,7 @@ private:
     Housekeeping m_housekeeping;
     pid_t m_writer = 0;  // 0: none runs
     std::vector<ChildSlot> m_children;
-    std::map<Role, RespawnThrottle> m_throttles{{Role::gatherer, {}}, {Role::worker, {}}};
+    std::map<Role, RespawnThrottle> m_throttles{{Role::gatherer, {}}, {Role::worker, {}}, {Role::log_reader, {}}};
     Watchdog m_watchdog;
     AwakeTime m_fork_from{};
     std::optional<AwakeTime> m_fork_failed_at;  // the last failure

@@ -163,6 +163,8 @@ std::vector<std::filesystem::path> readable_by_gatherer(const config::Configurat
     std::error_code error;
     if (const auto state = configuration.attach_state.parent_path(); std::filesystem::is_directory(state, error))
         readable.push_back(state);
+    for (const auto* const log : {&configuration.mail_log, &configuration.fail2ban_log})
+        if (!log->empty()) readable.push_back(readable_above(log->lexically_normal()));
     for (const auto& directory : configuration.queue_directories) add_with_targets(readable, directory);
     return readable;
 }

@@ -9,6 +9,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -52,16 +53,61 @@ constexpr Program program() {
     return p;
 }
 
+constexpr std::array k_of_log_reader{
+    SYS_read,    SYS_pread64,    SYS_fstat,        SYS_newfstatat,     SYS_close,
+    SYS_recvmsg, SYS_sendmsg,    SYS_write,        SYS_ppoll,          SYS_brk,
+    SYS_munmap,  SYS_madvise,    SYS_getrandom,    SYS_futex,          SYS_clock_gettime,
+    SYS_exit,    SYS_exit_group, SYS_rt_sigreturn, SYS_rt_sigprocmask, SYS_restart_syscall,
+#ifdef SYS_poll
+    SYS_poll,
+#endif
+};
+
+// load the architecture; other: forbid / load the number; x32: forbid / each allowed one: allow / not mmap: forbid /
+// load its third argument; executable: forbid / allow / forbid
+constexpr std::size_t k_reader_length = 4 + k_of_log_reader.size() + 1 + 2 + 2;
+static_assert(k_reader_length < 256, "the offset of a jump is a byte");
+
+using ReaderProgram = std::array<sock_filter, k_reader_length>;
+
+constexpr ReaderProgram reader_program() {
+    constexpr auto to_forbid = [](std::size_t i) { return static_cast<std::uint8_t>(k_reader_length - 1 - (i + 1)); };
+    constexpr auto to_allow = [](std::size_t i) { return static_cast<std::uint8_t>(k_reader_length - 2 - (i + 1)); };
+    ReaderProgram p{
+        load(offsetof(seccomp_data, arch)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, k_architecture, 0, to_forbid(1)),
+        load(offsetof(seccomp_data, nr)), BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, k_first_of_x32, to_forbid(3), 0)};
+    std::size_t i = 4;
+    for (const auto number : k_of_log_reader) {
+        p[i] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, std::uint32_t(number), to_allow(i), 0);
+        ++i;
+    }
+    p[i] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, std::uint32_t(SYS_mmap), 0, to_forbid(i));
+    ++i;
+    p[i++] = load(offsetof(seccomp_data, args) + 2 * sizeof(std::uint64_t));  // low half: little endian
+    p[i] = BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, to_forbid(i), 0);
+    ++i;
+    p[i++] = result(SECCOMP_RET_ALLOW);
+    p[i] = result(SECCOMP_RET_ERRNO | EPERM);
+    return p;
+}
+
+template <std::size_t n>
+util::Result<void> install(std::array<sock_filter, n> instructions, const char* what) {
+    if (k_architecture == 0)
+        return util::fail(util::ErrorKind::unavailable, std::string(what) + ": not known for this architecture");
+    const sock_fprog filter{n, instructions.data()};
+    if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0) return {};
+    return util::fail_errno(errno, what, "a kernel with CONFIG_SECCOMP_FILTER is needed");
+}
+
 }  // namespace
 
 util::Result<void> forbid_remapping() {
-    const auto what = "cannot forbid this process to cut files short and to map memory elsewhere";
-    if (k_architecture == 0)
-        return util::fail(util::ErrorKind::unavailable, std::string(what) + ": not known for this architecture");
-    auto instructions = program();
-    const sock_fprog filter{k_length, instructions.data()};
-    if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0) return {};
-    return util::fail_errno(errno, what, "a kernel with CONFIG_SECCOMP_FILTER is needed");
+    return install(program(), "cannot forbid this process to cut files short and to map memory elsewhere");
+}
+
+util::Result<void> allow_calls_of_log_reader() {
+    return install(reader_program(), "cannot limit the system calls of the log reader");
 }
 
 }  // namespace ceymail::system

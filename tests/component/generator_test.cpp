@@ -71,6 +71,8 @@ BOOST_AUTO_TEST_CASE(shows_what_the_configuration_names) {
          shown("/srv/a") + shown("/srv/b")},
         {"right below a top-level directory", "queue_directory = /srv/postfix\n", shown("/srv/postfix")},
         {"a top-level directory", "queue_directory = /postfix\n", shown("/postfix")},
+        {"another log", "mail_log = /srv/log/mail.log\nfail2ban_log =\n", shown("/srv/log")},
+        {"a log in a directory of the usual one", "mail_log = /var/log/mail/mail.log\n", ""},
         {"another socket", "database_socket = /var/lib/mysql/mysql.sock\n", shown("/var/lib/mysql")},
         {"another option file", "database_option_file = /etc/mysql/metrics.cnf\n", shown("/etc/mysql")},
         {"an option file in /etc", "database_option_file = /etc/metrics.cnf\n", shown("/etc/metrics.cnf")},

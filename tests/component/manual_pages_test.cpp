@@ -113,8 +113,7 @@ BOOST_AUTO_TEST_CASE(every_message_that_begins_a_line_of_the_log_is_there) {
         R"re(|an exception|a request came|which command|no such command|this is the only|the token is) [^"\\]*[^"\\ :'(]))re";
     int count = 0;
     for (const auto& file : std::filesystem::recursive_directory_iterator(source("src"))) {
-        const bool words_of_postfix = file.path().parent_path().filename() == "maillog";
-        if (file.path().extension() != ".cpp" || words_of_postfix) continue;
+        if (file.path().extension() != ".cpp" || file.path().filename() == "reject.cpp") continue;  // Postfix's words
         for (const auto& message : found(std::regex_replace(slurp(file.path()), split, ""), beginning)) {
             ++count;
             const auto first = message.substr(0, message.find(';'));

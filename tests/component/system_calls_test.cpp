@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
-// System calls that fail after forbid_remapping(), tried in children.
+// System calls that fail after forbid_remapping() and allow_calls_of_log_reader(), tried in children.
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 
+#include <csignal>
+
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -93,6 +98,45 @@ BOOST_AUTO_TEST_CASE(memory_still_grows) {
         return block != nullptr && block[0] == 'y' && block[k_large - 1] == 'y';
     };
     BOOST_TEST(tried(grow).confined == 0);
+}
+
+// The errno of `attempt` in a child after allow_calls_of_log_reader(); 0: success.
+template <class Attempt>
+int tried_as_log_reader(Attempt attempt) {
+    ForkedChild child([&] {
+        ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        if (!allow_calls_of_log_reader()) return 255;
+        errno = 0;
+        return attempt() ? 0 : errno;
+    });
+    return child.wait();
+}
+
+BOOST_AUTO_TEST_CASE(the_log_reader_opens_connects_and_executes_nothing) {
+    constexpr int k_anonymous = MAP_PRIVATE | MAP_ANONYMOUS;
+    BOOST_TEST(tried_as_log_reader([&] { return ::open(path.c_str(), O_RDONLY) >= 0; }) == EPERM);
+    BOOST_TEST(tried_as_log_reader([] { return ::socket(AF_UNIX, SOCK_STREAM, 0) >= 0; }) == EPERM);
+    BOOST_TEST(tried_as_log_reader([] { return ::kill(::getppid(), 0) == 0; }) == EPERM);
+    BOOST_TEST(tried_as_log_reader([] { return ::execl("/bin/true", "true", nullptr) == 0; }) == EPERM);
+    BOOST_TEST(tried_as_log_reader([] { return ::fork() >= 0; }) == EPERM);
+    BOOST_TEST(tried_as_log_reader([&] { return ::ftruncate(fd.get(), 0) == 0; }) == EPERM);
+    BOOST_TEST(tried_as_log_reader([&] {
+                   return ::mmap(nullptr, k_page, PROT_READ | PROT_EXEC, k_anonymous, -1, 0) != MAP_FAILED;
+               }) == EPERM);
+    BOOST_TEST(tried_as_log_reader([&] { return ::mprotect(memory, k_page, PROT_READ | PROT_EXEC) == 0; }) == EPERM);
+}
+
+BOOST_AUTO_TEST_CASE(the_log_reader_reads_waits_and_has_memory) {
+    BOOST_TEST(tried_as_log_reader([&] {
+                   char byte = 0;
+                   struct stat status{};
+                   pollfd polled{fd.get(), POLLIN, 0};
+                   auto* const block = static_cast<char*>(std::malloc(64 << 20));
+                   std::memset(block, 'y', 64 << 20);
+                   std::free(block);
+                   return ::pread(fd.get(), &byte, 1, 0) == 1 && ::fstat(fd.get(), &status) == 0 &&
+                          ::poll(&polled, 1, 0) == 1 && ::close(fd.get()) == 0;
+               }) == 0);
 }
 
 #if defined(__x86_64__)

@@ -96,6 +96,8 @@ std::filesystem::path write_configuration(const TemporaryDirectory& directory, c
                  {"state_directory", directory / "state"},
                  {"database_socket", directory / "no-mariadb.sock"},
                  {"queue_directory", directory / "queue"},
+                 {"mail_log", directory / "mail.log"},
+                 {"fail2ban_log", ""},
                  {"service_manager", "processes"},
                  {"cache_ttl", "0"}};
     for (const auto& [key, value] : settings) all[key] = value;

@@ -69,9 +69,10 @@ public:
     // Its exit code.
     [[nodiscard]] std::optional<int> stop();
 
-private:
+    // Those of the supervisor with this name of proc(5), comm.
     [[nodiscard]] std::vector<pid_t> children(const std::string& name) const;
 
+private:
     TemporaryDirectory m_directory;
     std::vector<std::string> m_environment;
     std::optional<ChildProcess> m_process;

@@ -76,6 +76,8 @@ struct Configuration {
     std::filesystem::path proc = "/proc";
     std::filesystem::path disk = "/";
     std::vector<std::filesystem::path> queue_directories{"/var/spool/postfix"};  // one for each Postfix instance
+    std::filesystem::path mail_log = "/var/log/mail.log";                        // empty: it is not read
+    std::filesystem::path fail2ban_log = "/var/log/fail2ban.log";                // the same
     ServiceManager service_manager = ServiceManager::automatic;
     std::vector<ServiceEntry> services;  // added to the known ones, or in the place of that of the same name; up to 32
     std::string ai_filter_unit = "ceymail-ai*.service";

@@ -90,6 +90,7 @@ public:
     // Processes: a child after fork(2).
     void keep_gatherer_only() noexcept;
     void drop_gatherer() noexcept;
+    void drop_all() noexcept;  // layout() and gatherer() must not be called after it
 
     // Counts one answer. A code that is not in k_status_codes counts as 500.
     void count_answer(int status_code) noexcept;

@@ -29,6 +29,9 @@ public:
     // From now on this process can only read. Processes: workers, after fork(2).
     void make_read_only() noexcept;
 
+    // Unmaps it. No other function may be called after it. Processes: the log reader, after fork(2).
+    void drop() noexcept;
+
     // Replaces the snapshot. On an error the old one stays. Processes: the gatherer.
     // Errors: exhausted: `text` is longer than k_snapshot_capacity; denied: after make_read_only().
     [[nodiscard]] util::Result<void> publish(std::string_view text, SnapshotTimes times);

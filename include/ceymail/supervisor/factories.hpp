@@ -11,6 +11,7 @@
 #include "ceymail/database/connection.hpp"
 #include "ceymail/database/token_reader.hpp"
 #include "ceymail/scheduler/work_budget.hpp"
+#include "ceymail/supervisor/mail_log_resources.hpp"
 
 namespace ceymail::supervisor {
 
@@ -22,5 +23,10 @@ namespace ceymail::supervisor {
 // Returns: all collectors, in the order of the exposition. `cpu`: adds the processor times to earlier ones.
 [[nodiscard]] std::vector<std::unique_ptr<collect::Collector>> make_collectors(
     const config::Configuration& configuration, collect::CpuTally cpu = collect::untallied());
+
+// Returns: the collector of the mail log, which is none of those above, because it needs the log reader: there is none
+// with --once and as plain CGI. Requires: `resources` outlives it.
+[[nodiscard]] std::unique_ptr<collect::Collector> make_mail_log_collector(const config::Configuration& configuration,
+                                                                          const MailLogResources& resources);
 
 }  // namespace ceymail::supervisor

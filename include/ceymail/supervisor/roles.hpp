@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The main functions of the two roles under the supervisor. Each runs in its own process.
+// The main functions of two roles under the supervisor; the third is maillog::serve_log_reader(). Each runs in its own
+// process.
 #pragma once
 
 #include "ceymail/config/configuration.hpp"
@@ -7,6 +8,7 @@
 #include "ceymail/fastcgi/responder.hpp"
 #include "ceymail/shared/segment.hpp"
 #include "ceymail/snapshot/snapshot_buffer.hpp"
+#include "ceymail/supervisor/mail_log_resources.hpp"
 
 namespace ceymail::supervisor {
 
@@ -30,8 +32,8 @@ struct GathererListeners {
 
 // The gatherer. Serves until `stop_fd` is readable. `cpu`: the processor times, which continue across restarts.
 // Security: it holds CAP_DAC_READ_SEARCH. So it gets no data from outside except the fixed-size requests of workers.
-// It ignores what a client of `reports` sends.
+// It ignores what a client of `reports` sends, and checks what the log reader leaves.
 void gather(const config::Configuration& configuration, GathererListeners listeners, snapshot::SnapshotBuffer& buffer,
-            util::KeptRecord& cpu, int stop_fd);
+            util::KeptRecord& cpu, const MailLogResources& mail_log, int stop_fd);
 
 }  // namespace ceymail::supervisor

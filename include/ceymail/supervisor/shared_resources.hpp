@@ -5,6 +5,7 @@
 #include "ceymail/config/configuration.hpp"
 #include "ceymail/shared/segment.hpp"
 #include "ceymail/snapshot/snapshot_buffer.hpp"
+#include "ceymail/supervisor/mail_log_resources.hpp"
 #include "ceymail/supervisor/worker_heartbeats.hpp"
 #include "ceymail/util/fd.hpp"
 #include "ceymail/util/result.hpp"
@@ -21,7 +22,8 @@ struct SharedResources {
     util::Fd signals;          // SIGTERM, SIGINT, SIGHUP, SIGCHLD; supervisor only
     shared::Segment segment;
     snapshot::SnapshotBuffer buffer;
-    WorkerHeartbeats heartbeats;
+    WorkerHeartbeats heartbeats;  // the last slot is the log reader's
+    MailLogResources mail_log;    // empty: no log is read
 };
 
 // Also changes to configuration.user if the process is root, and puts /dev/null in the place of standard input, from

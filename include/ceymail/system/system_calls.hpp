@@ -14,4 +14,11 @@ namespace ceymail::system {
 // again what MappedMemory::keep_only() has unmapped.
 [[nodiscard]] util::Result<void> forbid_remapping();
 
+// Makes all system calls fail with EPERM but those of the log reader: to read and look at open files, to exchange
+// messages on an open socket, to wait, to write to the log, to allocate memory that is not executable, and to end. It
+// opens, maps, connects, executes and signals nothing. Permanent, as above; Errors and Requires: as above.
+// Security: newfstatat(2) is among them, because fstat(3) of some C libraries needs it: it tells size and times of
+// files by name.
+[[nodiscard]] util::Result<void> allow_calls_of_log_reader();
+
 }  // namespace ceymail::system

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/maillog/log_reader.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <iterator>
+#include <limits>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <poll.h>
+
+#include "ceymail/maillog/follower.hpp"
+#include "ceymail/maillog/reader_protocol.hpp"
+#include "ceymail/util/log.hpp"
+
+namespace ceymail::maillog {
+namespace {
+
+using util::AwakeClock;
+using util::AwakeTime;
+using util::BootClock;
+
+constexpr std::uint64_t k_step = 1U << 20U;  // bytes between two looks at the clock, some 4 ms
+
+std::vector<util::Fd> take_files(std::vector<util::Fd>& files, std::size_t count) {
+    const auto end = files.begin() + static_cast<std::ptrdiff_t>(count);
+    std::vector<util::Fd> taken(std::make_move_iterator(files.begin()), std::make_move_iterator(end));
+    files.erase(files.begin(), end);
+    return taken;
+}
+
+std::int64_t cpu_time_ns() noexcept { return util::thread_cpu_time().count(); }
+
+class LogReader {
+public:
+    LogReader(int socket, KeptReading& kept) : m_socket(socket), m_kept(kept) { follow_anew(); }
+
+    void handle(ReceivedRequest received) {
+        const auto before = cpu_time_ns();
+        const auto& request = received.request;
+        if (request.start_anew != 0) start_anew();
+        auto files = take_files(received.files, request.mail_files);
+        auto outcome = ReadOutcome::done;
+        std::uint64_t limit = request.limit;
+        if (request.follow_mail != 0) outcome = read(*m_mail, std::move(files), request.deadline_ns, limit);
+        if (request.follow_other != 0) {
+            const auto other = read(*m_other, std::move(received.files), request.deadline_ns, limit);
+            if (outcome == ReadOutcome::done) outcome = other;
+        }
+        const auto sent = send_reply(m_socket, {request.number, cpu_time_ns() - before, outcome, 0});
+        if (!sent) log_once(sent.error());
+    }
+
+private:
+    ReadOutcome read(Follower& follower, std::vector<util::Fd> files, std::int64_t deadline_ns, std::uint64_t& limit) {
+        if (const auto taken = follower.hand_over(std::move(files)); !taken) return failed(taken.error());
+        const util::BootTime deadline{std::chrono::nanoseconds(deadline_ns)};
+        for (auto unread = std::numeric_limits<std::uint64_t>::max();;) {
+            const auto step = std::min(limit, k_step);
+            const auto progress = follower.read(static_cast<std::size_t>(step), BootClock::now());
+            if (!progress) return failed(progress.error());
+            if (progress->lost_place) return ReadOutcome::lost_place;
+            limit -= step;
+            // What does not get less is half a line.
+            const bool at_end = progress->unread_bytes == 0 || progress->unread_bytes >= unread;
+            if (at_end || limit == 0 || BootClock::now() >= deadline) break;
+            unread = progress->unread_bytes;
+        }
+        m_logged = false;
+        return ReadOutcome::done;
+    }
+
+    ReadOutcome failed(const util::Error& error) {
+        log_once(error);
+        return ReadOutcome::failed;
+    }
+
+    void log_once(const util::Error& error) noexcept {
+        if (!std::exchange(m_logged, true)) util::log(util::LogLevel::warning, error.message);
+    }
+
+    void start_anew() {
+        const auto key = m_kept.committed().counters.senders.key();
+        Reading& empty = m_kept.begin();
+        empty = Reading{};
+        empty.counters.senders.set_key(key);
+        m_kept.commit();
+        follow_anew();
+    }
+
+    void follow_anew() {
+        m_mail = std::make_unique<Follower>(m_kept, Log::mail, *m_block);
+        m_other = std::make_unique<Follower>(m_kept, Log::fail2ban, *m_block);
+    }
+
+    int m_socket;
+    KeptReading& m_kept;
+    std::unique_ptr<LineBlock> m_block = std::make_unique<LineBlock>();
+    std::unique_ptr<Follower> m_mail;
+    std::unique_ptr<Follower> m_other;
+    bool m_logged = false;
+};
+
+}  // namespace
+
+void serve_log_reader(int socket, int stop_fd, KeptReading& kept, std::atomic<AwakeTime>& busy) {
+    LogReader reader(socket, kept);
+    while (true) {
+        busy.store(AwakeTime{}, std::memory_order_relaxed);
+        std::array<pollfd, 2> polled{{{socket, POLLIN, 0}, {stop_fd, POLLIN, 0}}};
+        if (::poll(polled.data(), polled.size(), -1) < 0) continue;
+        if (polled[1].revents != 0) return;
+        busy.store(AwakeClock::now(), std::memory_order_relaxed);
+        if (auto received = take_request(socket)) reader.handle(std::move(*received));
+    }
+}
+
+}  // namespace ceymail::maillog

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: MIT
+// The log reader: its rights, its replacement, and the gatherer's distrust of it.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "ceymail/maillog/kept_reading.hpp"
+#include "ceymail/maillog/reader_client.hpp"
+#include "ceymail/maillog/reader_protocol.hpp"
+#include "ceymail/util/clock.hpp"
+#include "support/responder_process.hpp"
+#include "support/temporary_directory.hpp"
+#include "support/token_database.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace ceymail;
+using namespace ceymail::testing;
+using util::BootClock;
+
+constexpr auto k_delivery =
+    "2026-11-27T18:14:50.123456+00:00 mail postfix/smtp[7]: 9767E1786E4: to=<a@example.org>, "
+    "relay=mx.example.net[192.0.2.25]:25, delay=0.4, delays=0.1/0.1/0.1/0.1, dsn=2.0.0, status=sent (250 ok)\n";
+
+std::string sent(int count) {
+    return "ceymail_mail_recipients_total{transport=\"smtp\",status=\"sent\"} " + std::to_string(count);
+}
+
+std::string proc(pid_t pid, const std::string& file) { return "/proc/" + std::to_string(pid) + "/" + file; }
+
+std::string names_of_fds(pid_t pid) {
+    std::string names;
+    for (const auto& entry : std::filesystem::directory_iterator(proc(pid, "fd")))
+        names += std::filesystem::read_symlink(entry.path()).string() + "\n";
+    return names;
+}
+
+// The shared mappings of a process, "rw-s 00001000 PATH".
+std::vector<std::string> shared_mappings(pid_t pid) {
+    std::vector<std::string> found;
+    std::istringstream maps(slurp(proc(pid, "maps")));
+    for (std::string line; std::getline(maps, line);) {
+        char mode[5] = {}, offset[17] = {};
+        if (std::sscanf(line.c_str(), "%*x-%*x %4s %16s", mode, offset) != 2 || mode[3] != 's') continue;
+        const auto path = line.find('/');
+        found.push_back(std::string(mode) + " " + offset + " " + (path == line.npos ? "" : line.substr(path)));
+    }
+    return found;
+}
+
+struct Running {
+    const TokenDatabase database;
+    ResponderProcess responder{database.settings({{"work_budget_percent", "0"}})};
+    std::filesystem::path log = responder.directory() / "mail.log";
+
+    // The log is empty, and its place is known.
+    Running() {
+        append("");
+        BOOST_TEST_REQUIRE(scrape().has_line("ceymail_collector_success{collector=\"mail_log\"} 1"));
+    }
+
+    void append(const std::string& text) const { std::ofstream(log, std::ios::app) << text; }
+    [[nodiscard]] CgiAnswer scrape() const { return responder.ask({.token = TokenDatabase::k_token, .timeout = "3"}); }
+    [[nodiscard]] bool comes(const std::string& line) const {
+        return eventually([&] { return scrape().has_line(line); });
+    }
+    [[nodiscard]] std::vector<pid_t> readers() const { return responder.children("ceymail-reader"); }
+    [[nodiscard]] pid_t reader() const {
+        BOOST_TEST_REQUIRE(eventually([&] { return readers().size() == 1U; }));
+        return readers().at(0);
+    }
+};
+
+BOOST_FIXTURE_TEST_SUITE(log_reader, Running)
+
+BOOST_AUTO_TEST_CASE(counts_each_line_that_is_written_once) {
+    append(k_delivery);
+    BOOST_TEST(comes(sent(1)));
+    append(std::string(k_delivery) + k_delivery);
+    BOOST_TEST(comes(sent(3)));
+    const auto answer = scrape();
+    BOOST_TEST(answer.has_line(sent(3)));
+    BOOST_TEST(answer.has_line("ceymail_mail_log_unread_bytes 0"));
+    BOOST_TEST(answer.has_line("ceymail_mail_delivery_delay_seconds_count 3"));
+}
+
+BOOST_AUTO_TEST_CASE(has_no_right_and_no_file_but_the_log) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+    append(k_delivery);
+    BOOST_TEST(comes(sent(1)));
+    const auto status = slurp(proc(reader(), "status"));
+    for (const auto* const line :
+         {"CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"})
+        BOOST_TEST(status.contains(line), line);
+    const auto names = names_of_fds(reader());
+    BOOST_TEST(names.contains(log.string()));
+    BOOST_TEST(!names.contains("/run/"), names);
+    std::size_t sockets = 0;
+    for (auto at = names.find("socket:"); at != names.npos; at = names.find("socket:", at + 1)) ++sockets;
+    BOOST_TEST(sockets == 1U, names);
+}
+
+BOOST_AUTO_TEST_CASE(shares_with_the_gatherer_what_it_counts_and_nothing_else) {
+    const auto file = (responder.directory() / "run/mail-log").string();
+    const auto of_reader = shared_mappings(reader());
+    const std::vector<std::string> counters_and_heartbeat{"rw-s 00001000 " + file,
+                                                          "rw-s 00002000 /dev/zero (deleted)"};  // after two workers'
+    BOOST_TEST(of_reader == counters_and_heartbeat, boost::test_tools::per_element());
+    std::vector<std::string> of_gatherer;
+    for (const auto& mapping : shared_mappings(responder.gatherer()))
+        if (mapping.contains("mail-log")) of_gatherer.push_back(mapping);
+    BOOST_TEST(of_gatherer == (std::vector<std::string>{"r--s 00001000 " + file}), boost::test_tools::per_element());
+    for (const auto worker : responder.workers())
+        for (const auto& mapping : shared_mappings(worker)) BOOST_TEST(!mapping.contains("mail-log"), mapping);
+}
+
+BOOST_AUTO_TEST_CASE(is_replaced_when_it_is_killed_and_counts_on) {
+    append(k_delivery);
+    BOOST_TEST(comes(sent(1)));
+    std::this_thread::sleep_for(1100ms);  // until an exit is no early exit any more
+    const auto before = reader();
+    ::kill(before, SIGKILL);
+    append(k_delivery);
+    BOOST_TEST(comes(sent(2)));
+    BOOST_TEST(reader() != before);
+    BOOST_TEST(responder.log().contains("log reader " + std::to_string(before) + " was killed by signal 9"));
+}
+
+BOOST_AUTO_TEST_CASE(costs_only_its_own_metrics_while_it_does_not_answer) {
+    append(k_delivery);
+    BOOST_TEST(comes(sent(1)));
+    const auto stopped = reader();
+    ::kill(stopped, SIGSTOP);
+    append(k_delivery);
+    const auto answer = scrape();
+    BOOST_TEST(answer.status == 200);
+    BOOST_TEST(answer.has_line("ceymail_collector_success{collector=\"mail_log\"} 0"));
+    BOOST_TEST(!answer.mentions("ceymail_mail_"));
+    BOOST_TEST(answer.has_line("ceymail_collector_success{collector=\"cpu\"} 1"));
+    ::kill(stopped, SIGCONT);
+    BOOST_TEST(comes(sent(2)));
+}
+
+BOOST_AUTO_TEST_CASE(goes_on_where_it_was_after_a_restart_of_the_service) {
+    append(k_delivery);
+    BOOST_TEST(comes(sent(1)));
+    BOOST_TEST(responder.stop().value_or(-1) == 0);
+    append(k_delivery);
+    responder.start();
+    BOOST_TEST(comes(sent(2)));
+}
+
+BOOST_AUTO_TEST_CASE(a_damaged_file_of_counters_is_replaced) {
+    BOOST_TEST(responder.stop().value_or(-1) == 0);
+    const auto file = responder.directory() / "run/mail-log";
+    std::filesystem::resize_file(file, 100);
+    responder.start();
+    BOOST_TEST(responder.log().contains("replaced " + file.string()));
+    BOOST_TEST(scrape().has_line("ceymail_collector_success{collector=\"mail_log\"} 1"));
+    append(k_delivery);
+    BOOST_TEST(comes(sent(1)));
+}
+
+BOOST_AUTO_TEST_CASE(an_unsuitable_log_costs_only_its_own_metrics) {
+    std::filesystem::remove(log);
+    std::filesystem::create_symlink("/etc/passwd", log);
+    BOOST_TEST(comes("ceymail_collector_success{collector=\"mail_log\"} 0"));
+    const auto answer = scrape();
+    BOOST_TEST(!answer.mentions("ceymail_mail_"));
+    BOOST_TEST(answer.has_line("ceymail_collector_success{collector=\"cpu\"} 1"));
+    BOOST_TEST(responder.log().contains("it is a symbolic link"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(without_log_reader)
+
+BOOST_AUTO_TEST_CASE(no_log_is_named_so_no_process_runs) {
+    const ResponderProcess responder(Settings{{"mail_log", ""}, {"fail2ban_log", ""}});
+    BOOST_TEST(responder.children("ceymail-worker").size() == 2U);
+    BOOST_TEST(responder.children("ceymail-reader").empty());
+    BOOST_TEST(!std::filesystem::exists(responder.directory() / "run/mail-log"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+// A reader that is played by the test, on the other end of the socket.
+struct Played {
+    TemporaryDirectory directory;
+    std::filesystem::path log = directory.write("mail.log", "a line\n");
+    std::unique_ptr<maillog::KeptReading> kept = std::make_unique<maillog::KeptReading>();
+    util::Fd gatherer, reader;
+    std::unique_ptr<maillog::ReaderClient> client;
+
+    Played() {
+        int ends[2];
+        BOOST_TEST_REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+        gatherer.reset(ends[0]);
+        reader.reset(ends[1]);
+        kept->start({});
+        client = std::make_unique<maillog::ReaderClient>(gatherer.get(), *kept, maillog::LogPaths{log, {}});
+    }
+
+    // Calls read() while `answer` plays the reader for one request.
+    template <class Answer>
+    auto read(Answer answer) {
+        std::thread playing([&] {
+            pollfd waits{reader.get(), POLLIN, 0};
+            if (::poll(&waits, 1, 2000) != 1) return;
+            if (auto received = maillog::take_request(reader.get())) answer(*received);
+        });
+        auto result = client->read(BootClock::now() + 300ms);
+        playing.join();
+        return result;
+    }
+
+    // What an honest reader leaves when it has read all.
+    void leave_all_read(const maillog::ReceivedRequest& received) const {
+        auto& reading = kept->begin();
+        auto& position = reading.position(maillog::Log::mail);
+        position.file = *maillog::status_of(received.files.back().get());
+        position.offset = position.file.size;
+        position.state = maillog::PositionState::at_line;
+        kept->commit();
+    }
+
+    void reply(const maillog::ReceivedRequest& received, std::int64_t cpu_ns = 0) const {
+        BOOST_TEST(maillog::send_reply(reader.get(), {received.request.number, cpu_ns}).has_value());
+    }
+};
+
+BOOST_FIXTURE_TEST_SUITE(log_reader_client, Played)
+
+BOOST_AUTO_TEST_CASE(asks_nothing_while_the_log_does_not_change) {
+    BOOST_TEST(read([&](const auto& received) {
+                   leave_all_read(received);
+                   reply(received);
+               }).has_value());
+    BOOST_TEST(client->read(BootClock::now() + 300ms).has_value());
+    BOOST_TEST(!maillog::take_request(reader.get()).has_value());
+    directory.write("mail.log", "a line\nanother\n");
+    BOOST_TEST(!client->read(BootClock::now() + 10ms).has_value());
+    BOOST_TEST(maillog::take_request(reader.get()).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(takes_no_answer_to_another_request) {
+    const auto result = read([&](auto& received) {
+        leave_all_read(received);
+        ++received.request.number;
+        reply(received);
+    });
+    BOOST_TEST_REQUIRE(!result.has_value());
+    BOOST_TEST((result.error().kind == util::ErrorKind::timed_out));
+}
+
+BOOST_AUTO_TEST_CASE(believes_no_cpu_time_that_cannot_be) {
+    BOOST_TEST(read([&](const auto& received) {
+                   leave_all_read(received);
+                   reply(received, std::int64_t{1} << 60U);
+               }).has_value());
+    BOOST_TEST((client->reader_cpu_time() < 1s));
+    BOOST_TEST(read([&](const auto& received) { reply(received, -5); }).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(refuses_counters_that_cannot_be_and_has_them_begin_anew) {
+    const auto result = read([&](const auto& received) {
+        leave_all_read(received);
+        kept->begin().counters.delivery_delay.buckets[5] = 3;  // three of 3 to 10 s, and a sum of 0
+        kept->commit();
+        reply(received);
+    });
+    BOOST_TEST_REQUIRE(!result.has_value());
+    BOOST_TEST((result.error().kind == util::ErrorKind::invalid));
+    bool anew = false;
+    static_cast<void>(read([&](const auto& received) { anew = received.request.start_anew == 1; }));
+    BOOST_TEST(anew);
+}
+
+BOOST_AUTO_TEST_CASE(knows_which_counters_can_be) {
+    const auto reading = std::make_unique<maillog::Reading>();
+    BOOST_TEST(maillog::is_plausible(*reading));
+    reading->counters.delivery_delay.add(4'000'000, 2);
+    BOOST_TEST(maillog::is_plausible(*reading));
+    const auto refused = [&](auto change) {
+        const auto changed = std::make_unique<maillog::Reading>(*reading);
+        change(*changed);
+        return !maillog::is_plausible(*changed);
+    };
+    constexpr auto k_huge = ~std::uint64_t{0};
+    BOOST_TEST(refused([](auto& r) { r.counters.version = 0; }));
+    BOOST_TEST(refused([](auto& r) { r.counters.rejects.values[3] = k_huge; }));
+    BOOST_TEST(refused([](auto& r) { r.counters.delivery_delay.sum_microseconds = 1; }));
+    BOOST_TEST(refused([](auto& r) { r.counters.delivery_delay.buckets[12] = k_huge; }));
+    BOOST_TEST(refused([](auto& r) { r.counters.bans.add("sshd", k_huge); }));
+    BOOST_TEST(refused([](auto& r) { r.unread_bytes[0] = k_huge; }));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
