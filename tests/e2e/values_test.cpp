@@ -26,12 +26,12 @@ class Postfix {
 public:
     [[nodiscard]] std::string queue() const { return m_directory / "queue"; }
 
-    void send() const {
-        const auto sent = run(
-            {.arguments = {"sendmail", "-C", m_directory / "etc", "-f", "postmaster@example.org", "reader@example.net"},
-             .directory = queue(),
-             .input = "Subject: a message\n\nHello.\n",
-             .output_file = "/dev/null"});
+    void send(const std::string& recipient = "reader@example.net") const {
+        const auto sent =
+            run({.arguments = {"sendmail", "-C", m_directory / "etc", "-f", "postmaster@example.org", recipient},
+                 .directory = queue(),
+                 .input = "Subject: a message\n\nHello.\n",
+                 .output_file = "/dev/null"});
         BOOST_TEST_REQUIRE(sent.status == 0, sent.errors);
     }
 
@@ -47,6 +47,12 @@ public:
             BOOST_TEST(run({.arguments = {"postsuper", "-c", m_directory / "etc", "-d", id, where},
                             .output_file = "/dev/null"})
                            .status == 0);
+    }
+
+    void remove_one(const std::string& id) const {
+        BOOST_TEST(
+            run({.arguments = {"postsuper", "-c", m_directory / "etc", "-d", id}, .output_file = "/dev/null"}).status ==
+            0);
     }
 
     // Its processes work in the queue directory. Several miniatures may run on this machine. 0: there is none.
@@ -161,6 +167,42 @@ BOOST_AUTO_TEST_CASE(count_what_postfix_has_not_picked_up_and_what_its_queue_man
     ::kill(queue_manager, SIGCONT);
     BOOST_TEST(becomes("ceymail_queue_incoming", 0));
     BOOST_TEST(becomes("ceymail_service_up{name=\"postfix\"}", 1));
+}
+
+// One message of each kind; a bounce is a message too, which the relay refuses.
+BOOST_AUTO_TEST_CASE(count_what_postfix_delivered_deferred_and_bounced) {
+    auto& miniature = Miniature::shared();
+    const Postfix postfix;
+    const std::string recipients = "ceymail_mail_recipients_total";
+    const std::pair<std::string, double> wanted[] = {
+        {recipients + "{transport=\"virtual\",status=\"sent\"}", 2},
+        {recipients + "{transport=\"error\",status=\"bounced\"}", 1},
+        {recipients + "{transport=\"smtp\",status=\"deferred\"}", 2},
+        {"ceymail_mail_failures_total{status=\"bounced\",class=\"addressing\"}", 1},
+        {"ceymail_mail_received_total{source=\"local\"}", 4},
+        {"ceymail_mail_delivery_delay_seconds_count", 2},
+        {"ceymail_mail_log_skipped_bytes_total", 0},
+    };
+    const auto before_deferred = postfix.messages("deferred");
+    const auto before = fetch(miniature.request()).body;
+    for (const auto* const recipient :
+         {"reader@delivered.example", "reader@delivered.example", "nobody@bounced.example", "reader@example.net"})
+        postfix.send(recipient);
+    std::string after;
+    const auto grew = [&](const std::string& series) {
+        return value_of(after, series).value_or(-1) - value_of(before, series).value_or(0);
+    };
+    static_cast<void>(eventually(
+        [&] {
+            after = fetch(miniature.request()).body;
+            return std::ranges::all_of(wanted, [&](const auto& one) { return grew(one.first) == one.second; });
+        },
+        20s));
+    for (const auto& [series, count] : wanted) BOOST_TEST(grew(series) == count, series << " grew by " << grew(series));
+    BOOST_TEST(value_of(after, "ceymail_collector_success{collector=\"mail_log\"}").value_or(0) == 1);
+    BOOST_TEST(!after.contains("example.net"));
+    for (const auto& id : postfix.messages("deferred"))
+        if (std::ranges::find(before_deferred, id) == before_deferred.end()) postfix.remove_one(id);
 }
 
 BOOST_AUTO_TEST_CASE(are_plausible_where_they_move) {
