@@ -2,22 +2,31 @@
 // Follower, on real files: what grows, is rotated, truncated, replaced and damaged.
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <memory>
 #include <numeric>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
 
 #include "ceymail/maillog/follower.hpp"
 #include "ceymail/maillog/open_log.hpp"
+#include "support/forked_child.hpp"
 #include "support/shared_value.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -46,6 +55,19 @@ std::string lines(int first, int count) {
 
 std::uint64_t sum(const Counters& counters) {
     return std::accumulate(counters.lines.values.begin(), counters.lines.values.end(), std::uint64_t{0});
+}
+
+// The kernel kills the process at another system call.
+void allow_only(std::initializer_list<long> calls) {
+    std::vector<sock_filter> program{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
+    for (const auto call : calls) {
+        program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<__u32>(call), 0, 1));
+        program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    }
+    program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
+    const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) ::_exit(98);
 }
 
 struct Fixture {
@@ -157,6 +179,21 @@ BOOST_AUTO_TEST_CASE(an_unchanged_log_changes_nothing) {
     BOOST_TEST(kept->attempts() == before);
     BOOST_TEST((kept->committed().positions == reading->positions));
     BOOST_TEST(counted() == 3U);
+}
+
+// Once it has the files, it needs no other system call; while nothing is written, not even pread(2).
+BOOST_AUTO_TEST_CASE(reads_with_fstat_and_pread_and_asks_an_idle_log_with_fstat_alone) {
+    append("");
+    hand_over();
+    append(lines(0, 20'000));
+    testing::ForkedChild child([&] {
+        allow_only({SYS_fstat, SYS_newfstatat, SYS_exit_group, SYS_prctl, SYS_pread64});
+        if (!follower->read(k_no_limit, util::BootTime{})) return 1;
+        allow_only({SYS_fstat, SYS_newfstatat, SYS_exit_group});
+        return follower->read(k_no_limit, util::BootTime{}) ? 0 : 1;
+    });
+    BOOST_TEST(child.wait() == 0);
+    BOOST_TEST(counted() == 20'000U);
 }
 
 BOOST_AUTO_TEST_CASE(reads_a_renamed_file_until_the_next_one_has_its_first_byte) {
