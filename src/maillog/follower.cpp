@@ -79,15 +79,12 @@ std::size_t Follower::first_newer(const std::vector<LogFile>& files) const {
 
 util::Result<Follower::Progress> Follower::read(std::size_t limit, util::BootTime now) {
     if (m_files.empty()) return Progress{};
-    auto outcome = read_files(limit, now);
-    if (outcome && *outcome == Outcome::lost_place) {
-        m_files.clear();
-        commit();
-        return Progress{.unread_bytes = 0, .lost_place = true};
-    }
-    auto progress = finish();
-    if (!outcome) return std::unexpected(std::move(outcome.error()));
-    return progress;
+    const auto outcome = read_files(limit, now);
+    if (outcome && *outcome != Outcome::lost_place) return finish();
+    m_files.clear();
+    commit();
+    if (!outcome) return std::unexpected(outcome.error());
+    return Progress{.unread_bytes = 0, .lost_place = true};
 }
 
 util::Result<Follower::Outcome> Follower::read_files(std::size_t limit, util::BootTime now) {

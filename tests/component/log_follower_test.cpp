@@ -181,6 +181,21 @@ BOOST_AUTO_TEST_CASE(an_unchanged_log_changes_nothing) {
     BOOST_TEST(counted() == 3U);
 }
 
+BOOST_AUTO_TEST_CASE(goes_on_with_other_descriptors_after_an_error) {
+    append("");
+    auto files = *open_log_files(log);
+    const int number = files.back().get();
+    BOOST_TEST(follower->hand_over(std::move(files)).has_value());
+    append(lines(0, 3));
+    const util::Fd unreadable(::open(log.c_str(), O_WRONLY | O_CLOEXEC));
+    BOOST_TEST(::dup2(unreadable.get(), number) == number);
+    const auto progress = follower->read(k_no_limit, util::BootTime{});
+    BOOST_TEST_REQUIRE(!progress.has_value());
+    BOOST_TEST(progress.error().message == "cannot read the log: Bad file descriptor");
+    read_all();
+    BOOST_TEST(counted() == 3U);
+}
+
 // Once it has the files, it needs no other system call; while nothing is written, not even pread(2).
 BOOST_AUTO_TEST_CASE(reads_with_fstat_and_pread_and_asks_an_idle_log_with_fstat_alone) {
     append("");

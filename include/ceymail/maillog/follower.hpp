@@ -38,12 +38,13 @@ public:
     Follower(KeptReading& kept, Log log, LineBlock& block) noexcept : m_kept(kept), m_log(log), m_block(block) {}
 
     // Takes files of the log, oldest first, none when there is none: at the start, when another file has the log's
-    // name, and after lost_place. Files that it has are not taken twice. The newest eight are kept.
-    // Errors: a file cannot be read; it took none and may be called again.
+    // name, after lost_place and after an error of read(). Files that it has are not taken twice. The newest eight are
+    // kept.
+    // Errors: of fstat(2) or pread(2); the caller may try again.
     util::Result<void> hand_over(std::vector<util::Fd> files);
 
     // Reads on until it has read `limit` bytes, or less than a LineBlock more. Without news it is one fstat(2) a file.
-    // Errors: of fstat(2) or pread(2); what was read before is kept.
+    // Errors: of fstat(2) or pread(2). What was read before is kept, and the files are closed.
     util::Result<Progress> read(std::size_t limit, util::BootTime now);
 
 private:
