@@ -1,34 +1,22 @@
 // SPDX-License-Identifier: MIT
-// Reads a mail log as the log reader does, in blocks of whole lines, and prints some counters as a JSON object.
+// Reads a mail log as the log reader does, by its follower, and prints some counters as a JSON object.
 //   usage: mail_log_parser FILE
 #include <cinttypes>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <memory>
-#include <string_view>
+#include <utility>
+#include <vector>
 
 #include <fcntl.h>
-#include <unistd.h>
 
-#include "ceymail/maillog/parser.hpp"
+#include "ceymail/maillog/follower.hpp"
 #include "ceymail/util/fd.hpp"
 
 namespace {
 
 using namespace ceymail;
 
-constexpr std::size_t k_block_bytes = 256U << 10U;
-
-// Parses all but the last line, which is not complete, and moves it to the front. Returns: its length.
-std::size_t parse_whole_lines(char* block, std::size_t filled, maillog::Counters& counters) {
-    const auto* last = static_cast<const char*>(memrchr(block, '\n', filled));
-    if (last == nullptr) return filled;
-    const auto whole = static_cast<std::size_t>(last - block) + 1;
-    maillog::parse({block, whole}, util::BootTime{}, counters);
-    std::memmove(block, block + whole, filled - whole);
-    return filled - whole;
-}
+constexpr std::size_t k_bytes_at_once = 8U << 20U;
 
 void print(const maillog::Counters& counters) {
     using namespace maillog;
@@ -41,21 +29,28 @@ void print(const maillog::Counters& counters) {
                 unparsed);
 }
 
+// Reads the whole file. Returns: whether it could.
+bool read_all(maillog::Follower& follower, const char* file) {
+    if (!follower.hand_over({})) return false;  // so that the file is one that came later, and is read from its start
+    std::vector<util::Fd> files;
+    files.emplace_back(::open(file, O_RDONLY | O_CLOEXEC));
+    if (!follower.hand_over(std::move(files))) return false;
+    for (;;) {
+        const auto progress = follower.read(k_bytes_at_once, util::BootTime{});
+        if (!progress || progress->lost_place) return false;
+        if (progress->unread_bytes == 0) return true;
+    }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     if (argc != 2) return 64;
-    const util::Fd file{::open(argv[1], O_RDONLY | O_CLOEXEC)};
-    const auto block = std::make_unique<char[]>(k_block_bytes);
-    const auto counters = std::make_unique<maillog::Counters>();
-    std::size_t filled = 0;
-    for (;;) {
-        const auto got = ::read(file.get(), block.get() + filled, k_block_bytes - filled);
-        if (got < 0) return 1;
-        if (got == 0) break;
-        filled = parse_whole_lines(block.get(), filled + static_cast<std::size_t>(got), *counters);
-    }
-    maillog::parse({block.get(), filled}, util::BootTime{}, *counters);
-    print(*counters);
+    const auto kept = std::make_unique<maillog::KeptReading>();
+    const auto block = std::make_unique<maillog::LineBlock>();
+    kept->start({});
+    maillog::Follower follower(*kept, maillog::Log::mail, *block);
+    if (!read_all(follower, argv[1])) return 1;
+    print(kept->committed().counters);
     return 0;
 }
