@@ -407,7 +407,7 @@ case_after_a_factory_reset_the_old_token_is_refused_and_a_new_one_scrapes() {
     said=$(inside ceymail-metrics --check)
     grep -q 'ceymail-token init' <<<"$said" || complain "--check says: $said" || return
     inside ceymail-token init && generate && expect 'ceymail_database_up 1' 'ceymail_mailboxes_total 12' 'ceymail_attached 1' &&
-        same_answers
+        until_true 10 same_answers
 }
 refuses_the_token() { got=$(code); [ "$got" = 401 ] || [ "$got" = 503 ]; }
 
@@ -420,7 +420,8 @@ case_after_a_factory_reset_the_tables_come_back_and_a_new_token_scrapes() {
     until_true 200 answers_code 401 || complain "answered $got; $(inside journalctl --no-pager -b -n 5 -u ceymail-metrics-init)" || return
     said=$(inside ceymail-metrics --check)
     grep -q 'there is no active token' <<<"$said" || complain "--check says: $said" || return
-    generate && expect 'ceymail_database_up 1' 'ceymail_mailboxes_total 12' 'ceymail_attached 1' && same_answers
+    generate && expect 'ceymail_database_up 1' 'ceymail_mailboxes_total 12' 'ceymail_attached 1' &&
+        until_true 10 same_answers
 }
 answers_code() { got=$(code); [ "$got" = "$1" ]; }
 
