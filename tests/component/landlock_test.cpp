@@ -22,19 +22,24 @@ namespace {
 
 using testing::TemporaryDirectory;
 
-// Runs `attempt` in a child that is confined to `directory`. Returns: its errno, 0: success.
+// Runs `attempt` in a child that is confined to `readable`. Returns: its errno, 0: success.
 template <class Attempt>
-int confined(const std::filesystem::path& directory, Attempt attempt, Tcp tcp = Tcp::forbidden) {
+int confined_to(const std::vector<std::filesystem::path>& readable, Attempt attempt, Tcp tcp) {
     const pid_t child = ::fork();
     if (child == 0) {
         ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        if (!allow_only({directory}, tcp)) ::_exit(255);
+        if (!allow_only(readable, tcp)) ::_exit(255);
         errno = 0;
         ::_exit(attempt() ? 0 : errno);
     }
     int status = 0;
     ::waitpid(child, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 254;
+}
+
+template <class Attempt>
+int confined(const std::filesystem::path& directory, Attempt attempt, Tcp tcp = Tcp::forbidden) {
+    return confined_to({directory}, attempt, tcp);
 }
 
 auto open_as(const std::filesystem::path& path, int flags) {
@@ -69,6 +74,27 @@ BOOST_FIXTURE_TEST_SUITE(landlock, Directories, *boost::unit_test::precondition(
 BOOST_AUTO_TEST_CASE(lets_read_what_is_named) {
     BOOST_TEST(confined(allowed.path(), open_as(allowed / "file", O_RDONLY)) == 0);
     BOOST_TEST(confined(allowed / "file", open_as(allowed / "file", O_RDONLY)) == 0);
+}
+
+// The log reader.
+BOOST_AUTO_TEST_CASE(lets_open_and_connect_nothing_where_nothing_is_named) {
+    for (const auto* const path : {"/", "/etc/hostname", "/proc/self/status", "/dev/null"})
+        BOOST_TEST(confined_to({}, open_as(path, O_RDONLY), Tcp::forbidden) == EACCES, path);
+    BOOST_TEST(confined_to({}, connect_by_tcp, Tcp::forbidden) == EACCES);
+}
+
+BOOST_AUTO_TEST_CASE(lets_the_gatherer_read_a_log_after_it_was_rotated) {
+    config::Configuration configuration;
+    const auto names = [&](const char* path) {
+        return std::ranges::count(readable_by_gatherer(configuration), std::filesystem::path(path)) != 0;
+    };
+    BOOST_TEST(names("/var/log"));
+    configuration.mail_log = "/srv/log/mail.log";
+    configuration.fail2ban_log = "";
+    BOOST_TEST(names("/srv/log"));
+    BOOST_TEST(!names("/var/log"));
+    configuration.mail_log = "";
+    BOOST_TEST(!names("/srv/log"));
 }
 
 BOOST_AUTO_TEST_CASE(lets_read_nothing_else) {

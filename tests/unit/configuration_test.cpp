@@ -93,6 +93,18 @@ BOOST_AUTO_TEST_CASE(takes_a_queue_directory_a_postfix_instance) {
     BOOST_TEST((got->queue_directories == Paths{"/var/spool/postfix", "/var/spool/postfix-out"}));
 }
 
+BOOST_AUTO_TEST_CASE(a_log_is_named_or_turned_off) {
+    const auto usual = parse_configuration("", "x.conf");
+    BOOST_TEST((usual->mail_log == "/var/log/mail.log" && usual->fail2ban_log == "/var/log/fail2ban.log"));
+    const auto off = parse_configuration("mail_log =\nfail2ban_log =\n", "x.conf");
+    BOOST_TEST_REQUIRE(off.has_value(), (off ? "" : off.error().message));
+    BOOST_TEST((off->mail_log.empty() && off->fail2ban_log.empty()));
+    const auto relative = parse_configuration("mail_log = mail.log\n", "x.conf");
+    BOOST_TEST_REQUIRE(!relative.has_value());
+    BOOST_TEST(relative.error().message ==
+               "x.conf: mail_log = mail.log: the value is not allowed; give an absolute path, or nothing");
+}
+
 BOOST_AUTO_TEST_CASE(every_mistake_is_named_with_its_remedy) {
     struct Case {
         const char* text;
