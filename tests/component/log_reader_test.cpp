@@ -164,6 +164,18 @@ BOOST_AUTO_TEST_CASE(goes_on_where_it_was_after_a_restart_of_the_service) {
     BOOST_TEST(comes(sent(2)));
 }
 
+BOOST_AUTO_TEST_CASE(reads_the_end_of_a_log_that_was_renamed_and_then_the_new_one) {
+    append(k_delivery);
+    BOOST_TEST(comes(sent(1)));
+    append(k_delivery);
+    std::filesystem::rename(log, log.string() + ".1");
+    append("2026-11-27T18:14:51.654321+00:00" + std::string(k_delivery).substr(32));  // another start of the file
+    BOOST_TEST(comes(sent(3)));
+    append(k_delivery);
+    BOOST_TEST(comes(sent(4)));
+    BOOST_TEST(scrape().has_line("ceymail_mail_log_skipped_bytes_total 0"));
+}
+
 BOOST_AUTO_TEST_CASE(a_damaged_file_of_counters_is_replaced) {
     BOOST_TEST(responder.stop().value_or(-1) == 0);
     const auto file = responder.directory() / "run/mail-log";
