@@ -25,7 +25,8 @@ using LineBlock = std::array<std::byte, 128U << 10U>;
 // byte. Before that, syslog still writes into it. Rotation by copytruncate: the file shrinks, or begins otherwise; the
 // rest is read from the copy.
 // Skipped, and counted in bytes: lines that are too long, a half line at the end of a file that was rotated, and what a
-// file that is lost had unread when it was last looked at. What was written to it after that is not known.
+// file that is lost had unread when it was last looked at. What was written to it after that is not known, and neither
+// is the copy of a file of which nothing was read yet.
 // Threads: one at a time.
 class Follower {
 public:
