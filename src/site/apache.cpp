@@ -149,14 +149,15 @@ struct Tag {
     bool closes = false;
 };
 
-// Returns: none if the line is no tag. A tag that does not end with '>' has the name "".
+// Apache ignores what follows the last '>' of an opening tag and the first of a closing one, such as a comment.
+// Returns: none if the line is no tag. A tag without '>' has the name "".
 std::optional<Tag> tag_of(std::string_view line) {
     if (!line.starts_with('<')) return std::nullopt;
     Tag tag;
-    if (!line.ends_with('>')) return tag;
-    line = line.substr(1, line.size() - 2);
-    tag.closes = line.starts_with('/');
-    if (tag.closes) line.remove_prefix(1);
+    tag.closes = line.starts_with("</");
+    const auto bracket = tag.closes ? line.find('>') : line.rfind('>');
+    if (bracket == line.npos) return Tag{};
+    line = line.substr(0, bracket).substr(tag.closes ? 2 : 1);
     const auto end = std::min(line.size(), line.find_first_of(k_blanks));
     tag.name = lower_case(line.substr(0, end));
     tag.arguments = words_of(line.substr(end));

@@ -185,7 +185,9 @@ util::Result<const VirtualServer*> choose(const Site& site, const Request& reque
     const auto known = request.domain.empty() ? "the domain is not known" : "named " + request.domain + ": ";
     const auto matching = request.domain.empty() ? "" : std::to_string(named.size());
     return refuse("several " + block_name(request.server) + "s qualify: " + list_of(candidates) + "; " + known +
-                  matching + "; give the name of one with --domain");
+                  matching +
+                  (named.size() > 1 ? "; leave one of them in this file, or add the include by hand"
+                                    : "; give the name of one with --domain"));
 }
 
 util::Result<const VirtualServer*> choose_safe(const Site& site, const Request& request) {

@@ -122,6 +122,7 @@ Listener listener_of(const std::vector<std::string>& words) {
         listener.port = "80";
     }
     if (listener.address == "*" || listener.address == "0.0.0.0") listener.address.clear();
+    listener.port.erase(std::min(listener.port.size(), listener.port.find('-')));  // "8440-8449": any of them answers
     const auto has = [&](const char* word) { return std::find(words.begin() + 2, words.end(), word) != words.end(); };
     listener.tls = has("ssl");
     listener.proxy_protocol = has("proxy_protocol");
@@ -137,12 +138,14 @@ public:
         if (name == "server_name")
             for (std::size_t i = 1; i < words.size(); ++i) m_open.names.push_back(lower_case(words[i]));
         if (name == "listen" && words.size() > 1) add_listener(words);
-        if (name == "ssl" && words.size() == 2 && words[1] == "on") m_ssl_on = true;
+        if (name == "ssl" && words.size() == 2 && lower_case(words[1]) == "on") m_ssl_on = true;
         if (name == "include" && words.size() == 2) m_open.includes.push_back({statement.begin, words[1]});
         if (name != "location") return;
         if (m_open.place == 0) m_open.place = statement.begin;
-        if (words.size() == 3 && words[1] == "=" && words[2] == k_endpoint_path && !m_open.own_path_line)
-            m_open.own_path_line = line_at(text, statement.begin);
+        // nginx also takes "=/path" as one word.
+        const bool is_own = words.size() == 3 ? words[1] == "=" && words[2] == k_endpoint_path
+                                              : words.size() == 2 && words[1] == "=" + std::string(k_endpoint_path);
+        if (is_own && !m_open.own_path_line) m_open.own_path_line = line_at(text, statement.begin);
     }
 
     void open(const Statement& statement, std::string_view text) {

@@ -89,6 +89,13 @@ BOOST_AUTO_TEST_CASE(a_tag_in_a_continued_line_is_no_tag) {
     BOOST_TEST(host.names.at(0) == "c");
 }
 
+BOOST_AUTO_TEST_CASE(ignores_what_follows_a_tag) {
+    const auto host =
+        only_host("<VirtualHost *:443> # c\n<If \"1 > 0\"> # c\n</If> # > c\nServerName a\n</VirtualHost> #\n");
+    BOOST_TEST((host.listeners.at(0) == Listener{"", "443", false, false}));
+    BOOST_TEST(host.names.at(0) == "a");
+}
+
 BOOST_AUTO_TEST_CASE(lists_includes_directly_inside) {
     const auto host = only_host(
         "<VirtualHost *:443>\nInclude a.conf\n<Location />\nInclude b.conf\n</Location>\nIncludeOptional \"c d\"\n"
@@ -109,6 +116,7 @@ BOOST_AUTO_TEST_CASE(refuses_what_apache_would_refuse_and_what_it_cannot_read) {
         {"ends in the wrong order", "<IfModule x>\n<VirtualHost *:1>\n</IfModule>\n", "<virtualhost> is open"},
         {"a host in a host", "<VirtualHost *:1>\n<VirtualHost *:2>\n", "line 2: a <VirtualHost> inside another"},
         {"no >", "<VirtualHost *:1\n", "line 1: a section line without"},
+        {"no > at the end", "<VirtualHost *:1>\n</VirtualHost\n", "line 2: a section line without"},
         {"Perl", "<VirtualHost *:1>\n<Perl>\n$x = '</VirtualHost>';\n</Perl>\n", "line 2: a section <perl>"},
         {"Macro", "<Macro VHost $name>\n", "line 1: a section <macro>"},
         {"a NUL byte", std::string("A b\n\0", 5), "line 2: a NUL byte"},

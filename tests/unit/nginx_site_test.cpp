@@ -50,6 +50,7 @@ BOOST_AUTO_TEST_CASE(reads_every_form_of_listen) {
         {"443", {"", "443", false, false}},
         {"443 ssl proxy_protocol", {"", "443", true, true}},
         {"'443' \"ssl\"", {"", "443", true, false}},
+        {"192.0.2.1:8440-8449 ssl", {"192.0.2.1", "8440", true, false}},
     };
     for (const auto& row : table) {
         const auto server = only_server("server { listen " + std::string(row.in) + "; }");
@@ -69,6 +70,7 @@ BOOST_AUTO_TEST_CASE(knows_whether_a_block_answers_tls) {
         {"no listen: port 80", "", false, true},
         {"both", "listen 80; listen 443 ssl;", true, true},
         {"ssl on, before 1.25", "listen 443; ssl on;", true, false},
+        {"ssl ON", "listen 443; ssl ON;", true, false},
         {"ssl off", "listen 443; ssl off;", false, true},
         {"a certificate alone", "listen 443; ssl_certificate /x;", false, true},
         {"a Unix socket alone", "listen unix:/run/x.sock;", false, false},
@@ -142,7 +144,9 @@ BOOST_AUTO_TEST_CASE(lists_includes_directly_inside) {
 
 BOOST_AUTO_TEST_CASE(names_a_location_for_the_endpoints_own_path) {
     BOOST_TEST((only_server("server {\nlocation = /api/stats/metrics { }\n}").own_path_line == 2U));
+    BOOST_TEST((only_server("server {\nlocation =/api/stats/metrics { }\n}").own_path_line == 2U));
     BOOST_TEST((!only_server("server { location /api/stats/metrics { } }").own_path_line));
+    BOOST_TEST((!only_server("server { location =/api/stats/metrics/ { } }").own_path_line));
     BOOST_TEST((!only_server("server { location = /api/stats { } }").own_path_line));
 }
 
