@@ -306,9 +306,9 @@ Outcome<Verdict> check(const Host& host, const Wish& asked) {
     const auto& path = target.file.path();
     const auto found = site::inspect(target.file.text(), target.request);
     if (!found) {
-        const bool marked = site::has_mark(target.file.text());
-        return Verdict{marked ? site::State::damaged : site::State::lost,
-                       (marked ? "damaged: " : "lost: ") + in_site(path, found.error())};
+        if (site::has_mark(target.file.text()))
+            return Verdict{site::State::damaged, "damaged: " + in_site(path, found.error())};
+        return Verdict{site::State::lost, (record ? "lost: " : "not attached: ") + in_site(path, found.error())};
     }
     const auto line = path.string() + ", line " + std::to_string(found->server.line);
     switch (found->state) {

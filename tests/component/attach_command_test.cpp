@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(judges_a_site_by_its_exit_code) {
         {plain, 1, "not attached: "},
         {with(begin), 2, "damaged: "},
         {"server { listen 80; }\n" + begin + rest, 2, "damaged: "},
-        {"server { listen 80; }\n", 1, "lost: "},
+        {"server { listen 80; }\n", 1, "not attached: "},
     };
     for (const auto& row : table) {
         const auto finished = attach_tool({"--check", "--site", directory.write("site", row.text)});
