@@ -39,6 +39,7 @@ fresh_root() {
         [ ! -s "$directory.sources" ] || sources=("$directory.sources")
         # The hook does not understand apt's answer for Ubuntu.
         ! grep -q ubuntu "$directory.sources" || fast=(--dpkgopt=force-unsafe-io)
+        [ "$suite" != bullseye ] || fast+=(--aptopt='APT::Default-Release "bullseye"')
         mmdebstrap --quiet --format=directory --variant=minbase "${fast[@]}" \
             --dpkgopt='path-exclude=/usr/share/doc/*' \
             --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-include=/usr/share/doc/ceymail*' \
@@ -66,14 +67,20 @@ prepare_root() {
 # The package as it is, and as it will be next time; and the probe. Built for the suite, in a root of its own where
 # that is another one than ours.
 prepare_packages() {
-    local version in_suite=() tree=$build packages build_root
+    local version in_suite=() tree=$build packages build_root library_root compiler=()
     if [ "$suite" != "$own_suite" ]; then
         mapfile -t packages < <(packages_in "$here"/../../deploy/dependencies/{build,package}.packages)
+        if [ "$suite" = bullseye ]; then
+            packages+=(clang-19)
+            library_root=$(suite=bookworm fresh_root bookworm-library libstdc++-12-dev) || return
+            compiler=(--bind-ro="$library_root:/opt/debian-12" --bind-ro="$here/bullseye:/opt/bullseye"
+                --setenv=CXX=/opt/bullseye/c++)
+        fi
         build_root=$(fresh_root "$suite-build" "${packages[@]}") || return
         tree=$work/$suite
         mkdir -p "$tree"
         in_suite=(systemd-nspawn --quiet --register=no --keep-unit --private-network --pipe
-            --directory="$build_root" --bind="$work" --bind-ro="$here" --)
+            --directory="$build_root" --bind="$work" --bind-ro="$here" "${compiler[@]}" --)
     fi
     for version in "$@"; do
         say "building the package, version $version"
