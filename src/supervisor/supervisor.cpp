@@ -56,8 +56,8 @@ constexpr int k_max_forget_orders = 16;       // at a time, because signals come
 std::string reason_of(int status) {
     if (WIFSIGNALED(status)) {
         const int number = WTERMSIG(status);
-        const char* name = ::sigdescr_np(number);
-        return "was killed by signal " + std::to_string(number) + (name ? " (" + std::string(name) + ")" : "");
+        // Not sigdescr_np(3): glibc 2.31 of Debian 11 does not have it. Only the main thread calls this.
+        return "was killed by signal " + std::to_string(number) + " (" + ::strsignal(number) + ")";
     }
     return "ended with code " + std::to_string(WEXITSTATUS(status));
 }
@@ -348,13 +348,21 @@ private:
         }
     }
 
-    void notify_ready() const {
-        const auto workers = std::to_string(m_resources.configuration.workers);
-        ::sd_notify(0, ("READY=1\nSTATUS=answering with " + workers + " workers").c_str());
-        if (!system::has_landlock())
+    static void say_why_no_landlock(int error) {
+        if (error == EPERM)
+            util::log(LogLevel::notice,
+                      "the system calls of Landlock are not allowed here (ceymail-metrics --check: sandbox): gatherer "
+                      "and workers are confined by systemd's sandbox alone");
+        else
             util::log(LogLevel::notice,
                       "the kernel has no Landlock (5.13 or later, and lsm= must name it): gatherer and workers are "
                       "confined by systemd's sandbox alone");
+    }
+
+    void notify_ready() const {
+        const auto workers = std::to_string(m_resources.configuration.workers);
+        ::sd_notify(0, ("READY=1\nSTATUS=answering with " + workers + " workers").c_str());
+        if (!system::has_landlock()) say_why_no_landlock(errno);
         util::log(LogLevel::info, "answering " + m_resources.configuration.path + " with " + workers + " workers");
     }
 

@@ -47,7 +47,11 @@ struct FreeContext {
 // Fetched once: in OpenSSL 3 the lookup by name takes longer than hashing a token.
 const EVP_MD* find_sha256() {
     static const EVP_MD* const s_found = [] {
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
         const EVP_MD* const found = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+#else
+        const EVP_MD* const found = EVP_sha256();  // of Debian 11: a constant
+#endif
         if (found == nullptr) throw std::bad_alloc();  // the next call tries again
         return found;
     }();
@@ -61,7 +65,7 @@ Digest sha256(std::string_view bytes) {
     if (!t_context) t_context.reset(EVP_MD_CTX_new());
     Digest digest{};
     // OpenSSL 3 allocates here and may fail. EVP_DigestFinal_ex() wipes the bytes in the context.
-    if (!t_context || EVP_DigestInit_ex2(t_context.get(), find_sha256(), nullptr) != 1 ||
+    if (!t_context || EVP_DigestInit_ex(t_context.get(), find_sha256(), nullptr) != 1 ||
         EVP_DigestUpdate(t_context.get(), bytes.data(), bytes.size()) != 1 ||
         EVP_DigestFinal_ex(t_context.get(), digest.data(), nullptr) != 1)
         throw std::bad_alloc();
