@@ -718,10 +718,10 @@ BOOST_AUTO_TEST_CASE(logs_once_that_it_can_start_no_process_and_once_that_it_can
     const auto text = responder.log();
     const std::string message = "cannot start a worker: Resource temporarily unavailable";
     BOOST_TEST(text.find(message) != std::string::npos, text);
-    BOOST_TEST(text.find(" of 3 processes run") != std::string::npos, text);
+    BOOST_TEST(text.find(" of 4 processes run") != std::string::npos, text);
     BOOST_TEST(text.find(message) == text.rfind(message), text);
     calls.stop();
-    BOOST_TEST(eventually([&] { return logged(responder, "all 3 processes run"); }));
+    BOOST_TEST(eventually([&] { return logged(responder, "all 4 processes run"); }));
     BOOST_TEST(eventually([&] { return responder.workers().size() == 2; }));
     BOOST_TEST(responder.ask({}).status == 401);
 }
