@@ -1148,7 +1148,8 @@ case_after_a_factory_reset_the_tables_come_back_within_two_minutes() {
     expect_code 503 || return
     until_true 120 keep_scraping_until 401 || { init_log; complain "the tables did not come back"; return 1; }
     [ "$(init_log | grep -c 'table metrics_tokens was gone')" = 1 ] || { init_log; complain "its log"; result=1; }
-    [ "$(init_log | grep -c 'Starting\|Finished\|Deactivated')" = 0 ] || { init_log; complain "systemd logs each run"; result=1; }
+    # LogLevelMax= holds for systemd's own lines from 248 on.
+    systemd_is_before 248 || [ "$(init_log | grep -c 'Starting\|Finished\|Deactivated')" = 0 ] || { init_log; complain "systemd logs each run"; result=1; }
     new_header && expect 'ceymail_database_up 1' 'ceymail_mailboxes_total 12' || result=1
     said=$(inside ceymail-metrics --check)
     grep -q '^token: ok' <<<"$said" || complain "--check says: $said" || result=1
