@@ -19,6 +19,15 @@ std::string_view unquoted(std::string_view value) {
     return value;
 }
 
+// A shell's comment begins with '#' after a blank, outside of quotes.
+std::string_view without_comment(std::string_view value) {
+    const bool quoted = !value.empty() && (value[0] == '"' || value[0] == '\'');
+    const auto end_of_quote = quoted ? value.find(value[0], 1) : 0;
+    for (auto at = value.find('#', end_of_quote); at != value.npos; at = value.find('#', at + 1))
+        if (at > 0 && k_blanks.find(value[at - 1]) != k_blanks.npos) return trimmed(value.substr(0, at));
+    return value;
+}
+
 // Returns: the last value of `key`, which is the one that a shell would keep; empty: there is none.
 std::string value_of(std::string_view text, std::string_view key) {
     std::string value;
@@ -28,7 +37,8 @@ std::string value_of(std::string_view text, std::string_view key) {
         line = trimmed(line);
         if (line.starts_with("export ")) line = trimmed(line.substr(7));
         const auto equals = line.find('=');
-        if (equals != line.npos && line.substr(0, equals) == key) value = unquoted(trimmed(line.substr(equals + 1)));
+        if (equals != line.npos && line.substr(0, equals) == key)
+            value = unquoted(without_comment(trimmed(line.substr(equals + 1))));
     }
     return value;
 }
