@@ -92,7 +92,8 @@ private:
             return url() + " is answered " + status +
                    ": the responder is not reached; look at systemctl status ceymail-metrics.socket ceymail-metrics";
         return url() + " is answered " + status +
-               " by the site instead of the responder: a redirect, rewrite or rule of the server block is in the way";
+               " by the site instead of the responder: a redirect, rewrite or rule of the server block is in the way, "
+               "or the web server does not include this file";
     }
 
     [[nodiscard]] std::string fault_of_settings() const {
