@@ -221,7 +221,9 @@ Outcome<Report> attach_locked(const Host& host, const Wish& asked, const std::op
     report.by_hand = found->state == site::State::by_hand;
     report.edited = *edited != target.file.text();
     Record record = before.value_or(Record{});
+    std::optional<SignalsWait> signals_wait;  // until the record tells of the change: --remove and the units read it
     if (report.edited) {
+        signals_wait.emplace();
         CEYMAIL_TRY_ASSIGN(report.modules, change_site(host, target, *edited, visitor, wish.settings));
         record.last_edit = now_seconds();
     } else {
@@ -273,6 +275,7 @@ Outcome<Report> detach(const Host& host, const Wish& asked) {
     recover(host);
     CEYMAIL_TRY_ASSIGN(const auto record, load_record(host));
     const auto wish = completed(asked, record);
+    const SignalsWait signals_wait;  // until the record is gone: the units would attach again
     Report report;
     for (const auto& path : files_to_clean(host, wish, record)) {
         CEYMAIL_TRY_ASSIGN(const bool cleaned, clean(host, path, wish.server));
