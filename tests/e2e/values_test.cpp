@@ -177,7 +177,6 @@ BOOST_AUTO_TEST_CASE(count_what_postfix_delivered_deferred_and_bounced) {
     const std::pair<std::string, double> wanted[] = {
         {recipients + "{transport=\"virtual\",status=\"sent\"}", 2},
         {recipients + "{transport=\"error\",status=\"bounced\"}", 1},
-        {recipients + "{transport=\"smtp\",status=\"deferred\"}", 2},
         {"ceymail_mail_failures_total{status=\"bounced\",class=\"addressing\"}", 1},
         {"ceymail_mail_received_total{source=\"local\"}", 4},
         {"ceymail_mail_delivery_delay_seconds_count", 2},
@@ -192,12 +191,19 @@ BOOST_AUTO_TEST_CASE(count_what_postfix_delivered_deferred_and_bounced) {
     const auto grew = [&](const std::string& series) {
         return value_of(after, series).value_or(-1) - value_of(before, series).value_or(0);
     };
+    // Where the queue manager holds the host for dead already, error(8) defers in the place of smtp(8).
+    const auto deferred = [&] {
+        return grew(recipients + "{transport=\"smtp\",status=\"deferred\"}") +
+               grew(recipients + "{transport=\"error\",status=\"deferred\"}");
+    };
     static_cast<void>(eventually(
         [&] {
             after = fetch(miniature.request()).body;
-            return std::ranges::all_of(wanted, [&](const auto& one) { return grew(one.first) == one.second; });
+            return deferred() == 2 &&
+                   std::ranges::all_of(wanted, [&](const auto& one) { return grew(one.first) == one.second; });
         },
-        20s));
+        60s));
+    BOOST_TEST(deferred() == 2);
     for (const auto& [series, count] : wanted) BOOST_TEST(grew(series) == count, series << " grew by " << grew(series));
     BOOST_TEST(value_of(after, "ceymail_collector_success{collector=\"mail_log\"}").value_or(0) == 1);
     BOOST_TEST(!after.contains("example.net"));
