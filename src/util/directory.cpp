@@ -6,9 +6,9 @@
 namespace ceymail::util {
 
 Result<Directory> Directory::open(const std::filesystem::path& path) {
-    DIR* const stream = ::opendir(path.c_str());
-    if (stream == nullptr) return fail_errno(errno, "cannot read " + path.string());
-    return Directory(path, stream);
+    Stream stream(::opendir(path.c_str()));  // owned before memory may run out
+    if (!stream) return fail_errno(errno, "cannot read " + path.string());
+    return Directory(path, std::move(stream));
 }
 
 Result<std::string_view> Directory::next() {

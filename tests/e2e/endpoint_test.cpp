@@ -38,12 +38,13 @@ BOOST_AUTO_TEST_CASE(answers_head_without_a_body) {
 
 BOOST_AUTO_TEST_CASE(compresses_for_those_who_ask) {
     auto request = Miniature::shared().request();
+    const auto plain = fetch(request);
     request.headers.emplace_back("Accept-Encoding: gzip");
     const auto answer = fetch(request);
     BOOST_TEST(answer.status == 200);
     BOOST_TEST(answer.header("content-encoding") == "gzip");
     BOOST_TEST(answer.body.starts_with("\x1f\x8b"));
-    BOOST_TEST(answer.body.size() < 3000U);
+    BOOST_TEST(answer.body.size() < plain.body.size() / 3);
 }
 
 BOOST_AUTO_TEST_CASE(never_answers_openmetrics) {

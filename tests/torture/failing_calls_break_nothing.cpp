@@ -3,7 +3,9 @@
 // wrong, nothing stays behind, and the supervisor lives. tests/interpose stands before the C library for that.
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "support/failing_calls.hpp"
@@ -40,6 +42,16 @@ struct Holdings {
 
 std::string to_string(const Holdings& holdings) {
     return std::to_string(holdings.descriptors) + " descriptors and " + std::to_string(holdings.memory >> 10) + " KiB";
+}
+
+std::string names_of_descriptors(const std::vector<pid_t>& processes) {
+    std::string names;
+    for (const pid_t pid : processes)
+        for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
+            std::error_code gone;
+            names += " " + std::filesystem::read_symlink(entry.path(), gone).string();
+        }
+    return names;
 }
 
 class Sabotage {
@@ -143,7 +155,8 @@ private:
     }
     void hold_no_more(const std::vector<pid_t>& processes, const Holdings& usual, const std::string& who) {
         m_proof.hold(eventually([&] { return Holdings(processes).keeps_to(usual); }, 5s),
-                     who + " leaks: " + to_string(Holdings(processes)) + " instead of " + to_string(usual));
+                     who + " leaks: " + to_string(Holdings(processes)) + " instead of " + to_string(usual) +
+                         "; it has" + names_of_descriptors(processes));
     }
 
     bool recovers() {

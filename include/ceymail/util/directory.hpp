@@ -30,10 +30,11 @@ private:
     struct Close {
         void operator()(DIR* stream) const noexcept { ::closedir(stream); }
     };
-    Directory(std::filesystem::path path, DIR* stream) : m_path(std::move(path)), m_stream(stream) {}
+    using Stream = std::unique_ptr<DIR, Close>;
+    Directory(std::filesystem::path path, Stream stream) : m_path(std::move(path)), m_stream(std::move(stream)) {}
 
     std::filesystem::path m_path;
-    std::unique_ptr<DIR, Close> m_stream;
+    Stream m_stream;
 };
 
 }  // namespace ceymail::util
