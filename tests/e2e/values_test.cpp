@@ -209,6 +209,10 @@ BOOST_AUTO_TEST_CASE(count_what_postfix_delivered_deferred_and_bounced) {
     BOOST_TEST(!after.contains("example.net"));
     for (const auto& id : postfix.messages("deferred"))
         if (std::ranges::find(before_deferred, id) == before_deferred.end()) postfix.remove_one(id);
+    // Other cases compare with the queue as it is: the last snapshot may be served for cache_ttl.
+    const auto left = static_cast<double>(before_deferred.size());
+    BOOST_TEST(eventually(
+        [&] { return value_of(fetch(miniature.request()).body, "ceymail_queue_deferred").value_or(-1) == left; }, 15s));
 }
 
 BOOST_AUTO_TEST_CASE(are_plausible_where_they_move) {
