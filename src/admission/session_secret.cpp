@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 
 #include "ceymail/util/file.hpp"
+#include "ceymail/util/text.hpp"
 
 namespace ceymail::admission {
 namespace {
@@ -17,18 +18,7 @@ constexpr std::string_view k_remedy =
     "restart ceymail-settings`";
 constexpr std::size_t k_largest_file = 64 * 1024;
 constexpr std::size_t k_shortest = 32, k_longest = 256;
-
-std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view k_blanks = " \t\r";
-    const auto begin = std::min(text.find_first_not_of(k_blanks), text.size());
-    return text.substr(begin, text.find_last_not_of(k_blanks) + 1 - begin);
-}
-
-std::string_view unquoted(std::string_view text) {
-    const bool quoted =
-        text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.back() == text.front();
-    return quoted ? text.substr(1, text.size() - 2) : text;
-}
+constexpr std::string_view k_blanks = " \t\r";
 
 bool is_secret(std::string_view text) {
     return text.size() >= k_shortest && text.size() <= k_longest && std::ranges::all_of(text, [](char c) {
@@ -45,11 +35,11 @@ util::Result<util::Secret> parse_session_secret(std::string_view text, const std
     std::optional<std::string_view> found;
     while (!text.empty()) {
         const auto end = std::min(text.find('\n'), text.size());
-        const auto line = trimmed(text.substr(0, end));
+        const auto line = util::trimmed(text.substr(0, end), k_blanks);
         text.remove_prefix(std::min(end + 1, text.size()));
         if (!line.starts_with(k_name)) continue;
         if (found) return fail(util::ErrorKind::invalid, " has two lines SESSION_SECRET=; keep the one that is used");
-        found = unquoted(trimmed(line.substr(k_name.size())));
+        found = util::unquoted(util::trimmed(line.substr(k_name.size()), k_blanks));
     }
     if (!found) return fail(util::ErrorKind::not_found, " has no line SESSION_SECRET=");
     if (!is_secret(*found))

@@ -29,11 +29,6 @@ constexpr auto k_lock_wait = std::chrono::seconds(10);
 constexpr auto k_probe_timeout = std::chrono::seconds(5);
 constexpr auto k_probe_pause = std::chrono::milliseconds(300);
 
-std::int64_t now_seconds() {
-    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
-
 std::string in_site(const fs::path& path, const util::Error& error) { return path.string() + ": " + error.message; }
 
 std::vector<std::string> modules_to_enable(const Host& host, site::WebServer server) {
@@ -225,7 +220,7 @@ Outcome<Report> attach_locked(const Host& host, const Wish& asked, const std::op
     if (report.edited) {
         signals_wait.emplace();
         CEYMAIL_TRY_ASSIGN(report.modules, change_site(host, target, *edited, visitor, wish.settings));
-        record.last_edit = now_seconds();
+        record.last_edit = static_cast<std::int64_t>(util::seconds_since_1970());
     } else {
         CEYMAIL_TRY(check_answers(host, target, visitor, wish.settings));
     }

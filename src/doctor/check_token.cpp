@@ -12,8 +12,10 @@
 #include "ceymail/supervisor/factories.hpp"
 #include "ceymail/supervisor/token_memory.hpp"
 #include "ceymail/system/privileges.hpp"
+#include "ceymail/util/clock.hpp"
 #include "ceymail/util/file.hpp"
 #include "ceymail/util/secret.hpp"
+#include "ceymail/util/text.hpp"
 #include "ceymail/util/time_format.hpp"
 
 namespace ceymail::doctor {
@@ -36,21 +38,10 @@ TokenMark newest_token(CheckReport& report, const config::Configuration& configu
     return std::max(newest.value_or(TokenMark{}), in_service);
 }
 
-std::uint64_t seconds_since_1970() {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
-}
-
-// As Prometheus does with a credentials_file.
-std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view k_space = " \t\r\n\v\f";
-    text.remove_prefix(std::min(text.find_first_not_of(k_space), text.size()));
-    return text.substr(0, text.find_last_not_of(k_space) + 1);
-}
-
+// Trims as Prometheus does with a credentials_file.
 util::Result<util::Secret> read_token(const std::filesystem::path& file) {
     CEYMAIL_TRY_ASSIGN(std::string text, util::read_file(file, k_longest_file));
-    util::Secret token(trimmed(text));
+    util::Secret token(util::trimmed(text));
     OPENSSL_cleanse(text.data(), text.size());
     return token;
 }
@@ -76,7 +67,7 @@ void check_token(CheckReport& report, const config::Configuration& configuration
             "noticed; run: ceymail-token init");
     const auto newest = newest_token(report, configuration);
     const auto made_at = "made at " + util::utc_time(*created_at);
-    if (!admission::came_back(*created_at, newest, seconds_since_1970()))
+    if (!admission::came_back(*created_at, newest, util::seconds_since_1970()))
         return report.ok("token", "one is active, " + made_at);
     report.bad("token", "the active one, " + made_at + ", is an old one that came back: " +
                             (*created_at == newest.created_at

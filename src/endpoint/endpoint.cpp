@@ -14,6 +14,7 @@
 #include "ceymail/endpoint/self_metrics.hpp"
 #include "ceymail/endpoint/time_budget.hpp"
 #include "ceymail/exposition/text_format.hpp"
+#include "ceymail/util/clock.hpp"
 #include "ceymail/util/log.hpp"
 #include "ceymail/util/time_format.hpp"
 
@@ -30,11 +31,6 @@ constexpr const char* k_keep_alive_hint =
     "(nginx), or take enablereuse away (Apache), as the shipped files do";
 constexpr std::size_t k_typical_answer_size = 8192;  // bytes
 constexpr auto k_last_used_interval = 5s;
-
-std::uint64_t seconds_since_1970() {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
-}
 
 std::string token_came_back(std::uint64_t created_at, admission::TokenMark newest) {
     return "the active token, made at " + util::utc_time(created_at) + ", is an old one that came back: " +
@@ -149,7 +145,7 @@ util::Result<std::optional<admission::ActiveToken>> Endpoint::read_active_token(
         return std::nullopt;
     }
     const auto& created_at = (*row)->created_at;
-    if (created_at && history.saw_active(*created_at, before, seconds_since_1970()))
+    if (created_at && history.saw_active(*created_at, before, util::seconds_since_1970()))
         util::log(util::LogLevel::warning, token_came_back(*created_at, before));
     return admission::ActiveToken{(*row)->id, (*row)->digest, created_at};
 }

@@ -13,6 +13,7 @@
 #include "ceymail/database/token_registry.hpp"
 #include "ceymail/page/files.hpp"
 #include "ceymail/page/form.hpp"
+#include "ceymail/util/clock.hpp"
 #include "ceymail/util/log.hpp"
 
 namespace ceymail::page {
@@ -83,11 +84,6 @@ std::optional<Action> action_named(std::string_view name) {
     if (name == "generate") return Action::generate;
     if (name == "revoke") return Action::revoke;
     return std::nullopt;
-}
-
-std::uint64_t unix_now() {
-    return static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count());
 }
 
 bool is_form(std::string_view content_type) {
@@ -179,7 +175,7 @@ util::Result<bool> SettingsPage::came_through_gateway(const PageRequest& request
 // Returns: the refusal; no value: `user` is complete.
 std::optional<Response> SettingsPage::sign_in(const PageRequest& request, AuthenticatedUser& user) {
     if (!m_sessions) return std::nullopt;
-    auto found = m_sessions->sign_in(request, unix_now(), m_clock() + k_time_to_read);
+    auto found = m_sessions->sign_in(request, util::seconds_since_1970(), m_clock() + k_time_to_read);
     if (!found) {
         const auto& refusal = found.error();
         const bool signed_out = refusal.status == 401;
@@ -198,7 +194,7 @@ std::optional<Response> SettingsPage::sign_in(const PageRequest& request, Authen
 // --- GET -------------------------------------------------------------------------------------------------------------
 
 Response SettingsPage::show(const PageRequest& request, const AuthenticatedUser& user) {
-    PageModel model{.site = m_site, .user = user.user, .host = user.host, .now = unix_now()};
+    PageModel model{.site = m_site, .user = user.user, .host = user.host, .now = util::seconds_since_1970()};
     const auto fields = parse_fields(query_of(request.uri));
     if (fields) model.confirm = action_named(field(*fields, "confirm"));
     read_database(model);

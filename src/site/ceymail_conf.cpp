@@ -3,28 +3,20 @@
 
 #include <algorithm>
 
+#include "ceymail/util/text.hpp"
+
 namespace ceymail::site {
 namespace {
 
 constexpr std::string_view k_blanks = " \t\r";
-
-std::string_view trimmed(std::string_view text) {
-    text.remove_prefix(std::min(text.size(), text.find_first_not_of(k_blanks)));
-    return text.substr(0, text.find_last_not_of(k_blanks) + 1);
-}
-
-std::string_view unquoted(std::string_view value) {
-    if (value.size() >= 2 && (value[0] == '"' || value[0] == '\'') && value.back() == value[0])
-        return value.substr(1, value.size() - 2);
-    return value;
-}
 
 // A shell's comment begins with '#' after a blank, outside of quotes.
 std::string_view without_comment(std::string_view value) {
     const bool quoted = !value.empty() && (value[0] == '"' || value[0] == '\'');
     const auto end_of_quote = quoted ? value.find(value[0], 1) : 0;
     for (auto at = value.find('#', end_of_quote); at != value.npos; at = value.find('#', at + 1))
-        if (at > 0 && k_blanks.find(value[at - 1]) != k_blanks.npos) return trimmed(value.substr(0, at));
+        if (at > 0 && k_blanks.find(value[at - 1]) != k_blanks.npos)
+            return util::trimmed(value.substr(0, at), k_blanks);
     return value;
 }
 
@@ -34,11 +26,11 @@ std::string value_of(std::string_view text, std::string_view key) {
     while (!text.empty()) {
         auto line = text.substr(0, text.find('\n'));
         text.remove_prefix(std::min(text.size(), line.size() + 1));
-        line = trimmed(line);
-        if (line.starts_with("export ")) line = trimmed(line.substr(7));
+        line = util::trimmed(line, k_blanks);
+        if (line.starts_with("export ")) line = util::trimmed(line.substr(7), k_blanks);
         const auto equals = line.find('=');
         if (equals != line.npos && line.substr(0, equals) == key)
-            value = unquoted(without_comment(trimmed(line.substr(equals + 1))));
+            value = util::unquoted(without_comment(util::trimmed(line.substr(equals + 1), k_blanks)));
     }
     return value;
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // ceymail-token status.
-#include <chrono>
 
 #include <sysexits.h>
 
 #include "ceymail/database/token_registry.hpp"
 #include "ceymail/token/cli_support.hpp"
 #include "ceymail/token/commands.hpp"
+#include "ceymail/util/clock.hpp"
 #include "ceymail/util/time_format.hpp"
 
 namespace ceymail::token {
@@ -26,8 +26,7 @@ std::string in_json(const std::optional<database::TokenStatus>& token) {
 
 std::string in_words(const std::optional<database::TokenStatus>& token) {
     if (!token) return "active: no; make a token with: ceymail-token generate";
-    const auto now = static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+    const auto now = util::seconds_since_1970();
     const auto used = token->last_used_at ? local_time_and_age(*token->last_used_at, now) : std::string("never");
     return "active: yes, token " + std::to_string(token->id) +
            "\ncreated: " + local_time_and_age(token->created_at, now) +

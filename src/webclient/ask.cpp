@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/webclient/ask.hpp"
 
-#include <algorithm>
 #include <array>
-#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <memory>
 
 #include <netdb.h>
 #include <openssl/ssl.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -93,18 +92,13 @@ Result<std::string> exchange_by_tls(const Destination& to, const Fd& fd, std::st
         [&](char* bytes, std::size_t size) { return ::SSL_read(session.get(), bytes, static_cast<int>(size)); });
 }
 
-bool equal_without_case(std::string_view a, std::string_view b) {
-    return std::ranges::equal(a, b,
-                              [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
-
 }  // namespace
 
 std::string Answer::field(std::string_view name) const {
     for (auto at = head.find("\r\n"); at != head.npos; at = head.find("\r\n", at + 2)) {
         const auto line = std::string_view(head).substr(at + 2, head.find("\r\n", at + 2) - at - 2);
         const auto colon = line.find(':');
-        if (colon == line.npos || !equal_without_case(line.substr(0, colon), name)) continue;
+        if (colon != name.size() || ::strncasecmp(line.data(), name.data(), colon) != 0) continue;
         const auto begin = line.find_first_not_of(" \t", colon + 1);
         return std::string(begin == line.npos ? "" : line.substr(begin));
     }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 
 #include <time.h>
 
@@ -39,6 +40,12 @@ using ClockFunction = BootTime (*)() noexcept;
 // CPU time of the calling thread.
 [[nodiscard]] inline std::chrono::nanoseconds thread_cpu_time() noexcept {
     return KernelClock<CLOCK_THREAD_CPUTIME_ID>::now().time_since_epoch();
+}
+
+// Changes with `date -s`. For points in time that are shown or stored.
+[[nodiscard]] inline std::uint64_t seconds_since_1970() noexcept {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
 }
 
 // Returns: the time until `deadline` for poll(2), in milliseconds, rounded up, from 0 to 1 h.

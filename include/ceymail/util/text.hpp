@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// Cuts pieces out of text. No copies: each result is a part of the argument. Threads: any.
+#pragma once
+
+#include <algorithm>
+#include <string_view>
+
+namespace ceymail::util {
+
+// Returns: `text` without `blanks` at its begin and end.
+[[nodiscard]] constexpr std::string_view trimmed(std::string_view text, std::string_view blanks = " \t\r\n\v\f") {
+    text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
+    return text.substr(0, text.find_last_not_of(blanks) + 1);
+}
+
+// Returns: `text` without the pair of ' or " around it, if there is one.
+[[nodiscard]] constexpr std::string_view unquoted(std::string_view text) {
+    const bool quoted =
+        text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.back() == text.front();
+    return quoted ? text.substr(1, text.size() - 2) : text;
+}
+
+}  // namespace ceymail::util
