@@ -36,12 +36,12 @@ std::int64_t cpu_time_ns() noexcept { return util::thread_cpu_time().count(); }
 
 class LogReader {
 public:
-    LogReader(int socket, KeptReading& kept) : m_socket(socket), m_kept(kept) { follow_anew(); }
+    LogReader(int socket, KeptReading& kept) : m_socket(socket), m_kept(kept) { make_followers(); }
 
     void handle(ReceivedRequest received) {
         const auto before = cpu_time_ns();
         const auto& request = received.request;
-        if (request.start_anew != 0) start_anew();
+        if (request.reset != 0) reset();
         auto files = take_files(received.files, request.mail_files);
         auto outcome = ReadOutcome::done;
         std::uint64_t limit = request.limit;
@@ -82,16 +82,16 @@ private:
         if (!std::exchange(m_logged, true)) util::log(util::LogLevel::warning, error.message);
     }
 
-    void start_anew() {
+    void reset() {
         const auto key = m_kept.committed().counters.senders.key();
         Reading& empty = m_kept.begin();
         empty = Reading{};
         empty.counters.senders.set_key(key);
         m_kept.commit();
-        follow_anew();
+        make_followers();
     }
 
-    void follow_anew() {
+    void make_followers() {
         m_mail = std::make_unique<Follower>(m_kept, Log::mail, *m_block);
         m_other = std::make_unique<Follower>(m_kept, Log::fail2ban, *m_block);
     }

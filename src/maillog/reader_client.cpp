@@ -76,7 +76,7 @@ bool ReaderClient::is_idle(Log log, const std::filesystem::path& path) const {
 }
 
 bool ReaderClient::is_idle() const {
-    return !m_start_anew && is_idle(Log::mail, m_paths.mail) && is_idle(Log::fail2ban, m_paths.fail2ban);
+    return !m_reset && is_idle(Log::mail, m_paths.mail) && is_idle(Log::fail2ban, m_paths.fail2ban);
 }
 
 util::Result<const Reading*> ReaderClient::read(util::BootTime deadline) {
@@ -101,9 +101,9 @@ util::Result<const Reading*> ReaderClient::read(util::BootTime deadline) {
 }
 
 util::Result<void> ReaderClient::load() {
-    m_start_anew = !m_kept.load(*m_reading) || !is_plausible(*m_reading);
-    if (!m_start_anew) return {};
-    return util::fail(ErrorKind::invalid, "the log reader left counters that cannot be; they begin anew");
+    m_reset = !m_kept.load(*m_reading) || !is_plausible(*m_reading);
+    if (!m_reset) return {};
+    return util::fail(ErrorKind::invalid, "the log reader left impossible counters; they start again at 0");
 }
 
 std::vector<util::Fd> ReaderClient::open_fail2ban() {
@@ -134,7 +134,7 @@ util::Result<ReadOutcome> ReaderClient::ask(util::BootTime deadline) {
                         .other_files = static_cast<std::uint32_t>(files.size() - mail_files),
                         .follow_mail = m_paths.mail.empty() ? 0U : 1U,
                         .follow_other = m_paths.fail2ban.empty() || m_fail2ban_logged ? 0U : 1U,
-                        .start_anew = m_start_anew ? 1U : 0U,
+                        .reset = m_reset ? 1U : 0U,
                         .reserved = 0};
     CEYMAIL_TRY(send_request(m_socket, request, files));
     return await(request.number, std::min(deadline, util::BootTime(now + k_time_to_answer)));

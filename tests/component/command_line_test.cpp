@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(once_without_a_database_tells_of_the_rest) {
     BOOST_TEST(!says(done.output, "ceymail_domains_total"));
 }
 
-// The owners and modes of Postfix's directories: maildrop lets its group write and nobody else read.
+// The owners and modes of Postfix's directories: its group may write to maildrop, and no other user may read it.
 BOOST_AUTO_TEST_CASE(once_counts_the_queues_with_no_right_but_the_capability) {
     const TemporaryDirectory directory;
     const auto configuration = write_configuration(directory);

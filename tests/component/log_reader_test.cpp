@@ -288,7 +288,7 @@ BOOST_AUTO_TEST_CASE(believes_no_cpu_time_that_cannot_be) {
     BOOST_TEST(read([&](const auto& received) { reply(received, -5); }).has_value());
 }
 
-BOOST_AUTO_TEST_CASE(refuses_counters_that_cannot_be_and_has_them_begin_anew) {
+BOOST_AUTO_TEST_CASE(refuses_impossible_counters_and_resets_them) {
     const auto result = read([&](const auto& received) {
         leave_all_read(received);
         kept->begin().counters.delivery_delay.buckets[5] = 3;  // three of 3 to 10 s, and a sum of 0
@@ -297,9 +297,9 @@ BOOST_AUTO_TEST_CASE(refuses_counters_that_cannot_be_and_has_them_begin_anew) {
     });
     BOOST_TEST_REQUIRE(!result.has_value());
     BOOST_TEST((result.error().kind == util::ErrorKind::invalid));
-    bool anew = false;
-    static_cast<void>(read([&](const auto& received) { anew = received.request.start_anew == 1; }));
-    BOOST_TEST(anew);
+    bool reset = false;
+    static_cast<void>(read([&](const auto& received) { reset = received.request.reset == 1; }));
+    BOOST_TEST(reset);
 }
 
 BOOST_AUTO_TEST_CASE(knows_which_counters_can_be) {

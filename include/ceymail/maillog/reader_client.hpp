@@ -42,8 +42,8 @@ public:
     // to its end costs one stat(2), and the reader is not asked.
     // Returns: what the reader has left; null where no log has been seen yet.
     // Errors: those of open_log_files() for the mail log (trouble with Fail2ban's is logged, and it is left out);
-    // timed_out: the reader does not answer; unavailable: it cannot read; invalid: it left what cannot be, and is told
-    // to begin anew.
+    // timed_out: the reader does not answer; unavailable: it cannot read; invalid: its counters are impossible, and
+    // the next request resets them.
     [[nodiscard]] util::Result<const Reading*> read(util::BootTime deadline);
 
     // Returns: whether Fail2ban's log was there at the last read().
@@ -65,7 +65,7 @@ private:
     LogPaths m_paths;
     std::unique_ptr<Reading> m_reading;
     std::uint64_t m_number;
-    bool m_start_anew = false;
+    bool m_reset = false;
     bool m_has_fail2ban = false;
     bool m_fail2ban_logged = false;
     std::chrono::nanoseconds m_reader_cpu_time{};

@@ -25,7 +25,7 @@ struct ReadRequest {
     std::uint32_t other_files = 0;  // descriptors, of Fail2ban's log
     std::uint32_t follow_mail = 0;  // 1: the mail log is to be read; without a file it is waited for
     std::uint32_t follow_other = 0;
-    std::uint32_t start_anew = 0;  // 1: counters and positions are to be dropped first
+    std::uint32_t reset = 0;  // 1: counters and positions are to be dropped first
     std::uint32_t reserved = 0;
 };
 

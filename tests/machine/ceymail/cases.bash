@@ -272,7 +272,7 @@ case_all_services_of_the_host_are_up() {
     expect "${lines[@]}"
 }
 
-# Nobody else notices: it is up again before an alert on ceymail_service_up fires.
+# No alert on ceymail_service_up fires: the service is up again before.
 start_of() { scrape | sed -n "s/^ceymail_service_start_time_seconds{name=\"$1\"} //p"; }
 started_after() { start=$(start_of "$1"); [ -n "$start" ] && awk -v now="$start" -v before="$2" 'BEGIN { exit !(now > before) }'; }
 case_the_start_time_tells_what_the_watchdog_restarted() {
