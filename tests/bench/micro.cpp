@@ -67,7 +67,8 @@ void exposition_of_the_responder_itself(State& state) {
     std::string text;
     for (auto _ : state) {
         text.clear();
-        endpoint::append_self_metrics(text, {std::chrono::seconds(1), true, false, segment.get()});
+        endpoint::append_self_metrics(
+            text, {.snapshot_age = std::chrono::seconds(1), .database_up = true, .segment = segment.get()});
         DoNotOptimize(text.data());
     }
 }
