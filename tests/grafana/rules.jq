@@ -3,7 +3,7 @@
 # Grafana's dashboard-linter, which stand here so that no Go is needed; the rest are this project's.
 #   usage: jq -r -f rules.jq DASHBOARD.json
 
-def units: ["none", "short", "percentunit", "s", "bytes", "reqps"];
+def units: ["none", "short", "percentunit", "s", "bytes", "Bps", "reqps", "suffix:/min"];
 
 def finding($rule; $where; $what): "\($rule): \($where): \($what)";
 def panels: .panels[] | select(.type != "row");
@@ -71,5 +71,19 @@ def threshold_rules: panels | select(.type == "gauge" or .type == "state-timelin
   | select((.fieldConfig.defaults.thresholds.steps // []) | length < 2)
   | finding("thresholds"; .title; "wants steps");
 
+# Metrics that a host in good health may not have: those of a log without lines, and of what is not installed.
+def empty_state: panels
+  | select([.targets[]?.expr] | any(test("\\bceymail_(mail_|bans_|certificate_|backup_)")))
+  | select((.fieldConfig.defaults.noValue // "") == "") | finding("empty-state"; .title; "wants a noValue");
+
+# From each dashboard to the two others, with the hosts where both have one host in view.
+def uids: ["ceymail-overview", "ceymail-fleet", "ceymail-mail-flow"];
+def link_rules: .uid as $uid
+  | (([.links[].url] | sort) as $to | (uids - [$uid] | map("/d/" + .) | sort)
+      | select(. != $to) | finding("links"; "links"; "wants \(.)")),
+    (.links[] | select(.includeVars != (([$uid, .url] | any(test("fleet"))) | not))
+      | finding("links"; .title; "includeVars is for links between dashboards of chosen hosts"));
+
 template_datasource, template_label("job"; "Job"), template_label("instance"; "Instance"), template_queries,
-panel_rules, target_rules, whole_rules, layout_rules, legend_rules, threshold_rules
+panel_rules, target_rules, whole_rules, layout_rules, legend_rules, threshold_rules,
+empty_state, link_rules
