@@ -199,6 +199,7 @@ dependencies_of_bench := build run bench package machine
 dependencies_of_fuzz := build fuzz
 dependencies_of_tidy := build tidy
 dependencies_of_check-settings := build run check browser node
+dependencies_of_check-grafana := node
 dependencies_of_deb := build package
 dependencies_of_check-machine := build package machine
 dependencies_of_cross := machine
@@ -206,7 +207,7 @@ dependencies_of_check-cross := machine demo
 
 dependencies_of_check-bare := machine
 
-DEPENDENCIES := $(addprefix dependencies-,build run demo check tests console check-settings lint tidy bench fuzz deb check-machine check-bare cross check-cross)
+DEPENDENCIES := $(addprefix dependencies-,build run demo check tests console check-settings check-grafana lint tidy bench fuzz deb check-machine check-bare cross check-cross)
 .PHONY: $(DEPENDENCIES)
 $(DEPENDENCIES): dependencies-%:
 	@deploy/dependencies/install $(call dependencies_of,$*)
@@ -215,7 +216,7 @@ $(DEPENDENCIES): dependencies-%:
 build_now = @+{ $(MAKE) --no-print-directory -j$$(nproc) $1 $(if $(SUDO_UID),&& \
   chown -R $(SUDO_UID):$(SUDO_GID) $(OUT)); }
 
-.PHONY: run demo check check-console check-settings pictures torture clean
+.PHONY: run demo check check-console check-settings check-grafana pictures torture clean
 run: dependencies-run ## starts a small mail server with the responder; ONCE=1 prints one scrape and stops
 	$(call build_now,programs) >&2
 	@exec deploy/miniature/run $(OUT) $(BUILD)/run
@@ -226,7 +227,7 @@ demo: dependencies-demo ## the same with a Prometheus, its console and a mail lo
 
 check: dependencies-check ## builds and runs all tests; ends with `N passed, N failed`
 	$(call build_now,programs tests)
-	@tests/run $(OUT) $(TEST_KINDS) settings
+	@tests/run $(OUT) $(TEST_KINDS) settings grafana
 
 torture: dependencies-tests ## proves the 15 guarantees; 10 minutes on an idle machine
 	$(call build_now,programs tests)
@@ -274,6 +275,9 @@ fuzz: dependencies-fuzz ## fuzzes the parsers; for each SECONDS_EACH=30, EXECUTI
 check-settings: dependencies-check-settings ## tests the settings page in a browser, behind nginx and Apache; screenshots in build/check-settings
 	@$(MAKE) --no-print-directory -j$$(nproc) programs $(OUT)/turned-clock.so
 	@tests/run $(OUT) settings
+
+check-grafana: dependencies-check-grafana ## checks the dashboards against the types of Grafana
+	@tests/run $(OUT) grafana
 
 .PHONY: lint format tidy
 lint: dependencies-lint ## checks the includes between rooms, the code's format, scripts and manual pages
