@@ -132,6 +132,15 @@ BOOST_AUTO_TEST_CASE(every_threshold_is_recorded_once_and_used_by_alerts_and_pan
     BOOST_TEST(std::ranges::includes(recorded, console));
 }
 
+BOOST_AUTO_TEST_CASE(the_console_has_every_graph_of_the_mail_flow) {
+    const auto captions =
+        matches(slurp(source("deploy/prometheus/consoles/ceymail.html")), "<figcaption>([^<]+)</figcaption>");
+    std::istringstream titles(jq({".panels[] | select(.type == \"timeseries\").title", dashboard("mail-flow")}));
+    int graphs = 0;
+    for (std::string title; std::getline(titles, title); ++graphs) BOOST_TEST(captions.contains(title), title);
+    BOOST_TEST(graphs > 20);
+}
+
 BOOST_AUTO_TEST_CASE(every_runbook_address_is_a_heading_of_the_readme) {
     const auto headings = anchors(slurp(source("README.md")));
     std::istringstream lines(slurp(source(k_alerts)));
