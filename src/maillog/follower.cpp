@@ -30,13 +30,19 @@ util::Result<std::vector<LogFile>> look_at(std::vector<util::Fd> files) {
 
 }  // namespace
 
+// model: mail-log/hand-over
 util::Result<void> Follower::hand_over(std::vector<util::Fd> files) {
     CEYMAIL_TRY_ASSIGN(auto known, look_at(std::move(files)));
     if (m_files.empty()) return take_up(std::move(known));
     CEYMAIL_TRY_ASSIGN(m_files.back().status, status_of(m_files.back().fd.get()));
     append(std::move(known));
-    while (m_files.size() > k_most_files) CEYMAIL_TRY(go_on_to_next());
+    const auto dropped = drop_surplus();
     commit();
+    return dropped;
+}
+
+util::Result<void> Follower::drop_surplus() {
+    while (m_files.size() > k_most_files) CEYMAIL_TRY(go_on_to_next());
     return {};
 }
 
@@ -79,18 +85,25 @@ std::size_t Follower::first_newer(const std::vector<LogFile>& files) const {
 
 util::Result<Follower::Progress> Follower::read(std::size_t limit, util::BootTime now) {
     if (m_files.empty()) return Progress{};
-    const auto outcome = read_files(limit, now);
-    if (outcome && *outcome != Outcome::lost_place) return finish();
-    m_files.clear();
+    const auto progress = read_on(limit, now);
+    if (!progress || progress->lost_place) m_files.clear();  // model: mail-log/close-after-error
+    // Also after an error: the follower of another log would begin its draft over this one.
     commit();
-    if (!outcome) return std::unexpected(outcome.error());
-    return Progress{.unread_bytes = 0, .lost_place = true};
+    return progress;
+}
+
+util::Result<Follower::Progress> Follower::read_on(std::size_t limit, util::BootTime now) {
+    CEYMAIL_TRY_ASSIGN(const auto outcome, read_files(limit, now));
+    if (outcome == Outcome::lost_place) return Progress{.unread_bytes = 0, .lost_place = true};
+    CEYMAIL_TRY_ASSIGN(const auto unread, count_unread());
+    if (m_kept.committed().unread(m_log) != unread) draft().unread(m_log) = unread;
+    return Progress{.unread_bytes = unread, .lost_place = false};
 }
 
 util::Result<Follower::Outcome> Follower::read_files(std::size_t limit, util::BootTime now) {
     for (;;) {
         // Asked before the end of this file is looked for: from now on no more is written to it.
-        CEYMAIL_TRY_ASSIGN(const bool is_complete, next_has_bytes());
+        CEYMAIL_TRY_ASSIGN(const bool is_complete, next_has_bytes());  // model: mail-log/look-at-next
         CEYMAIL_TRY_ASSIGN(const auto outcome, read_file(limit, now));
         if (outcome != Outcome::at_end || !is_complete) return outcome;
         CEYMAIL_TRY(go_on_to_next());
@@ -104,6 +117,7 @@ util::Result<Follower::Outcome> Follower::read_file(std::size_t& left, util::Boo
     m_read_up_to = {};
     if (status.size < position().offset) return Outcome::lost_place;
     for (;;) {
+        // model: mail-log/read-block
         CEYMAIL_TRY_ASSIGN(const auto filled, read_at(fd, m_block, position().offset));
         // Looked at after the block was read: so the block is of that file too, and not of one that was truncated and
         // has grown beyond the offset since.
@@ -140,7 +154,7 @@ util::Result<void> Follower::go_on_to_next() {
     CEYMAIL_TRY_ASSIGN(const auto status, status_of(m_files.front().fd.get()));
     CEYMAIL_TRY_ASSIGN(const auto next, begin_of_next(m_files[1].fd.get(), position()));
     if (status.size > position().offset) draft().skipped(m_log) += status.size - position().offset;
-    draft().position(m_log) = next;
+    draft().position(m_log) = next;  // model: mail-log/go-on-to-next
     m_files.erase(m_files.begin());
     m_read_up_to = {};
     return {};
@@ -154,8 +168,8 @@ std::size_t Follower::consume(std::size_t filled, util::BootTime now) {
     const auto* const last = static_cast<const char*>(memrchr(text.data(), '\n', text.size()));
     if (last == nullptr) return filled == m_block.size() ? skip_unending(text) : 0;
     const auto whole = static_cast<std::size_t>(last - text.data()) + 1;
-    parse_lines(text.substr(0, whole), now);
-    draft().position(m_log).offset += whole;
+    parse_lines(text.substr(0, whole), now);  // model: mail-log/count-line
+    draft().position(m_log).offset += whole;  // model: mail-log/move-position
     return whole;
 }
 
@@ -192,17 +206,14 @@ void Follower::parse_lines(std::string_view lines, util::BootTime now) {
     parse_fail2ban(lines, reading.counters);
 }
 
-util::Result<Follower::Progress> Follower::finish() {
+util::Result<std::uint64_t> Follower::count_unread() const {
     const auto& at = position();
     auto unread = at.file.size - std::min(at.file.size, at.offset);
     for (std::size_t i = 1; i < m_files.size(); ++i) {
         CEYMAIL_TRY_ASSIGN(const auto status, status_of(m_files[i].fd.get()));
         unread += status.size;
     }
-    const auto progress = Progress{.unread_bytes = unread, .lost_place = false};
-    if (m_kept.committed().unread(m_log) != unread) draft().unread(m_log) = unread;
-    commit();
-    return progress;
+    return unread;
 }
 
 const Position& Follower::position() const noexcept {

@@ -2,6 +2,7 @@
 // Follower, on real files: what grows, is rotated, truncated, replaced and damaged.
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
@@ -529,6 +530,40 @@ BOOST_AUTO_TEST_CASE(follows_the_log_of_fail2ban_beside_the_mail_log) {
     read();
     BOOST_TEST(kept->committed().counters.bans.jails()[0].bans == 1U);
     BOOST_TEST(counted() == 3U + 1U);
+}
+
+// The two share the kept reading. A draft that an error had left behind was copied over by the other's, and the next
+// commit() of the first then selected the reading before both.
+BOOST_AUTO_TEST_CASE(an_error_in_one_log_takes_nothing_from_the_other) {
+    begin_with(line(0));
+    const auto other = directory / "fail2ban.log";
+    append_to(other, "");
+    Follower bans(*kept, Log::fail2ban, *block);
+    BOOST_TEST(bans.hand_over(*open_log_files(other)).has_value());
+    append(lines(1, 3));
+    fs::last_write_time(log, fs::file_time_type::clock::now() - std::chrono::hours(1));  // not that of the next file
+    rename_away();
+    append(line(4));
+    hand_over();
+    rename_away();
+    append(line(5));
+    auto files = *open_log_files(log);
+    const int newest = files.back().get();
+    BOOST_TEST(follower->hand_over(std::move(files)).has_value());
+    ::close(newest);
+    const auto progress = follower->read(1, util::BootTime{});
+    BOOST_TEST_REQUIRE(!progress.has_value());
+    BOOST_TEST(progress.error().message == "cannot look at the log: Bad file descriptor");
+    BOOST_TEST(counted() == 4U);  // what was read before is kept
+    const util::Fd again(::open(log.c_str(), O_RDONLY | O_CLOEXEC));
+    ::dup2(again.get(), newest);
+
+    append_to(other, "2026-11-27 18:13:22,784 fail2ban.actions        [5400]: NOTICE  [postfix-sasl] Ban 192.0.2.11\n");
+    BOOST_TEST(bans.read(k_no_limit, util::BootTime{}).has_value());
+    read_all();
+    BOOST_TEST(kept->committed().counters.bans.jails()[0].bans == 1U);
+    BOOST_TEST(counted() == 6U + 1U);
+    ::close(newest);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

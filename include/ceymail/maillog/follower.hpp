@@ -52,6 +52,8 @@ private:
     enum class Outcome { at_end, at_limit, lost_place };
 
     util::Result<void> take_up(std::vector<LogFile> files);
+    util::Result<void> drop_surplus();
+    util::Result<Progress> read_on(std::size_t limit, util::BootTime now);
     void append(std::vector<LogFile> files);
     [[nodiscard]] std::size_t first_newer(const std::vector<LogFile>& files) const;
     util::Result<Outcome> read_files(std::size_t limit, util::BootTime now);
@@ -63,7 +65,7 @@ private:
     [[nodiscard]] std::size_t skip_rest_of_line(std::string_view text);
     [[nodiscard]] std::size_t skip_unending(std::string_view text);
     void parse_lines(std::string_view lines, util::BootTime now);
-    util::Result<Progress> finish();
+    [[nodiscard]] util::Result<std::uint64_t> count_unread() const;
 
     [[nodiscard]] const Position& position() const noexcept;
     [[nodiscard]] Reading& draft() noexcept;
@@ -74,7 +76,7 @@ private:
     LineBlock& m_block;
     std::vector<LogFile> m_files;  // the first is being read
     FileStatus m_read_up_to{};     // status of the first when it was last read to its end
-    Reading* m_draft = nullptr;    // begun and not committed
+    Reading* m_draft = nullptr;    // begun and not committed; none when a public function returns
 };
 
 }  // namespace ceymail::maillog
