@@ -29,15 +29,15 @@ TokenCheck::TokenCheck(VerifiedToken verified, CircuitBreaker breaker, std::chro
 
 TokenVerdict TokenCheck::check(std::string_view token, const TokenDeadlines& deadlines) {
     const auto presented = util::sha256(token);
-    const auto epoch = m_verified.epoch();  // before the database is asked, see VerifiedToken
+    const auto question = m_verified.begin_question();  // before the database is asked, see VerifiedToken
     auto answer = ask(presented, deadlines);
     if (!answer) return without_database(presented, std::move(answer.error()));
 
     const auto verdict = compare(presented, *answer);
     if (verdict.standing == TokenStanding::valid)
-        m_verified.remember(presented, epoch);
+        m_verified.remember(presented, question);
     else
-        m_verified.forget_unless(*answer ? std::optional((*answer)->digest) : std::nullopt, epoch);
+        m_verified.forget_unless(*answer ? std::optional((*answer)->digest) : std::nullopt, question);
     return verdict;
 }
 
@@ -48,7 +48,7 @@ util::Result<std::optional<ActiveToken>> TokenCheck::ask(const util::Digest& pre
                           "MariaDB has just not answered another request in time; one request in 2 s asks it; look at: "
                           "systemctl status mariadb");
     const bool shortened = deadlines.wanted < deadlines.latest && m_verified.within_grace(presented, m_grace);
-    auto answer = m_source(shortened ? deadlines.wanted : deadlines.latest);
+    auto answer = m_source(shortened ? deadlines.wanted : deadlines.latest);  // model: revoke/ask
     if (answer || answer.error().kind != util::ErrorKind::timed_out) {
         m_breaker.answered();
     } else if (!shortened) {

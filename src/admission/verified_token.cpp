@@ -15,8 +15,8 @@ util::Digest load(const VerifiedStorage& storage) noexcept {
 }
 
 void wipe(VerifiedStorage& storage) noexcept {
-    storage.verified_at = 0;
-    for (auto& byte : storage.digest) byte = 0;
+    storage.verified_at = 0;                     // model: revoke/wipe-time
+    for (auto& byte : storage.digest) byte = 0;  // model: revoke/wipe-digest
 }
 
 }  // namespace
@@ -31,22 +31,27 @@ bool plausible(const VerifiedStorage& storage, util::BootTime now) noexcept {
 VerifiedToken::VerifiedToken(VerifiedStorage& storage, util::ClockFunction clock) noexcept
     : m_storage(&storage), m_clock(clock) {}
 
-std::uint64_t VerifiedToken::epoch() const noexcept { return m_storage->epoch; }
-
-void VerifiedToken::remember(const util::Digest& digest, std::uint64_t epoch) noexcept {
-    const util::RobustLock lock(m_storage->lock);
-    if (!lock || m_storage->epoch != epoch) return;
-    // The time is cleared first and set last: a death in between leaves an empty storage.
-    m_storage->verified_at = 0;
-    std::ranges::copy(digest, m_storage->digest.begin());
-    m_storage->under_epoch = epoch;
-    m_storage->verified_at = m_clock().time_since_epoch().count();
+VerifiedToken::Question VerifiedToken::begin_question() const noexcept {
+    return {.epoch = m_storage->epoch, .asked_at = m_clock()};  // model: revoke/read-epoch
 }
 
-void VerifiedToken::forget_unless(const std::optional<util::Digest>& active, std::uint64_t epoch) noexcept {
+void VerifiedToken::remember(const util::Digest& digest, const Question& question) noexcept {
+    const util::RobustLock lock(m_storage->lock);
+    const std::int64_t asked_at = question.asked_at.time_since_epoch().count();
+    if (!lock || m_storage->epoch != question.epoch) return;  // model: revoke/compare-epoch
+    if (m_storage->under_epoch == question.epoch && m_storage->verified_at > asked_at)
+        return;  // model: revoke/keep-newer
+    // The time is cleared first and set last: a death in between leaves an empty storage.
+    m_storage->verified_at = 0;                            // model: revoke/clear-time
+    std::ranges::copy(digest, m_storage->digest.begin());  // model: revoke/store-digest
+    m_storage->under_epoch = question.epoch;               // model: revoke/store-epoch
+    m_storage->verified_at = asked_at;                     // model: revoke/store-time
+}
+
+void VerifiedToken::forget_unless(const std::optional<util::Digest>& active, const Question& question) noexcept {
     const util::RobustLock lock(m_storage->lock);
     // With an older epoch this answer may be older than the stored digest.
-    if (!lock || m_storage->epoch != epoch) return;
+    if (!lock || m_storage->epoch != question.epoch) return;
     if (active && util::equal_in_constant_time(*active, load(*m_storage))) return;
     clear();  // not wipe(): another worker may hold an answer from before the change
 }
@@ -54,16 +59,17 @@ void VerifiedToken::forget_unless(const std::optional<util::Digest>& active, std
 bool VerifiedToken::within_grace(const util::Digest& digest, std::chrono::nanoseconds grace) noexcept {
     const util::RobustLock lock(m_storage->lock);
     if (!lock) return false;
-    const std::int64_t verified_at = m_storage->verified_at;
-    const bool same = util::equal_in_constant_time(digest, load(*m_storage));
+    const std::int64_t verified_at = m_storage->verified_at;                   // model: revoke/load-time
+    const bool same = util::equal_in_constant_time(digest, load(*m_storage));  // model: revoke/load-digest
     const auto age = m_clock().time_since_epoch() - std::chrono::nanoseconds{verified_at};
     const bool fresh = grace.count() > 0 && verified_at > 0 && age.count() >= 0 && age <= grace;
     // The epoch is read last, so that a revocation that returned before this line counts.
-    return same && fresh && m_storage->under_epoch == m_storage->epoch;
+    return same && fresh && m_storage->under_epoch == m_storage->epoch;  // model: revoke/load-epoch
 }
 
 void VerifiedToken::clear() noexcept {
-    ++m_storage->epoch;  // this revokes; the rest only removes the digest from memory
+    // This revokes; the rest only removes the digest from memory.
+    ++m_storage->epoch;  // model: revoke/next-epoch
     wipe(*m_storage);
 }
 

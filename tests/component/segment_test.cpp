@@ -441,7 +441,7 @@ BOOST_AUTO_TEST_CASE(opening_what_exists_never_makes_it) {
 BOOST_AUTO_TEST_CASE(opening_what_exists_reaches_the_running_responder) {
     auto responder = attached();
     VerifiedToken verified(responder.layout().verified);
-    verified.remember(util::sha256("token"), verified.epoch());
+    verified.remember(util::sha256("token"), verified.begin_question());
     {
         auto tool = Segment::open_existing(directory.path());
         BOOST_TEST_REQUIRE(tool.has_value());

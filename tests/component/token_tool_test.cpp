@@ -84,7 +84,7 @@ struct Memory {
     }
     admission::VerifiedToken verified() { return admission::VerifiedToken(segment->layout().verified); }
     void remember(const std::string& token) {
-        verified().remember(util::sha256(token), verified().epoch());
+        verified().remember(util::sha256(token), verified().begin_question());
         BOOST_TEST_REQUIRE(holds(token));
     }
     bool holds(const std::string& token) { return verified().within_grace(util::sha256(token), 300s); }

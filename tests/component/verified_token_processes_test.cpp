@@ -18,7 +18,7 @@ using testing::ForkedChild;
 struct Fixture {
     Fixture() {
         init_verified_lock(*storage);
-        verified.remember(digest, verified.epoch());
+        verified.remember(digest, verified.begin_question());
     }
     testing::SharedValue<VerifiedStorage> storage;
     VerifiedToken verified{*storage};
@@ -59,9 +59,9 @@ BOOST_AUTO_TEST_CASE(no_revocation_is_outrun_by_a_crowd_that_remembers) {
     for (int round = 0; round < 300; ++round) {
         ForkedChild responder([this] {
             for (int i = 0; i < 50; ++i) {
-                const auto epoch = verified.epoch();
-                if (epoch != 0) break;  // the database would say no from here on
-                verified.remember(digest, epoch);
+                const auto question = verified.begin_question();
+                if (question.epoch != 0) break;  // the database would say no from here on
+                verified.remember(digest, question);
             }
             return 0;
         });

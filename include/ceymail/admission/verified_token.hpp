@@ -19,7 +19,7 @@ namespace ceymail::admission {
 struct VerifiedStorage {
     pthread_mutex_t lock;                    // RobustLock; guards the next three members
     std::atomic<std::uint64_t> under_epoch;  // the digest counts only while this equals `epoch`
-    std::atomic<std::int64_t> verified_at;   // BootClock ns; 0: empty
+    std::atomic<std::int64_t> verified_at;   // when the database was asked, BootClock ns; 0: empty
     std::array<std::atomic<std::uint8_t>, std::tuple_size_v<util::Digest>> digest;
     std::atomic<std::uint64_t> epoch;  // incremented by every clear(); this alone revokes
 };
@@ -32,27 +32,33 @@ void init_verified_lock(VerifiedStorage& storage);
 [[nodiscard]] bool plausible(const VerifiedStorage& storage, util::BootTime now) noexcept;
 
 // A view of the storage, which must outlive it.
-// A revoked token stays revoked by this order: a worker reads epoch() before it asks the database, and calls remember()
-// with that epoch. A revocation calls clear() after its transaction. An answer from before the revocation then has an
-// old epoch, and does not count.
+// A revoked token stays revoked by this order: a worker calls begin_question() before it asks the database, and calls
+// remember() with what it got. A revocation calls clear() after its transaction. An answer from before the revocation
+// then has an old epoch, and does not count. tests/model/revoke.pml proves it; `model:` in the code names its steps.
+// A revocation on another node of a cluster clears nothing here. There the grace ends it, which begins with the
+// question: the answer was true then, and may be old when it comes.
 // Threads: any number, also of several processes.
 class VerifiedToken {
 public:
     explicit VerifiedToken(VerifiedStorage& storage, util::ClockFunction clock = util::BootClock::now) noexcept;
 
-    [[nodiscard]] std::uint64_t epoch() const noexcept;
+    struct Question {
+        std::uint64_t epoch = 0;
+        util::BootTime asked_at{};
+    };
 
-    // Stores `digest`, which the database confirmed in a question of `epoch`. Does nothing when the epoch has changed,
-    // or when the lock is not acquired in time.
-    void remember(const util::Digest& digest, std::uint64_t epoch) noexcept;
+    [[nodiscard]] Question begin_question() const noexcept;
 
-    // Removes every digest except `active`, which is the database's answer to a question of `epoch`; no value: no token
-    // is active. So a token that was revoked by hand in SQL does not pass after the first answer that shows it.
-    void forget_unless(const std::optional<util::Digest>& active, std::uint64_t epoch) noexcept;
+    // Stores `digest`, which the database confirmed as the answer to `question`. Does nothing when the epoch has
+    // changed, when the stored digest is the answer to a later question, or when the lock is not acquired in time.
+    void remember(const util::Digest& digest, const Question& question) noexcept;
 
-    // Returns: true when `digest` was stored within the last `grace`; 0: never. False when the lock is not acquired in
-    // time.
-    // Security: takes the same time for every digest.
+    // Removes every digest except `active`, which is the database's answer to `question`; no value: no token is active.
+    // So a token that was revoked by hand in SQL does not pass after the first answer that shows it.
+    void forget_unless(const std::optional<util::Digest>& active, const Question& question) noexcept;
+
+    // Returns: true when the database was asked about `digest` within the last `grace`; 0: never. False when the lock
+    // is not acquired in time. Security: takes the same time for every digest.
     [[nodiscard]] bool within_grace(const util::Digest& digest, std::chrono::nanoseconds grace) noexcept;
 
     // Removes the digest, and invalidates every answer of an earlier epoch.
