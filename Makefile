@@ -198,6 +198,7 @@ dependencies_of_console := build run check demo browser
 dependencies_of_bench := build run bench package machine
 dependencies_of_fuzz := build fuzz
 dependencies_of_tidy := build tidy
+dependencies_of_model := build model
 dependencies_of_check-settings := build run check browser node
 dependencies_of_check-grafana := node
 dependencies_of_deb := build package
@@ -207,7 +208,7 @@ dependencies_of_check-cross := machine demo
 
 dependencies_of_check-bare := machine
 
-DEPENDENCIES := $(addprefix dependencies-,build run demo check tests console check-settings check-grafana lint tidy bench fuzz deb check-machine check-bare cross check-cross)
+DEPENDENCIES := $(addprefix dependencies-,build run demo check tests console check-settings check-grafana lint tidy model bench fuzz deb check-machine check-bare cross check-cross)
 .PHONY: $(DEPENDENCIES)
 $(DEPENDENCIES): dependencies-%:
 	@deploy/dependencies/install $(call dependencies_of,$*)
@@ -291,6 +292,10 @@ tidy: dependencies-tidy ## runs clang-tidy; some minutes
 
 format: dependencies-lint ## formats the code
 	clang-format-19 -i $$(git ls-files '*.cpp' '*.hpp')
+
+.PHONY: model
+model: dependencies-model ## checks models of limiter, revocation, snapshot and log position with spin; two minutes; MODEL=limiter
+	@tests/model/run $(BUILD)/model $(MODEL)
 
 # --- installation and package --------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The process may die between any two stores, and their order keeps the table valid. Each store is a release, so none
-// moves before an earlier one. The lock makes them visible to its next holder.
+// The process may die between any two stores, and their order keeps the table valid: tests/model/limiter.pml proves it,
+// and `model:` names its steps. Each store is a release, so none moves before an earlier one. The lock makes them
+// visible to its next holder.
 #include "ceymail/admission/rate_table.hpp"
 
 #include <algorithm>
@@ -69,11 +70,11 @@ std::optional<std::size_t> find_reusable(const RateBucket& bucket, nanoseconds w
 // A slot without a family is empty. A process that dies in here leaves an empty slot, never a key with another key's
 // log.
 void install(RateBucket& bucket, std::size_t slot, const AddressKey& key) noexcept {
-    bucket.families[slot].store(code_of(AddressFamily::none), k_release);
-    for (auto& time : bucket.admitted_at[slot]) time.store(0, k_release);
-    bucket.authenticated_at[slot].store(0, k_release);
-    bucket.networks[slot].store(key.network, k_release);
-    bucket.families[slot].store(code_of(key.family), k_release);
+    bucket.families[slot].store(code_of(AddressFamily::none), k_release);  // model: limiter/clear-family
+    for (auto& time : bucket.admitted_at[slot]) time.store(0, k_release);  // model: limiter/clear-times
+    bucket.authenticated_at[slot].store(0, k_release);                     // model: limiter/clear-authenticated
+    bucket.networks[slot].store(key.network, k_release);                   // model: limiter/store-network
+    bucket.families[slot].store(code_of(key.family), k_release);           // model: limiter/store-family
 }
 
 seconds wait_of(nanoseconds left) noexcept { return std::max(std::chrono::ceil<seconds>(left), seconds{1}); }
@@ -93,7 +94,7 @@ RateDecision decide_by_log(AdmissionLog& log, nanoseconds window, std::int64_t n
     if (!is_over(oldest_time, window, now))
         return {.admission = Admission::spent, .retry_after = wait_of(nanoseconds{oldest_time - now} + window)};
     // Not before the newest time, and not 0: the log stays in order even if the clock goes back.
-    oldest->store(std::max({now, newest_time, std::int64_t{1}}), k_release);
+    oldest->store(std::max({now, newest_time, std::int64_t{1}}), k_release);  // model: limiter/store-admission
     return {.admission = Admission::admitted};
 }
 
@@ -150,12 +151,12 @@ RateDecision RateTable::admit(const AddressKey& key) noexcept {
     RateBucket& bucket = bucket_of(key);
     RateDecision decision;
     {
-        const util::RobustLock lock(bucket.lock);
+        const util::RobustLock lock(bucket.lock);  // model: limiter/lock
         if (!lock) return undecided();
-        const auto now = m_clock();
+        const auto now = m_clock();  // model: limiter/read-clock
         decision = decide(bucket, key, now.time_since_epoch().count());
         decision.decided_at = now;
-    }
+    }  // model: limiter/unlock
     // A process that was stopped under the lock must not act on an old decision: others may have been admitted since.
     if (m_clock() - decision.decided_at > k_longest_decision) return undecided();
     if (decision.admission == Admission::full) m_storage->full_total.fetch_add(1, k_relaxed);
@@ -180,8 +181,8 @@ RateDecision RateTable::undecided() noexcept {
 void RateTable::keep(const AddressKey& key) noexcept {
     RateBucket& bucket = bucket_of(key);
     const util::RobustLock lock(bucket.lock);
-    if (!lock) return;  // the next request with a valid token does it
-    if (const auto slot = find(bucket, key))
+    if (!lock) return;                        // the next request with a valid token does it
+    if (const auto slot = find(bucket, key))  // model: limiter/keep
         bucket.authenticated_at[*slot].store(m_clock().time_since_epoch().count(), k_release);
 }
 

@@ -107,6 +107,7 @@ struct TokenRegistry::State {
             if (!connection.execute("ROLLBACK", deadline)) connection.close();  // which rolls back too
             return value;
         }
+        // model: revoke/commit
         if (auto committed = connection.execute("COMMIT", deadline); !committed) {
             auto& error = committed.error();
             if (error.kind != util::ErrorKind::conflict) {  // after a conflict the transaction was rolled back

@@ -27,18 +27,20 @@ Reading& KeptReading::begin() noexcept {
     // The other reading is selected no more: the store of the last commit() comes before the copy.
     std::atomic_thread_fence(std::memory_order_seq_cst);
     Reading& draft = m_readings[next % 2];
-    std::memcpy(&draft, &committed(), sizeof draft);
+    std::memcpy(&draft, &committed(), sizeof draft);  // model: mail-log/copy-committed
     return draft;
 }
 
+// model: mail-log/commit
 void KeptReading::commit() noexcept { m_number.store(number() + 1, std::memory_order_release); }
 
 bool KeptReading::load(Reading& copy) const noexcept {
     for (int i = 0; i < k_most_loads; ++i) {
-        const auto number = m_number.load(std::memory_order_acquire);
+        const auto number = m_number.load(std::memory_order_acquire);  // model: mail-log/load-number
         if (number == 0) return false;
-        std::memcpy(&copy, &m_readings[number % 2], sizeof copy);
+        std::memcpy(&copy, &m_readings[number % 2], sizeof copy);  // model: mail-log/copy-reading
         std::atomic_thread_fence(std::memory_order_acquire);
+        // model: mail-log/compare-number
         if (m_number.load(std::memory_order_relaxed) == number) return copy.counters.is_valid();
     }
     return false;

@@ -114,6 +114,7 @@ void serve_log_reader(int socket, int stop_fd, KeptReading& kept, std::atomic<Aw
         if (::poll(polled.data(), polled.size(), -1) < 0) continue;
         if (polled[1].revents != 0) return;
         busy.store(AwakeClock::now(), std::memory_order_relaxed);
+        // model: mail-log/take-request
         if (auto received = take_request(socket)) reader.handle(std::move(*received));
     }
 }

@@ -66,9 +66,9 @@ util::Result<util::Fd> open_log(const std::filesystem::path& path) {
 
 util::Result<std::vector<util::Fd>> open_log_files(const std::filesystem::path& path) {
     // In this order: a rotation in between shows one file twice, but passes over none.
-    auto log = open_log(path);
+    auto log = open_log(path);  // model: mail-log/open-log
     if (!log && log.error().kind != ErrorKind::not_found) return std::unexpected(std::move(log.error()));
-    auto rotated = open_log(path.string() + ".1");
+    auto rotated = open_log(path.string() + ".1");  // model: mail-log/open-rotated
     std::vector<util::Fd> files;
     if (rotated) files.push_back(std::move(*rotated));
     if (log) files.push_back(std::move(*log));

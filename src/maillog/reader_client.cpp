@@ -136,7 +136,7 @@ util::Result<ReadOutcome> ReaderClient::ask(util::BootTime deadline) {
                         .follow_other = m_paths.fail2ban.empty() || m_fail2ban_logged ? 0U : 1U,
                         .reset = m_reset ? 1U : 0U,
                         .reserved = 0};
-    CEYMAIL_TRY(send_request(m_socket, request, files));
+    CEYMAIL_TRY(send_request(m_socket, request, files));  // model: mail-log/request
     return await(request.number, std::min(deadline, util::BootTime(now + k_time_to_answer)));
 }
 

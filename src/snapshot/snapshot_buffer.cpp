@@ -9,7 +9,8 @@
 // If a writer dies before 4, readers use the last publication, and the next writer finds n - 1 and publishes n again.
 // A reader loads n from layout.current and copies. The copy is whole if buffer.number was n before and after.
 // Every word is stored with release and loaded with acquire: a reader that has seen one word of a later publication
-// has also seen 1. On x86 that costs the same as relaxed words between fences, and ThreadSanitizer understands it.
+// has also seen 1. tests/model/snapshot.pml proves it; `model:` names its steps. On x86 that costs the same as relaxed
+// words between fences, and ThreadSanitizer understands it.
 #include "ceymail/snapshot/snapshot_buffer.hpp"
 
 #include <fcntl.h>
@@ -65,18 +66,19 @@ void store_words(Buffer& buffer, std::string_view text) noexcept {
     for (std::size_t at = 0; at < text.size(); at += sizeof(Word)) {
         Word word = 0;
         std::memcpy(&word, text.data() + at, std::min(sizeof word, text.size() - at));
-        buffer.words[at / sizeof(Word)].store(word, std::memory_order_release);
+        buffer.words[at / sizeof(Word)].store(word, std::memory_order_release);  // model: snapshot/store-words
     }
-    buffer.size.store(text.size(), std::memory_order_release);
+    buffer.size.store(text.size(), std::memory_order_release);  // model: snapshot/store-size
 }
 
 // The copy may be torn: the caller compares buffer.number.
 void load_words(const Buffer& buffer, std::string& text) {
+    // model: snapshot/load-size
     const std::size_t size = std::min<std::size_t>(buffer.size.load(std::memory_order_acquire), k_snapshot_capacity);
     const std::size_t count = (size + sizeof(Word) - 1) / sizeof(Word);
     text.resize_and_overwrite(count * sizeof(Word), [&](char* to, std::size_t) {
         for (std::size_t i = 0; i < count; ++i, to += sizeof(Word)) {
-            const Word word = buffer.words[i].load(std::memory_order_acquire);
+            const Word word = buffer.words[i].load(std::memory_order_acquire);  // model: snapshot/load-words
             std::memcpy(to, &word, sizeof word);
         }
         return size;
@@ -84,6 +86,7 @@ void load_words(const Buffer& buffer, std::string& text) {
 }
 
 SnapshotTimes load_times(const Buffer& buffer) noexcept {
+    // model: snapshot/load-times
     return {time_of(buffer.taken_at_ns.load(std::memory_order_acquire)),
             time_of(buffer.good_until_ns.load(std::memory_order_acquire)),
             buffer.finished.load(std::memory_order_acquire) != 0};
@@ -95,11 +98,13 @@ SnapshotTimes load_times(const Buffer& buffer) noexcept {
 template <class Take>
 bool read_whole(const Layout& layout, Take take) {
     for (int attempt = 0; attempt < k_attempts; ++attempt) {
-        const Word number = layout.current.load(std::memory_order_acquire);
+        const Word number = layout.current.load(std::memory_order_acquire);  // model: snapshot/load-current
         if (number == 0) return false;
         const Buffer& buffer = layout.buffers[number % 2];
+        // model: snapshot/compare-number-before
         if (buffer.number.load(std::memory_order_acquire) != number) continue;
         take(buffer);
+        // model: snapshot/compare-number-after
         if (buffer.number.load(std::memory_order_acquire) == number) return true;
     }
     return false;
@@ -145,15 +150,15 @@ util::Result<void> SnapshotBuffer::publish(std::string_view text, SnapshotTimes 
                                                           " bytes: there is room for " +
                                                           std::to_string(k_snapshot_capacity));
     Layout& layout = layout_of(m_writable);
-    const Word number = layout.current.load(std::memory_order_acquire) + 1;
+    const Word number = layout.current.load(std::memory_order_acquire) + 1;  // model: snapshot/next-number
     Buffer& buffer = layout.buffers[number % 2];
-    buffer.number.store(0, std::memory_order_release);
-    buffer.taken_at_ns.store(ns_of(times.taken_at), std::memory_order_release);
+    buffer.number.store(0, std::memory_order_release);                           // model: snapshot/take-back-number
+    buffer.taken_at_ns.store(ns_of(times.taken_at), std::memory_order_release);  // model: snapshot/store-times
     buffer.good_until_ns.store(ns_of(times.good_until), std::memory_order_release);
     buffer.finished.store(times.finished ? 1 : 0, std::memory_order_release);
     store_words(buffer, text);
-    buffer.number.store(number, std::memory_order_release);
-    layout.current.store(number, std::memory_order_release);
+    buffer.number.store(number, std::memory_order_release);   // model: snapshot/store-number
+    layout.current.store(number, std::memory_order_release);  // model: snapshot/announce
     return {};
 }
 

@@ -27,12 +27,12 @@ void explain_outage() {
 int revoke(const Options& options, const config::Configuration& configuration) {
     // Before the change, so that it happens even if the database fails. After COMMIT again, because a request that read
     // the old token may have stored it meanwhile.
-    const auto before = forget_remembered_token(configuration);
+    const auto before = forget_remembered_token(configuration);  // model: revoke/forget-before
     database::Connection connection(administrator(options, configuration));
     database::TokenRegistry registry(connection, configuration.database_dashboard,
                                      workers_account(options, configuration));
     const auto revoked = registry.revoke(invoking_user(), [] { return util::Result<void>{}; }, command_deadline());
-    const auto after = forget_remembered_token(configuration);
+    const auto after = forget_remembered_token(configuration);  // model: revoke/forget-after
     if (!revoked) {
         const int code = report_error(revoked.error(), options);
         if (!after) return report_error(after.error());

@@ -40,7 +40,8 @@ static_assert(std::is_trivially_copyable_v<Reading> && std::has_unique_object_re
 //   2. lines are parsed into that copy;
 //   3. their end becomes its position;
 //   4. commit() selects it by one store of 8 bytes.
-// Before 4 the lines are not counted and will be read again; after 4 they are counted and their end is known.
+// Before 4 the lines are not counted and will be read again; after 4 they are counted and their end is known:
+// tests/model/mail_log.pml proves it, and `model:` in the code names its steps.
 // Processes: one writes, which the caller ensures. Any may load().
 // Security: the writer parses lines of strangers. Whatever it leaves here is safe to load and to go on from.
 class KeptReading {
