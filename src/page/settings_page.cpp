@@ -282,6 +282,16 @@ Response SettingsPage::apply_change(const PageRequest& request, const Authentica
 }
 
 util::Result<Outcome> SettingsPage::make_change(const AuthenticatedUser& user, Action action, std::uint64_t seen) {
+    auto outcome = change_token(user, action, seen);
+    // Also where COMMIT was not answered: the token may be revoked, and the responder would accept it from memory.
+    const bool may_be_changed = outcome || outcome.error().code == database::k_in_doubt;
+    if (!may_be_changed || seen == 0) return outcome;
+    const bool forgotten = forget_old_token(m_clock() + k_time_to_forget);
+    if (outcome) outcome->may_linger = !forgotten;
+    return outcome;
+}
+
+util::Result<Outcome> SettingsPage::change_token(const AuthenticatedUser& user, Action action, std::uint64_t seen) {
     const auto deadline = m_clock() + k_time_to_change;
     const database::Actor actor(user.user, user.address, user.id);
     const auto nothing_more = [] { return util::Result<void>{}; };
@@ -294,7 +304,6 @@ util::Result<Outcome> SettingsPage::make_change(const AuthenticatedUser& user, A
     } else {
         CEYMAIL_TRY(registry.revoke(actor, nothing_more, deadline, seen));
     }
-    outcome.may_linger = seen != 0 && !forget_old_token(m_clock() + k_time_to_forget);
     return outcome;
 }
 

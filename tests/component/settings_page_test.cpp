@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "ceymail/snapshot/report_client.hpp"
+#include "support/database_proxy.hpp"
 #include "support/fastcgi_client.hpp"
 #include "support/mariadb_server.hpp"
 #include "support/responder_process.hpp"
@@ -590,6 +591,31 @@ BOOST_AUTO_TEST_CASE(tells_the_metrics_responder_to_forget_a_revoked_token) {
     BOOST_TEST(!shown.mentions("could not be told"), slurp(log()));
     shared().server.stop();  // before anybody has scraped again
     BOOST_TEST(status(token) == 503);
+}
+
+// MariaDB commits the revocation, and goes before the page has its answer.
+BOOST_AUTO_TEST_CASE(has_a_token_forgotten_whose_revocation_is_in_doubt) {
+    ChildProcess metrics({.arguments = {built_program("ceymail-metrics"), "--config", shared().configuration()},
+                          .errors_file = shared().directory / "metrics.log"});
+    const auto socket = shared().directory / "proxied.sock";
+    DatabaseProxy proxy(socket, shared().server.socket());
+    const auto token = generate();
+    BOOST_TEST_REQUIRE(eventually([&] { return scraped(token) == 200; }));
+    shared().write({{"database_socket", socket}});
+    process->signal(SIGTERM);
+    BOOST_TEST_REQUIRE(process->wait(6s).value_or(-1) == 0);
+    start();
+    for (std::size_t packets = 1; packets < 60 && !active().empty(); ++packets) {
+        proxy.inject(DatabaseFault::none);
+        const auto form = seal("?confirm=revoke");
+        BOOST_TEST_REQUIRE(scraped(token) == 200);
+        proxy.inject(DatabaseFault::hang_up, packets);
+        BOOST_TEST(post("revoke", form).status == 503);
+    }
+    BOOST_TEST_REQUIRE(active() == "");
+    BOOST_TEST(slurp(log()).find("whether the change was made is not known") != std::string::npos, slurp(log()));
+    shared().server.stop();  // before anybody has scraped again
+    BOOST_TEST(scraped(token) == 503);
 }
 
 // A connection alone is the order. Any data and any number of connections do not change that.

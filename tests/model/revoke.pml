@@ -5,6 +5,7 @@
  * Guarantee 11: "a revoked token stays revoked". SECURITY.md: the former holder of a token cannot "scrape once `revoke`
  * or `generate` has returned, also while MariaDB is down". So every request that starts after `revoke` returned is
  * refused. Where `revoke` returned with 69, because the database was down, the token opens nothing while that is down.
+ * The settings page (-DPAGE=1) promises the same where COMMIT was not answered; where nothing was changed, nothing.
  * FLEET: on another node it is refused at the next scrape wherever the node is primary and applying, elsewhere after
  * auth_grace at the latest. There nothing clears the memory of the responder, and the node applies the change later. A
  * node that has just not answered in time is not asked for 2 s, by the breaker: for so long it is elsewhere.
@@ -27,12 +28,16 @@
  *
  * Mistakes: 1 `revoke` clears the memory before its transaction only; 2 the epoch is not compared when the grace is
  * looked at; 3 the epoch is read after the database was asked; FLEET: 4 the node is not read causally; 5 a digest counts
- * from when it was stored instead of from when the database was asked. */
+ * from when it was stored instead of from when the database was asked; PAGE: 6 where COMMIT is not answered, the memory is
+ * not cleared. */
 #ifndef MISTAKE
 #define MISTAKE 0
 #endif
 #ifndef FLEET
 #define FLEET 0
+#endif
+#ifndef PAGE
+#define PAGE 0
 #endif
 #ifndef WORKERS
 #define WORKERS 2
@@ -117,23 +122,41 @@ active proctype revoke() {
     byte n;
 #if !FLEET
     bool failed;
+#if !PAGE
     /* model: revoke/forget-before */
     clear();
+#endif
     /* The transaction fails before or after its COMMIT, or is made. */
     /* model: revoke/commit */
     if
     :: atomic { database_up -> valid_row = false; applied_row = false }
-    :: atomic { database_up -> valid_row = false; applied_row = false; database_up = false; down_since_failed = true; failed = true }
+    :: atomic {
+           database_up -> valid_row = false; applied_row = false;
+           database_up = false; down_since_failed = true; failed = true
+       }
+#if PAGE
+    :: !database_up -> goto end_of_it
+#else
     :: atomic { !database_up -> down_since_failed = true; failed = true }
+#endif
     fi;
     /* model: revoke/forget-after */
+#if MISTAKE == 6
+    if
+    :: failed -> goto told
+    :: else
+    fi;
+#endif
 #if MISTAKE != 1
     clear();
 #endif
+told:
     if
     :: failed -> returned_69 = down_since_failed
     :: else -> returned = true
-    fi
+    fi;
+end_of_it:
+    skip
 #else
     /* On the other node: only what the group commits reaches this one. */
     valid_row = false;
