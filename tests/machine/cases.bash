@@ -1230,3 +1230,9 @@ case_installed_again_it_scrapes_with_the_same_token() {
     inside sh -c 'DEBIAN_FRONTEND=noninteractive dpkg -i /root/ceymail-metrics_*+next_*.deb && systemctl reload nginx' &&
         expect "$(up postfix 1)" 'ceymail_database_up 1'
 }
+
+# Last, because it replaces the token.
+case_the_packages_own_test_passes() {
+    inside sh -c 'cat >/root/scrape && chmod 755 /root/scrape' <"$here/../../deploy/debian/tests/scrape" &&
+        inside /root/scrape >"$work/words" 2>&1 || { cat "$work/words"; return 1; }
+}
