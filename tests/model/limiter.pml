@@ -9,8 +9,8 @@
  * same step; the test models/name_the_steps_of_the_code compares them.
  *
  * Scaled down: LIMIT for 12, WINDOW ticks for 60 s, SLOTS for 32, KEYS keys, one bucket. Sound because the code treats
- * all slots and all times of a log alike: it uses the least and the greatest time, "all are over", and equality of keys;
- * no other constant is in it. Buckets share nothing but counters. KEYS > SLOTS, so that slots are reused.
+ * all slots and all times of a log alike: it uses the least and the greatest time, "all are over", and equality of
+ * keys; no other constant is in it. Buckets share nothing but counters. KEYS > SLOTS, so that slots are reused.
  *
  * Time has no end here: a time is kept as its age in ticks, up to WINDOW, from which on it is over, as 0 (never) is.
  * An admission has the time of its decision. It counts from its store on, also when the process dies before it answers:

@@ -27,9 +27,9 @@
  * Memory: sequential consistency. The code's stores and loads are plain operations of std::atomic, which have it.
  *
  * Mistakes: 1 `revoke` clears the memory before its transaction only; 2 the epoch is not compared when the grace is
- * looked at; 3 the epoch is read after the database was asked; FLEET: 4 the node is not read causally; 5 a digest counts
- * from when it was stored instead of from when the database was asked; PAGE: 6 where COMMIT is not answered, the memory is
- * not cleared. */
+ * looked at; 3 the epoch is read after the database was asked; FLEET: 4 the node is not read causally; 5 a digest
+ * counts from when it was stored instead of from when the database was asked; PAGE: 6 where COMMIT is not answered, the
+ * memory is not cleared. */
 #ifndef MISTAKE
 #define MISTAKE 0
 #endif
@@ -45,7 +45,7 @@
 #define GRACE 1
 #define OVER (GRACE + 1) /* too old, or never */
 
-/* MariaDB. `valid_row`: the token's row as the group has committed it. `applied_row`: as the node of the workers has it. */
+/* MariaDB. `valid_row`: the token's row as the group has committed it. `applied_row`: as the workers' node has it. */
 bool valid_row = true;
 bool applied_row = true;
 bool database_up = true; /* FLEET: primary and applying */
@@ -190,7 +190,9 @@ start:
     wanted_applied = !valid_row;
 #endif
     if
-    :: atomic { database_up && !breaker_open && (!wanted_applied || !applied_row) -> valid = applied_row; answered = true }
+    :: atomic {
+           database_up && !breaker_open && (!wanted_applied || !applied_row) -> valid = applied_row; answered = true
+       }
 #if FLEET
     :: breaker_open /* not asked */
     :: !database_up && !breaker_open -> breaker_open = true /* too late */

@@ -8,15 +8,16 @@
  *
  * Code: src/snapshot/snapshot_buffer.cpp. A comment `model: snapshot/STEP` on both sides names the same step.
  *
- * Scaled down: the text is three stores (times, words, size) instead of thousands, a worker reads ATTEMPTS times instead
- * of 16, and there are PUBLICATIONS, begun and finished or not. Sound because the code treats all words alike, so a torn
- * text is torn between two of some three; because a reader depends on the last three publications only (its own, and
- * those that overwrite it), and because the attempts do not depend on each other.
+ * Scaled down: the text is three stores (times, words, size) instead of thousands, a worker reads ATTEMPTS times
+ * instead of 16, and there are PUBLICATIONS, begun and finished or not. Sound because the code treats all words alike,
+ * so a torn text is torn between two of some three; because a reader depends on the last three publications only (its
+ * own, and those that overwrite it), and because the attempts do not depend on each other.
  *
  * Memory: that of C++ with acquire and release, not sequential consistency (-DSEQUENTIAL=1 is that). The buffer has one
  * writer at a time, and the next one is started after the supervisor has waited for the last. So all stores have one
- * order, `history`. A load may return any store of its place, but none older than the newest that the reader is known
- * to have seen. A load with acquire that returns a store also shows all stores before that one: each store is a release.
+ * order, that of `place` and `value` below. A load may return any store of its place, but none older than the newest
+ * that the reader is known to have seen. A load with acquire that returns a store also shows all stores before that
+ * one: each store is a release.
  *
  * Mistakes: 1 the publication is announced before its text is stored; 2 readers load words without acquire (seen only
  * without -DSEQUENTIAL); 3 the number of a buffer is not taken back before it is overwritten; 4 a reader waits until
