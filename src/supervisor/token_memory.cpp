@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/supervisor/token_memory.hpp"
 
-#include <cerrno>
-#include <cstdio>
 #include <string>
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include "ceymail/util/fd.hpp"
 #include "ceymail/util/file.hpp"
 
 namespace ceymail::supervisor {
@@ -35,15 +29,9 @@ util::Result<admission::TokenMark> read_token_memory(const config::Configuration
 }
 
 util::Result<void> write_token_memory(const config::Configuration& configuration, admission::TokenMark mark) {
-    const auto path = token_memory_file(configuration).string();
-    const auto draft = path + ".new";
-    const auto text = admission::to_text(mark);
-    util::Fd fd(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
-    const bool written = fd && ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-                         ::fsync(fd.get()) == 0;
-    if (!written || std::rename(draft.c_str(), path.c_str()) != 0)
-        return util::fail_errno(errno, "cannot write " + path, "an old token that comes back may go unnoticed");
-    return {};
+    auto written = util::replace_file(token_memory_file(configuration), admission::to_text(mark));
+    if (!written) written.error().message += "; an old token that comes back may go unnoticed";
+    return written;
 }
 
 }  // namespace ceymail::supervisor

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "ceymail/token/interrupt.hpp"
+#include "ceymail/util/file.hpp"
 
 namespace ceymail::token {
 namespace {
@@ -40,15 +41,6 @@ int rename_to_new_name(const char* from, const char* to) {
     const int failed = ::renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
     const bool unknown_here = failed != 0 && (errno == EINVAL || errno == ENOSYS);  // NFS among others
     return unknown_here ? ::rename(from, to) : failed;
-}
-
-util::Result<void> sync_directory_of(const std::filesystem::path& file) {
-    auto directory = file.parent_path();
-    if (directory.empty()) directory = ".";
-    const util::Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    // Ignored: file systems without support, and a directory that is writable but not readable.
-    if (!fd || ::fsync(fd.get()) == 0 || errno == EINVAL || errno == ENOTSUP) return {};
-    return util::fail_errno(errno, failed_to("write", directory) + " down to the disk");
 }
 
 }  // namespace
@@ -122,7 +114,7 @@ util::Result<void> SecretFile::keep() {
     if (failed != 0)
         return util::fail_errno(errno, failed_to("put " + written.string() + " in the place of", m_target),
                                 "what was written is in " + written.string() + "; move it by hand");
-    return sync_directory_of(m_target);
+    return util::sync_directory_of(m_target);
 }
 
 std::filesystem::path SecretFile::release() noexcept {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -41,6 +42,41 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lim
     if (!content || content->size() <= limit) return content;
     return fail(ErrorKind::exhausted,
                 "cannot read " + path.string() + ": it is longer than " + std::to_string(limit) + " bytes");
+}
+
+namespace {
+
+// Returns: 0 or an errno.
+int write_whole(const std::filesystem::path& path, std::string_view text) {
+    const Fd fd{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0644)};
+    if (!fd) return errno;
+    while (!text.empty()) {
+        const ssize_t written = ::write(fd.get(), text.data(), text.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return errno;
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return ::fsync(fd.get()) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+Result<void> replace_file(const std::filesystem::path& path, std::string_view text) {
+    auto draft = path;
+    draft += ".new";
+    int error = write_whole(draft, text);
+    if (error == 0 && std::rename(draft.c_str(), path.c_str()) != 0) error = errno;
+    if (error == 0) return sync_directory_of(path);
+    ::unlink(draft.c_str());
+    return fail_errno(error, "cannot write " + path.string());
+}
+
+Result<void> sync_directory_of(const std::filesystem::path& file) {
+    auto directory = file.parent_path();
+    if (directory.empty()) directory = ".";
+    const Fd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!fd || ::fsync(fd.get()) == 0 || errno == EINVAL || errno == ENOTSUP) return {};
+    return fail_errno(errno, "cannot write " + directory.string() + " down to the disk");
 }
 
 }  // namespace ceymail::util

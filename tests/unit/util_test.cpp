@@ -191,4 +191,50 @@ BOOST_AUTO_TEST_CASE(knows_a_bound_of_the_processors_whatever_this_process_may_u
     }).join();
 }
 
+BOOST_AUTO_TEST_CASE(a_file_is_replaced_whole_or_not_at_all) {
+    const TemporaryDirectory directory;
+    const auto file = directory / "state";
+    const auto others = [&] {
+        std::set<std::string> names;
+        for (const auto& entry : std::filesystem::directory_iterator(directory.path()))
+            if (entry.path() != file) names.insert(entry.path().filename());
+        return names;
+    };
+    BOOST_TEST(replace_file(file, "one\n").has_value());
+    const Fd reader{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
+    BOOST_TEST(replace_file(file, std::string(100'000, 'x')).has_value());
+    BOOST_TEST(read_file(file).value() == std::string(100'000, 'x'));
+    std::string old(16, ' ');
+    BOOST_TEST(::pread(reader.get(), old.data(), old.size(), 0) == 4);  // a reader keeps the text that it opened
+    BOOST_TEST(old.starts_with("one\n"));
+    BOOST_TEST(others().empty());
+
+    directory.write("state.new", "of a killed process, and longer than the next text");
+    BOOST_TEST(replace_file(file, "two\n").has_value());
+    BOOST_TEST(read_file(file).value() == "two\n");
+    BOOST_TEST(others().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_replaced_keeps_its_text) {
+    const TemporaryDirectory directory;
+    const auto missing = replace_file(directory / "none/state", "x");
+    BOOST_TEST_REQUIRE(!missing.has_value());
+    BOOST_TEST((missing.error().kind == ErrorKind::not_found));
+    BOOST_TEST(missing.error().message ==
+               "cannot write " + (directory / "none/state").string() + ": No such file or directory");
+
+    // A link in the place of the draft is not followed.
+    const auto elsewhere = directory.write("elsewhere", "kept");
+    const auto file = directory.write("state", "one\n");
+    std::filesystem::create_symlink(elsewhere, directory / "state.new");
+    BOOST_TEST(!replace_file(file, "two\n").has_value());
+    BOOST_TEST(read_file(elsewhere).value() == "kept");
+    BOOST_TEST(read_file(file).value() == "one\n");
+
+    std::filesystem::create_directories(directory / "taken/inside");
+    const auto taken = replace_file(directory / "taken", "x");
+    BOOST_TEST_REQUIRE(!taken.has_value());
+    BOOST_TEST(!std::filesystem::exists(directory / "taken.new"), "no draft is left");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
