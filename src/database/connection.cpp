@@ -6,14 +6,16 @@
 
 namespace ceymail::database {
 
-Address address_of(const config::Configuration& configuration, std::string user, std::filesystem::path option_file) {
+Address address_of(const config::Configuration& configuration, std::string user, std::filesystem::path option_file,
+                   std::string option_file_key) {
     return {
         .socket = configuration.database_socket,
         .host = configuration.database_host,
         .port = configuration.database_port,
         .user = std::move(user),
         .option_file = std::move(option_file),
-        .tls = {configuration.database_tls_ca, configuration.database_tls_certificate, configuration.database_tls_key}};
+        .tls = {configuration.database_tls_ca, configuration.database_tls_certificate, configuration.database_tls_key},
+        .option_file_key = std::move(option_file_key)};
 }
 
 Connection::Connection(Address address) : m_address(std::move(address)) {}

@@ -103,8 +103,8 @@ util::Result<void> check_private_file(const std::filesystem::path& file, std::st
     return {};
 }
 
-util::Result<util::Secret> read_password(const std::filesystem::path& file) {
-    CEYMAIL_TRY(check_private_file(file, "database_option_file"));
+util::Result<util::Secret> read_password(const std::filesystem::path& file, std::string_view key) {
+    CEYMAIL_TRY(check_private_file(file, key));
     auto text = util::read_file(file);  // not moved: the original is wiped
     if (!text) return std::unexpected(std::move(text.error()));
     auto password = parse_password(*text, file.string());

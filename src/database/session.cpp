@@ -180,7 +180,7 @@ util::Result<void> Session::connect(const Address& address, util::BootTime deadl
     const bool local = address.host.empty();
     WipedText password;
     if (!address.option_file.empty()) {
-        CEYMAIL_TRY_ASSIGN(const util::Secret secret, read_password(address.option_file));
+        CEYMAIL_TRY_ASSIGN(const util::Secret secret, read_password(address.option_file, address.option_file_key));
         password.text = secret.reveal();
     }
     std::optional<DoubleCloseGuard> double_close_guard;

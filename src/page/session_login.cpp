@@ -71,7 +71,8 @@ std::expected<DashboardUser, LoginRefusal> SessionLogin::sign_in(const fastcgi::
     if (session.status != SessionStatus::valid) return no_session();
 
     database::Connection connection(database::address_of(m_configuration, m_configuration.settings_database_user,
-                                                         m_configuration.settings_database_option_file));
+                                                         m_configuration.settings_database_option_file,
+                                                         "settings_database_option_file"));
     auto user =
         database::UserReader(connection, m_configuration.database_dashboard).find(session.claims.user_id, deadline);
     if (!user) {

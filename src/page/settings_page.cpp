@@ -96,7 +96,8 @@ Site site_of(const config::Configuration& configuration) {
 
 database::Connection connect(const config::Configuration& configuration) {
     return database::Connection(database::address_of(configuration, configuration.settings_database_user,
-                                                     configuration.settings_database_option_file));
+                                                     configuration.settings_database_option_file,
+                                                     "settings_database_option_file"));
 }
 
 PlainHttp plain_http(const config::Configuration& configuration) {

@@ -63,7 +63,8 @@ void report_secrets(const config::Configuration& configuration) {
 
 int answer(const config::Configuration& configured, const util::Fd& listener, const util::Fd& stop) {
     const auto configuration = with_credential(configured);
-    auto segment = shared::Segment::attach(configuration.settings_runtime_directory);
+    auto segment = shared::Segment::attach(configuration.settings_runtime_directory, util::BootClock::now,
+                                           "settings_runtime_directory");
     if (!segment) return system::log_and_exit_code(segment.error());
     auto csrf = page::CsrfTokens::make();
     if (!csrf) return system::log_and_exit_code(csrf.error());
@@ -93,11 +94,11 @@ int serve(const config::Configuration& configuration) {
     auto own = configuration;
     own.runtime_directory = configuration.settings_runtime_directory;
     own.user = configuration.settings_user;
-    if (const auto prepared = system::prepare_runtime_directory(own); !prepared)
+    if (const auto prepared = system::prepare_runtime_directory(own, "settings_"); !prepared)
         return system::log_and_exit_code(prepared.error());
     const auto listener = take_listener(configuration);
     if (!listener) return system::log_and_exit_code(listener.error());
-    if (const auto done = system::become(own.user, system::Capability::none); !done)
+    if (const auto done = system::become(own.user, system::Capability::none, "settings_user"); !done)
         return system::log_and_exit_code(done.error());
     const auto lock = system::lock_instance(own.runtime_directory, "ceymail-settings", "settings_runtime_directory");
     if (!lock) return system::log_and_exit_code(lock.error());

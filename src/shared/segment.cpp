@@ -241,8 +241,9 @@ Segment::Segment(Fd lock, MappedMemory memory, SegmentOrigin origin) noexcept
       m_gatherer(&layout_of(m_memory).gatherer),
       m_origin(origin) {}
 
-Result<Segment> Segment::attach(const std::filesystem::path& directory, util::ClockFunction clock) {
-    CEYMAIL_TRY_ASSIGN(const SegmentDirectory opened, SegmentDirectory::open(directory));
+Result<Segment> Segment::attach(const std::filesystem::path& directory, util::ClockFunction clock,
+                                std::string_view key) {
+    CEYMAIL_TRY_ASSIGN(const SegmentDirectory opened, SegmentDirectory::open(directory, key));
     if (opened.owner() != ::geteuid())
         return util::fail(ErrorKind::denied, "cannot use the runtime directory " + opened.path() +
                                                  ": it belongs to user " + std::to_string(opened.owner()) +

@@ -20,13 +20,13 @@ using util::Result;
 SegmentDirectory::SegmentDirectory(std::filesystem::path path, Fd fd, uid_t owner) noexcept
     : m_path(std::move(path)), m_fd(std::move(fd)), m_owner(owner) {}
 
-Result<SegmentDirectory> SegmentDirectory::open(const std::filesystem::path& path) {
+Result<SegmentDirectory> SegmentDirectory::open(const std::filesystem::path& path, std::string_view key) {
     const std::string what = "cannot use the runtime directory " + path.string();
     Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     struct stat status{};
     if (!fd && (errno == ENOTDIR || errno == ELOOP))
         return util::fail(ErrorKind::denied,
-                          what + ": it is no directory; remove it, or set another runtime_directory");
+                          what + ": it is no directory; remove it, or set another " + std::string(key));
     if (!fd || ::fstat(fd.get(), &status) != 0)
         return util::fail_errno(errno, what,
                                 "systemd makes it (RuntimeDirectory=), else make it for the service's user");

@@ -50,13 +50,13 @@ Result<void> keep_at_most(Capability kept) {
     return {};
 }
 
-Result<void> change_user(const std::string& user) {
+Result<void> change_user(const std::string& user, const std::string& key) {
     errno = 0;
     const passwd* entry = ::getpwnam(user.c_str());
     if (entry == nullptr) {
         return util::fail(util::ErrorKind::not_found,
                           "there is no user \"" + user + "\"; make it (systemd-sysusers, or adduser --system " + user +
-                              ") or name another by user = or --user",
+                              ") or name another by " + key + " = or --user",
                           errno);
     }
     const uid_t uid = entry->pw_uid;
@@ -72,8 +72,8 @@ Result<void> change_user(const std::string& user) {
 
 }  // namespace
 
-Result<void> become(const std::string& user, Capability kept) {
-    if (::geteuid() == 0) CEYMAIL_TRY(change_user(user));
+Result<void> become(const std::string& user, Capability kept, const std::string& key) {
+    if (::geteuid() == 0) CEYMAIL_TRY(change_user(user, key));
     return keep_at_most(kept);
 }
 

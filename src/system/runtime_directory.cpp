@@ -27,14 +27,15 @@ std::string own_user() {
     return entry != nullptr ? entry->pw_name : std::to_string(::geteuid());
 }
 
-Result<void> make_directory(const std::string& path, const std::string& user) {
+Result<void> make_directory(const std::string& path, const std::string& user, const std::string& prefix) {
     const passwd* owner = ::getpwnam(user.c_str());
     if (owner == nullptr) {
-        return util::fail(ErrorKind::not_found,
-                          "there is no user \"" + user + "\" to own " + path + "; make it or name another by user =");
+        return util::fail(ErrorKind::not_found, "there is no user \"" + user + "\" to own " + path +
+                                                    "; make it or name another by " + prefix + "user =");
     }
     if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST)
-        return util::fail_errno(errno, "cannot make " + path, "name another directory by runtime_directory =");
+        return util::fail_errno(errno, "cannot make " + path,
+                                "name another directory by " + prefix + "runtime_directory =");
     if (::lchown(path.c_str(), owner->pw_uid, owner->pw_gid) != 0)
         return util::fail_errno(errno, "cannot give " + path + " to " + user);
     if (::chmod(path.c_str(), 0755) != 0) return util::fail_errno(errno, "cannot set the mode of " + path);
@@ -43,20 +44,19 @@ Result<void> make_directory(const std::string& path, const std::string& user) {
 
 }  // namespace
 
-Result<void> prepare_runtime_directory(const config::Configuration& configuration) {
+Result<void> prepare_runtime_directory(const config::Configuration& configuration, const std::string& prefix) {
     const std::string path = configuration.runtime_directory.string();
     struct stat found{};
     if (::stat(path.c_str(), &found) == 0) {
         if (S_ISDIR(found.st_mode)) return {};
-        return util::fail(ErrorKind::invalid, path +
-                                                  " is not a directory; remove it or name another by "
-                                                  "runtime_directory =");
+        return util::fail(ErrorKind::invalid,
+                          path + " is not a directory; remove it or name another by " + prefix + "runtime_directory =");
     }
     if (errno != ENOENT) return util::fail_errno(errno, "cannot look at " + path);
-    if (::geteuid() == 0) return make_directory(path, configuration.user);
+    if (::geteuid() == 0) return make_directory(path, configuration.user, prefix);
     return util::fail(ErrorKind::not_found,
                       "there is no directory " + path + "; make it (install -d -o " + own_user() + " " + path +
-                          "), or name another by runtime_directory =",
+                          "), or name another by " + prefix + "runtime_directory =",
                       ENOENT);
 }
 

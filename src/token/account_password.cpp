@@ -26,8 +26,9 @@ util::Result<util::Secret> make_password(const std::filesystem::path& file, cons
 
 }  // namespace
 
-util::Result<util::Secret> read_or_make_password(const std::filesystem::path& file, const std::string& owner) {
-    auto password = database::read_password(file);
+util::Result<util::Secret> read_or_make_password(const std::filesystem::path& file, const std::string& owner,
+                                                 std::string_view key) {
+    auto password = database::read_password(file, key);
     if (!password && password.error().kind == util::ErrorKind::not_found) return make_password(file, owner);
     return password;
 }

@@ -40,7 +40,7 @@ std::string invoking_user() {
 
 database::Address administrator(const Options& options, const config::Configuration& configuration) {
     return database::address_of(configuration, options.database_user.empty() ? system_user() : options.database_user,
-                                options.database_option_file);
+                                options.database_option_file, "--database-option-file");
 }
 
 std::string workers_account(const Options& options, const config::Configuration& configuration) {

@@ -73,7 +73,8 @@ util::Result<database::SetupReport> set_up(const Login& login, database::Account
                                                         " to a file for it");
     util::Secret password;
     if (!login.option_file.empty()) {
-        CEYMAIL_TRY_ASSIGN(password, read_or_make_password(login.option_file, login.system_user));
+        CEYMAIL_TRY_ASSIGN(password,
+                           read_or_make_password(login.option_file, login.system_user, login.option_file_key));
         account.password = &password;
     }
     return database::set_up(connection, {configuration.database_mail, configuration.database_dashboard}, account,
@@ -105,7 +106,7 @@ util::Result<void> check_login(const Login& login, const database::Account& acco
         return obstacle("by Unix socket it is for system user " + login.user + ", and the program runs as " +
                         login.system_user + "; give both one name, or set " + login.option_file_key);
     const bool becomes_another = ::geteuid() == 0 && has_system_user(login);
-    const auto address = database::address_of(configuration, login.user, login.option_file);
+    const auto address = database::address_of(configuration, login.user, login.option_file, login.option_file_key);
     const auto chosen = try_login(address, becomes_another ? login.system_user : std::string(), command_deadline());
     if (chosen && *chosen == account.user + "@" + account.host) return {};
     if (chosen) return obstacle(database::login_as_another(administrator, account, *chosen, command_deadline()));

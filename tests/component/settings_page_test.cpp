@@ -284,6 +284,46 @@ BOOST_AUTO_TEST_CASE(serves_nobody_without_the_gateway_secret) {
     BOOST_TEST(ask({}).status == 200);
 }
 
+// It shares these functions with the responder, whose keys have other names.
+BOOST_AUTO_TEST_CASE(its_errors_name_its_own_keys) {
+    const TemporaryDirectory there;
+    const auto file = there.write("file", "");
+    std::ofstream(there / "open.cnf") << "[client]\npassword=x\n";
+    fs::permissions(there / "open.cnf", fs::perms{0644});
+    const std::string listen = "unix:" + (there / "socket").string();
+    const struct {
+        Settings settings;
+        const char* words;
+    } cases[] = {
+        {{{"settings_user", "no-such-user"}}, "or name another by settings_user = or --user"},
+        {{{"settings_user", "no-such-user"}, {"settings_runtime_directory", there / "none"}},
+         "; make it or name another by settings_user ="},
+        {{{"settings_runtime_directory", file}}, "remove it or name another by settings_runtime_directory ="},
+        {{{"settings_runtime_directory", "/proc/self/none"}}, "name another directory by settings_runtime_directory ="},
+    };
+    for (const auto& [settings, words] : cases) {
+        std::string text = "settings_listen = " + listen + "\nlisten_group = nogroup\n";
+        auto all = settings;
+        all.insert({{"settings_runtime_directory", there.path()}, {"settings_user", "nobody"}});
+        for (const auto& [key, value] : all) text += key + " = " + value + "\n";
+        const auto done =
+            run({.arguments = {built_program("ceymail-settings"), "--config", there.write("x.conf", text)}}, 10s);
+        BOOST_TEST(done.status != 0, words);
+        BOOST_TEST(done.errors.find(words) != std::string::npos, done.errors << " lacks " << words);
+    }
+    const auto init =
+        run({.arguments = {
+                 built_program("ceymail-token"), "--config",
+                 there.write("x.conf", "database_socket = " + shared().server.socket().string() +
+                                           "\nuser = nobody\ndatabase_option_file = " +
+                                           (shared().directory / "metrics.cnf").string() +
+                                           "\nsettings_database_option_file = " + (there / "open.cnf").string() + "\n"),
+                 "init", "--settings"}});
+    BOOST_TEST(init.errors.find("settings_database_option_file " + (there / "open.cnf").string() +
+                                " holds a secret but is open to others") != std::string::npos,
+               init.errors);
+}
+
 BOOST_AUTO_TEST_CASE(serves_nobody_while_it_has_no_gateway_secret_and_says_what_to_do) {
     const auto before = gateway_secret();
     const auto file = shared().gateway_secret();
@@ -516,7 +556,7 @@ BOOST_AUTO_TEST_CASE(tells_what_to_do_about_a_collector_that_fails_though_nobody
     BOOST_TEST(shown.mentions("<strong>What to do:</strong>"));
 
     std::filesystem::create_directories(queue / "active");
-    // As old as a report may be before collectors are asked anew.
+    // As old as a report may be before the collectors are asked again.
     BOOST_TEST(eventually([&] { return (shown = ask({})).mentions("All working"); }), shown.body);
     BOOST_TEST_REQUIRE(metrics.running());
     metrics.terminate();

@@ -37,11 +37,13 @@ struct Address {
     std::string user{};
     std::filesystem::path option_file{};  // contains the password, see option_file.hpp; empty: no password
     Tls tls{};
+    std::string option_file_key = "database_option_file";  // that names the file, for messages
 };
 
-// Returns: the address that the keys database_... describe, for `user`.
+// Returns: the address that the keys database_... describe, for `user`. `option_file_key`: as Address has it.
 [[nodiscard]] Address address_of(const config::Configuration& configuration, std::string user,
-                                 std::filesystem::path option_file);
+                                 std::filesystem::path option_file,
+                                 std::string option_file_key = "database_option_file");
 
 // Initializes the client library; otherwise the first connection does it. It takes longer than one scrape: OpenSSL
 // reads its configuration and algorithm names, and the library looks up a port by nsswitch.conf.

@@ -18,9 +18,10 @@ namespace ceymail::database {
 // Errors: invalid: no password, or an empty one.
 [[nodiscard]] util::Result<util::Secret> parse_password(std::string_view option_file, const std::string& file_name);
 
-// Returns: the password in `file`.
+// Returns: the password in `file`, the value of `key`.
 // Errors: those of check_private_file() and of parse_password().
-[[nodiscard]] util::Result<util::Secret> read_password(const std::filesystem::path& file);
+[[nodiscard]] util::Result<util::Secret> read_password(const std::filesystem::path& file,
+                                                       std::string_view key = "database_option_file");
 
 // Checks that this process can read `file`, the value of `key`, and that other users cannot.
 // Errors: as open(2); denied: others have access, or the group may write; invalid: not a regular file.

@@ -70,9 +70,10 @@ public:
     // exhausted: no space (all pages are allocated here, so that none is missing later); conflict: damaged while other
     // processes use it; not_found: no directory; timed_out: another process, such as a stopped one, has kept it locked
     // for 2 s.
-    // Requires: DIRECTORY belongs to this user, and no other user may write there.
+    // Requires: DIRECTORY belongs to this user, and no other user may write there. `key`: that names it, for messages.
     [[nodiscard]] static util::Result<Segment> attach(const std::filesystem::path& directory,
-                                                      util::ClockFunction clock = util::BootClock::now);
+                                                      util::ClockFunction clock = util::BootClock::now,
+                                                      std::string_view key = "runtime_directory");
 
     // For ceymail-token, also as root: opens the existing segment, whose owner is the owner of DIRECTORY.
     // Errors: those of attach(); not_found: the service has not run since the boot, so there is nothing to clear.

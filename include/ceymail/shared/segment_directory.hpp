@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include <sys/types.h>
 
@@ -15,8 +16,10 @@ namespace ceymail::shared {
 // Owns the directory's descriptor. A later change of the path to the directory has no effect.
 class SegmentDirectory {
 public:
+    // `key`: that names the directory, for the message.
     // Errors: not_found; denied: not a directory, a symlink, or writable by group or others.
-    [[nodiscard]] static util::Result<SegmentDirectory> open(const std::filesystem::path& path);
+    [[nodiscard]] static util::Result<SegmentDirectory> open(const std::filesystem::path& path,
+                                                             std::string_view key = "runtime_directory");
 
     [[nodiscard]] uid_t owner() const noexcept { return m_owner; }
 

@@ -13,7 +13,8 @@ enum class Capability { none, dac_read_search };
 // As root: changes to `user` and its groups. As any user: drops all capabilities except `kept`, permanently
 // (no_new_privs). If the process is not root, `user` is ignored.
 // Errors: not_found: no such user; denied: the kernel refuses.
-[[nodiscard]] util::Result<void> become(const std::string& user, Capability kept);
+// `key`: that names the user, for the message.
+[[nodiscard]] util::Result<void> become(const std::string& user, Capability kept, const std::string& key = "user");
 
 // Returns: whether CAP_DAC_READ_SEARCH is effective.
 [[nodiscard]] bool has_dac_read_search() noexcept;
