@@ -3,12 +3,16 @@
 #include "ceymail/database/account_counter.hpp"
 
 #include "ceymail/database/identifier.hpp"
+#include "ceymail/database/server_error.hpp"
 #include "ceymail/database/statement.hpp"
 
 namespace ceymail::database {
 namespace {
 
 constexpr const char* k_counting = "counting the accounts";
+constexpr const char* k_remedy =
+    "CeyMail's installer makes this table: run that, or set database_mail to its database; then run: ceymail-token "
+    "init";
 
 std::string count_of(const std::string& schema, std::string_view table) {
     return "(SELECT COUNT(*) FROM " + quote_name(schema) + "." + quote_name(table) + ")";
@@ -40,9 +44,9 @@ AccountCounter::AccountCounter(Address address, const std::string& mail_schema, 
 void AccountCounter::prepare(util::BootTime deadline) { static_cast<void>(m_select.prepare(deadline)); }
 
 util::Result<AccountCounts> AccountCounter::count(util::BootTime deadline) {
-    CEYMAIL_TRY_ASSIGN(const Outcome outcome,
-                       with_one_reconnect(*m_connection, [&] { return m_select.run(deadline); }));
-    return to_counts(outcome.rows);
+    auto outcome = with_one_reconnect(*m_connection, [&] { return m_select.run(deadline); });
+    if (!outcome) return std::unexpected(with_remedy_for_missing(std::move(outcome.error()), k_remedy));
+    return to_counts(outcome->rows);
 }
 
 }  // namespace ceymail::database

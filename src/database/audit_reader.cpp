@@ -3,6 +3,7 @@
 #include "ceymail/database/audit_reader.hpp"
 
 #include "ceymail/database/identifier.hpp"
+#include "ceymail/database/server_error.hpp"
 #include "ceymail/database/statement.hpp"
 
 namespace ceymail::database {
@@ -23,9 +24,12 @@ AuditReader::AuditReader(Connection& connection, const std::string& dashboard_sc
     : m_select(connection, select_of(quote_name(dashboard_schema) + ".audit_logs"), k_reading) {}
 
 util::Result<std::vector<AuditEntry>> AuditReader::last(util::BootTime deadline) {
-    CEYMAIL_TRY_ASSIGN(const Outcome outcome, m_select.run(deadline));
+    auto outcome = m_select.run(deadline);
+    if (!outcome)
+        return std::unexpected(with_remedy_for_missing(
+            std::move(outcome.error()), "audit_logs belongs to CeyMail's dashboard: install or upgrade that"));
     std::vector<AuditEntry> entries;
-    for (const Row& row : outcome.rows) {
+    for (const Row& row : outcome->rows) {
         CEYMAIL_TRY_ASSIGN(const std::uint64_t at, to_number(row[0], k_reading));
         entries.push_back({at, row[1].value_or(""), row[2].value_or(""), row[3].value_or(""), row[4].value_or("")});
     }

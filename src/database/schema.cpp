@@ -26,6 +26,7 @@ constexpr int k_option_prevents = 1290;  // ER_OPTION_PREVENTS_STATEMENT
 
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
 
+constexpr const char* k_audit_table = "audit_logs";
 constexpr std::array k_mail_tables{"virtual_domains", "virtual_users", "virtual_aliases"};
 
 // Splits a file into statements. Each ends with a semicolon at the end of a line. Comments come before the first.
@@ -81,7 +82,7 @@ public:
         for (const auto step : {&Setup::make_database, &Setup::apply_files, &Setup::make_account,
                                 for_metrics ? &Setup::grant_tokens : &Setup::grant_token_changes,
                                 for_metrics ? &Setup::grant_mail : &Setup::grant_audit, &Setup::grant_users,
-                                &Setup::revoke_obsolete, &Setup::report_excess})
+                                &Setup::look_for_audit, &Setup::revoke_obsolete, &Setup::report_excess})
             CEYMAIL_TRY((this->*step)());
         return std::move(m_report);
     }
@@ -95,6 +96,7 @@ private:
     util::Result<void> grant_token_changes();
     util::Result<void> grant_audit();
     util::Result<void> grant_users();
+    util::Result<void> look_for_audit();
     util::Result<void> revoke_obsolete();
     util::Result<void> report_excess();
 
@@ -103,8 +105,9 @@ private:
     util::Result<bool> is_own_account();
     bool is_identified(const std::string& identified);
     util::Error explain_account(util::Error error) const;
+    util::Result<bool> exists(const std::string& schema, const std::string& table);
     util::Result<void> grant_if_exists(const std::string& schema, const std::string& table,
-                                       std::span<const ColumnGrant> grants);
+                                       std::span<const ColumnGrant> grants, const std::string& without);
     util::Result<void> grant(const std::string& schema, const std::string& table, std::span<const ColumnGrant> grants);
 
     Connection& m_connection;
@@ -217,19 +220,28 @@ util::Result<void> Setup::grant_tokens() {
     return grant(m_schemas.dashboard, "metrics_token_uses", k_use_grants);
 }
 
-util::Result<void> Setup::grant_if_exists(const std::string& schema, const std::string& table,
-                                          std::span<const ColumnGrant> grants) {
+util::Result<bool> Setup::exists(const std::string& schema, const std::string& table) {
     const std::array<Parameter, 2> name{schema, table};
     CEYMAIL_TRY_ASSIGN(const std::vector<Row> found,
                        ask("SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?", name));
-    if (!found.empty()) return m_own_account ? util::Result<void>{} : grant(schema, table, grants);
-    m_report.pending.push_back("table " + schema + "." + table +
-                               ": is not there yet; run `ceymail-token init` again when it is");
+    return !found.empty();
+}
+
+// `without`: what follows from the missing table, and the remedy.
+util::Result<void> Setup::grant_if_exists(const std::string& schema, const std::string& table,
+                                          std::span<const ColumnGrant> grants, const std::string& without) {
+    CEYMAIL_TRY_ASSIGN(const bool is_there, exists(schema, table));
+    if (is_there) return m_own_account ? util::Result<void>{} : grant(schema, table, grants);
+    m_report.pending.push_back("table " + schema + "." + table + ": is not there yet, so " + without);
     return {};
 }
 
 util::Result<void> Setup::grant_mail() {
-    for (const std::string table : k_mail_tables) CEYMAIL_TRY(grant_if_exists(m_schemas.mail, table, k_mail_grants));
+    for (const std::string table : k_mail_tables)
+        CEYMAIL_TRY(grant_if_exists(m_schemas.mail, table, k_mail_grants,
+                                    "the metrics of domains, mailboxes and aliases are absent; CeyMail's installer "
+                                    "makes it: run that, or set database_mail to its database; then run "
+                                    "`ceymail-token init` again"));
     return {};
 }
 
@@ -239,11 +251,28 @@ util::Result<void> Setup::grant_token_changes() {
     return grant(m_schemas.dashboard, "metrics_token_uses", k_settings_use_grants);
 }
 
-util::Result<void> Setup::grant_audit() { return grant_if_exists(m_schemas.dashboard, "audit_logs", k_audit_grants); }
+util::Result<void> Setup::grant_audit() {
+    CEYMAIL_TRY_ASSIGN(const bool is_there, exists(m_schemas.dashboard, k_audit_table));
+    return m_own_account || !is_there ? util::Result<void>{}
+                                      : grant(m_schemas.dashboard, k_audit_table, k_audit_grants);
+}
+
+// Each change of a token writes a row there, and only the dashboard knows the whole table.
+util::Result<void> Setup::look_for_audit() {
+    CEYMAIL_TRY_ASSIGN(const bool is_there, exists(m_schemas.dashboard, k_audit_table));
+    if (!is_there)
+        m_report.missing.push_back("table " + m_schemas.dashboard + "." + k_audit_table +
+                                   ": is not there, so `ceymail-token generate` and `revoke` fail, and so does the "
+                                   "settings page; CeyMail's dashboard makes it: install and start that, or set "
+                                   "database_dashboard to its database; then run `ceymail-token init` again");
+    return {};
+}
 
 util::Result<void> Setup::grant_users() {
     if (m_account.purpose != Purpose::settings_with_sessions) return {};
-    return grant_if_exists(m_schemas.dashboard, "dashboard_users", k_user_grants);
+    return grant_if_exists(m_schemas.dashboard, "dashboard_users", k_user_grants,
+                           "the settings page lets no session of the dashboard in; CeyMail's dashboard makes it: "
+                           "install and start that, then run `ceymail-token init --settings` again");
 }
 
 // Revokes a grant of earlier versions, which stored the last use in metrics_tokens.

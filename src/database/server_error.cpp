@@ -168,6 +168,14 @@ util::Error server_error(std::string_view where, std::string_view doing, unsigne
     return {meaning != nullptr ? meaning->kind : ErrorKind::internal, static_cast<int>(code), std::move(message)};
 }
 
+util::Error with_remedy_for_missing(util::Error error, std::string_view remedy) {
+    if (error.kind != ErrorKind::not_found) return error;
+    const Meaning* const meaning = meaning_of(static_cast<unsigned>(error.code));
+    if (meaning != nullptr && error.message.ends_with(meaning->remedy))
+        error.message.replace(error.message.size() - meaning->remedy.size(), meaning->remedy.size(), remedy);
+    return error;
+}
+
 util::Error no_answer_in_time(std::string_view where, std::string_view doing) {
     return {ErrorKind::timed_out, 0,
             "MariaDB at " + std::string(where) + ", " + std::string(doing) +

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "ceymail/database/identifier.hpp"
+#include "ceymail/database/server_error.hpp"
 #include "ceymail/database/statement.hpp"
 
 namespace ceymail::database {
@@ -32,12 +33,14 @@ std::string_view bytes_of(const util::Digest& digest) {
     return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
 
-// A change needs its audit row, and the dashboard creates that table.
+constexpr const char* k_audit_remedy =
+    "audit_logs belongs to CeyMail's dashboard: install or upgrade that first, or set database_dashboard to its "
+    "database; nothing was changed";
+
+// A change needs its audit row, and the dashboard creates that table. `ceymail-token init` does not.
 util::Error explain_audit(util::Error error) {
-    if (error.kind == util::ErrorKind::not_found || error.kind == util::ErrorKind::internal)
-        error.message +=
-            "; audit_logs belongs to CeyMail's dashboard: install or upgrade that first; nothing was changed";
-    return error;
+    if (error.kind == util::ErrorKind::internal) error.message.append("; ").append(k_audit_remedy);
+    return with_remedy_for_missing(std::move(error), k_audit_remedy);
 }
 
 util::Result<std::optional<std::uint64_t>> to_optional_number(const Cell& cell) {

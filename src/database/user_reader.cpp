@@ -5,6 +5,7 @@
 #include <array>
 
 #include "ceymail/database/identifier.hpp"
+#include "ceymail/database/server_error.hpp"
 
 namespace ceymail::database {
 namespace {
@@ -23,9 +24,12 @@ util::Result<std::optional<DashboardUser>> UserReader::find(std::uint64_t id, ut
     auto outcome = m_select.run(parameters, deadline);
     if (!outcome) {
         auto& error = outcome.error();
-        if (error.kind == util::ErrorKind::denied || error.kind == util::ErrorKind::not_found)
+        if (error.kind == util::ErrorKind::denied)
             error.message += "; `ceymail-token init --settings` grants it while settings_session_secret is set";
-        return std::unexpected(std::move(error));
+        return std::unexpected(with_remedy_for_missing(
+            std::move(error),
+            "dashboard_users belongs to CeyMail's dashboard: install or upgrade that, or set database_dashboard to its "
+            "database; then run: ceymail-token init --settings"));
     }
     if (outcome->rows.empty()) return std::nullopt;
     const Row& row = outcome->rows.front();

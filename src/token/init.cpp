@@ -29,17 +29,22 @@ std::string json_list(const std::vector<std::string>& lines) {
 
 int report(const Options& options, const SetupResult& result) {
     const auto& report = result.report;
+    const int code = report.missing.empty() ? EX_OK : EX_CONFIG;
     if (options.json)
-        return answer("{\"done\":" + json_list(report.done) + ",\"pending\":" + json_list(report.pending) +
-                      ",\"warnings\":" + json_list(report.warnings) + "}")
-                   ? EX_OK
+        return answer("{\"done\":" + json_list(report.done) + ",\"missing\":" + json_list(report.missing) +
+                      ",\"pending\":" + json_list(report.pending) + ",\"warnings\":" + json_list(report.warnings) + "}")
+                   ? code
                    : EX_IOERR;
     for (const auto& line : report.done) print_message(line);
     for (const auto& line : report.pending) print_message(line);
     for (const auto& line : report.warnings) print_message("warning: " + line);
-    print_message(result.all_logins_tried ? "ready; next: ceymail-token generate"
-                                          : "set up, but a login was not tried; next: ceymail-token generate");
-    return EX_OK;
+    for (const auto& line : report.missing) print_message(line);
+    if (!report.missing.empty())
+        print_message("set up, but not ready: no token can be made until that table is there");
+    else
+        print_message(result.all_logins_tried ? "ready; next: ceymail-token generate"
+                                              : "set up, but a login was not tried; next: ceymail-token generate");
+    return code;
 }
 
 namespace {
@@ -119,8 +124,8 @@ util::Result<void> check_login(const Login& login, const database::Account& acco
 }
 
 void append(database::SetupReport& all, database::SetupReport&& more) {
-    for (const auto part :
-         {&database::SetupReport::done, &database::SetupReport::pending, &database::SetupReport::warnings})
+    for (const auto part : {&database::SetupReport::done, &database::SetupReport::missing,
+                            &database::SetupReport::pending, &database::SetupReport::warnings})
         for (auto& line : more.*part)
             // Each account reports the same database and tables; one line is enough.
             if (std::ranges::find(all.*part, line) == (all.*part).end()) (all.*part).push_back(std::move(line));

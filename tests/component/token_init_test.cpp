@@ -27,6 +27,9 @@ struct Fixture {
                    "--skip-name-resolve=0"}) {
         BOOST_TEST_REQUIRE(::geteuid() == 0, "logins are tried as another user: sudo make check");
         option_file = directory / "nobody.cnf";
+        mariadb.query(  // CeyMail's dashboard makes it, and without it init is not ready
+            "CREATE DATABASE IF NOT EXISTS ceymail_dashboard;"
+            "CREATE TABLE IF NOT EXISTS ceymail_dashboard.audit_logs (id INT PRIMARY KEY)");
     }
     Settings by_socket(Settings more = {}) const {
         more.insert({{"user", "nobody"}, {"database_user", "nobody"}, {"database_socket", mariadb.socket()}});

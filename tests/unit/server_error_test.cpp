@@ -53,6 +53,19 @@ BOOST_AUTO_TEST_CASE(sorts_and_words_each_kind) {
     }
 }
 
+// `ceymail-token init` makes no table of CeyMail, so its name alone would lead nowhere.
+BOOST_AUTO_TEST_CASE(the_remedy_for_a_table_of_ceymail_replaces_the_general_one) {
+    const auto with_remedy = [](unsigned code, const char* words) {
+        return database::with_remedy_for_missing(database::server_error("/s", "asking", code, words), "run CeyMail's")
+            .message;
+    };
+    BOOST_TEST(with_remedy(1146, "No table") == "MariaDB at /s, asking: No table (error 1146); run CeyMail's");
+    BOOST_TEST(with_remedy(1054, "No column") == "MariaDB at /s, asking: No column (error 1054); run CeyMail's");
+    BOOST_TEST(with_remedy(1049, "No database") == "MariaDB at /s, asking: No database (error 1049); run CeyMail's");
+    BOOST_TEST(with_remedy(1213, "Deadlock") == "MariaDB at /s, asking: Deadlock (error 1213); try again");
+    BOOST_TEST(with_remedy(1999, "") == "MariaDB at /s, asking: error 1999");
+}
+
 // The grace applies while MariaDB cannot work, and not where an administrator must repair something.
 BOOST_AUTO_TEST_CASE(distinguishes_an_outage_from_what_is_denied_missing_or_wrong) {
     const struct {

@@ -37,6 +37,7 @@ struct Account {
 // Lines for the administrator.
 struct SetupReport {
     std::vector<std::string> done;
+    std::vector<std::string> missing;   // tables of CeyMail without which a command fails
     std::vector<std::string> pending;   // a later init completes these
     std::vector<std::string> warnings;  // the administrator must correct these
 };

@@ -15,6 +15,10 @@ namespace ceymail::database {
 [[nodiscard]] util::Error server_error(std::string_view where, std::string_view doing, unsigned code,
                                        std::string_view text);
 
+// For a table of CeyMail, which `ceymail-token init` does not make.
+// Returns: `error`; if the table, its database or a column is missing, with `remedy` instead of server_error()'s.
+[[nodiscard]] util::Error with_remedy_for_missing(util::Error error, std::string_view remedy);
+
 [[nodiscard]] util::Error no_answer_in_time(std::string_view where, std::string_view doing);
 
 // True for errors after which the session is unusable.
