@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <functional>
+#include <map>
 #include <sstream>
 #include <utility>
 
@@ -16,6 +17,7 @@
 
 #include "ceymail/config/plain_text.hpp"
 #include "ceymail/util/file.hpp"
+#include "ceymail/util/text.hpp"
 
 namespace ceymail::config {
 
@@ -62,8 +64,13 @@ Key paths(const char* name, std::vector<std::filesystem::path> Configuration::* 
         (to.*field).push_back(std::move(path));
         return true;
     };
-    return {name, "an absolute path that no other line gives", add,
-            [field](Configuration& to) { (to.*field).clear(); }};
+    const auto fault = [](const Configuration&, const std::string& value) {
+        return std::filesystem::path(value).is_absolute()
+                   ? "another line gives the same directory, whose messages would be counted twice"
+                   : "the value is not allowed";
+    };
+    return {name, "an absolute path that no other line gives", add, [field](Configuration& to) { (to.*field).clear(); },
+            fault};
 }
 
 // Returns: what is wrong with the line, or an empty string.
@@ -86,6 +93,25 @@ Key service(const char* name) {
     return {name,
             "a name of a-z, 0-9 and '-', one or more units that end in .service, and names of processes; or nothing",
             add, [](Configuration& to) { to.services.clear(); }, service_fault};
+}
+
+// A pattern such as "*.service" would stand for every unit of the host.
+Key unit(const char* name, std::string Configuration::* field) {
+    return {name, "a unit that ends in .service, where '*' stands for any characters, but not at the start; or nothing",
+            [field](Configuration& to, const std::string& value) {
+                to.*field = value;
+                return value.empty() || is_service_unit_name(value) || is_service_unit_pattern(value);
+            }};
+}
+
+Key process(const char* name, std::string Configuration::* field) {
+    return {name,
+            "the name or path of an executable, where '*' stands for any characters, but not at the start; or "
+            "nothing",
+            [field](Configuration& to, const std::string& value) {
+                to.*field = value;
+                return value.empty() || is_process_pattern(std::filesystem::path(value).filename().string());
+            }};
 }
 
 template <class Number>
@@ -239,8 +265,8 @@ const std::vector<Key>& keys() {
         path("fail2ban_log", &C::fail2ban_log, Empty::allowed),
         choice("service_manager", &C::service_manager, k_service_managers),
         service("service"),
-        text("ai_filter_unit", &C::ai_filter_unit),
-        text("ai_filter_process", &C::ai_filter_process),
+        unit("ai_filter_unit", &C::ai_filter_unit),
+        process("ai_filter_process", &C::ai_filter_process),
         path("attach_state", &C::attach_state),
     };
     return all;
@@ -295,28 +321,67 @@ const po::options_description& description() {
 
 }  // namespace
 
-util::Result<Configuration> parse_configuration(const std::string& text, const std::string& file_name) {
+namespace {
+
+// Returns: "line N: " of the setting number `index` of this key, from 0; empty if it is not found.
+std::string line_of(const std::string& text, std::string_view key, std::size_t index) {
+    std::istringstream lines(text);
+    std::size_t number = 0;
+    for (std::string line; std::getline(lines, line);) {
+        ++number;
+        line.resize(std::min(line.size(), line.find('#')));
+        const auto equals = line.find('=');
+        if (equals == line.npos || util::trimmed(std::string_view(line).substr(0, equals)) != key) continue;
+        if (index-- == 0) return "line " + std::to_string(number) + ": ";
+    }
+    return {};
+}
+
+// Only ceymail-settings reads these keys, besides ceymail-token and ceymail-attach on its behalf.
+bool is_of_page(const Key& key) { return std::string_view(key.name).starts_with("settings_"); }
+
+// Sets each key. Errors: invalid: the first value that is not allowed; of the page's keys see `page_keys`.
+util::Result<void> take_values(const std::vector<po::option>& options, Configuration& configuration,
+                               const std::string& text, const std::string& file_name, PageKeys page_keys) {
+    std::map<std::string, std::size_t> seen;
+    for (const auto& option : options) {
+        const Key* const key = find_key(option.string_key);
+        const std::string& value = option.value.at(0);
+        const auto index = seen[option.string_key]++;
+        const Configuration before = configuration;
+        if (key->take(configuration, value)) continue;
+        configuration = before;
+        const auto fault = key->fault ? key->fault(configuration, value) : "the value is not allowed";
+        // Of several lines with this key the message names one.
+        const auto line = key->drop_default ? line_of(text, key->name, index) : std::string();
+        auto message = file_name + ": " + line + key->name + " = " + value + ": " + fault + "; give " + key->allowed;
+        if (page_keys == PageKeys::must_be_right || !is_of_page(*key))
+            return util::fail(util::ErrorKind::invalid, std::move(message));
+        configuration.page_faults.push_back(std::move(message));
+    }
+    return {};
+}
+
+}  // namespace
+
+util::Result<Configuration> parse_configuration(const std::string& text, const std::string& file_name,
+                                                PageKeys page_keys) {
     using util::ErrorKind;
-    CEYMAIL_TRY_ASSIGN(auto plain, plain_text(text, file_name));
+    CEYMAIL_TRY_ASSIGN(const auto plain, plain_text(text, file_name));
     Configuration configuration;
     try {
-        std::istringstream stream{std::move(plain)};
+        std::istringstream stream{plain};
         const auto parsed = po::parse_config_file(stream, description());
         po::variables_map values;  // throws for repeated keys
         po::store(parsed, values);
         for (const Key& key : keys()) {
             if (key.drop_default && values.count(key.name) != 0) key.drop_default(configuration);
         }
-        for (const auto& option : parsed.options) {
-            const Key* const key = find_key(option.string_key);
-            const std::string& value = option.value.at(0);
-            if (!key->take(configuration, value)) {
-                const auto fault = key->fault ? key->fault(configuration, value) : "the value is not allowed";
-                return util::fail(ErrorKind::invalid, file_name + ": " + key->name + " = " + value + ": " + fault +
-                                                          "; give " + key->allowed);
-            }
-        }
+        CEYMAIL_TRY(take_values(parsed.options, configuration, plain, file_name, page_keys));
     } catch (const po::unknown_option& error) {
+        if (error.get_option_name().empty())
+            return util::fail(ErrorKind::invalid, file_name + ": " + line_of(plain, "", 0) +
+                                                      "there is no key before the `=`; a line is `key = value`");
         return util::fail(ErrorKind::invalid, file_name + ": " + error.get_option_name() +
                                                   ": there is no such key; ceymail-metrics.conf(5) lists them");
     } catch (const po::multiple_occurrences& error) {
@@ -335,10 +400,10 @@ util::Result<Configuration> parse_configuration(const std::string& text, const s
     return configuration;
 }
 
-util::Result<Configuration> load_configuration(const std::optional<std::filesystem::path>& file) {
+util::Result<Configuration> load_configuration(const std::optional<std::filesystem::path>& file, PageKeys page_keys) {
     const std::filesystem::path path = file.value_or(k_default_path);
     auto text = util::read_file(path);
-    if (text) return parse_configuration(*text, path.string());
+    if (text) return parse_configuration(*text, path.string(), page_keys);
     if (!file && text.error().kind == util::ErrorKind::not_found) return Configuration{};
     text.error().message += "; name a readable file with --config";
     return std::unexpected(std::move(text.error()));

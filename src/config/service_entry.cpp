@@ -40,7 +40,7 @@ util::Result<void> add_word(ServiceEntry& entry, const std::string& word) {
     if (is_other_unit(word)) return util::fail(ErrorKind::invalid, word + " is a unit, but none of a service");
     if (word.find('/') != std::string::npos)
         return util::fail(ErrorKind::invalid, word + " is a path, where the name of a process alone is wanted");
-    if (!consists_of(word, k_process_letters) || word.starts_with('*') || word.size() > k_max_process_name)
+    if (!is_process_pattern(word))
         return util::fail(ErrorKind::invalid, word + " is neither a unit nor the name of a process");
     entry.processes.push_back(word);
     return {};
@@ -77,6 +77,10 @@ bool is_service_unit_pattern(const std::string& name) {
     std::string example = name;
     std::ranges::replace(example, '*', 'x');
     return is_service_unit_name(example);
+}
+
+bool is_process_pattern(std::string_view name) {
+    return consists_of(name, k_process_letters) && !name.starts_with('*') && name.size() <= k_max_process_name;
 }
 
 // Not fnmatch(3), because a unit name may contain a backslash. Each step back is to the last '*'.

@@ -125,11 +125,14 @@ int check(const config::Configuration& configuration, const std::string& source,
           const std::optional<std::filesystem::path>& token_file) {
     const auto began = BootClock::now();
     CheckReport report;
-    report.ok("configuration", source);
+    if (configuration.page_faults.empty()) report.ok("configuration", source);
+    for (const auto& fault : configuration.page_faults)
+        report.bad("configuration", fault + "; the metrics are served, but ceymail-settings does not start");
     PrintingPart user{"user", "the look-up of user = " + configuration.user,
                       start(configuration, Sees::as_service, [](CheckReport&) {})};
-    finish(report, user, began);
-    if (report.exit_code() != EX_OK) return report.exit_code();
+    CheckReport of_user;
+    finish(of_user, user, began);
+    if (of_user.exit_code() != EX_OK) return of_user.exit_code();
 
     std::vector<PrintingPart> parts;
     const auto add = [&](const char* name, const std::string& asked, Sees sees, Check body) {

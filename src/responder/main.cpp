@@ -14,6 +14,7 @@
 #include "ceymail/responder/options.hpp"
 #include "ceymail/system/exit_code.hpp"
 #include "ceymail/system/program.hpp"
+#include "ceymail/util/log.hpp"
 
 namespace {
 
@@ -31,7 +32,7 @@ util::Result<Options> options_of(int argc, char** argv) {
 }
 
 util::Result<config::Configuration> configuration_of(const Options& options) {
-    auto configuration = config::load_configuration(options.config);
+    auto configuration = config::load_configuration(options.config, config::PageKeys::may_be_wrong);
     if (!configuration) return configuration;
     if (options.listen) configuration->listen = *options.listen;
     if (options.user) configuration->user = *options.user;
@@ -52,9 +53,11 @@ int run(const Options& options) {
         return EX_CONFIG;
     const auto configuration = configuration_of(options);
     if (!configuration) return system::log_and_exit_code(configuration.error());
-    if (options.mode == Mode::once) return responder::once(*configuration);
     if (options.mode == Mode::check)
         return doctor::check(*configuration, source_of(options), options.url, options.token_file);
+    for (const auto& fault : configuration->page_faults)
+        util::log(util::LogLevel::error, {fault, "; only ceymail-settings reads this key, and does not start"});
+    if (options.mode == Mode::once) return responder::once(*configuration);
     return responder::serve(*configuration);
 }
 

@@ -13,11 +13,15 @@ namespace ceymail::token {
 namespace {
 
 int configured(const Options& options) {
-    const auto configuration = config::load_configuration(options.config);
+    // A wrong key of the page must not keep a token from being revoked. `init` may prepare the page.
+    const auto page_keys =
+        options.command == Command::init ? config::PageKeys::must_be_right : config::PageKeys::may_be_wrong;
+    const auto configuration = config::load_configuration(options.config, page_keys);
     if (!configuration) {
         print_message(configuration.error().message);
         return EX_CONFIG;
     }
+    for (const auto& fault : configuration->page_faults) print_message("warning: " + fault);
     switch (options.command) {
         case Command::init:
             return init(options, *configuration);

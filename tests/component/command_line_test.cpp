@@ -356,6 +356,34 @@ BOOST_AUTO_TEST_CASE(check_tells_where_the_service_sees_something_else) {
     BOOST_TEST(says(checked(responder), "systemctl daemon-reload && systemctl restart ceymail-metrics"));
 }
 
+BOOST_AUTO_TEST_CASE(a_wrong_key_of_the_page_does_not_end_the_scrapes) {
+    const Settings wrong{{"settings_path", "nowhere"}, {"settings_plain_http", "perhaps"}};
+    const ResponderProcess responder(wrong);
+    BOOST_TEST(responder.ask({}).status != 0);
+    for (const auto* const words : {": settings_path = nowhere: the value is not allowed; give a path that begins with",
+                                    ": settings_plain_http = perhaps: the value is not allowed; give yes or no; only "
+                                    "ceymail-settings reads this key, and does not start"})
+        BOOST_TEST(says(responder.log(), words), responder.log());
+    const std::string configuration = responder.directory() / "ceymail-metrics.conf";
+    const auto check = metrics({"--config", configuration, "--check"});
+    BOOST_TEST(check.status == EX_CONFIG);
+    BOOST_TEST(check.output.starts_with("configuration: " + configuration + ": settings_path = nowhere: "),
+               check.output);
+    BOOST_TEST(says(check.output, "\nplan: ok"), check.output);
+    const auto once = metrics({"--config", configuration, "--once"});
+    BOOST_TEST(once.status == EX_OK);
+    BOOST_TEST(says(once.output, "\nceymail_build_info"), once.output);
+    const auto page = run({.arguments = {built_program("ceymail-settings"), "--config", configuration}});
+    BOOST_TEST(page.status == EX_CONFIG);
+    BOOST_TEST(says(page.errors, "settings_path = nowhere: the value is not allowed"), page.errors);
+    const auto init = run({.arguments = {built_program("ceymail-token"), "--config", configuration, "init"}});
+    BOOST_TEST(init.status == EX_CONFIG);
+    const auto revoke = run({.arguments = {built_program("ceymail-token"), "--config", configuration, "revoke"}});
+    BOOST_TEST(says(revoke.errors, "ceymail-token: warning: " + configuration + ": settings_path = nowhere: "),
+               revoke.errors);
+    BOOST_TEST(revoke.status == EX_UNAVAILABLE, "it went on, to a MariaDB that is not there");
+}
+
 BOOST_AUTO_TEST_CASE(check_judges_the_web_servers_of_the_host_and_not_those_of_containers) {
     BOOST_TEST_REQUIRE(::geteuid() == 0);
     const ResponderProcess responder;

@@ -34,12 +34,26 @@ void check_bounds(const Configuration& got) {
                     "units that systemd takes");
     }
     require(!ceymail::config::to_string(got.plan).empty(), "plan");
+    require(got.settings_path.starts_with('/') && got.settings_runtime_directory.is_absolute(), "keys of the page");
+}
+
+// The page's keys alone make a difference to the responder.
+void check_page_keys(const std::string& text, bool right) {
+    using ceymail::config::PageKeys;
+    const auto got = ceymail::config::parse_configuration(text, "x.conf", PageKeys::may_be_wrong);
+    require(got || !right, "what is right stays right");
+    if (!got) return;
+    check_bounds(*got);
+    require(got->page_faults.empty() == right, "each fault is told");
+    for (const auto& fault : got->page_faults) require(fault.starts_with("x.conf: settings_"), "the key is named");
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    const auto got = ceymail::config::parse_configuration(std::string(ceymail::fuzz::text_of(data, size)), "x.conf");
+    const std::string text(ceymail::fuzz::text_of(data, size));
+    const auto got = ceymail::config::parse_configuration(text, "x.conf");
+    check_page_keys(text, got.has_value());
     if (got) {
         check_bounds(*got);
     } else {

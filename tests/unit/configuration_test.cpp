@@ -136,10 +136,22 @@ BOOST_AUTO_TEST_CASE(every_mistake_is_named_with_its_remedy) {
          "x.conf: path = metrics: the value is not allowed; give a path that begins with '/' and holds no '?', '#' or "
          "blank"},
         {"queue_directory = /q\nqueue_directory = /x/../q/\n",
-         "x.conf: queue_directory = /x/../q/: the value is not allowed; give an absolute path that no other line "
-         "gives"},
+         "x.conf: line 2: queue_directory = /x/../q/: another line gives the same directory, whose messages would be "
+         "counted twice; give an absolute path that no other line gives"},
+        {"# queue_directory = /a\nqueue_directory = /q\n\n queue_directory=/a # b\nqueue_directory = /q # b\n",
+         "x.conf: line 5: queue_directory = /q: another line gives the same directory, whose messages would be counted "
+         "twice; give an absolute path that no other line gives"},
         {"queue_directory =\n",
-         "x.conf: queue_directory = : the value is not allowed; give an absolute path that no other line gives"},
+         "x.conf: line 1: queue_directory = : the value is not allowed; give an absolute path that no other line "
+         "gives"},
+        {"workers = 1\n = x\n", "x.conf: line 2: there is no key before the `=`; a line is `key = value`"},
+        {"= x\n", "x.conf: line 1: there is no key before the `=`; a line is `key = value`"},
+        {"ai_filter_unit = *.service\n",
+         "x.conf: ai_filter_unit = *.service: the value is not allowed; give a unit that ends in .service, where '*' "
+         "stands for any characters, but not at the start; or nothing"},
+        {"ai_filter_process = *\n",
+         "x.conf: ai_filter_process = *: the value is not allowed; give the name or path of an executable, where '*' "
+         "stands for any characters, but not at the start; or nothing"},
         {"proc = proc\n", "x.conf: proc = proc: the value is not allowed; give an absolute path"},
         {"database_mail = a`b\n",
          "x.conf: database_mail = a`b: the value is not allowed; give 1 to 64 letters, digits, '_', '-' or '$'"},
@@ -148,6 +160,35 @@ BOOST_AUTO_TEST_CASE(every_mistake_is_named_with_its_remedy) {
          "tcp:[::1]:PORT, or nothing"},
     };
     for (const Case& one : cases) BOOST_TEST(refusal(one.text) == one.want);
+}
+
+BOOST_AUTO_TEST_CASE(the_filters_unit_and_process_are_names_or_patterns_of_some) {
+    for (const std::string unit : {"", "a.service", "a@b.service", "ceymail-ai*.service"})
+        BOOST_TEST(parse_configuration("ai_filter_unit = " + unit + "\n", "x.conf").has_value(), unit);
+    for (const std::string unit :
+         {"*", "*.service", "ceymail-ai", "a.socket", "a@.service", "a b.service", "a/b.service"})
+        BOOST_TEST(!parse_configuration("ai_filter_unit = " + unit + "\n", "x.conf").has_value(), unit);
+    for (const std::string process : {"", "filter", "ceymail-ai*", "/opt/ai/filter"})
+        BOOST_TEST(parse_configuration("ai_filter_process = " + process + "\n", "x.conf").has_value(), process);
+    for (const std::string process : {"*", "*x", "/opt/*", "a b", "/opt/"})
+        BOOST_TEST(!parse_configuration("ai_filter_process = " + process + "\n", "x.conf").has_value(), process);
+}
+
+// A wrong key of the page is no reason to end the scrapes. It has its default then.
+BOOST_AUTO_TEST_CASE(a_wrong_key_of_the_page_is_an_error_for_the_page_alone) {
+    using ceymail::config::PageKeys;
+    const std::string text = "settings_path = x\nworkers = 7\nsettings_plain_http = maybe\n";
+    BOOST_TEST(refusal(text).starts_with("x.conf: settings_path = x: the value is not allowed; give a path"));
+    const auto got = parse_configuration(text, "x.conf", PageKeys::may_be_wrong);
+    BOOST_TEST_REQUIRE(got.has_value(), (got ? "" : got.error().message));
+    BOOST_TEST(got->workers == 7U);
+    BOOST_TEST(got->settings_path == Configuration{}.settings_path);
+    BOOST_TEST_REQUIRE(got->page_faults.size() == 2U);
+    BOOST_TEST(got->page_faults[0] == refusal(text));
+    BOOST_TEST(got->page_faults[1] == "x.conf: settings_plain_http = maybe: the value is not allowed; give yes or no");
+    for (const std::string other :
+         {"settings_colour = blue\n", "workers = 0\n", "settings_path\n", "settings_path = /a\nsettings_path = /b\n"})
+        BOOST_TEST(!parse_configuration(other, "x.conf", PageKeys::may_be_wrong).has_value(), other);
 }
 
 BOOST_AUTO_TEST_CASE(another_host_is_reached_by_tls_or_by_a_key_that_says_otherwise) {

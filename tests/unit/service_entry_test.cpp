@@ -74,7 +74,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_word_is_named_with_the_reason) {
          "more than 16 units and processes"},
     };
     for (const auto& [value, want] : cases)
-        BOOST_TEST(fault_of("service = " + value + "\n") == "x.conf: service = " + value + ": " + want);
+        BOOST_TEST(fault_of("service = " + value + "\n") == "x.conf: line 1: service = " + value + ": " + want);
 }
 
 BOOST_AUTO_TEST_CASE(there_are_up_to_32_lines_and_each_name_is_in_one) {
@@ -83,12 +83,12 @@ BOOST_AUTO_TEST_CASE(there_are_up_to_32_lines_and_each_name_is_in_one) {
     BOOST_TEST((got->services == std::vector<ServiceEntry>{{"a", {"a.service"}, {}}, {"b", {"b.service"}, {}}}));
     BOOST_TEST(parse_configuration("service =\n", "x.conf")->services.empty());
     BOOST_TEST(fault_of("service = a a.service\nservice = a b.service\n") ==
-               "x.conf: service = a b.service: the name a is in another line");
+               "x.conf: line 2: service = a b.service: the name a is in another line");
     std::string lines;
     for (int i = 0; i < 32; ++i) lines += "service = a" + std::to_string(i) + " a.service\n";
     BOOST_TEST(fault_of(lines) == "none");
     BOOST_TEST(fault_of(lines + "service = b b.service\n") ==
-               "x.conf: service = b b.service: there are 32 lines before it");
+               "x.conf: line 33: service = b b.service: there are 32 lines before it");
 }
 
 BOOST_AUTO_TEST_CASE(a_star_stands_for_any_characters) {

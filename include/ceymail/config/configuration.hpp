@@ -84,18 +84,27 @@ struct Configuration {
     std::string ai_filter_process = "ceymail-ai*";
     std::filesystem::path attach_state = "/run/ceymail-attach/state";  // written by ceymail-attach
 
+    // A message for each key of the settings page with a value that is not allowed: PageKeys::may_be_wrong.
+    std::vector<std::string> page_faults;
+
     friend bool operator==(const Configuration&, const Configuration&) = default;
 };
 
 inline constexpr const char* k_default_path = "/etc/ceymail-metrics/ceymail-metrics.conf";
 
+// What a wrong value of a key settings_... is. Such a key has no effect on a scrape, so it must not end the scrapes of
+// a host. may_be_wrong: it is in page_faults, and the key has its default.
+enum class PageKeys { must_be_right, may_be_wrong };
+
 // Parses `key = value` lines; `#` starts a comment. Only queue_directory and service may occur more than once.
 // Errors: invalid: an unknown key, a repeated key, or a value of the wrong type or range. The message has the file, the
 // key, the value and what is allowed.
-[[nodiscard]] util::Result<Configuration> parse_configuration(const std::string& text, const std::string& file_name);
+[[nodiscard]] util::Result<Configuration> parse_configuration(const std::string& text, const std::string& file_name,
+                                                              PageKeys page_keys = PageKeys::must_be_right);
 
 // Returns: the settings of `file`, or of k_default_path; the defaults if that does not exist and no file is given.
-[[nodiscard]] util::Result<Configuration> load_configuration(const std::optional<std::filesystem::path>& file);
+[[nodiscard]] util::Result<Configuration> load_configuration(const std::optional<std::filesystem::path>& file,
+                                                             PageKeys page_keys = PageKeys::must_be_right);
 
 // Returns: all keys of the file.
 [[nodiscard]] std::vector<std::string_view> key_names();

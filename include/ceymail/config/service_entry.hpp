@@ -29,6 +29,9 @@ struct ServiceEntry {
 // not stand for all units.
 [[nodiscard]] bool is_service_unit_pattern(const std::string& name);
 
+// Whether it can be the name of an executable, with '*' for any characters, but not at the start.
+[[nodiscard]] bool is_process_pattern(std::string_view name);
+
 // Whether `name` is `pattern`, or matches it where it has a '*'.
 [[nodiscard]] bool matches(std::string_view pattern, std::string_view name);
 
