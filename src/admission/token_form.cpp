@@ -15,12 +15,19 @@ constexpr bool is_base64url(char c) noexcept {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
+bool is_secret(std::string_view text) noexcept {
+    return text.size() == k_secret_characters && std::ranges::all_of(text, is_base64url);
+}
+
 }  // namespace
 
 bool looks_like_rest_key(std::string_view token) noexcept {
     if (!token.starts_with(k_common_prefix) || token.starts_with(k_token_prefix)) return false;
-    token.remove_prefix(k_common_prefix.size());
-    return token.size() != k_secret_characters || !std::ranges::all_of(token, is_base64url);
+    return !is_secret(token.substr(k_common_prefix.size()));
+}
+
+bool looks_like_damaged_token(std::string_view token) noexcept {
+    return token.starts_with(k_token_prefix) && !is_secret(token.substr(k_token_prefix.size()));
 }
 
 }  // namespace ceymail::admission

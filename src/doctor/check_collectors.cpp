@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "ceymail/collect/attachment.hpp"
 #include "ceymail/doctor/check_parts.hpp"
 #include "ceymail/maillog/open_log.hpp"
 #include "ceymail/snapshot/protocol.hpp"
@@ -14,6 +15,7 @@
 #include "ceymail/supervisor/factories.hpp"
 #include "ceymail/supervisor/gatherer_socket.hpp"
 #include "ceymail/system/privileges.hpp"
+#include "ceymail/util/file.hpp"
 
 namespace ceymail::doctor {
 
@@ -28,6 +30,7 @@ using util::BootClock;
 constexpr auto k_time_for_source = 5s;
 constexpr auto k_time_for_service = 3s;  // the service needs up to snapshot::k_time_to_answer
 constexpr const char* k_mail_log = "mail_log";
+constexpr const char* k_attachment = "attachment";
 constexpr int k_no_service = EX_UNAVAILABLE;
 
 struct LocalResult {
@@ -95,10 +98,20 @@ std::string source_of(const std::string& collector, const Configuration& configu
         return all;
     }
     if (collector == "accounts") return "MariaDB";
-    if (collector == "attachment") return configuration.attach_state.string();
+    if (collector == k_attachment) return configuration.attach_state.string();
     if (collector == k_mail_log) return configuration.mail_log.string();
     if (collector == "services") return "D-Bus or " + configuration.proc.string();
     return configuration.proc.string();
+}
+
+// A site without the endpoint is no fault of the collector, which reports it as 0.
+std::string fault_of_site(const Configuration& configuration) {
+    const auto text = util::read_file(configuration.attach_state);
+    const auto state = text ? collect::parse_attachment(*text) : std::unexpected(text.error());
+    if (!state || state->attached) return {};
+    return "ceymail_attached is 0: the dashboard's site does not include the endpoint; ceymail-attach --check names "
+           "the "
+           "file and the cause, and sudo ceymail-attach attaches it again";
 }
 
 LocalResult result_here(const CheckPart::Outcome& outcome, const std::string& collector,
@@ -167,7 +180,7 @@ std::filesystem::path path_of(const std::string& collector, const std::string& t
         return named != all.end() ? *named : all.front();
     }
     if (collector == "accounts" && configuration.database_host.empty()) return configuration.database_socket;
-    if (collector == "attachment") return configuration.attach_state;
+    if (collector == k_attachment) return configuration.attach_state;
     if (collector == k_mail_log) return configuration.mail_log;
     return {};
 }
@@ -226,7 +239,10 @@ void CollectorsCheck::report_to(CheckReport& report, util::BootTime deadline) {
         const auto part = "collector " + name;
         const auto here = result_here(outside.finish(deadline), name, m_configuration);
         const auto there = state_of(name, states);
-        if (there) {
+        const auto fault = here.works && name == k_attachment ? fault_of_site(m_configuration) : std::string();
+        if (!fault.empty()) {
+            report.bad(part, fault);
+        } else if (there) {
             report_both(report, here, *there, m_configuration);
         } else if (here.works) {
             report.ok(part);

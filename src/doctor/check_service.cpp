@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <set>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 #include <grp.h>
@@ -20,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t k_longest_status = 16384;
+constexpr std::size_t k_most_web_servers = 8;         // in the report
 constexpr const char* k_gatherer = "ceymail-gather";  // the name that the supervisor sets
 
 struct Process {
@@ -153,6 +156,17 @@ std::string group_name(gid_t gid) {
     return entry != nullptr ? entry->gr_name : std::to_string(gid);
 }
 
+// Name and group of each web server that may not connect. A server has many processes, and a host may have several
+// servers, of which one is meant.
+std::set<std::pair<std::string, std::string>> refused_web_servers(const config::Configuration& configuration,
+                                                                  const struct stat& socket) {
+    std::set<std::pair<std::string, std::string>> refused;
+    for (const auto& server : web_servers_of(configuration))
+        if (!may_connect(server, socket) && refused.size() < k_most_web_servers)
+            refused.emplace(server.name, group_name(server.groups.front()));
+    return refused;
+}
+
 }  // namespace
 
 void check_socket(CheckReport& report, const config::Configuration& configuration) {
@@ -168,16 +182,12 @@ void check_socket(CheckReport& report, const config::Configuration& configuratio
                                         " is open to every user of this host, who can say that he is any "
                                         "client: set SocketMode=0660 (systemctl edit "
                                         "ceymail-metrics.socket)");
-    for (const auto& server : web_servers_of(configuration)) {
-        if (may_connect(server, socket)) continue;
-        return report.bad("socket", server.name + " runs in group " + group_name(server.groups.front()) +
-                                        " and may not connect to " + path->string() + ", which is for group " +
-                                        group_name(socket.st_gid) +
-                                        ": set SocketGroup=" + group_name(server.groups.front()) +
-                                        " (systemctl edit ceymail-metrics.socket), or listen_group where --listen is "
-                                        "used");
-    }
-    report.ok("socket", path->string() + ", for group " + group_name(socket.st_gid));
+    const auto refused = refused_web_servers(configuration, socket);
+    for (const auto& [name, group] : refused)
+        report.bad("socket", name + " runs in group " + group + " and may not connect to " + path->string() +
+                                 ", which is for group " + group_name(socket.st_gid) + ": set SocketGroup=" + group +
+                                 " (systemctl edit ceymail-metrics.socket), or listen_group where --listen is used");
+    if (refused.empty()) report.ok("socket", path->string() + ", for group " + group_name(socket.st_gid));
 }
 
 }  // namespace ceymail::doctor

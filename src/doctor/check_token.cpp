@@ -96,6 +96,11 @@ void check_token_file(CheckReport& report, const config::Configuration& configur
         return report.bad(k_token_file, file.string() +
                                             " holds a key of CeyMail's REST API, which opens nothing here; write into "
                                             "it what ceymail-token generate prints, ceymail_metrics_...");
+    if (admission::looks_like_damaged_token(token->reveal()))
+        return report.bad(k_token_file, file.string() +
+                                            " holds a damaged token: behind ceymail_metrics_ there are not exactly 43 "
+                                            "characters, as where it was copied in part; copy it again from where it "
+                                            "is whole, or make a new one by ceymail-token generate");
     report.bad(k_token_file, file.string() +
                                  " does not hold the active token: it was replaced or revoked, or is another host's; "
                                  "ceymail-token generate makes a new one");

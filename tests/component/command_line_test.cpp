@@ -10,6 +10,7 @@
 #include <list>
 #include <optional>
 
+#include "ceymail/util/clock.hpp"
 #include "support/hung_mount.hpp"
 #include "support/responder_process.hpp"
 #include "support/token_database.hpp"
@@ -285,6 +286,9 @@ BOOST_AUTO_TEST_CASE(check_compares_the_token_of_a_file) {
     BOOST_TEST(line("ceymail_metrics_" + secret + "\n").starts_with(name + " does not hold the active token"));
     for (const auto& content : {std::string(), "Bearer " + secret, secret + "\n" + secret, std::string(15, 'a')})
         BOOST_TEST(line(content).starts_with(name + " holds no token"), content);
+    for (const auto& content : {"ceymail_metrics_" + secret.substr(1), "ceymail_metrics_" + secret + secret})
+        BOOST_TEST(line(content).starts_with(name + " holds a damaged token: behind ceymail_metrics_ there are not"),
+                   line(content));
     BOOST_TEST(line("ceymail_live_" + secret).find(secret) == std::string::npos, "it is not printed");
     BOOST_TEST(checked({}, "token file", {"--token-file", directory.write("token", secret)})
                    .starts_with("token file: warning: cannot be compared"));
@@ -356,6 +360,22 @@ BOOST_AUTO_TEST_CASE(check_tells_where_the_service_sees_something_else) {
     BOOST_TEST(says(checked(responder), "systemctl daemon-reload && systemctl restart ceymail-metrics"));
 }
 
+BOOST_AUTO_TEST_CASE(check_tells_of_a_site_that_lost_the_endpoint) {
+    const TemporaryDirectory directory;
+    const auto boot = ceymail::util::BootClock::now().time_since_epoch();
+    const auto seconds = std::to_string(std::chrono::duration_cast<std::chrono::seconds>(boot).count());
+    const auto line = [&](const std::string& state) {
+        return checked({{"attach_state", directory.write("state", state + " " + seconds + "\n")}},
+                       "collector attachment");
+    };
+    BOOST_TEST(line("1") == "collector attachment: ok");
+    BOOST_TEST(
+        line("0").starts_with("collector attachment: ceymail_attached is 0: the dashboard's site does not include "
+                              "the endpoint; ceymail-attach --check names the file"),
+        line("0"));
+    BOOST_TEST(checked({{"attach_state", directory / "none"}}, "collector attachment") == "collector attachment: ok");
+}
+
 BOOST_AUTO_TEST_CASE(a_wrong_key_of_the_page_does_not_end_the_scrapes) {
     const Settings wrong{{"settings_path", "nowhere"}, {"settings_plain_http", "perhaps"}};
     const ResponderProcess responder(wrong);
@@ -390,14 +410,24 @@ BOOST_AUTO_TEST_CASE(check_judges_the_web_servers_of_the_host_and_not_those_of_c
     // The kernel names a process after its file.
     const auto server = responder.directory() / "nginx";
     std::filesystem::copy_file("/bin/sleep", server);
-    const std::vector<std::string> outsider{
-        "setpriv", "--reuid=games", "--regid=games", "--clear-groups", "--pdeathsig=KILL", server.string(), "60"};
-    const auto complains = [&] { return says(checked(responder), "\nsocket: nginx runs in group games"); };
+    const auto running_as = [&](const std::string& user) {
+        return std::vector<std::string>{
+            "setpriv", "--reuid=" + user, "--regid=" + user, "--clear-groups", "--pdeathsig=KILL", server.string(),
+            "60"};
+    };
+    const auto complains_of = [&](const std::string& user) {
+        return says(checked(responder), "\nsocket: nginx runs in group " + user + " and may not connect");
+    };
+    const auto complains = [&] { return complains_of("games"); };
     {
-        const ChildProcess on_host({.arguments = outsider});
+        // Two, of which /proc may name either first.
+        const ChildProcess other({.arguments = running_as("www-data")});
+        BOOST_TEST(eventually([&] { return complains_of("www-data"); }), checked(responder));
+        const ChildProcess on_host({.arguments = running_as("games")});
         BOOST_TEST(eventually(complains), checked(responder));
+        BOOST_TEST(complains_of("www-data"), checked(responder));
     }
-    auto in_container = outsider;
+    auto in_container = running_as("games");
     in_container.insert(in_container.begin(), {"unshare", "--pid", "--fork", "--kill-child"});
     const ChildProcess container({.arguments = in_container});
     const auto runs = [&] { return run({.arguments = {"pgrep", "--exact", "--uid", "games", "nginx"}}).status == 0; };

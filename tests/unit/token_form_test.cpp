@@ -49,4 +49,13 @@ BOOST_AUTO_TEST_CASE(tells_keys_of_the_rest_api_from_tokens_of_this_and_of_earli
     for (const auto& c : cases) BOOST_TEST(looks_like_rest_key(c.token) == c.rest_key, c.label);
 }
 
+BOOST_AUTO_TEST_CASE(knows_a_token_that_was_cut_off_or_joined_with_other_text) {
+    const std::string whole = "ceymail_metrics_" + std::string(43, 'a');
+    for (const auto& token : {whole.substr(0, 58), whole.substr(0, 16), whole + "a", whole.substr(0, 58) + "."})
+        BOOST_TEST(looks_like_damaged_token(token), token);
+    for (const auto& token : {whole, std::string("ceymail_") + std::string(42, 'a'), std::string("0123456789abcdef"),
+                              whole.substr(0, 15), std::string()})
+        BOOST_TEST(!looks_like_damaged_token(token), token);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -13,4 +13,8 @@ inline constexpr std::string_view k_token_prefix = "ceymail_metrics_";
 // Security: `token` is untrusted and secret. The result is about the presented token alone, never about the active one.
 [[nodiscard]] bool looks_like_rest_key(std::string_view token) noexcept;
 
+// Returns: whether it begins like a token of this release, and does not have 43 base64url characters behind that: it
+// was cut off, or joined with other text. Security: as looks_like_rest_key().
+[[nodiscard]] bool looks_like_damaged_token(std::string_view token) noexcept;
+
 }  // namespace ceymail::admission
