@@ -24,7 +24,7 @@ constexpr PageRefusal k_needs_https{
     "A token must not travel in the clear. Open the page by its https:// address; if it is, the "
     "web server has to pass the parameter HTTPS, as the shipped nginx and Apache files do."};
 constexpr PageRefusal k_not_signed_in{
-    403, "Nobody is signed in",
+    403, "You are not signed in",
     "The web server has to authenticate the user of this page and pass REMOTE_USER; the "
     "shipped nginx and Apache files show how. To use the dashboard’s session instead, set settings_session_secret."};
 constexpr PageRefusal k_odd_host{400, "This host name is none",

@@ -424,7 +424,7 @@ BOOST_AUTO_TEST_CASE(a_bus_that_refuses_says_so_with_a_remedy) {
                "the system bus");
 }
 
-BOOST_AUTO_TEST_CASE(a_systemd_that_starts_anew_during_the_call_is_asked_once_more) {
+BOOST_AUTO_TEST_CASE(a_systemd_that_restarts_during_the_call_is_asked_once_more) {
     const TemporaryDirectory directory;
     FakeSystemd systemd{directory.path()};
     systemd.set("nginx.service", k_running);

@@ -552,7 +552,7 @@ case_tells_when_mariadb_is_stopped() {
     inside systemctl start mariadb && expect "$(up mariadb 1)" 'ceymail_database_up 1' 'ceymail_mailboxes_total 12'
 }
 
-case_reaches_a_mariadb_whose_directory_was_made_anew() {
+case_reaches_a_mariadb_whose_directory_was_made_again() {
     # Where no such file makes it, the unit does.
     script 'systemctl stop mariadb; rm -r /run/mysqld; mkdir /run/keep-the-inode
             ! test -e /usr/lib/tmpfiles.d/mariadb.conf || systemd-tmpfiles --create mariadb.conf
@@ -598,7 +598,7 @@ main_pid() { inside systemctl show -P MainPID "$service"; }
 # Not `grep -q`, which ends before journalctl has written all, and that would then count as failed.
 log_has() { inside journalctl --no-pager -u "$service" | grep -F "$1" >/dev/null; }
 gone() { ! inside test -e "/proc/$1"; }
-starts_anew() { local now; now=$(main_pid); [ "$now" != "$1" ] && [ "$now" != 0 ]; }
+is_restarted() { local now; now=$(main_pid); [ "$now" != "$1" ] && [ "$now" != 0 ]; }
 
 case_a_worker_that_is_stuck_is_replaced_alone() {
     short_watchdog || return
@@ -608,18 +608,18 @@ case_a_worker_that_is_stuck_is_replaced_alone() {
     stuck=${pids[0]} other=${pids[1]}
     inside kill -STOP "$stuck"
     until_true 10 gone "$stuck" || complain "it is still there" || return
-    [ "$(main_pid)" = "$main" ] || complain "the whole service was started anew" || return
+    [ "$(main_pid)" = "$main" ] || complain "the whole service was restarted" || return
     inside test -e "/proc/$other" || complain "the other one went too" || return
     until_true 5 log_has "worker $stuck was stuck" || complain "the log does not tell" || return
     expect "$(up postfix 1)"
 }
 
-case_systemd_starts_it_anew_when_all_workers_are_stuck() {
+case_systemd_restarts_it_when_all_workers_are_stuck() {
     local main pids
     main=$(main_pid)
     until_true 5 both_workers || complain "workers: ${pids[*]}" || return
     inside kill -STOP "${pids[@]}"
-    until_true 20 starts_anew "$main" || complain "it was not started anew" || return
+    until_true 20 is_restarted "$main" || complain "it was not restarted" || return
     until_true 5 log_has 'Watchdog timeout' || complain "but not by the watchdog" || return
     expect "$(up postfix 1)"
     local result=$?
@@ -636,7 +636,7 @@ case_a_worker_that_is_killed_for_memory_is_replaced_alone() {
     killed=${pids[0]}
     inside kill -KILL "$killed"
     until_true 5 gone "$killed" && until_true 5 both_workers || complain "it is not replaced" || return
-    [ "$(main_pid)" = "$main" ] || complain "the whole service was started anew" || return
+    [ "$(main_pid)" = "$main" ] || complain "the whole service was restarted" || return
     expect "$(up postfix 1)"
 }
 
@@ -1069,7 +1069,7 @@ case_check_finds_through_apache_that_the_socket_is_gone() {
 }
 
 apache_site=/etc/apache2/sites-enabled/ceymail.conf
-# A front controller in the place of the dashboard, and a login above all. Reloaded: systemd starts nothing anew as often.
+# A front controller in the place of the dashboard, and a login above all. Reloaded: systemd limits how often it restarts a unit.
 front_controller="cp $apache_site /root/apache.before
     printf 'RewriteEngine On\nRewriteCond %%{REQUEST_FILENAME} !-f\nRewriteRule . /front.html [L]\n' >/var/www/html/.htaccess
     echo '<p>All of the site.</p>' >/var/www/html/front.html

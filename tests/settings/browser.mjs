@@ -321,7 +321,7 @@ const everyRefusal = async (script) => {
   await page.goto(PLAIN + PATH);
   await shows(page, 'plain-http', 403, 'This page is only served over HTTPS');
   await page.goto(NOBODY + PATH);
-  await shows(page, 'nobody', 403, 'Nobody is signed in');
+  await shows(page, 'nobody', 403, 'You are not signed in');
   // The limit is 12 a second here.
   check('too many: come to it', await eventually(async () => {
     await Promise.all(Array.from({ length: 12 }, () => raw(NGINX, PATH)));

@@ -91,7 +91,7 @@ public:
 
 private:
     void inject(DatabaseFault fault, std::size_t packet) {
-        m_proxy.inject(DatabaseFault::hang_up);  // ends what there is, so that all begin anew
+        m_proxy.inject(DatabaseFault::hang_up);  // ends what there is, so that all connect again
         m_proxy.inject(fault, packet);
         const Parameters hurry{{"HTTP_X_PROMETHEUS_SCRAPE_TIMEOUT_SECONDS", "1"}};
         const auto right = m_live.ask(m_token, {}, hurry).status;

@@ -22,7 +22,7 @@ struct StormPlan {
     std::size_t kills;
     std::size_t kills_of_holders;  // at least so many of the kills shall hit a process with a lock
     std::size_t stops_of_holders;  // so many holders are stopped for longer than others wait
-    std::size_t restarts;          // all processes gone, the segment attached anew
+    std::size_t restarts;          // all processes gone, the segment attached again
     std::chrono::seconds longest;
 };
 

@@ -319,7 +319,7 @@ BOOST_AUTO_TEST_CASE(takes_up_directories_that_come_and_drops_those_that_go) {
     BOOST_TEST(counts().deferred == 2U);
 }
 
-BOOST_AUTO_TEST_CASE(notices_a_directory_made_anew_under_the_same_name) {
+BOOST_AUTO_TEST_CASE(notices_a_directory_made_again_under_the_same_name) {
     messages("hold", 3);
     BOOST_TEST(counts().hold == 3U);
     fs::remove_all(directory / "hold");
