@@ -32,11 +32,12 @@ Finished run_for(const Host& host, Arguments command, const std::string& module)
 
 }  // namespace
 
-std::vector<std::string> missing_modules(const Host& host) {
+std::vector<std::string> missing_modules(const Host& host, bool settings) {
     const auto enabled = enabled_modules(host);
+    const auto is_missing = [&](const auto& name) { return !enabled.contains(name); };
     std::vector<std::string> missing;
-    std::ranges::copy_if(host.needed_modules, std::back_inserter(missing),
-                         [&](const auto& name) { return !enabled.contains(name); });
+    std::ranges::copy_if(host.needed_modules, std::back_inserter(missing), is_missing);
+    if (settings) std::ranges::copy_if(host.settings_modules, std::back_inserter(missing), is_missing);
     return missing;
 }
 

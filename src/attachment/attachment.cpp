@@ -31,8 +31,8 @@ constexpr auto k_probe_pause = std::chrono::milliseconds(300);
 
 std::string in_site(const fs::path& path, const util::Error& error) { return path.string() + ": " + error.message; }
 
-std::vector<std::string> modules_to_enable(const Host& host, site::WebServer server) {
-    return server == site::WebServer::apache ? missing_modules(host) : std::vector<std::string>();
+std::vector<std::string> modules_to_enable(const Host& host, site::WebServer server, bool settings) {
+    return server == site::WebServer::apache ? missing_modules(host, settings) : std::vector<std::string>();
 }
 
 // The site of a server block, as a client on this host reaches it.
@@ -139,7 +139,7 @@ Outcome<std::vector<std::string>> change_site(const Host& host, const Target& ta
     CEYMAIL_TRY(check_running(host, server));
     CEYMAIL_TRY(check_valid_before(host, server));
     Change change(host, server, target.file, edited);
-    CEYMAIL_TRY(change.make(modules_to_enable(host, server)));
+    CEYMAIL_TRY(change.make(modules_to_enable(host, server, settings)));
     CEYMAIL_TRY(change.test());
     CEYMAIL_TRY(change.reload());
     if (const auto fault = visitor.wait_for_endpoint(settings, host.settle); !fault.empty())
@@ -287,13 +287,14 @@ Outcome<Report> detach(const Host& host, const Wish& asked) {
 
 Outcome<std::string> preview(const Host& host, const Wish& asked, Direction direction) {
     CEYMAIL_TRY_ASSIGN(const auto record, load_record(host));
-    CEYMAIL_TRY_ASSIGN(const auto target, find_target(host, completed(asked, record)));
+    const auto wish = completed(asked, record);
+    CEYMAIL_TRY_ASSIGN(const auto target, find_target(host, wish));
     const auto& text = target.file.text();
     auto edited = util::Result<std::string>(site::remove(text, target.request.server));
     if (direction == Direction::attach) {
         edited = site::attach(text, target.request);
         if (!edited) return failed(EX_DATAERR, in_site(target.file.path(), edited.error()));
-        for (const auto& module : modules_to_enable(host, target.request.server))
+        for (const auto& module : modules_to_enable(host, target.request.server, wish.settings))
             util::log(LogLevel::info, {"would also run a2enmod ", module});
     }
     return site::unified_diff(text, *edited, target.file.path().string());

@@ -60,7 +60,10 @@ Host installed_host(const config::Configuration& configuration) {
     host.nginx = nginx_files(systemd, page);
     host.apache = apache_files(systemd, page);
     host.apache_modules = "/etc/apache2/mods-enabled";
-    host.needed_modules = {"proxy_fcgi", "setenvif"};
+    // Not authz_core, without which Apache answers every request 500.
+    host.needed_modules = {"proxy_fcgi", "setenvif", "env", "authn_core"};
+    if (configuration.settings_session_secret.empty())
+        host.settings_modules = {"auth_basic", "authn_file", "authz_user"};
     host.enable_module = {"/usr/sbin/a2enmod", "-q"};
     host.disable_module = {"/usr/sbin/a2dismod", "-q", "-f"};
     host.state_directory = "/var/lib/ceymail-attach";

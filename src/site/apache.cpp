@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // parse_apache(): logical lines, then what the virtual hosts are.
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -10,6 +11,7 @@ namespace ceymail::site {
 namespace {
 
 constexpr std::size_t k_most_depth = 64;
+constexpr std::size_t k_longest_line = 8192;  // with the values of variables, which may hold each other
 constexpr std::string_view k_blanks = " \t\r\n\v\f";
 
 // One directive with its continuation lines.
@@ -95,12 +97,51 @@ std::string name_of_server(std::string name) {
     return lower_case(name);
 }
 
+// Source: ap_resolve_env() of Apache. It knows the environment too, which is not known here: such a name stays.
+class Definitions {
+public:
+    void take(const std::vector<std::string>& words) {
+        const auto name = lower_case(words[0]);
+        if (name == "define" && words.size() > 1) m_values[words[1]] = words.size() > 2 ? words[2] : "";
+        if (name == "undefine" && words.size() > 1) m_values.erase(words[1]);
+    }
+
+    [[nodiscard]] std::string resolved(std::string_view text) const {
+        std::string out;
+        while (!text.empty() && out.size() < k_longest_line) {
+            const auto begin = std::min(text.find("${"), text.size());
+            out += text.substr(0, begin);
+            text.remove_prefix(begin);
+            const auto end = text.find('}');
+            if (text.empty() || end == text.npos) return out += text;
+            const auto known = m_values.find(text.substr(2, end - 2));
+            out += known == m_values.end() ? text.substr(0, end + 1) : std::string_view(known->second);
+            text.remove_prefix(end + 1);
+        }
+        return out;
+    }
+
+private:
+    std::map<std::string, std::string, std::less<>> m_values;
+};
+
+// Returns: the first "${NAME}", or an empty text.
+std::string variable_in(const std::string& text) {
+    const auto begin = text.find("${");
+    const auto end = begin == text.npos ? text.npos : text.find('}', begin);
+    return end == text.npos ? std::string() : text.substr(begin, end + 1 - begin);
+}
+
 class Hosts {
 public:
     void open(const std::vector<std::string>& addresses, std::size_t line) {
         m_open = {};
         m_open.line = line;
-        for (const auto& address : addresses) m_open.listeners.push_back(listener_of(address));
+        for (const auto& address : addresses) {
+            m_open.listeners.push_back(listener_of(address));
+            if (const auto variable = variable_in(address); !variable.empty())
+                m_open.unread = unread(address, variable);
+        }
         m_engine.reset();
         m_has_certificate = false;
     }
@@ -116,25 +157,54 @@ public:
             m_open.includes.push_back({offset, words[1]});
     }
 
-    void close(std::size_t place) {
-        m_open.place = place;
-        // Certbot's file with SSLEngine is included, and only the certificate is named here.
-        m_open.tls = m_engine ? *m_engine == "on" : m_has_certificate;
-        m_open.plain = !m_open.tls;
-        if (m_open.listeners.empty()) m_open.listeners.emplace_back();  // Apache would refuse it
-        for (auto& listener : m_open.listeners) {
-            listener.tls = m_open.tls;
-            if (listener.port.empty()) listener.port = m_open.tls ? "443" : "80";
-        }
-        m_all.push_back(std::move(m_open));
+    // Outside of the virtual hosts.
+    void add_to_server(const std::vector<std::string>& words) {
+        if (words.size() > 1 && lower_case(words[0]) == "sslengine") m_server_engine = lower_case(words[1]);
     }
 
-    [[nodiscard]] std::vector<VirtualServer>& all() noexcept { return m_all; }
+    void close(std::size_t place) {
+        m_open.place = place;
+        m_all.push_back({std::move(m_open), std::move(m_engine), m_has_certificate});
+    }
+
+    // A host inherits SSLEngine also from a line behind it.
+    [[nodiscard]] std::vector<VirtualServer> finish() {
+        std::vector<VirtualServer> servers;
+        for (auto& [server, engine, has_certificate] : m_all) {
+            if (!engine) engine = m_server_engine;
+            // Certbot's file with SSLEngine is included, and only the certificate is named here.
+            server.tls = engine ? *engine == "on" : has_certificate;
+            server.plain = !server.tls;
+            if (server.listeners.empty()) server.listeners.emplace_back();  // Apache would refuse it
+            for (auto& listener : server.listeners) {
+                listener.tls = server.tls;
+                if (listener.port.empty()) listener.port = server.tls ? "443" : "80";
+            }
+            servers.push_back(std::move(server));
+        }
+        return servers;
+    }
 
 private:
-    std::vector<VirtualServer> m_all;
+    struct Host {
+        VirtualServer server;
+        std::optional<std::string> engine;  // SSLEngine
+        bool has_certificate = false;
+    };
+
+    [[nodiscard]] std::string unread(const std::string& address, const std::string& variable) const {
+        const auto name = variable.substr(2, variable.size() - 3);
+        return "line " + std::to_string(m_open.line) + ": <VirtualHost " + address + ">: this file does not define " +
+               variable +
+               ", and others are not looked into, so it is not known where to try the endpoint; write its "
+               "value there, or put it above that line, as in: Define " +
+               name + " 443";
+    }
+
+    std::vector<Host> m_all;
     VirtualServer m_open;
     std::optional<std::string> m_engine;
+    std::optional<std::string> m_server_engine;
     bool m_has_certificate = false;
 };
 
@@ -172,7 +242,7 @@ public:
         Lines lines(m_text);
         while (const auto line = lines.next()) CEYMAIL_TRY(take(*line));
         if (!m_sections.empty()) return fault(m_text.size(), "the section <" + m_sections.back() + "> does not end");
-        return Site{std::move(m_hosts.all()), std::move(m_comments)};
+        return Site{m_hosts.finish(), std::move(m_comments), m_macro_line};
     }
 
 private:
@@ -186,16 +256,29 @@ private:
             m_comments.push_back(m_text.find('#', line.begin));
             return {};
         }
-        if (const auto tag = tag_of(line.content))
-            return tag->closes ? close(*tag, line.begin) : open(*tag, line.begin);
-        if (m_host_depth != 0 && directly_inside()) m_hosts.add(words_of(line.content), line.begin);
+        const auto content = m_definitions.resolved(line.content);
+        if (const auto tag = tag_of(content)) return tag->closes ? close(*tag, line.begin) : open(*tag, line.begin);
+        take_directive(words_of(content), line.begin);
         return {};
+    }
+
+    void take_directive(const std::vector<std::string>& words, std::size_t at) {
+        if (words.empty()) return;
+        m_definitions.take(words);
+        if (!m_macro_line && lower_case(words[0]) == "use") m_macro_line = line_at(m_text, at);
+        if (!directly_inside()) return;
+        if (m_host_depth != 0)
+            m_hosts.add(words, at);
+        else
+            m_hosts.add_to_server(words);
     }
 
     util::Result<void> open(const Tag& tag, std::size_t at) {
         if (tag.name.empty()) return fault(at, "a section line without \">\"");
         if (tag.name == "perl" || tag.name == "macro")
-            return fault(at, "a section <" + tag.name + "> cannot be read here; add the include by hand");
+            return fault(at, "a section <" + tag.name +
+                                 "> cannot be read here; write the virtual host out in a file of "
+                                 "its own and name it with --site, or add the include by hand");
         if (m_sections.size() == k_most_depth) return fault(at, "sections nest too deep");
         m_sections.push_back(tag.name);
         if (tag.name != "virtualhost") return {};
@@ -224,6 +307,8 @@ private:
 
     std::string_view m_text;
     Hosts m_hosts;
+    Definitions m_definitions;
+    std::optional<std::size_t> m_macro_line;
     std::vector<std::size_t> m_comments;
     std::vector<std::string> m_sections;
     std::size_t m_host_depth = 0;  // of the open virtual host; 0: none is open

@@ -6,6 +6,10 @@
 #include <iterator>
 #include <utility>
 
+#include <fnmatch.h>
+
+#include "ceymail/site/ceymail_conf.hpp"
+
 namespace ceymail::site {
 namespace {
 
@@ -165,6 +169,59 @@ std::unexpected<util::Error> refuse(const std::string& message) {
     return util::fail(util::ErrorKind::invalid, message);
 }
 
+// A name of a server as the web server matches it: "*.example.org", "mail.*", nginx's ".example.org". Not by a regular
+// expression.
+bool matches(const std::string& name, const std::string& domain) {
+    if (domain.empty() || name.starts_with('~') || name.contains('[')) return false;
+    if (name.starts_with('.')) return domain == name.substr(1) || domain.ends_with(name);
+    return name.find_first_of("*?") != name.npos && ::fnmatch(name.c_str(), domain.c_str(), FNM_NOESCAPE) == 0;
+}
+
+// A name that itself, or another that it stands for, can be given with --domain.
+bool can_be_given(const std::string& name) {
+    std::string example = name.starts_with('.') ? name.substr(1) : name;
+    for (char& c : example)
+        if (c == '*' || c == '?') c = 'x';
+    return is_host_name(example);
+}
+
+// Those with `domain` among their names; if there are none, those with a name that stands for it.
+std::vector<const VirtualServer*> servers_of(const std::vector<const VirtualServer*>& candidates,
+                                             const std::string& domain) {
+    std::vector<const VirtualServer*> exact, other;
+    if (domain.empty()) return exact;  // a server may have an empty name
+    for (const auto* server : candidates) {
+        if (std::ranges::find(server->names, domain) != server->names.end())
+            exact.push_back(server);
+        else if (std::ranges::any_of(server->names, [&](const auto& name) { return matches(name, domain); }))
+            other.push_back(server);
+    }
+    return exact.empty() ? other : exact;
+}
+
+std::unexpected<util::Error> refuse_without_tls(const Site& site, WebServer server) {
+    if (site.macro_line)
+        return refuse("no virtual host of it answers TLS, and line " + std::to_string(*site.macro_line) +
+                      " inserts a macro (Use), which cannot be read here; write that virtual host out in a file of its "
+                      "own and name it with --site, or add the include to the macro by hand");
+    const bool nginx = server == WebServer::nginx;
+    return refuse("no " + block_name(server) + " of it answers TLS (" + (nginx ? "listen ... ssl" : "SSLEngine on") +
+                  "), and without TLS the token would travel in clear; set up https first (included files are not "
+                  "looked into" +
+                  (nginx ? "" : ": repeat an SSLEngine of another file in the virtual host") +
+                  "), or give --plain-http");
+}
+
+std::string remedy_for_several(const std::vector<const VirtualServer*>& candidates, std::size_t matching,
+                               WebServer server) {
+    if (matching > 1) return "leave one of them in this file, or add the include by hand";
+    const auto has_name = [](const VirtualServer* one) { return std::ranges::any_of(one->names, can_be_given); };
+    if (std::ranges::any_of(candidates, has_name)) return "give the name of one with --domain";
+    return std::string("none has a name that --domain can give: write a ") +
+           (server == WebServer::nginx ? "server_name" : "ServerName") +
+           " into the one that is meant, as metrics.example.org, and give that with --domain";
+}
+
 util::Result<const VirtualServer*> choose(const Site& site, const Request& request) {
     std::vector<const VirtualServer*> candidates;
     for (const auto& server : site.servers)
@@ -172,26 +229,19 @@ util::Result<const VirtualServer*> choose(const Site& site, const Request& reque
     if (candidates.empty() && request.plain_http)
         for (const auto& server : site.servers)
             if (server.plain) candidates.push_back(&server);
-    if (candidates.empty())
-        return refuse("no " + block_name(request.server) + " of it answers TLS (" +
-                      (request.server == WebServer::nginx ? "listen ... ssl" : "SSLEngine on") +
-                      "), and without TLS the token would travel in clear; set up https first (included files are not "
-                      "looked into), or give --plain-http");
+    if (candidates.empty()) return refuse_without_tls(site, request.server);
     if (candidates.size() == 1) return candidates.front();
-    std::vector<const VirtualServer*> named;
-    for (const auto* server : candidates)
-        if (std::ranges::find(server->names, request.domain) != server->names.end()) named.push_back(server);
+    const auto named = servers_of(candidates, request.domain);
     if (named.size() == 1) return named.front();
-    const auto known = request.domain.empty() ? "the domain is not known" : "named " + request.domain + ": ";
-    const auto matching = request.domain.empty() ? "" : std::to_string(named.size());
-    return refuse("several " + block_name(request.server) + "s qualify: " + list_of(candidates) + "; " + known +
-                  matching +
-                  (named.size() > 1 ? "; leave one of them in this file, or add the include by hand"
-                                    : "; give the name of one with --domain"));
+    const auto known = request.domain.empty() ? "the domain is not known"
+                                              : "named " + request.domain + ": " + std::to_string(named.size());
+    return refuse("several " + block_name(request.server) + "s qualify: " + list_of(candidates) + "; " + known + "; " +
+                  remedy_for_several(candidates, named.size(), request.server));
 }
 
 util::Result<const VirtualServer*> choose_safe(const Site& site, const Request& request) {
     CEYMAIL_TRY_ASSIGN(const auto* const chosen, choose(site, request));
+    if (!chosen->unread.empty()) return refuse(chosen->unread);
     if (chosen->tls && chosen->plain && !request.plain_http)
         return refuse("the " + block_name(request.server) + " of line " + std::to_string(chosen->line) +
                       " also answers without TLS, where the token would travel in clear; give port 80 a server block "

@@ -202,7 +202,7 @@ util::Result<Site> parse_nginx(std::string_view text) {
         switch (statement.end) {
             case Statement::End::file_end:
                 if (!path.empty()) return reader.fault(text.size(), "the block " + path.back() + " does not end");
-                return Site{std::move(servers.all()), reader.comments()};
+                return Site{std::move(servers.all()), reader.comments(), std::nullopt};
             case Statement::End::block_end:
                 if (path.empty()) return reader.fault(statement.begin, "unexpected \"}\"");
                 if (path.size() == server_depth) {

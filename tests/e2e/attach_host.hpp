@@ -214,12 +214,17 @@ private:
                            "\nMutex file:" + m_directory.path().string() +
                            " default\nServerName localhost\nUser www-data\nGroup www-data\nListen 127.0.0.1:@PLAIN@\n"
                            "Listen 127.0.0.1:@TLS@\n";
-        for (const std::string module : {"mpm_event", "authn_core", "authz_core", "alias", "env", "ssl",
-                                         "socache_shmcb", "proxy", "proxy_http", "rewrite", "headers"})
+        for (const std::string module :
+             {"mpm_event", "authz_core", "alias", "ssl", "socache_shmcb", "proxy", "proxy_http", "rewrite", "headers"})
             main += "LoadModule " + module + "_module modules/mod_" + module + ".so\n";
         main += "IncludeOptional @DIR@/mods-enabled/*.load\nIncludeOptional @DIR@/sites-enabled/*.conf\n";
         const auto file = m_directory.write("apache2.conf", filled(main));
-        for (const std::string module : {"proxy_fcgi", "setenvif"})
+        const auto installed = attachment::installed_host({});
+        m_host.needed_modules = installed.needed_modules;
+        m_host.settings_modules = installed.settings_modules;
+        auto available = installed.needed_modules;
+        available.insert(available.end(), installed.settings_modules.begin(), installed.settings_modules.end());
+        for (const auto& module : available)
             m_directory.write("mods-available/" + module + ".load",
                               "LoadModule " + module + "_module modules/mod_" + module + ".so\n");
         m_directory.write("mods-enabled/.keep", "");
@@ -234,7 +239,6 @@ private:
         files.test = {"/usr/sbin/apache2", "-f", file, "-t"};
         files.reload = noted(apache + " -k graceful");
         m_host.apache_modules = path("mods-enabled");
-        m_host.needed_modules = {"proxy_fcgi", "setenvif"};
         // What a2enmod and a2dismod of the package apache2 do; the tests have only apache2-bin.
         m_host.enable_module = {"sh", "-c", "ln -s ../mods-available/$1.load " + path("mods-enabled").string(),
                                 "a2enmod"};

@@ -165,8 +165,37 @@ BOOST_AUTO_TEST_CASE(enables_apaches_modules_and_disables_them_when_it_fails) {
     host.host().apache.reload = reload;
     const auto done = attach(host.host(), {});
     BOOST_TEST_REQUIRE(done.has_value(), (done ? "" : done.error().message));
-    BOOST_TEST(done->modules == (std::vector<std::string>{"proxy_fcgi", "setenvif"}), boost::test_tools::per_element());
+    const std::vector<std::string> all{"authn_core", "env", "proxy_fcgi", "setenvif"};
+    BOOST_TEST(done->modules == all, boost::test_tools::per_element());
     BOOST_TEST(fs::exists(host.path("mods-enabled/proxy_fcgi.load")));
+    const auto page = attach(host.host(), with_settings());
+    BOOST_TEST_REQUIRE(page.has_value(), (page ? "" : page.error().message));
+    const std::vector<std::string> of_page{"auth_basic", "authn_file", "authz_user"};
+    BOOST_TEST(page->modules == of_page, boost::test_tools::per_element());
+}
+
+// Each of them is needed: without it Apache refuses the shipped file.
+BOOST_AUTO_TEST_CASE(enables_no_module_of_apache_that_its_file_does_not_need) {
+    AttachHost host(WebServer::apache);
+    const auto needed = host.host().needed_modules;
+    for (const auto& one : needed) {
+        host.host().needed_modules = needed;
+        std::erase(host.host().needed_modules, one);
+        check_refused(host, EX_CONFIG, "with the change, the configuration of apache2 is invalid");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(attaches_an_apache_whose_port_is_a_variable_and_whose_engine_is_the_servers) {
+    AttachHost host(WebServer::apache);
+    auto text = replaced(host.dashboard_site(), "<VirtualHost 127.0.0.1:(\\d+)>\n(.*\n) *SSLEngine on\n",
+                         "Define tls_port $1\n<VirtualHost 127.0.0.1:${tls_port}>\n$2");
+    text = replaced(text, " *Redirect", "    SSLEngine off\n    Redirect");
+    const auto tls = host.path("tls/server").string();  // the server needs a certificate of its own
+    text = "SSLEngine on\nSSLCertificateFile " + tls + ".pem\nSSLCertificateKeyFile " + tls + ".key\n" + text;
+    host.installer_writes(text);
+    const auto done = attach(host.host(), {});
+    BOOST_TEST_REQUIRE(done.has_value(), (done ? "" : done.error().message));
+    BOOST_TEST(host.scrape().status == 200);
 }
 
 BOOST_AUTO_TEST_CASE(changes_nothing_when_the_configuration_was_invalid_before) {

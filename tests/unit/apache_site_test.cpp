@@ -60,6 +60,40 @@ BOOST_AUTO_TEST_CASE(knows_whether_a_host_answers_tls) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_host_inherits_the_servers_ssl_engine) {
+    const struct {
+        const char* label;
+        const char* in;
+        bool want;
+    } table[] = {
+        {"before", "SSLEngine on\n<VirtualHost *:443>\n</VirtualHost>\n", true},
+        {"behind", "<VirtualHost *:443>\n</VirtualHost>\nSSLEngine on\n", true},
+        {"within IfModule", "<IfModule ssl_module>\nSSLEngine on\n</IfModule>\n<VirtualHost *:443>\n</VirtualHost>\n",
+         true},
+        {"the host's own wins", "SSLEngine on\n<VirtualHost *:443>\nSSLEngine off\n</VirtualHost>\n", false},
+        {"off for all", "SSLEngine off\n<VirtualHost *:443>\nSSLCertificateFile /x\n</VirtualHost>\n", false},
+        {"of a directory", "<Directory />\nSSLEngine on\n</Directory>\n<VirtualHost *:443>\n</VirtualHost>\n", false},
+    };
+    for (const auto& row : table) BOOST_TEST(only_host(row.in).tls == row.want, row.label);
+}
+
+BOOST_AUTO_TEST_CASE(replaces_a_variable_that_the_text_defines) {
+    const auto host = only_host(
+        "Define port 8443\nDefine name mail.example\n<VirtualHost *:${port}>\nServerName ${name}.org\n"
+        "ServerAlias ${other} ${name\n</VirtualHost>\n");
+    BOOST_TEST((host.listeners.at(0) == Listener{"", "8443", false, false}));
+    BOOST_TEST(host.names == (std::vector<std::string>{"mail.example.org", "${other}", "${name"}),
+               boost::test_tools::per_element());
+    BOOST_TEST(host.unread.empty(), host.unread);
+    BOOST_TEST(!only_host("<VirtualHost *:${port}>\n</VirtualHost>\nDefine port 443\n").unread.empty());
+    BOOST_TEST(!only_host("Define port 443\nUnDefine port\n<VirtualHost *:${port}>\n</VirtualHost>\n").unread.empty());
+}
+
+BOOST_AUTO_TEST_CASE(knows_the_first_line_that_inserts_a_macro) {
+    BOOST_TEST(parse_apache("A b\n<VirtualHost *:1>\n use X\n</VirtualHost>\nUse Y\n")->macro_line.value_or(0) == 3U);
+    BOOST_TEST(!parse_apache("# Use X\nUserDir a\n")->macro_line.has_value());
+}
+
 BOOST_AUTO_TEST_CASE(reads_every_form_of_address) {
     const struct {
         const char* in;

@@ -127,6 +127,66 @@ BOOST_AUTO_TEST_CASE(chooses_by_domain_among_several_blocks_with_tls) {
     check_contains(refusal(k_apache + k_apache, apache_request("b")), "several virtual hosts qualify");
 }
 
+BOOST_AUTO_TEST_CASE(a_name_with_a_star_stands_for_domains_unless_another_block_has_the_name_itself) {
+    const auto text = [](const std::string& names) {
+        return "server { listen 443 ssl; server_name " + names + "; location / { } }\n" + k_nginx;
+    };
+    const struct {
+        const char* names;
+        const char* domain;
+        std::size_t line;  // of the chosen block
+    } table[] = {
+        {"*.b.example", "x.b.example", 1}, {"*.b.example", "x.y.b.example", 1}, {".b.example", "b.example", 1},
+        {".b.example", "x.b.example", 1},  {"mail.*", "mail.example", 1},       {"*.example", "a.example", 2},
+        {"*.example", "b.example", 1},
+    };
+    for (const auto& row : table) {
+        const auto found = inspect(text(row.names), nginx_request(row.domain));
+        BOOST_TEST_REQUIRE(found.has_value(), row.names << ": " << (found ? "" : found.error().message));
+        BOOST_TEST(found->server.line == row.line, row.names << " " << row.domain);
+    }
+    for (const char* const domain : {"b.example", "xb.example", "x.b.example.org"})
+        check_contains(refusal(text("*.b.example"), nginx_request(domain)), ": 0; give the name of one with --domain");
+    check_contains(refusal(text("~^x"), nginx_request("x")), ": 0; give the name of one with --domain");
+    const auto apache = "<VirtualHost *:443>\nSSLEngine on\nServerAlias mail?.b.example\n</VirtualHost>\n" + k_apache;
+    BOOST_TEST(inspect(apache, apache_request("mail2.b.example"))->server.line == 1U);
+}
+
+// The remedy is followed: it works.
+BOOST_AUTO_TEST_CASE(blocks_without_a_name_that_can_be_given_get_another_remedy) {
+    for (const std::string names : {"", " server_name _;", " server_name ~^a;", " server_name \"\";"}) {
+        const std::string block = "server { listen 443 ssl;" + names + " location / { } }\n";
+        const auto words = refusal(block + block, nginx_request());
+        check_contains(words,
+                       "none has a name that --domain can give: write a server_name into the one that is meant, as "
+                       "metrics.example.org, and give that with --domain");
+        const auto named = "server { listen 443 ssl; server_name metrics.example.org; location / { } }\n" + block;
+        BOOST_TEST((state_of(attached(named, nginx_request("metrics.example.org")),
+                             nginx_request("metrics.example.org")) == State::attached));
+    }
+    const std::string host = "<VirtualHost *:443>\nSSLEngine on\n</VirtualHost>\n";
+    check_contains(refusal(host + host, apache_request()), "write a ServerName into the one that is meant");
+}
+
+BOOST_AUTO_TEST_CASE(names_what_of_apaches_site_cannot_be_read_and_the_way_out) {
+    const std::string in_macro = "<VirtualHost *:80>\n</VirtualHost>\nUse TlsHost a.example\n";
+    check_contains(refusal(in_macro, apache_request()),
+                   "no virtual host of it answers TLS, and line 3 inserts a macro (Use), which cannot be read here; "
+                   "write that virtual host out in a file of its own and name it with --site");
+    const std::string by_variable = "<VirtualHost *:${port}>\nSSLEngine on\n</VirtualHost>\n";
+    check_contains(
+        refusal(by_variable, apache_request()),
+        "line 1: <VirtualHost *:${port}>: this file does not define ${port}, and others are not looked into");
+    check_contains(refusal(by_variable, apache_request()), "as in: Define port 443");
+    const auto defined = "Define port 443\n" + by_variable;
+    BOOST_TEST((state_of(attached(defined, apache_request()), apache_request()) == State::attached));
+    // One that is not chosen does not matter.
+    const auto other = "<VirtualHost *:${plain}>\n</VirtualHost>\n" + k_apache;
+    BOOST_TEST((state_of(attached(other, apache_request()), apache_request()) == State::attached));
+    check_contains(refusal("<VirtualHost *:443>\n</VirtualHost>\n", apache_request()),
+                   "repeat an SSLEngine of another file in the virtual host");
+}
+
 BOOST_AUTO_TEST_CASE(refuses_a_site_without_tls_unless_told_otherwise) {
     const std::string plain = "server {\n listen 80;\n location / { }\n}\n";
     check_contains(refusal(plain, nginx_request()), "no server block of it answers TLS (listen ... ssl)");

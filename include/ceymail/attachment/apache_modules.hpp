@@ -10,8 +10,8 @@
 
 namespace ceymail::attachment {
 
-// Returns: those of host.needed_modules that are not enabled.
-[[nodiscard]] std::vector<std::string> missing_modules(const Host& host);
+// Returns: those of host.needed_modules, and with `settings` of host.settings_modules, that are not enabled.
+[[nodiscard]] std::vector<std::string> missing_modules(const Host& host, bool settings);
 
 // Enables them. Returns: all that are newly enabled, also those on which they depend.
 // Errors: EX_CONFIG; what was enabled is disabled again.

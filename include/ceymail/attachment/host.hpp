@@ -33,9 +33,10 @@ struct Host {
     WebServerFiles nginx;
     WebServerFiles apache;
 
-    std::filesystem::path apache_modules;  // mods-enabled
-    std::vector<std::string> needed_modules;
-    Arguments enable_module;  // the name is appended
+    std::filesystem::path apache_modules;       // mods-enabled
+    std::vector<std::string> needed_modules;    // by the file of the endpoint
+    std::vector<std::string> settings_modules;  // and by that of the settings page
+    Arguments enable_module;                    // the name is appended
     Arguments disable_module;
 
     std::filesystem::path state_directory;  // what was attached and how; the lock

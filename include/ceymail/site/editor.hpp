@@ -27,10 +27,11 @@ struct Inspection {
     VirtualServer server;  // the one that is chosen
 };
 
-// Chooses the server: of those with TLS the only one, else the only one with `domain` among its names.
-// Errors: invalid: the text cannot be parsed; no server with TLS (and plain_http is not set); several, and the domain
-// does not choose one of them; a server that also answers without TLS (and plain_http is not set); a location of its
-// own for the endpoint. The message has the lines.
+// Chooses the server: of those with TLS the only one, else the only one with `domain` among its names, else the only
+// one with a name such as *.example.org that stands for it. Errors: invalid: the text cannot be parsed; no server with
+// TLS (and plain_http is not set); several, and the domain does not choose one of them; an address with an unknown
+// variable; a server that also answers without TLS (and plain_http is not set); a location of its own for the endpoint.
+// The message has the lines.
 [[nodiscard]] util::Result<Inspection> inspect(std::string_view text, const Request& request);
 
 // Returns: the text with the include. Unchanged if it is attached or included by hand. What was damaged is replaced.

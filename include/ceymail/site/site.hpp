@@ -45,13 +45,15 @@ struct VirtualServer {
     std::size_t place = 0;            // where an include goes: nginx: the first location; else the end of the block
     std::vector<Include> includes;    // directly inside
     std::optional<std::size_t> own_path_line;  // nginx: of a location for exactly the endpoint's path
+    std::string unread;  // why it cannot be tried, and the remedy: Apache: a variable in its address; empty: nothing
 
     bool operator==(const VirtualServer&) const = default;
 };
 
 struct Site {
-    std::vector<VirtualServer> servers;  // in the order of the file
-    std::vector<std::size_t> comments;   // offsets of the '#' of each comment
+    std::vector<VirtualServer> servers;     // in the order of the file
+    std::vector<std::size_t> comments;      // offsets of the '#' of each comment
+    std::optional<std::size_t> macro_line;  // Apache: of the first Use, which inserts what is not read
 
     bool operator==(const Site&) const = default;
 };
@@ -64,7 +66,8 @@ inline constexpr std::string_view k_endpoint_path = "/api/stats/metrics";
 [[nodiscard]] util::Result<Site> parse_nginx(std::string_view text);
 
 // Reads as Apache does: one directive a line, "\" at the end of a line continues it, sections up to 64 deep.
-// <IfModule>, <IfDefine> and <IfVersion> are looked into as if they were true. Follows no include.
+// <IfModule>, <IfDefine> and <IfVersion> are looked into as if they were true. ${NAME} is replaced where the text has a
+// Define above. An SSLEngine outside of the virtual hosts holds for those without one. Follows no include.
 // Errors: invalid: sections that do not match, a <Perl> or <Macro> section, a NUL byte. The message has the line.
 // Source: ap_cfg_getline() of Apache.
 [[nodiscard]] util::Result<Site> parse_apache(std::string_view text);
