@@ -411,6 +411,79 @@ BOOST_AUTO_TEST_CASE(puts_back_what_a_killed_run_left) {
     BOOST_TEST(host.site_text() == before);
 }
 
+// From the change of the site on, SIGTERM waits until the record tells of it: --remove and the units read that.
+BOOST_AUTO_TEST_CASE(a_signal_between_the_change_and_its_record_waits_for_the_record) {
+    AttachHost host(WebServer::nginx);
+    const auto before = host.site_text();
+    host.host().nginx.reload.back() += "; sleep 1";
+    const pid_t child = ::fork();
+    if (child == 0) {
+        (void)attach(host.host(), {});
+        ::_exit(0);
+    }
+    BOOST_TEST(eventually([&] { return host.site_text() != before; }));
+    ::kill(child, SIGTERM);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    BOOST_TEST((WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM));
+    const auto record = attachment::load_record(host.host());
+    BOOST_TEST_REQUIRE((record && record->has_value()));
+    BOOST_TEST((*record)->file == host.site_file());
+    BOOST_TEST(attachment::check(host.host(), {})->message.starts_with("attached: "));
+    BOOST_TEST(host.scrape().status == 200);
+}
+
+// SIGKILL cannot wait. The new site has the include then, the record names the former one, whose change is not proven.
+BOOST_AUTO_TEST_CASE(mends_what_a_run_left_that_was_killed_between_the_change_and_its_record) {
+    AttachHost host(WebServer::nginx);
+    BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+    const auto former = host.site_text();
+    const auto other = host.path("sites-available/other");
+    std::ofstream(other) << host.dashboard_site();
+    fs::remove(host.site_link());
+    fs::create_symlink(other, host.path("sites-enabled/other"));
+    const auto reload = host.host().nginx.reload;
+    // The first reload is for the new site, the second for the former one: only the record is left to do then.
+    host.host().nginx.reload.back() += "; [ $(wc -l <" + host.path("reloads").string() + ") -lt 3 ] || sleep 30";
+    const pid_t child = ::fork();
+    if (child == 0) {
+        (void)attach(host.host(), of_site(other));
+        ::_exit(0);
+    }
+    BOOST_TEST(eventually([&] { return host.site_text() != former; }, 20s));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    host.host().nginx.reload = reload;
+    BOOST_TEST(attachment::load_record(host.host())->value().file == host.site_file());
+    BOOST_TEST(attachment::check(host.host(), of_site(other))->message.starts_with("attached: "));
+
+    const auto next = attach(host.host(), of_site(other));
+    BOOST_TEST_REQUIRE(next.has_value(), (next ? "" : next.error().message));
+    BOOST_TEST(!next->edited);
+    BOOST_TEST(attachment::load_record(host.host())->value().file == other);
+    BOOST_TEST(host.site_text() == host.dashboard_site());
+    BOOST_TEST(!fs::exists(host.path("state/undo")));
+    BOOST_TEST(host.scrape().status == 200);
+}
+
+// The same at the first run: the site is attached, and nothing is recorded. A repair does nothing then, so that the
+// administrator's next run, --check and --remove must be right.
+BOOST_AUTO_TEST_CASE(records_at_the_next_run_what_a_killed_first_run_attached) {
+    AttachHost host(WebServer::nginx);
+    BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+    fs::remove(host.path("state/record"));
+    BOOST_TEST(attachment::check(host.host(), {})->message.starts_with("attached: "));
+    BOOST_TEST(attachment::repair(host.host()) == 0);
+    BOOST_TEST(host.scrape().status == 200);
+    const auto next = attach(host.host(), {});
+    BOOST_TEST_REQUIRE(next.has_value(), (next ? "" : next.error().message));
+    BOOST_TEST(!next->edited);
+    BOOST_TEST(attachment::load_record(host.host())->has_value());
+    fs::remove(host.path("state/record"));
+    BOOST_TEST(detach(host.host(), {}).has_value());
+    BOOST_TEST(host.site_text() == host.dashboard_site());
+}
+
 BOOST_AUTO_TEST_CASE(leaves_the_site_alone_on_a_disk_that_is_full_or_read_only) {
     AttachHost host(WebServer::nginx);
     const SmallDisk disk(host.path("sites-available"));
