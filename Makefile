@@ -170,6 +170,9 @@ $(OUT)/bench/%: $(OUT)/tests/bench/%.o $(SUPPORT) $(LIBRARY)
 	$(Q)$(CXX) $(link_flags) -o $@ $^ -lbenchmark $(link_libraries)
 .PRECIOUS: $(OUT)/tests/bench/%.o
 
+# Compiled with the tests, so that a change that breaks them is noticed. Only `make bench` and `make fuzz` link them.
+tests: $(call objects,tests/bench) $(call objects,tests/fuzz)
+
 # Each tests/fuzz/NAME_fuzz.cpp is a libFuzzer program, built with VARIANT=fuzz.
 FUZZ_TARGETS := $(patsubst tests/fuzz/%_fuzz.cpp,$(OUT)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.cpp))
 FUZZ_SUPPORT := $(patsubst %,$(OUT)/tests/support/%.o,dashboard_session fastcgi_records maillog_reference \

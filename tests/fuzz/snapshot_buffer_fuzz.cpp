@@ -41,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size < sizeof number) return 0;
     std::memcpy(&number, data, sizeof number);
     std::memcpy(memory, &number, sizeof number);
-    for (const auto buffer : {k_first_buffer, k_first_buffer + k_buffer_size}) std::memset(memory + buffer, 0, 32);
+    for (const auto begin : {k_first_buffer, k_first_buffer + k_buffer_size}) std::memset(memory + begin, 0, 32);
     std::memcpy(memory + k_first_buffer + number % 2 * k_buffer_size, data + sizeof number, size - sizeof number);
 
     std::string text = "what was there before";
