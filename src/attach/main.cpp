@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // ceymail-attach: puts the endpoint into the dashboard's site. ceymail-attach(8).
 #include <csignal>
+#include <string>
+#include <vector>
 
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -64,16 +66,27 @@ int preview_site(const Host& host, const Options& options) {
     return system::print(*difference);
 }
 
+// Where the page is attached, or is to be, a wrong key of it would choose another file. Elsewhere the key has no
+// effect, and the endpoint must be attached again all the same. Returns: whether to go on.
+bool accept_page_faults(const Host& host, const attachment::Wish& wish, const std::vector<std::string>& faults) {
+    if (faults.empty()) return true;
+    const auto record = attachment::load_record(host);
+    const bool has_page = wish.settings || !record || (*record && (*record)->wish.settings);
+    for (const auto& fault : faults) util::log(has_page ? LogLevel::error : LogLevel::warning, fault);
+    return !has_page;
+}
+
 util::Result<int> run(int argc, const char* const* argv) {
     CEYMAIL_TRY_ASSIGN(const auto options, parse_options(argc, argv));
     if (options.command == Command::help) return system::print(k_help);
     if (options.command == Command::version) return system::print("ceymail-attach " CEYMAIL_VERSION "\n");
-    const auto configuration = config::load_configuration(options.config);
+    const auto configuration = config::load_configuration(options.config, config::PageKeys::may_be_wrong);
     if (!configuration) {
         util::log(LogLevel::error, configuration.error().message);
         return EX_CONFIG;
     }
     const auto host = attachment::installed_host(*configuration);
+    if (!accept_page_faults(host, options.wish, configuration->page_faults)) return EX_CONFIG;
     if (options.command == Command::check) return check_site(host, options.wish);
     if (options.dry_run) return preview_site(host, options);
     if (::geteuid() != 0) {

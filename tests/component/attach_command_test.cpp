@@ -77,6 +77,21 @@ BOOST_AUTO_TEST_CASE(judges_a_site_by_its_exit_code) {
     BOOST_TEST(missing.output.empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_wrong_key_of_the_page_matters_for_the_page_alone) {
+    const TemporaryDirectory directory;
+    const auto site = directory.write("site", "server {\n    listen 443 ssl;\n    location / { }\n}\n");
+    const auto wrong = directory.write("x.conf", "settings_session_secret = nowhere\n");
+    const std::string words = "x.conf: settings_session_secret = nowhere: the value is not allowed";
+    const auto without = attach_tool({"--dry-run", "--site", site, "--config", wrong});
+    BOOST_TEST(without.status == 0, without.errors);
+    BOOST_TEST(without.errors.find(words) != std::string::npos, without.errors);
+    BOOST_TEST(without.output.find("ceymail-metrics*.conf") != std::string::npos, without.output);
+    const auto with = attach_tool({"--dry-run", "--settings", "--site", site, "--config", wrong});
+    BOOST_TEST(with.status == EX_CONFIG);
+    BOOST_TEST(with.errors.find(words) != std::string::npos, with.errors);
+    BOOST_TEST(with.output.empty(), with.output);
+}
+
 BOOST_AUTO_TEST_CASE(prints_the_difference) {
     const TemporaryDirectory directory;
     const auto site = directory.write("site", "server {\n    listen 443 ssl;\n    location / { }\n}\n");
