@@ -152,7 +152,7 @@ struct CollectorScheduler::State : std::enable_shared_from_this<State> {
             const bool awaited = slot.run_state == RunState::awaited;
             const auto now = clock();
             account.charge(slot.index, run.cost, now);
-            slot.record_result(std::move(run.families), now);
+            slot.record_result(std::move(run), now);
             if (awaited && over_at() != deadline) signal_event();
         }
     }
@@ -237,10 +237,12 @@ void CollectorScheduler::clear_event() noexcept {
 
 std::string CollectorScheduler::text() const {
     using exposition::MetricType;
-    exposition::MetricFamily success{"ceymail_collector_success",
-                                     "Whether the collector's metrics are there: 1, or 0 when it failed or hangs.",
-                                     MetricType::gauge,
-                                     {}};
+    exposition::MetricFamily success{
+        "ceymail_collector_success",
+        "Whether the collector's metrics are there: 1, or 0 when it failed, hangs or could "
+        "read a part only.",
+        MetricType::gauge,
+        {}};
     exposition::MetricFamily duration{"ceymail_collector_duration_seconds",
                                       "How long the collector's last run took; of one that hangs, how long by now.",
                                       MetricType::gauge,
@@ -255,7 +257,8 @@ std::string CollectorScheduler::text() const {
     const auto now = m_state->clock();
     for (const auto& slot : m_state->slots) {
         const bool good = slot->good(now, m_state->maximum_age);
-        const exposition::Sample sample{{{"collector", std::string(slot->collector->name())}}, std::uint64_t{good}};
+        const exposition::Sample sample{{{"collector", std::string(slot->collector->name())}},
+                                        std::uint64_t{good && !slot->shortfall}};
         success.samples.push_back(sample);
         duration.samples.push_back({sample.labels, seconds_of(slot->busy() ? now - slot->asked_at : slot->duration)});
         if (!good) continue;

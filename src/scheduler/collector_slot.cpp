@@ -19,9 +19,12 @@ util::Result<std::string> format_families(util::Result<collect::Families> result
     return text;
 }
 
-util::Result<std::string> collect_guarded(collect::Collector& collector, util::BootTime deadline) noexcept try {
+util::Result<std::string> collect_guarded(collect::Collector& collector, util::BootTime deadline,
+                                          std::optional<util::Error>& shortfall) noexcept try {
     try {
-        return format_families(collector.collect(deadline));
+        auto families = format_families(collector.collect(deadline));
+        if (families) shortfall = collector.shortfall();
+        return families;
     } catch (const std::exception& error) {
         return util::fail(util::ErrorKind::internal, error.what());
     } catch (...) {
@@ -44,24 +47,24 @@ void prepare_guarded(collect::Collector& collector) noexcept try { collector.pre
 
 Run run_once(collect::Collector& collector, util::BootTime deadline) noexcept {
     const auto before = util::thread_cpu_time();
-    auto families = collect_guarded(collector, deadline);
-    return {std::move(families), util::thread_cpu_time() - before + collector.extra_cpu_time()};
+    std::optional<util::Error> shortfall;
+    auto families = collect_guarded(collector, deadline, shortfall);
+    return {std::move(families), std::move(shortfall), util::thread_cpu_time() - before + collector.extra_cpu_time()};
 }
 
 bool CollectorSlot::good(util::BootTime now, std::chrono::nanoseconds maximum_age) const {
     return run_state == RunState::current && result && now - asked_at <= maximum_age;
 }
 
-void CollectorSlot::record_result(util::Result<std::string> families, util::BootTime now) {
+void CollectorSlot::record_result(Run run, util::BootTime now) {
     run_state = run_state == RunState::awaited ? RunState::current : RunState::outdated;
     duration = now - asked_at;
-    result = std::move(families);
+    result = std::move(run.families);
+    shortfall = std::move(run.shortfall);
     suspect = now > deadline || (!result && duration > k_suspect_timeout);
-    if (result) {
-        log_recovery();
-    } else {
-        log_failure(result.error().message);
-    }
+    if (!result) return log_failure(result.error().message);
+    if (shortfall) return log_failure(shortfall->message, "what it depends on is absent until it succeeds");
+    log_recovery();
 }
 
 void CollectorSlot::record_timeout(util::BootTime now) {
@@ -70,11 +73,10 @@ void CollectorSlot::record_timeout(util::BootTime now) {
     log_failure(format_silence(now - asked_at));
 }
 
-void CollectorSlot::log_failure(std::string_view cause) noexcept {
+void CollectorSlot::log_failure(std::string_view cause, std::string_view effect) noexcept {
     if (failing_since) return;
     failing_since = asked_at;
-    util::log(util::LogLevel::warning,
-              {"collector ", collector->name(), ": ", cause, "; its metrics are absent until it succeeds"});
+    util::log(util::LogLevel::warning, {"collector ", collector->name(), ": ", cause, "; ", effect});
 }
 
 void CollectorSlot::log_recovery() noexcept {
@@ -89,7 +91,9 @@ snapshot::CollectorState CollectorSlot::state(util::BootTime now, std::chrono::n
     const std::string name(collector->name());
     if (failing_since)
         return {name, snapshot::Health::fails, seconds_since(*failing_since),
-                result ? format_silence(now - asked_at) : result.error().message};
+                !result                ? result.error().message
+                : shortfall && !busy() ? shortfall->message
+                                       : format_silence(now - asked_at)};
     if (good(now, maximum_age)) return {name, snapshot::Health::works, seconds_since(asked_at), {}};
     return {name, snapshot::Health::waits, 0, {}};
 }

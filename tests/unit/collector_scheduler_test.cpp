@@ -55,6 +55,23 @@ bool has(const std::string& text, std::string_view line) {
     return ("\n" + text).find("\n" + std::string(line)) != std::string::npos;
 }
 
+// Returns a gauge, and says that something is missing while `cause` is set.
+class Partial final : public ceymail::collect::Collector {
+public:
+    explicit Partial(const std::string& cause) : m_cause(cause) {}
+    [[nodiscard]] std::string_view name() const noexcept override { return "partial"; }
+    [[nodiscard]] ceymail::util::Result<ceymail::collect::Families> collect(BootTime) override {
+        return gauge("ceymail_part", 1);
+    }
+    [[nodiscard]] std::optional<ceymail::util::Error> shortfall() const override {
+        if (m_cause.empty()) return std::nullopt;
+        return ceymail::util::Error{ErrorKind::denied, 0, m_cause};
+    }
+
+private:
+    const std::string& m_cause;
+};
+
 // Runs rounds until the text has `line`, for sources that still recover.
 std::string gather_until(CollectorScheduler& scheduler, std::string_view line) {
     std::string text;
@@ -376,6 +393,26 @@ BOOST_AUTO_TEST_CASE(ends_its_threads_and_does_not_wait_for_a_hung_one) {
     }
     source->released.set_value();
     returned.wait();
+}
+
+BOOST_AUTO_TEST_CASE(a_shortfall_costs_the_success_and_not_what_was_read) {
+    const CapturedErrors errors;
+    std::string cause = "cannot read one of them; mend it";
+    CollectorScheduler scheduler(list(std::make_unique<Partial>(cause)), k_unlimited);
+    for (int round = 0; round < 2; ++round) {
+        const auto text = scheduler.gather(soon());
+        BOOST_TEST(has(text, "ceymail_part 1"));
+        BOOST_TEST(has(text, "ceymail_collector_success{collector=\"partial\"} 0"), text);
+        BOOST_TEST(has(text, "ceymail_collector_age_seconds{collector=\"partial\"}"), text);
+    }
+    const auto state = scheduler.report().at(0);
+    BOOST_TEST((state.health == ceymail::snapshot::Health::fails));
+    BOOST_TEST(state.trouble == cause);
+    cause.clear();
+    BOOST_TEST(has(scheduler.gather(soon()), "ceymail_collector_success{collector=\"partial\"} 1"));
+    BOOST_TEST(errors.count("collector partial: cannot read one of them; mend it; what it depends on is absent until "
+                            "it succeeds\n") == 1U);
+    BOOST_TEST(errors.count("collector partial: succeeds again") == 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 // collect: reads each source of metrics. A collector is a reader of the host and a pure parser, which is tested.
 // Process: the gatherer; with --once the command itself.
-// Touches: reads /proc, the file system of `disk`, Postfix's queues, unit files and the system bus. Writes nothing.
+// Touches: reads /proc, the file system of `disk`, Postfix's queues, unit files, the system bus, the configurations of
+// the servers with TLS and their certificates; lists the directory of backups. Writes nothing.
 // Attackers: users of the host, who choose names of files and processes. A parser accepts any bytes.
 #pragma once
 
 #include <chrono>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +19,14 @@
 namespace ceymail::collect {
 
 using Families = std::vector<exposition::MetricFamily>;
+
+// A line of --check about what a collector found.
+struct Finding {
+    enum class Level { ok, warning, bad };
+    Level level = Level::ok;
+    std::string subject;
+    std::string words;  // warning, bad: what is wrong, the cause, the remedy
+};
 
 // Threads: one at a time, not always the same one.
 class Collector {
@@ -32,6 +43,13 @@ public:
     // Reads the source once. Returns: all families. Errors: the source, the cause and the remedy; no family.
     // It stops at the deadline unless the kernel blocks it, as on a dead mount. The caller must tolerate that.
     [[nodiscard]] virtual util::Result<Families> collect(util::BootTime deadline) = 0;
+
+    // What the last collect() could not read although it returned families; none: nothing. The collector then has
+    // success 0, and its families are served all the same.
+    [[nodiscard]] virtual std::optional<util::Error> shortfall() const { return std::nullopt; }
+
+    // What --check says of the last collect(), beside its error or shortfall.
+    [[nodiscard]] virtual std::vector<Finding> findings() const { return {}; }
 
     // Whether its metrics show that MariaDB is down. While MariaDB is down, the last values of such a collector are not
     // reused: they are absent at once.

@@ -25,7 +25,8 @@ namespace ceymail::scheduler {
 //
 // A round runs each collector that is due and not busy with an earlier run. The WorkBudget decides what is due. The
 // last result stands in for a collector that is not due. A result is as old as the start of its run.
-// A collector that failed, or has not answered in this round, has success 0 and no families, never old ones.
+// A collector that failed, or has not answered in this round, has success 0 and no families, never old ones. One with a
+// shortfall has success 0 and what it could read.
 //
 // A hanging source delays one round until its deadline. The collector runs again once that run has returned. Until it
 // has answered in time again, a round waits at most k_suspect_timeout for it. So later rounds are quick, and they show

@@ -24,8 +24,9 @@ inline constexpr std::chrono::nanoseconds k_suspect_timeout = std::chrono::milli
 
 // The result of one run of a collector.
 struct Run {
-    util::Result<std::string> families;  // as exposition text
-    std::chrono::nanoseconds cost{};     // CPU time
+    util::Result<std::string> families;      // as exposition text
+    std::optional<util::Error> shortfall{};  // what is missing from the families
+    std::chrono::nanoseconds cost{};         // CPU time
 };
 
 // Calls collector.prepare(). Ignores exceptions: the first run reports the failure.
@@ -55,7 +56,8 @@ struct CollectorSlot {
     std::optional<util::BootTime> failing_since{};  // none while it succeeds; set once the failure is logged
     util::BootTime asked_at{};
     util::BootTime deadline{};
-    util::Result<std::string> result{};   // of the last run that ended
+    util::Result<std::string> result{};  // of the last run that ended
+    std::optional<util::Error> shortfall{};
     std::chrono::nanoseconds duration{};  // of that run
 
     [[nodiscard]] bool busy() const noexcept {
@@ -68,12 +70,13 @@ struct CollectorSlot {
     [[nodiscard]] snapshot::CollectorState state(util::BootTime now, std::chrono::nanoseconds maximum_age) const;
 
     // The run has ended.
-    void record_result(util::Result<std::string> families, util::BootTime now);
+    void record_result(Run run, util::BootTime now);
     // The round has ended, and the run has not.
     void record_timeout(util::BootTime now);
 
     // Logs the first failure after a success.
-    void log_failure(std::string_view cause) noexcept;
+    void log_failure(std::string_view cause,
+                     std::string_view effect = "its metrics are absent until it succeeds") noexcept;
 
 private:
     // Logs the first success after a failure.
