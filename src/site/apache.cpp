@@ -242,7 +242,8 @@ public:
         Lines lines(m_text);
         while (const auto line = lines.next()) CEYMAIL_TRY(take(*line));
         if (!m_sections.empty()) return fault(m_text.size(), "the section <" + m_sections.back() + "> does not end");
-        return Site{m_hosts.finish(), std::move(m_comments), m_macro_line};
+        m_site.servers = m_hosts.finish();
+        return std::move(m_site);
     }
 
 private:
@@ -253,7 +254,7 @@ private:
     util::Result<void> take(const Line& line) {
         if (line.content.empty()) return {};
         if (line.content[0] == '#') {
-            m_comments.push_back(m_text.find('#', line.begin));
+            m_site.comments.push_back(m_text.find('#', line.begin));
             return {};
         }
         const auto content = m_definitions.resolved(line.content);
@@ -265,12 +266,20 @@ private:
     void take_directive(const std::vector<std::string>& words, std::size_t at) {
         if (words.empty()) return;
         m_definitions.take(words);
-        if (!m_macro_line && lower_case(words[0]) == "use") m_macro_line = line_at(m_text, at);
+        note(words, at);
         if (!directly_inside()) return;
         if (m_host_depth != 0)
             m_hosts.add(words, at);
         else
             m_hosts.add_to_server(words);
+    }
+
+    void note(const std::vector<std::string>& words, std::size_t at) {
+        const auto name = lower_case(words[0]);
+        if (!m_site.macro_line && name == "use") m_site.macro_line = line_at(m_text, at);
+        if (words.size() != 2) return;
+        if (name == "sslcertificatefile") m_site.certificates.push_back(words[1]);
+        if (name == "include" || name == "includeoptional") m_site.all_includes.push_back(words[1]);
     }
 
     util::Result<void> open(const Tag& tag, std::size_t at) {
@@ -308,8 +317,7 @@ private:
     std::string_view m_text;
     Hosts m_hosts;
     Definitions m_definitions;
-    std::optional<std::size_t> m_macro_line;
-    std::vector<std::size_t> m_comments;
+    Site m_site;
     std::vector<std::string> m_sections;
     std::size_t m_host_depth = 0;  // of the open virtual host; 0: none is open
 };

@@ -182,6 +182,12 @@ private:
     bool m_other_listener = false;
 };
 
+void note(Site& site, const std::vector<std::string>& words) {
+    if (words.size() != 2) return;
+    if (words[0] == "ssl_certificate") site.certificates.push_back(words[1]);
+    if (words[0] == "include") site.all_includes.push_back(words[1]);
+}
+
 // Blocks in whose place a server block may be: none in a site file, `http` in a whole configuration.
 bool holds_servers(const std::vector<std::string>& path) {
     return path.empty() || (path.size() == 1 && path[0] == "http");
@@ -194,6 +200,7 @@ util::Result<Site> parse_nginx(std::string_view text) {
         return util::fail(util::ErrorKind::invalid,
                           "line " + std::to_string(line_at(text, nul)) + ": a NUL byte; this is no text file");
     Reader reader(text);
+    Site site;
     Servers servers;
     std::vector<std::string> path;  // names of the open blocks
     std::size_t server_depth = 0;   // of the open server block; 0: none is open
@@ -202,7 +209,9 @@ util::Result<Site> parse_nginx(std::string_view text) {
         switch (statement.end) {
             case Statement::End::file_end:
                 if (!path.empty()) return reader.fault(text.size(), "the block " + path.back() + " does not end");
-                return Site{std::move(servers.all()), reader.comments(), std::nullopt};
+                site.servers = std::move(servers.all());
+                site.comments = reader.comments();
+                return site;
             case Statement::End::block_end:
                 if (path.empty()) return reader.fault(statement.begin, "unexpected \"}\"");
                 if (path.size() == server_depth) {
@@ -212,6 +221,7 @@ util::Result<Site> parse_nginx(std::string_view text) {
                 path.pop_back();
                 break;
             case Statement::End::semicolon:
+                note(site, statement.words);
                 if (server_depth != 0 && path.size() == server_depth) servers.add(statement, text);
                 break;
             case Statement::End::block_start:

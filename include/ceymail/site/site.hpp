@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // site: reads the site files of nginx and Apache and puts the endpoint's include into them. Text in, text out.
-// Process: ceymail-attach.
+// Process: ceymail-attach; the parsers also the gatherer, which looks for certificates.
 // Touches: memory.
 // Attackers: none: root alone writes these files. A parser accepts any bytes.
 //
@@ -51,9 +51,12 @@ struct VirtualServer {
 };
 
 struct Site {
-    std::vector<VirtualServer> servers;     // in the order of the file
-    std::vector<std::size_t> comments;      // offsets of the '#' of each comment
-    std::optional<std::size_t> macro_line;  // Apache: of the first Use, which inserts what is not read
+    std::vector<VirtualServer> servers;  // in the order of the file
+    std::vector<std::size_t> comments;   // offsets of the '#' of each comment
+    // Of the whole file, inside blocks and outside, in their order.
+    std::vector<std::string> certificates = {};  // arguments of ssl_certificate or SSLCertificateFile
+    std::vector<std::string> all_includes = {};  // arguments of include, Include and IncludeOptional
+    std::optional<std::size_t> macro_line = {};  // Apache: of the first Use, which inserts what is not read
 
     bool operator==(const Site&) const = default;
 };
