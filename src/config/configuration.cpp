@@ -28,7 +28,9 @@ namespace po = boost::program_options;
 constexpr std::array<std::string_view, 7> k_plans{"unknown",      "free",     "starter",   "pro",
                                                   "professional", "business", "enterprise"};
 constexpr std::array<std::string_view, 3> k_service_managers{"auto", "systemd", "processes"};
-constexpr std::size_t k_max_services = 32;  // lines of `service`
+constexpr std::size_t k_max_services = 32;      // lines of `service`
+constexpr std::size_t k_max_certificates = 16;  // lines of `certificate`
+constexpr const char* k_no_search = "none";     // of `certificate`
 
 // One key of the file, its parser, and a text of what is allowed.
 struct Key {
@@ -112,6 +114,32 @@ Key process(const char* name, std::string Configuration::* field) {
                 to.*field = value;
                 return value.empty() || is_process_pattern(std::filesystem::path(value).filename().string());
             }};
+}
+
+// Returns: what is wrong with the line, or an empty string.
+std::string certificate_fault(const Configuration& configuration, const std::string& value) {
+    if (value.empty() || value == k_no_search) return {};
+    const auto entry = parse_certificate_entry(value);
+    if (!entry) return entry.error().message;
+    const auto& all = configuration.certificates;
+    if (std::ranges::find(all, entry->name, &CertificateEntry::name) != all.end())
+        return "the name " + entry->name + " is in another line";
+    return all.size() == k_max_certificates ? "there are " + std::to_string(k_max_certificates) + " lines before it"
+                                            : "";
+}
+
+Key certificate(const char* name) {
+    const auto add = [](Configuration& to, const std::string& value) {
+        if (!certificate_fault(to, value).empty()) return false;
+        if (value == k_no_search) {
+            to.find_certificates = false;
+        } else if (!value.empty()) {
+            to.certificates.push_back(*parse_certificate_entry(value));
+        }
+        return true;
+    };
+    return {name, "a name of a-z, 0-9 and '-' and the absolute path of a file, or none, or nothing", add,
+            [](Configuration& to) { to.certificates.clear(); }, certificate_fault};
 }
 
 template <class Number>
@@ -268,6 +296,8 @@ const std::vector<Key>& keys() {
         unit("ai_filter_unit", &C::ai_filter_unit),
         process("ai_filter_process", &C::ai_filter_process),
         path("attach_state", &C::attach_state),
+        certificate("certificate"),
+        path("backup_directory", &C::backup_directory, Empty::allowed),
     };
     return all;
 }

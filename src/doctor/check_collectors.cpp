@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <initializer_list>
 #include <optional>
+#include <sstream>
 
 #include <sysexits.h>
 #include <unistd.h>
@@ -36,7 +37,14 @@ constexpr int k_no_service = EX_UNAVAILABLE;
 struct LocalResult {
     bool works = false;
     std::string error{};  // empty if it works
+    std::vector<collect::Finding> findings{};
 };
+
+std::string one_line(std::string text) {
+    while (text.ends_with('\n')) text.pop_back();
+    std::ranges::replace(text, '\n', ' ');
+    return text;
+}
 
 int print(const util::Error& error) {
     std::printf("%s\n", error.message.c_str());
@@ -55,7 +63,11 @@ CheckPart read_from_here(const Configuration& configuration, std::size_t index) 
     return CheckPart(as_service(configuration, [&configuration, index] {
         const auto collectors = supervisor::make_collectors(configuration);
         const auto collected = collectors[index]->collect(BootClock::now() + k_time_for_source);
-        return collected ? EX_OK : print(collected.error());
+        if (!collected) return print(collected.error());
+        for (const auto& [level, subject, words] : collectors[index]->findings())
+            std::printf("%d\t%s\t%s\n", static_cast<int>(level), subject.c_str(), one_line(words).c_str());
+        const auto shortfall = collectors[index]->shortfall();
+        return shortfall ? print(*shortfall) : EX_OK;
     }));
 }
 
@@ -82,10 +94,31 @@ CheckPart ask_service(const Configuration& configuration) {
     }));
 }
 
-std::string one_line(std::string text) {
-    while (text.ends_with('\n')) text.pop_back();
-    std::ranges::replace(text, '\n', ' ');
-    return text;
+// Splits what read_from_here() printed. Returns: its findings; `text` keeps the error.
+std::vector<collect::Finding> take_findings(std::string& text) {
+    std::vector<collect::Finding> findings;
+    std::string rest;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        const auto subject = line.find('\t');
+        const auto words = line.find('\t', subject + 1);
+        if (subject != 1 || words == std::string::npos) {
+            rest += line + "\n";
+            continue;
+        }
+        findings.push_back({static_cast<collect::Finding::Level>(line[0] - '0'),
+                            line.substr(subject + 1, words - subject - 1), line.substr(words + 1)});
+    }
+    text = std::move(rest);
+    return findings;
+}
+
+void report_findings(CheckReport& report, const std::vector<collect::Finding>& findings) {
+    for (const auto& [level, subject, words] : findings) {
+        if (level == collect::Finding::Level::ok) report.ok(subject, words);
+        if (level == collect::Finding::Level::warning) report.warn(subject, words);
+        if (level == collect::Finding::Level::bad) report.bad(subject, words);
+    }
 }
 
 // The source that a hanging collector reads.
@@ -99,6 +132,8 @@ std::string source_of(const std::string& collector, const Configuration& configu
     }
     if (collector == "accounts") return "MariaDB";
     if (collector == k_attachment) return configuration.attach_state.string();
+    if (collector == "certificates") return "the configuration of a server, or its certificate";
+    if (collector == "backups") return configuration.backup_directory.string();
     if (collector == k_mail_log) return configuration.mail_log.string();
     if (collector == "services") return "D-Bus or " + configuration.proc.string();
     return configuration.proc.string();
@@ -124,7 +159,9 @@ LocalResult result_here(const CheckPart::Outcome& outcome, const std::string& co
         case CheckPart::End::done:
             break;
     }
-    return {outcome.code == EX_OK, one_line(outcome.words)};
+    auto words = outcome.words;
+    auto findings = take_findings(words);
+    return {outcome.code == EX_OK, one_line(std::move(words)), std::move(findings)};
 }
 
 // Returns: empty if no service runs, which check_service() reports.
@@ -181,6 +218,7 @@ std::filesystem::path path_of(const std::string& collector, const std::string& t
     }
     if (collector == "accounts" && configuration.database_host.empty()) return configuration.database_socket;
     if (collector == k_attachment) return configuration.attach_state;
+    if (collector == "backups") return configuration.backup_directory;
     if (collector == k_mail_log) return configuration.mail_log;
     return {};
 }
@@ -249,6 +287,7 @@ void CollectorsCheck::report_to(CheckReport& report, util::BootTime deadline) {
         } else {
             report.bad(part, here.error);
         }
+        report_findings(report, here.findings);
     }
     std::error_code ignored;
     const auto& log = m_configuration.mail_log;

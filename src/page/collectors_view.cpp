@@ -15,14 +15,16 @@ namespace {
 using snapshot::CollectorState;
 using snapshot::Health;
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 8> k_names{{{"cpu", "Processor"},
-                                                                                {"memory", "Memory"},
-                                                                                {"disk", "Disk"},
-                                                                                {"queue", "Mail queue"},
-                                                                                {"services", "Services"},
-                                                                                {"accounts", "Accounts"},
-                                                                                {"attachment", "Site"},
-                                                                                {"mail_log", "Mail log"}}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 10> k_names{{{"cpu", "Processor"},
+                                                                                 {"memory", "Memory"},
+                                                                                 {"disk", "Disk"},
+                                                                                 {"queue", "Mail queue"},
+                                                                                 {"services", "Services"},
+                                                                                 {"accounts", "Accounts"},
+                                                                                 {"attachment", "Site"},
+                                                                                 {"certificates", "Certificates"},
+                                                                                 {"backups", "Backups"},
+                                                                                 {"mail_log", "Mail log"}}};
 
 std::string_view name_of(std::string_view collector) {
     const auto* const found = std::ranges::find(k_names, collector, &decltype(k_names)::value_type::first);

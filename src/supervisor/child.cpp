@@ -79,8 +79,9 @@ std::vector<std::filesystem::path> readable_by(const config::Configuration& conf
 void apply_landlock(const config::Configuration& configuration, Role role) {
     const bool is_reader = role == Role::log_reader;
     const bool has_tcp = !is_reader && !configuration.database_host.empty();
-    const auto confined =
-        system::allow_only(readable_by(configuration, role), has_tcp ? system::Tcp::allowed : system::Tcp::forbidden);
+    const auto confined = system::allow_only(
+        readable_by(configuration, role), has_tcp ? system::Tcp::allowed : system::Tcp::forbidden,
+        role == Role::gatherer ? system::listable_by_gatherer(configuration) : std::vector<std::filesystem::path>());
     if (!confined && confined.error().kind != util::ErrorKind::unavailable)  // the supervisor logs that once
         util::log(LogLevel::warning, confined.error().message + "; goes on without it");
     const auto forbidden = is_reader ? system::allow_calls_of_log_reader() : system::forbid_remapping();

@@ -6,6 +6,8 @@
 
 #include "ceymail/collect/accounts_collector.hpp"
 #include "ceymail/collect/attachment.hpp"
+#include "ceymail/collect/backups.hpp"
+#include "ceymail/collect/certificates_collector.hpp"
 #include "ceymail/collect/disk.hpp"
 #include "ceymail/collect/memory.hpp"
 #include "ceymail/collect/place_guard.hpp"
@@ -45,6 +47,13 @@ collect::ServicesOptions services_options(const Configuration& configuration) {
     options.services = configuration.services;
     options.ai_filter_unit = configuration.ai_filter_unit;
     options.ai_filter_process = configuration.ai_filter_process;
+    return options;
+}
+
+collect::CertificatesOptions certificates_options(const Configuration& configuration) {
+    collect::CertificatesOptions options;
+    options.find = configuration.find_certificates;
+    options.certificates = configuration.certificates;
     return options;
 }
 
@@ -110,6 +119,8 @@ std::vector<std::unique_ptr<collect::Collector>> make_collectors(const Configura
     collectors.push_back(std::make_unique<collect::ServicesCollector>(services_options(configuration)));
     collectors.push_back(accounts_collector(configuration));
     collectors.push_back(std::make_unique<collect::AttachmentCollector>(configuration.attach_state));
+    collectors.push_back(std::make_unique<collect::CertificatesCollector>(certificates_options(configuration)));
+    collectors.push_back(std::make_unique<collect::BackupsCollector>(configuration.backup_directory));
     return collectors;
 }
 

@@ -45,7 +45,7 @@ constexpr std::uint64_t k_tcp_bind_and_connect = 3;
 constexpr std::uint64_t k_abstract_sockets_and_signals = 3;
 constexpr std::uint64_t k_files_of_version_1 = (1U << 13) - 1;
 constexpr std::uint64_t k_read_file = 1U << 2;
-constexpr std::uint64_t k_read_directory = k_read_file | 1U << 3;
+constexpr std::uint64_t k_list_directory = 1U << 3;
 
 int version() noexcept { return static_cast<int>(::syscall(k_create_ruleset, nullptr, 0, k_tell_version)); }
 
@@ -75,12 +75,13 @@ Fd open_or_above(std::filesystem::path path) {
     }
 }
 
-Result<void> allow_reading(const Fd& ruleset, const std::filesystem::path& path) {
+Result<void> allow(const Fd& ruleset, const std::filesystem::path& path, std::uint64_t access) {
     const Fd beneath = open_or_above(path);
     struct stat status{};
     if (!beneath || ::fstat(beneath.get(), &status) != 0) return {};  // what cannot be opened needs no permission
     PathBeneath rule;
-    rule.allowed_access = S_ISDIR(status.st_mode) ? k_read_directory : k_read_file;
+    rule.allowed_access = S_ISDIR(status.st_mode) ? access : access & k_read_file;
+    if (rule.allowed_access == 0) return {};
     rule.parent_fd = beneath.get();
     if (::syscall(k_add_rule, ruleset.get(), k_path_beneath, &rule, 0) == 0) return {};
     return util::fail_errno(errno, "cannot allow by Landlock to read " + path.string());
@@ -90,13 +91,15 @@ Result<void> allow_reading(const Fd& ruleset, const std::filesystem::path& path)
 
 bool has_landlock() noexcept { return version() > 0; }
 
-Result<void> allow_only(const std::vector<std::filesystem::path>& readable, Tcp tcp) {
+Result<void> allow_only(const std::vector<std::filesystem::path>& readable, Tcp tcp,
+                        const std::vector<std::filesystem::path>& listable) {
     const int known = version();
     if (known <= 0) return util::fail(util::ErrorKind::unavailable, "the kernel has no Landlock", errno);
     const auto attributes = everything(known, tcp);
     const Fd ruleset(static_cast<int>(::syscall(k_create_ruleset, &attributes, size_of_attributes(known), 0)));
     if (!ruleset) return util::fail_errno(errno, "cannot make a Landlock ruleset");
-    for (const auto& path : readable) CEYMAIL_TRY(allow_reading(ruleset, path));
+    for (const auto& path : readable) CEYMAIL_TRY(allow(ruleset, path, k_read_file | k_list_directory));
+    for (const auto& path : listable) CEYMAIL_TRY(allow(ruleset, path, k_list_directory));
     if (::syscall(k_restrict_self, ruleset.get(), 0) == 0) return {};
     return util::fail_errno(errno, "cannot restrict this process by Landlock");
 }
@@ -152,6 +155,26 @@ std::vector<std::filesystem::path> readable_by_worker(const config::Configuratio
     return readable;
 }
 
+// Where a path is missing, the directory above it would be allowed instead, such as all of /etc.
+void remove_missing(std::vector<std::filesystem::path>& paths) {
+    std::erase_if(paths, [](const auto& path) {
+        std::error_code error;
+        return !std::filesystem::exists(path, error);
+    });
+}
+
+// The servers' configurations, and where they usually have their certificates. Not all of /etc/letsencrypt: it contains
+// the keys of the accounts. A rule for the files of certificates alone would not hold for a renewed one.
+void add_certificates(std::vector<std::filesystem::path>& readable, const config::Configuration& configuration) {
+    std::vector<std::filesystem::path> paths;
+    if (configuration.find_certificates)
+        paths = {"/etc/nginx",   "/etc/apache2",          "/etc/postfix",
+                 "/etc/dovecot", "/etc/letsencrypt/live", "/etc/letsencrypt/archive"};
+    for (const auto& certificate : configuration.certificates) add_with_targets(paths, certificate.path);
+    remove_missing(paths);
+    readable.insert(readable.end(), paths.begin(), paths.end());
+}
+
 // Not all of /etc, because its capability lets it read every file. If one of these is replaced, it needs a restart.
 std::vector<std::filesystem::path> readable_by_gatherer(const config::Configuration& configuration) {
     auto readable = readable_by_client_library(configuration);
@@ -166,7 +189,15 @@ std::vector<std::filesystem::path> readable_by_gatherer(const config::Configurat
     for (const auto* const log : {&configuration.mail_log, &configuration.fail2ban_log})
         if (!log->empty()) readable.push_back(readable_above(log->lexically_normal()));
     for (const auto& directory : configuration.queue_directories) add_with_targets(readable, directory);
+    add_certificates(readable, configuration);
     return readable;
+}
+
+std::vector<std::filesystem::path> listable_by_gatherer(const config::Configuration& configuration) {
+    std::vector<std::filesystem::path> listable;
+    if (!configuration.backup_directory.empty()) add_with_targets(listable, configuration.backup_directory);
+    remove_missing(listable);
+    return listable;
 }
 
 }  // namespace ceymail::system

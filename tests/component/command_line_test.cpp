@@ -151,6 +151,38 @@ BOOST_AUTO_TEST_CASE(check_says_ok_of_each_part_when_all_is_well) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(check_lists_certificates_and_the_newest_backup) {
+    const TokenDatabase database;
+    const TemporaryDirectory directory;
+    const auto good = directory / "good.pem";
+    const auto made =
+        run({.arguments = {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                           "-nodes", "-days", "90", "-subj", "/CN=x", "-keyout", directory / "key.pem", "-out", good}});
+    BOOST_TEST_REQUIRE(made.status == 0, made.errors);
+    const auto garbage = directory.write("garbage.pem", "garbage");
+    const auto backup = directory.write("backups/a.tar.gz", "12345");
+    std::filesystem::last_write_time(backup, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+    const auto configuration = write_configuration(
+        directory, database.settings({{"certificate", "none\ncertificate = imap " + good.string() +
+                                                          "\ncertificate = web " + garbage.string()},
+                                      {"backup_directory", directory / "backups"}}));
+
+    const auto once = metrics({"--config", configuration, "--once"});
+    BOOST_TEST(says(once.output, "\nceymail_certificate_not_after_timestamp_seconds{name=\"imap\"} "), once.output);
+    BOOST_TEST(!says(once.output, "{name=\"web\"}"));
+    BOOST_TEST(says(once.output, "\nceymail_collector_success{collector=\"certificates\"} 0\n"));
+    BOOST_TEST(says(once.output, "\nceymail_backup_last_bytes 5\n"));
+    const auto fault = "cannot read the certificate " + garbage.string() +
+                       " of web: there is no certificate in its first 64 kB; correct the file";
+    BOOST_TEST(says(once.errors, "collector certificates: " + fault), once.errors);
+
+    const auto checked = metrics({"--config", configuration, "--check"});
+    BOOST_TEST(checked.status == EX_CONFIG);
+    BOOST_TEST(says(checked.output, "\ncollector certificates: " + fault), checked.output);
+    BOOST_TEST(says(checked.output, "\ncertificate imap: ok (" + good.string() + ", valid until "));
+    BOOST_TEST(says(checked.output, "\nbackup: ok (the newest archive in " + (directory / "backups").string()));
+}
+
 BOOST_AUTO_TEST_CASE(check_names_what_is_wrong_and_the_remedy) {
     const TokenDatabase database;
     const TemporaryDirectory directory;

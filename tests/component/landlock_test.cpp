@@ -11,6 +11,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -95,6 +96,42 @@ BOOST_AUTO_TEST_CASE(lets_the_gatherer_read_a_log_after_it_was_rotated) {
     BOOST_TEST(!names("/var/log"));
     configuration.mail_log = "";
     BOOST_TEST(!names("/srv/log"));
+}
+
+BOOST_AUTO_TEST_CASE(lets_list_a_directory_of_backups_and_look_at_its_files_without_opening_one) {
+    const auto confined_to_listing = [&](auto body) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+            if (!allow_only({}, Tcp::forbidden, {allowed.path(), allowed / "file"})) ::_exit(255);
+            ::_exit(body() ? 0 : errno);
+        }
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        return WEXITSTATUS(status);
+    };
+    struct stat status{};
+    BOOST_TEST(confined_to_listing(open_as(allowed.path(), O_RDONLY | O_DIRECTORY)) == 0);
+    BOOST_TEST(confined_to_listing([&] { return ::lstat((allowed / "file").c_str(), &status) == 0; }) == 0);
+    BOOST_TEST(confined_to_listing(open_as(allowed / "file", O_RDONLY)) == EACCES);
+    BOOST_TEST(confined_to_listing(open_as(other.path(), O_RDONLY | O_DIRECTORY)) == EACCES);
+}
+
+BOOST_AUTO_TEST_CASE(names_no_directory_above_one_that_is_missing) {
+    config::Configuration configuration;
+    configuration.certificates = {{"imap", allowed / "tls/mail.pem"}};
+    configuration.backup_directory = allowed / "a/b/backups";
+    const auto names = [](const auto& paths, const std::filesystem::path& path) {
+        return std::ranges::count(paths, path) != 0;
+    };
+    BOOST_TEST(!names(readable_by_gatherer(configuration), allowed / "tls"));
+    BOOST_TEST(listable_by_gatherer(configuration).empty());
+    std::filesystem::create_directories(allowed / "tls");
+    std::filesystem::create_directories(allowed / "a/b");
+    BOOST_TEST(names(readable_by_gatherer(configuration), allowed / "tls"));
+    BOOST_TEST(names(listable_by_gatherer(configuration), allowed / "a/b"));
+    BOOST_TEST(!names(readable_by_gatherer(configuration), allowed / "a/b"));
+    BOOST_TEST(!names(readable_by_gatherer(configuration), "/etc/letsencrypt"));
 }
 
 BOOST_AUTO_TEST_CASE(lets_read_nothing_else) {

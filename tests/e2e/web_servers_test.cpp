@@ -79,10 +79,11 @@ private:
     fs::path configuration(const std::string& name, const char* user, const std::string& more) const {
         fs::create_directory(runtime(name));
         give_to(runtime(name), user);
-        return m_directory.write(name + ".conf",
-                                 std::string("user = ") + user + "\nruntime_directory = " + runtime(name).string() +
-                                     "\ndatabase_socket = " + m_database.socket().string() + "\nqueue_directory = " +
-                                     (m_directory / "queue").string() + "\nservice_manager = processes\n" + more);
+        return m_directory.write(name + ".conf", std::string("user = ") + user +
+                                                     "\nruntime_directory = " + runtime(name).string() +
+                                                     "\ndatabase_socket = " + m_database.socket().string() +
+                                                     "\nqueue_directory = " + (m_directory / "queue").string() +
+                                                     "\nservice_manager = processes\ncertificate = none\n" + more);
     }
     static std::string must(const std::vector<std::string>& arguments) {
         auto done = run({.arguments = arguments});

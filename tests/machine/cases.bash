@@ -127,9 +127,52 @@ case_counts_accounts_when_the_mail_tables_have_come() {
 
 case_all_collectors_succeed_and_all_services_are_up() {
     local lines=() name
-    for name in cpu memory disk queue services accounts; do lines+=("ceymail_collector_success{collector=\"$name\"} 1"); done
+    for name in cpu memory disk queue services accounts certificates backups; do lines+=("ceymail_collector_success{collector=\"$name\"} 1"); done
     for name in postfix dovecot opendkim mariadb unbound spamassassin nginx apache rsyslog fail2ban; do lines+=("$(up "$name" 1)"); done
     expect "${lines[@]}"
+}
+
+# In the sandbox, by the configurations that Debian's packages and this host have.
+end_of() { inside date -d "$(inside openssl x509 -noout -enddate -in "$1" | cut -d = -f 2)" +%s; }
+case_the_certificates_of_all_servers_end_as_openssl_says() {
+    local lines=() name ours snakeoil
+    ours=$(end_of /etc/ssl/certs/ceymail.pem) snakeoil=$(end_of /etc/ssl/certs/ssl-cert-snakeoil.pem) || return
+    for name in nginx apache; do lines+=("ceymail_certificate_not_after_timestamp_seconds{name=\"$name\"} $ours"); done
+    for name in postfix dovecot; do lines+=("ceymail_certificate_not_after_timestamp_seconds{name=\"$name\"} $snakeoil"); done
+    expect "${lines[@]}"
+}
+
+# By whatever command: certbot and administrators have several.
+certificate_time() { scrape | sed -n "s/^ceymail_certificate_$1_timestamp_seconds{name=\"$2\"} //p"; }
+is_loaded() { [ "$(certificate_time loaded "$1")" -ge "$(certificate_time modified "$1")" ]; }
+is_behind() { ! is_loaded "$1"; }
+case_a_new_certificate_is_in_use_after_a_reload() {
+    local name command
+    while read -r name command <&4; do
+        sleep 1 # a file system stamps, and the metrics tell, whole seconds
+        inside touch /etc/ssl/certs/ssl-cert-snakeoil.pem /etc/ssl/certs/ceymail.pem
+        until_true 10 is_behind "$name" || complain "$name: in use before: $command" || return
+        sleep 1
+        inside sh -c "$command" 2>/dev/null
+        until_true 10 is_loaded "$name" || complain "$name: not in use after: $command" || return
+    done 4<<END
+dovecot systemctl reload dovecot
+dovecot doveadm reload
+dovecot pkill -HUP -o -x dovecot
+dovecot systemctl restart dovecot
+apache systemctl reload apache2
+apache apache2ctl graceful
+END
+    [ -z "$(certificate_time loaded nginx)$(certificate_time loaded postfix)" ] || complain "nginx or Postfix is judged"
+}
+
+case_the_newest_backup_is_told() {
+    scrape | grep ceymail_backup && return 1
+    script 'mkdir -p /var/backups/ceymail && cd /var/backups/ceymail
+            head -c 4321 /dev/zero >ceymail-backup-20260101-000000-config.tar.gz; touch -d "1 hour ago" *.gz
+            head -c 99 /dev/zero >ceymail-backup-20260102-000000-config.tar.gz; chmod 600 *'
+    # The directory is read once a minute.
+    until_true 70 has_lines 'ceymail_backup_last_bytes 4321' || complain "no backup is told: $missing"
 }
 
 case_scrapes_through_apache() { PORT=8443 expect "$(up apache 1)"; }
@@ -1037,7 +1080,7 @@ case_check_finds_a_proxy_that_connects_by_a_unix_socket() {
 server {
     listen 8444 ssl;
     server_name mail.example.test;
-    ssl_certificate /etc/ssl/ceymail/cert.pem;
+    ssl_certificate /etc/ssl/certs/ceymail.pem;
     ssl_certificate_key /etc/ssl/ceymail/key.pem;
     location / {
         proxy_pass http://unix:/run/site.sock;

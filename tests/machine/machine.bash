@@ -169,7 +169,8 @@ furnish_machine() {
         mkdir -p /etc/ssl/ceymail
         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=mail.example.test \
             -addext subjectAltName=DNS:mail.example.test \
-            -keyout /etc/ssl/ceymail/key.pem -out /etc/ssl/ceymail/cert.pem 2>/dev/null
+            -keyout /etc/ssl/ceymail/key.pem -out /etc/ssl/certs/ceymail.pem 2>/dev/null
+        ln -s ../certs/ceymail.pem /etc/ssl/ceymail/cert.pem
         sed -i "s/Listen 80$/Listen 8080/; s/Listen 443$/Listen 8443/" /etc/apache2/ports.conf
         sed -i "s/:80>/:8080>/" /etc/apache2/sites-available/000-default.conf
         a2enmod -q ssl proxy proxy_http proxy_wstunnel rewrite headers
@@ -177,7 +178,7 @@ furnish_machine() {
 server {
     listen 443 ssl;
     server_name mail.example.test;
-    ssl_certificate /etc/ssl/ceymail/cert.pem;
+    ssl_certificate /etc/ssl/certs/ceymail.pem;
     ssl_certificate_key /etc/ssl/ceymail/key.pem;
 }
 END
@@ -185,7 +186,7 @@ END
 <VirtualHost *:8443>
     ServerName mail.example.test
     SSLEngine on
-    SSLCertificateFile /etc/ssl/ceymail/cert.pem
+    SSLCertificateFile /etc/ssl/certs/ceymail.pem
     SSLCertificateKeyFile /etc/ssl/ceymail/key.pem
     Header always set X-Content-Type-Options nosniff
     RewriteEngine On

@@ -98,6 +98,8 @@ std::filesystem::path write_configuration(const TemporaryDirectory& directory, c
                  {"queue_directory", directory / "queue"},
                  {"mail_log", directory / "mail.log"},
                  {"fail2ban_log", ""},
+                 {"certificate", "none"},
+                 {"backup_directory", ""},
                  {"service_manager", "processes"},
                  {"cache_ttl", "0"}};
     for (const auto& [key, value] : settings) all[key] = value;

@@ -105,6 +105,35 @@ BOOST_AUTO_TEST_CASE(a_log_is_named_or_turned_off) {
                "x.conf: mail_log = mail.log: the value is not allowed; give an absolute path, or nothing");
 }
 
+BOOST_AUTO_TEST_CASE(takes_certificates_with_their_names) {
+    const auto parsed = parse_configuration(
+        "certificate = imap  /srv/tls/./my mail.pem\ncertificate =\n"
+        "certificate = nginx-web /srv/web.pem # ours\nbackup_directory =\n",
+        "f");
+    BOOST_TEST_REQUIRE(parsed.has_value());
+    BOOST_TEST(parsed->find_certificates);
+    BOOST_TEST((parsed->certificates == std::vector<ceymail::config::CertificateEntry>{{"imap", "/srv/tls/my mail.pem"},
+                                                                                       {"nginx-web", "/srv/web.pem"}}));
+    BOOST_TEST(parsed->backup_directory.empty());
+    BOOST_TEST(!parse_configuration("certificate = none\n", "f")->find_certificates);
+    std::string many;
+    for (int i = 0; i < 16; ++i) many += "certificate = c" + std::to_string(i) + " /a.pem\n";
+    BOOST_TEST(parse_configuration(many, "f").has_value());
+    const std::pair<std::string, std::string> wrong[] = {
+        {"certificate = Imap /a.pem\n", "Imap is no name of a-z, 0-9 and '-' with up to 64 characters"},
+        {"certificate = mail.example.org /a.pem\n", "mail.example.org is no name of"},
+        {"certificate = imap\n", "no absolute path follows the name imap"},
+        {"certificate = imap a.pem\n", "no absolute path follows the name imap"},
+        {"certificate = a /a.pem\ncertificate = a /b.pem\n", "the name a is in another line"},
+        {many + "certificate = more /a.pem\n", "there are 16 lines before it"},
+    };
+    for (const auto& [text, words] : wrong) {
+        const auto refused = parse_configuration(text, "f");
+        BOOST_TEST_REQUIRE(!refused.has_value(), text);
+        BOOST_TEST(refused.error().message.find(words + "") != std::string::npos, refused.error().message);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(every_mistake_is_named_with_its_remedy) {
     struct Case {
         const char* text;

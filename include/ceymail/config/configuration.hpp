@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ceymail/config/certificate_entry.hpp"
 #include "ceymail/config/service_entry.hpp"
 #include "ceymail/util/result.hpp"
 
@@ -83,6 +84,9 @@ struct Configuration {
     std::string ai_filter_unit = "ceymail-ai*.service";
     std::string ai_filter_process = "ceymail-ai*";
     std::filesystem::path attach_state = "/run/ceymail-attach/state";  // written by ceymail-attach
+    bool find_certificates = true;                                     // in the configurations of the servers
+    std::vector<CertificateEntry> certificates;  // up to 16; of a server: instead of what its configuration names
+    std::filesystem::path backup_directory = "/var/backups/ceymail";  // empty: it is not looked at
 
     // A message for each key of the settings page with a value that is not allowed: PageKeys::may_be_wrong.
     std::vector<std::string> page_faults;
@@ -96,7 +100,8 @@ inline constexpr const char* k_default_path = "/etc/ceymail-metrics/ceymail-metr
 // a host. may_be_wrong: it is in page_faults, and the key has its default.
 enum class PageKeys { must_be_right, may_be_wrong };
 
-// Parses `key = value` lines; `#` starts a comment. Only queue_directory and service may occur more than once.
+// Parses `key = value` lines; `#` starts a comment. Only queue_directory, service and certificate may
+// occur more than once.
 // Errors: invalid: an unknown key, a repeated key, or a value of the wrong type or range. The message has the file, the
 // key, the value and what is allowed.
 [[nodiscard]] util::Result<Configuration> parse_configuration(const std::string& text, const std::string& file_name,

@@ -16,12 +16,14 @@ namespace ceymail::system {
 
 enum class Tcp { forbidden, allowed };
 
-// Forbids to execute, to write and to open files, except for reading beneath `readable`. It is permanent, for this
+// Forbids to execute, to write and to open files, except for reading beneath `readable` and for listing directories
+// beneath `listable`. It is permanent, for this
 // thread, those that it starts, and all their children. For a path that does not exist, the nearest existing directory
 // above is readable. Open descriptors, stat(2), statvfs(2) and connections to Unix sockets stay allowed. Errors:
 // unavailable: the kernel has no Landlock (before 5.13, or lsm= does not name it); else as landlock(7) says. Requires:
 // no_new_privs.
-[[nodiscard]] util::Result<void> allow_only(const std::vector<std::filesystem::path>& readable, Tcp tcp);
+[[nodiscard]] util::Result<void> allow_only(const std::vector<std::filesystem::path>& readable, Tcp tcp,
+                                            const std::vector<std::filesystem::path>& listable = {});
 
 // Returns: whether the kernel has Landlock.
 [[nodiscard]] bool has_landlock() noexcept;
@@ -29,5 +31,7 @@ enum class Tcp { forbidden, allowed };
 // Returns: the paths that each role may read.
 [[nodiscard]] std::vector<std::filesystem::path> readable_by_worker(const config::Configuration& configuration);
 [[nodiscard]] std::vector<std::filesystem::path> readable_by_gatherer(const config::Configuration& configuration);
+// Returns: the directories of backups, whose files it must not open.
+[[nodiscard]] std::vector<std::filesystem::path> listable_by_gatherer(const config::Configuration& configuration);
 
 }  // namespace ceymail::system
