@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 // What a host in good health has no answer to, nor one that goes through a round of the load.
 constexpr std::array k_may_be_empty = {
     "annotation Host restarted",         "annotation Upgrades",
+    "alerting CeymailBackupOld",         "alerting CeymailCertificate",
     "alerting CeymailBouncesRising",     "alerting CeymailCollectorOld",
     "alerting CeymailCollectorsMissing", "alerting CeymailCpuHigh",
     "alerting CeymailDeferredHigh",      "alerting CeymailDeferredOld",
