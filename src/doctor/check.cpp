@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "ceymail/admission/plan.hpp"
 #include "ceymail/doctor/check_part.hpp"
@@ -146,6 +147,8 @@ int check(const config::Configuration& configuration, const std::string& source,
     add("segment", directory, Sees::as_service, check_segment);
     add("database", "MariaDB", Sees::as_service, check_database);
     add("queue directory", "a queue_directory", Sees::as_root, check_queue_directory);
+    if (::getuid() == 0 && !configuration.mail_log.empty())
+        add("busiest sender", configuration.mail_log.string(), Sees::as_service, check_busiest_sender);
     CollectorsCheck collectors(configuration);
     std::optional<PrintingPart> web_server;
     if (url)

@@ -116,6 +116,14 @@ void parse(std::string_view lines, util::BootTime now, Counters& counters) noexc
     }
 }
 
+AccountMessages account_of(std::string_view line) noexcept {
+    const auto parts = split_line(without_nul(line));
+    if (!parts || handler_of(parts->tag).program != Program::smtpd) return {};
+    auto text = parts->text;
+    const auto times = unfold_repeats(text);
+    return {account_of_smtpd(text), times};
+}
+
 void parse_entry(std::string_view identifier, std::string_view message, util::BootTime now,
                  Counters& counters) noexcept {
     count_text(parse_tag(identifier), message, now, counters);

@@ -81,13 +81,6 @@ void SenderWindow::nominate(std::uint64_t hash) noexcept {
     if (estimate(hash, m_slot) > least_messages) *least = hash;
 }
 
-void SenderWindow::name_top(std::uint64_t hash, std::string_view name) noexcept {
-    if (hash == m_top || (m_top != 0 && estimate(hash, m_slot) <= estimate(m_top, m_slot))) return;
-    m_top = hash;
-    m_name.fill('\0');
-    std::ranges::copy(name.substr(0, k_longest_name), m_name.begin());
-}
-
 void SenderWindow::add(std::string_view name, std::uint64_t messages, util::BootTime now) noexcept {
     const auto hash = std::max<std::uint64_t>(util::siphash(std::as_bytes(std::span(name)), m_key), 1);
     advance(slot_of(now));
@@ -100,7 +93,6 @@ void SenderWindow::add(std::string_view name, std::uint64_t messages, util::Boot
             std::min<std::uint64_t>(cell + messages, std::numeric_limits<std::uint16_t>::max()));
     }
     nominate(hash);
-    name_top(hash, name);
 }
 
 SenderWindow::Summary SenderWindow::summary(util::BootTime now) const noexcept {
@@ -116,14 +108,6 @@ SenderWindow::Summary SenderWindow::summary(util::BootTime now) const noexcept {
     constexpr auto k_all = static_cast<double>(k_bits);
     const auto zeros = static_cast<double>(std::max<std::size_t>(k_bits - ones, 1));
     return {static_cast<std::uint64_t>(std::llround(k_all * std::log(k_all / zeros))), busiest(slot)};
-}
-
-std::string_view SenderWindow::busiest_name(util::BootTime now) const noexcept {
-    const auto slot = std::max(newest(), slot_of(now));
-    const auto messages = m_top == 0 ? 0 : estimate(m_top, slot);
-    if (messages == 0 || messages < busiest(slot)) return {};
-    const auto end = std::ranges::find(m_name, '\0');
-    return {m_name.data(), static_cast<std::size_t>(end - m_name.begin())};
 }
 
 static_assert(1U << k_bitmap_bits == 8192 && 4 * k_column_bits + k_bitmap_bits <= 64);

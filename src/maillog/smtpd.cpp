@@ -81,15 +81,20 @@ void count_disconnect(const Entry& entry, Cursor cursor) noexcept {
     counters.received(is_submission ? Source::submission : Source::smtp) += session->messages() * entry.times;
 }
 
-// "NAME[ADDR], sasl_method=PLAIN, sasl_username=a@example.org"
-void count_client(const Entry& entry, Cursor cursor) noexcept {
+// "NAME[ADDR], sasl_method=PLAIN, sasl_username=a@example.org". Returns: the name, empty where nobody logged in; no
+// value for a text of another form.
+std::optional<std::string_view> account_of_client(Cursor cursor) noexcept {
     const auto is_value = [](char c) { return c != ','; };
-    if (cursor.take_client().empty()) return entry.unparsed();
-    if (!cursor.take(", sasl_method=")) return;
+    if (cursor.take_client().empty()) return std::nullopt;
+    if (!cursor.take(", sasl_method=")) return std::string_view{};
     cursor.take_while(is_value);
-    if (!cursor.take(", sasl_username=")) return;
-    const auto name = cursor.take_while(is_value);
-    if (!name.empty()) entry.counters.senders.add(name, entry.times, entry.now);
+    return cursor.take(", sasl_username=") ? cursor.take_while(is_value) : std::string_view{};
+}
+
+void count_client(const Entry& entry, Cursor cursor) noexcept {
+    const auto name = account_of_client(cursor);
+    if (!name) return entry.unparsed();
+    if (!name->empty()) entry.counters.senders.add(*name, entry.times, entry.now);
 }
 
 // "RCPT from NAME[ADDR]: " Returns: whether all of it was there.
@@ -162,6 +167,13 @@ void count_warning(const Entry& entry, Cursor cursor) noexcept {
 bool is_submission_service(std::string_view service) noexcept {
     return service == "submission" || service == "submissions" || service == "smtps" || service == "587" ||
            service == "465";
+}
+
+std::string_view account_of_smtpd(std::string_view text) noexcept {
+    Cursor cursor(text);
+    if (cursor.sees("warning: ")) return {};  // no queue id
+    if (!cursor.take("NOQUEUE: ") && !cursor.take_queue_id()) return {};
+    return cursor.take("client=") ? account_of_client(cursor).value_or(std::string_view{}) : std::string_view{};
 }
 
 void count_smtpd(const Entry& entry) noexcept {

@@ -11,12 +11,14 @@
 #include <optional>
 
 #include "ceymail/util/clock.hpp"
+#include "ceymail/util/time_format.hpp"
 #include "support/hung_mount.hpp"
 #include "support/responder_process.hpp"
 #include "support/token_database.hpp"
 
 namespace {
 
+using namespace ceymail;
 using namespace ceymail::testing;
 
 Finished metrics(std::vector<std::string> arguments) {
@@ -352,6 +354,53 @@ BOOST_AUTO_TEST_CASE(check_names_a_token_that_came_back_and_a_missing_grant) {
     database.server().query("GRANT " + grant + " TO responder@localhost");
     BOOST_TEST(closed.starts_with("token: warning: one is active, but the service may not read when it was made"));
     BOOST_TEST(says(closed, "run: ceymail-token init"), closed);
+}
+
+// A line of the mail log by which an account hands in a message now.
+std::string login(const std::string& account) {
+    return util::utc_time(util::seconds_since_1970()) +
+           " mx1 postfix/submission/smtpd[7]: E263217867B: client=c[192.0.2.10], sasl_method=PLAIN, sasl_username=" +
+           account + "\n";
+}
+
+BOOST_AUTO_TEST_CASE(check_names_the_busiest_sender_to_root_and_to_nobody_else) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+    const TemporaryDirectory directory;
+    const auto configuration = write_configuration(directory);
+    const auto check = [&] { return "\n" + metrics({"--config", configuration, "--check"}).output; };
+    BOOST_TEST(!says(check(), "busiest sender"), "there is no log yet");
+    directory.write("mail.log", "");
+    BOOST_TEST(says(check(), "\nbusiest sender: ok (no account handed in mail within the last hour)\n"), check());
+    directory.write("mail.log", login("a@example.org") + login("b@example.org") + login("a@example.org"));
+    BOOST_TEST(says(check(),
+                    "\nbusiest sender: ok (\"a@example.org\" handed in 2 messages within the last hour; "
+                    "2 accounts handed in mail)\n"),
+               check());
+    std::filesystem::copy(built_program("ceymail-metrics"), directory / "ceymail-metrics");  // others may not reach it
+    const auto to_others = run({.arguments = {"setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
+                                              directory / "ceymail-metrics", "--config", configuration, "--check"}});
+    BOOST_TEST(says(to_others.output, "configuration: ok"), to_others.output << to_others.errors);
+    BOOST_TEST(!says(to_others.output, "example.org"), to_others.output);
+    BOOST_TEST(!says(to_others.output, "busiest"), to_others.output);
+}
+
+// A terminal would obey.
+BOOST_AUTO_TEST_CASE(check_shows_any_name_on_one_line_of_printable_characters) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+    const TemporaryDirectory directory;
+    const auto configuration = write_configuration(directory);
+    const auto shown = [&](const std::string& account) {
+        directory.write("mail.log", login(account));
+        const auto output = "\n" + metrics({"--config", configuration, "--check"}).output;
+        const auto begin = output.find("\nbusiest sender: ok (") + 1;
+        return output.substr(begin, output.find(" handed in 1 message ", begin) - begin);
+    };
+    BOOST_TEST(shown("\x1b]0;title\x07\x1b[2J") == R"(busiest sender: ok ("\x1b]0;title\x07\x1b[2J")");
+    BOOST_TEST(shown("\xc2\x9b"
+                     "31m\xff\x80\r") == R"(busiest sender: ok ("\xc2\x9b31m\xff\x80\x0d")");
+    BOOST_TEST(shown(R"(a"\b)") == R"(busiest sender: ok ("a\x22\x5cb")");
+    BOOST_TEST(shown(std::string("a\0b", 3)) == R"(busiest sender: ok ("a\x00b")");
+    BOOST_TEST(shown(std::string(300, 'x')) == "busiest sender: ok (\"" + std::string(64, 'x') + "\"...");
 }
 
 BOOST_AUTO_TEST_CASE(check_warns_when_all_come_from_one_inner_address) {

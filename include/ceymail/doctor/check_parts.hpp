@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ceymail/config/configuration.hpp"
@@ -44,6 +45,15 @@ void check_token(CheckReport& report, const config::Configuration& configuration
 // Security: prints nothing of the file's content.
 void check_token_file(CheckReport& report, const config::Configuration& configuration,
                       const std::filesystem::path& file);
+
+// Names the account that handed in the most mail within the last hour, by the mail log. Prints nothing where there is
+// no log. Requires: root asked; no other user may learn the name.
+// Security: parses the lines as the log reader does, without capability and with its filter of system calls.
+void check_busiest_sender(CheckReport& report, const config::Configuration& configuration);
+
+// Returns: `text` in double quotes on one line of printable ASCII: other bytes, " and \ as \xHH. What is longer than
+// `longest` bytes is cut, with "..." behind it. Threads: any.
+[[nodiscard]] std::string quoted_for_terminal(std::string_view text, std::size_t longest);
 
 // Compares each collector in this process with the same collector in the running service.
 class CollectorsCheck {

@@ -13,7 +13,7 @@
 namespace ceymail::maillog {
 
 // Every change of Counters needs a new one.
-inline constexpr std::uint32_t k_counters_version = 1;
+inline constexpr std::uint32_t k_counters_version = 2;
 
 // Upper bounds of ceymail_mail_delivery_delay_seconds. The last bucket, +Inf, has none.
 inline constexpr std::array<double, 12> k_delay_bounds{0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3600, 14400, 86400};
@@ -88,6 +88,6 @@ struct Counters {
 
 static_assert(std::is_trivially_copyable_v<Counters> && std::is_standard_layout_v<Counters>);
 static_assert(std::has_unique_object_representations_v<Counters>, "no padding");
-static_assert(sizeof(Counters) == 112'648, "the layout changed: k_counters_version changes with it");
+static_assert(sizeof(Counters) == 112'576, "the layout changed: k_counters_version changes with it");
 
 }  // namespace ceymail::maillog

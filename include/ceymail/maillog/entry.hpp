@@ -49,6 +49,9 @@ void count_delivery(const Entry& entry, Cursor cursor) noexcept;
 // Counts "Trusted TLS connection established from NAME[ADDR]: TLSv1.3 with cipher ...". Returns: whether it is one.
 bool count_tls(const Entry& entry) noexcept;
 
+// Returns: the account that count_smtpd() adds to the window of senders for this text; empty: none.
+[[nodiscard]] std::string_view account_of_smtpd(std::string_view text) noexcept;
+
 // "submission", "smtps" and the like: where authenticated users hand in mail.
 [[nodiscard]] bool is_submission_service(std::string_view service) noexcept;
 

@@ -5,10 +5,11 @@
 // Attackers: every sender of mail, every client of Postfix and Dovecot, remote servers and block lists write parts of a
 // line; a local user can write whole lines. Each line is read strictly from the left, from its program's name on, and
 // no text that a stranger chose is searched for a mark. A line that is not understood to its end is not counted as an
-// outcome, but as unparsed, where it looks like one. What a stranger wrote never becomes a label; one account name may
-// be kept, see SenderWindow.
+// outcome, but as unparsed, where it looks like one. What a stranger wrote never becomes a label, and none of it is
+// kept.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "ceymail/maillog/counters.hpp"
@@ -29,6 +30,16 @@ void parse(std::string_view lines, util::BootTime now, Counters& counters) noexc
 // Parses one entry of the journal. `identifier`: SYSLOG_IDENTIFIER, such as "postfix/smtp". `message`: MESSAGE.
 void parse_entry(std::string_view identifier, std::string_view message, util::BootTime now,
                  Counters& counters) noexcept;
+
+// What parse() adds to the window of senders for one line, by its name.
+struct AccountMessages {
+    std::string_view account;  // empty: nothing
+    std::uint64_t messages = 0;
+};
+
+// Returns: the account that handed in a message by this line, which is without its LF.
+// Security: personal data, and any bytes but ','. The service never asks for it; only --check does, run by root.
+[[nodiscard]] AccountMessages account_of(std::string_view line) noexcept;
 
 // Parses whole lines of /var/log/fail2ban.log, as parse() does.
 void parse_fail2ban(std::string_view lines, Counters& counters) noexcept;

@@ -16,15 +16,13 @@ namespace ceymail::maillog {
 // accounts (linear counting; exact for some ten accounts, within 2 % up to 20,000) and a count-min sketch for the
 // messages of each (never too low; too high by a few where an hour has 10,000 messages of as many accounts).
 //
-// Security: accounts enter as SipHash values under a random key of this host. The one name that is kept is that of
-// the account that was the busiest when it last sent, at most 64 bytes, for `--check` run by root. No metric has it. It
-// is wiped with the first message after its account has left the window.
+// Security: accounts enter as SipHash values under a random key of this host; no name is kept. `--check`, run by root,
+// looks for the name of the busiest in the log itself: account.hpp.
 // Trivially copyable and without pointers: it lives in shared memory, and all bytes zero is an empty one.
 class SenderWindow {
 public:
     static constexpr std::chrono::minutes k_slot{5};
     static constexpr std::size_t k_slots = 12;
-    static constexpr std::size_t k_longest_name = 64;
 
     struct Summary {
         std::uint64_t senders = 0;           // different accounts
@@ -39,11 +37,6 @@ public:
     void add(std::string_view name, std::uint64_t messages, util::BootTime now) noexcept;
 
     [[nodiscard]] Summary summary(util::BootTime now) const noexcept;
-
-    // Returns: the account that summary() speaks of, cut at 64 bytes; empty where there is none within the window, or
-    // where another one was busier earlier.
-    // Security: personal data, and its bytes are chosen by the account's owner. For root's terminal, escaped.
-    [[nodiscard]] std::string_view busiest_name(util::BootTime now) const noexcept;
 
 private:
     static constexpr std::size_t k_rows = 4;
@@ -61,7 +54,6 @@ private:
     void advance(std::int64_t slot) noexcept;
     void clear(std::size_t position) noexcept;
     void nominate(std::uint64_t hash) noexcept;
-    void name_top(std::uint64_t hash, std::string_view name) noexcept;
 
     util::SipKey m_key{};
     std::int64_t m_slot = 0;  // number of the newest; position m_slot % k_slots
@@ -69,8 +61,6 @@ private:
     // The slots of a cell stand side by side, so that an estimate touches four cache lines. A count saturates.
     std::array<std::array<Cell, k_columns>, k_rows> m_messages{};
     std::array<std::uint64_t, k_candidates> m_candidates{};  // hashes of the busiest; 0 is none
-    std::uint64_t m_top = 0;                                 // whose name m_name is
-    std::array<char, k_longest_name> m_name{};               // padded with NUL
 };
 
 }  // namespace ceymail::maillog

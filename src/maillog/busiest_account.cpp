@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/maillog/busiest_account.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <ranges>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+
+#include "ceymail/maillog/parser.hpp"
+#include "ceymail/maillog/position.hpp"
+#include "ceymail/maillog/stamp.hpp"
+
+namespace ceymail::maillog {
+namespace {
+
+using std::chrono::sys_seconds;
+
+constexpr std::size_t k_block = 1U << 20U;
+constexpr std::size_t k_most_accounts = 100'000;
+
+// Reads a file from its end to its start, in blocks of whole lines.
+class BackwardReader {
+public:
+    BackwardReader(int fd, std::uint64_t size, std::span<std::byte> block) noexcept
+        : m_fd(fd), m_end(size), m_block(block) {}
+
+    // Returns: the lines in front of those returned last; empty at the start of the file.
+    util::Result<std::string_view> next() {
+        while (m_end > 0) {
+            const auto begin = m_end - std::min<std::uint64_t>(m_end, m_block.size());
+            const auto wanted = m_block.first(static_cast<std::size_t>(m_end - begin));
+            CEYMAIL_TRY_ASSIGN(const auto got, read_at(m_fd, wanted, begin));
+            const std::string_view text(reinterpret_cast<const char*>(m_block.data()), got);
+            m_bytes += got;
+            m_end = begin;
+            if (begin == 0) return text;
+            const auto first = text.find('\n') + 1;  // 0: the block is part of one line
+            if (first == 0 || first == text.size()) continue;
+            m_end = begin + first;
+            return text.substr(first);
+        }
+        return std::string_view{};
+    }
+
+    [[nodiscard]] std::uint64_t bytes() const noexcept { return m_bytes; }
+
+private:
+    int m_fd;
+    std::uint64_t m_end;  // where the lines end that are still to be returned
+    std::span<std::byte> m_block;
+    std::uint64_t m_bytes = 0;  // read
+};
+
+class Tally {
+public:
+    explicit Tally(sys_seconds now) noexcept : m_now(now) {}
+
+    // `lines`: what follows the last LF is no line yet.
+    void add(std::string_view lines) {
+        for (auto end = lines.find('\n'); end != lines.npos; end = lines.find('\n')) {
+            add_line(lines.substr(0, end));
+            lines.remove_prefix(end + 1);
+        }
+    }
+
+    [[nodiscard]] bool is_too_old(std::string_view line) const {
+        const auto time = time_of(line, m_now);
+        return time && *time < begin();
+    }
+
+    [[nodiscard]] BusiestAccount busiest() const {
+        BusiestAccount found{.account = {}, .accounts = m_messages.size()};
+        for (const auto& [account, messages] : m_messages) {
+            if (messages < found.messages || (messages == found.messages && account > found.account)) continue;
+            found.account = account;
+            found.messages = messages;
+        }
+        return found;
+    }
+
+private:
+    [[nodiscard]] sys_seconds begin() const noexcept { return m_now - std::chrono::hours(1); }
+
+    void add_line(std::string_view line) {
+        const auto [account, messages] = account_of(line);
+        if (account.empty()) return;
+        const auto time = time_of(line, m_now);
+        if (!time || *time < begin()) return;
+        const std::string name(account);
+        if (m_messages.size() < k_most_accounts || m_messages.contains(name)) m_messages[name] += messages;
+    }
+
+    sys_seconds m_now;
+    std::unordered_map<std::string, std::uint64_t> m_messages;
+};
+
+// The same file may be there under two names, if it is rotated just now.
+util::Result<bool> is_listed_again(const std::vector<util::Fd>& files, std::size_t index, const FileStatus& status) {
+    for (auto i = index + 1; i < files.size(); ++i) {
+        CEYMAIL_TRY_ASSIGN(const auto other, status_of(files[i].get()));
+        if (other.is_same_file(status)) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+util::Result<BusiestAccount> find_busiest_account(const std::vector<util::Fd>& files, sys_seconds now,
+                                                  std::uint64_t limit) {
+    Tally tally(now);
+    std::vector<std::byte> block(k_block);
+    std::uint64_t bytes = 0;
+    for (auto i = files.size(); i-- > 0;) {
+        CEYMAIL_TRY_ASSIGN(const auto status, status_of(files[i].get()));
+        CEYMAIL_TRY_ASSIGN(const bool is_known, is_listed_again(files, i, status));
+        if (is_known) continue;
+        BackwardReader reader(files[i].get(), status.size, block);
+        for (;;) {
+            CEYMAIL_TRY_ASSIGN(const auto lines, reader.next());
+            if (lines.empty()) break;
+            tally.add(lines);
+            if (tally.is_too_old(lines)) return tally.busiest();
+            if (bytes + reader.bytes() < limit) continue;
+            auto found = tally.busiest();
+            found.is_whole_hour = false;
+            return found;
+        }
+        bytes += reader.bytes();
+    }
+    return tally.busiest();
+}
+
+}  // namespace ceymail::maillog
