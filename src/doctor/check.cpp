@@ -76,6 +76,12 @@ void check_segment(CheckReport& report, const config::Configuration& configurati
 
 constexpr auto k_time_for_web_server = 12s;  // name lookup and 10 s for the answer
 
+// For a command that changes it: with the defaults there is none yet.
+std::filesystem::path configuration_file(const std::string& source) {
+    std::error_code ignored;
+    return std::filesystem::exists(source, ignored) ? source : config::k_default_path;
+}
+
 enum class Sees { as_root, as_service };
 
 using Check = void (*)(CheckReport&, const config::Configuration&);
@@ -147,6 +153,9 @@ int check(const config::Configuration& configuration, const std::string& source,
     add("segment", directory, Sees::as_service, check_segment);
     add("database", "MariaDB", Sees::as_service, check_database);
     add("queue directory", "a queue_directory", Sees::as_root, check_queue_directory);
+    parts.push_back({"log settings", "/etc", start(configuration, Sees::as_root, [&](CheckReport& to) {
+                         check_log_settings(to, configuration, configuration_file(source));
+                     })});
     if (::getuid() == 0 && !configuration.mail_log.empty())
         add("busiest sender", configuration.mail_log.string(), Sees::as_service, check_busiest_sender);
     CollectorsCheck collectors(configuration);

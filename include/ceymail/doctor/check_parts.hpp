@@ -55,6 +55,11 @@ void check_busiest_sender(CheckReport& report, const config::Configuration& conf
 // `longest` bytes is cut, with "..." behind it. Threads: any.
 [[nodiscard]] std::string quoted_for_terminal(std::string_view text, std::size_t longest);
 
+// Warns of settings of Postfix, Dovecot, rsyslog, spamd and Fail2ban that leave metrics out, with a command for each.
+// `configuration_file`: of this program, for commands that change it.
+void check_log_settings(CheckReport& report, const config::Configuration& configuration,
+                        const std::filesystem::path& configuration_file);
+
 // Compares each collector in this process with the same collector in the running service.
 class CollectorsCheck {
 public:
