@@ -220,7 +220,7 @@ $(DEPENDENCIES): dependencies-%:
 build_now = @+{ $(MAKE) --no-print-directory -j$$(nproc) $1 $(if $(SUDO_UID),&& \
   chown -R $(SUDO_UID):$(SUDO_GID) $(OUT)); }
 
-.PHONY: run demo check check-console check-settings check-grafana pictures torture clean
+.PHONY: run demo check check-console check-settings check-grafana pictures torture log-storm clean
 run: dependencies-run ## starts a small mail server with the responder; ONCE=1 prints one scrape and stops
 	$(call build_now,programs) >&2
 	@exec deploy/miniature/run $(OUT) $(BUILD)/run
@@ -236,6 +236,10 @@ check: dependencies-check ## builds and runs all tests; ends with `N passed, N f
 torture: dependencies-tests ## proves the 15 guarantees; 10 minutes on an idle machine
 	$(call build_now,programs tests)
 	@CEYMAIL_TORTURE=full TEST_ORDER=--random=0 tests/run $(OUT) torture
+
+log-storm: dependencies-tests ## rotates a log 50 times of each kind under load while its readers are killed; two minutes
+	$(call build_now,programs $(OUT)/tests-component)
+	@CEYMAIL_TORTURE=full TEST_FILTER=log_storm tests/run $(OUT) component
 
 # README.md shows the table and the picture of one bench run; docs/pictures/growth.csv is its CSV.
 .PHONY: bench bench-programs bench-picture bench-readme

@@ -128,6 +128,23 @@ BOOST_AUTO_TEST_CASE(shares_with_the_gatherer_what_it_counts_and_nothing_else) {
         for (const auto& mapping : shared_mappings(worker)) BOOST_TEST(!mapping.contains("mail-log"), mapping);
 }
 
+BOOST_AUTO_TEST_CASE(keeps_no_name_of_an_account) {
+    for (int i = 0; i < 3; ++i)
+        append(
+            "2026-11-27T18:14:50.123456+00:00 mail postfix/submission/smtpd[7]: 9767E1786E4: client=c[192.0.2.10], "
+            "sasl_method=PLAIN, sasl_username=busy@example.org\n");
+    BOOST_TEST(comes("ceymail_mail_busiest_sender_messages 3"));
+    BOOST_TEST(!scrape().mentions("busy"));
+    BOOST_TEST(!responder.log().contains("busy@"));
+    std::size_t files = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(responder.directory() / "run")) {
+        if (!entry.is_regular_file()) continue;
+        ++files;
+        BOOST_TEST(!slurp(entry.path()).contains("busy@"), entry.path());
+    }
+    BOOST_TEST(files >= 2U);  // segment, mail-log
+}
+
 BOOST_AUTO_TEST_CASE(is_replaced_when_it_is_killed_and_counts_on) {
     append(k_delivery);
     BOOST_TEST(comes(sent(1)));
@@ -138,6 +155,98 @@ BOOST_AUTO_TEST_CASE(is_replaced_when_it_is_killed_and_counts_on) {
     BOOST_TEST(comes(sent(2)));
     BOOST_TEST(reader() != before);
     BOOST_TEST(responder.log().contains("log reader " + std::to_string(before) + " was killed by signal 9"));
+}
+
+// As a host sees it at its worst: both are killed in each round, at moments that differ, and the log is rotated.
+BOOST_AUTO_TEST_CASE(counts_each_line_once_while_it_and_the_gatherer_are_killed) {
+    constexpr int k_rounds = 3, k_lines = 400;
+    int written = 0;
+    const auto write = [&] {
+        for (int i = 0; i < k_lines; ++i, ++written) {
+            append(k_delivery);
+            if (i % 50 == 0) std::this_thread::sleep_for(1ms);
+        }
+    };
+    for (int round = 0; round < k_rounds; ++round) {
+        std::this_thread::sleep_for(1100ms);  // until an exit is no early exit any more
+        const bool is_reader_first = round % 2 == 0;
+        const auto first = is_reader_first ? reader() : responder.gatherer();
+        const auto second = is_reader_first ? responder.gatherer() : reader();
+        std::thread scraping([&] { static_cast<void>(scrape()); });
+        write();
+        ::kill(first, SIGKILL);
+        write();
+        std::filesystem::rename(log, log.string() + ".1");
+        append("2026-11-27T18:14:51.654" + std::to_string(100 + round) + "+00:00" +
+               std::string(k_delivery).substr(32));  // another start of the file
+        ++written;
+        ::kill(second, SIGKILL);
+        scraping.join();
+        write();
+        BOOST_TEST(comes(sent(written)), "round " << round << ": " << scrape().body);
+    }
+    const auto answer = scrape();
+    BOOST_TEST(answer.has_line("ceymail_mail_log_skipped_bytes_total 0"));
+    BOOST_TEST(answer.has_line("ceymail_mail_log_unread_bytes 0"));
+}
+
+// More than one gathering reads.
+BOOST_AUTO_TEST_CASE(works_a_flood_off_in_parts_and_counts_each_line_of_it_once) {
+    constexpr std::size_t k_bytes = 3 * maillog::ReaderClient::k_most_bytes / 2;
+    const std::string line = k_delivery;
+    const auto lines = static_cast<int>(k_bytes / line.size());
+    std::string flood;
+    for (int i = 0; i < lines; ++i) flood += line;
+    append(flood);
+    const auto first = scrape();
+    BOOST_TEST(first.status == 200);
+    BOOST_TEST(first.has_line("ceymail_collector_success{collector=\"cpu\"} 1"));
+    BOOST_TEST(first.has_line("ceymail_collector_success{collector=\"mail_log\"} 1"));
+    BOOST_TEST(first.mentions("\nceymail_mail_log_unread_bytes "));
+    BOOST_TEST(!first.has_line("ceymail_mail_log_unread_bytes 0"), "the lag is visible");
+    BOOST_TEST(!first.has_line(sent(lines)));
+    BOOST_TEST(comes("ceymail_mail_log_unread_bytes 0"));
+    BOOST_TEST(scrape().has_line(sent(lines)));
+    append(line);
+    BOOST_TEST(comes(sent(lines + 1)));
+}
+
+// strace(1) follows all threads of a process from construction to calls().
+class Strace {
+public:
+    Strace(pid_t pid, const std::filesystem::path& file)
+        : m_file(file),
+          m_strace({.arguments = {"strace", "-f", "-qq", "-e", "signal=none", "-o", file, "-p", std::to_string(pid)}}) {
+        BOOST_TEST_REQUIRE(eventually([&] { return !slurp(proc(pid, "status")).contains("\nTracerPid:\t0\n"); }),
+                           "strace does not come up: " << m_strace.errors());
+    }
+
+    // Those lines that mention `text`.
+    std::vector<std::string> calls(const std::string& text) {
+        m_strace.terminate();
+        std::vector<std::string> found;
+        std::ifstream file(m_file);
+        for (std::string line; std::getline(file, line);)
+            if (line.contains(text)) found.push_back(line);
+        return found;
+    }
+
+private:
+    std::filesystem::path m_file;
+    ChildProcess m_strace;
+};
+
+BOOST_AUTO_TEST_CASE(an_idle_log_costs_one_look_at_its_name_in_each_gathering_and_the_reader_nothing) {
+    constexpr std::size_t k_gatherings = 10;
+    append(k_delivery);
+    BOOST_TEST(comes(sent(1)));
+    Strace gatherer(responder.gatherer(), responder.directory() / "of-gatherer");
+    Strace of_reader(reader(), responder.directory() / "of-reader");
+    for (std::size_t i = 0; i < k_gatherings; ++i) BOOST_TEST(scrape().has_line(sent(1)));
+    const auto looks = gatherer.calls("mail.log");
+    BOOST_TEST(looks.size() == k_gatherings);
+    for (const auto& look : looks) BOOST_TEST((look.contains("stat(") || look.contains("newfstatat(")), look);
+    BOOST_TEST(of_reader.calls("(").size() <= 1U, "but for the call in which it waits");
 }
 
 BOOST_AUTO_TEST_CASE(costs_only_its_own_metrics_while_it_does_not_answer) {
