@@ -32,6 +32,8 @@ SIZES = (0, 1_000, 10_000) if QUICK else (0, 1_000, 10_000, 100_000, 1_000_000)
 REAL_MESSAGES = 20_000 if QUICK else 100_000  # at most: showq opens every one
 MEASURED_QUEUE = 20_000
 LOG_SETS = mail_log_file.SETS // 20 if QUICK else mail_log_file.SETS  # of 60 lines
+LOG_BLOCKS = 10 if QUICK else 100  # of 20 MB, in one log
+BOMB_SETS = 834  # of 60 lines, in a second
 MEASUREMENTS = {}
 # What is promised, each of the figure that bears its name: of the ratio, where that has a peer.
 GOALS = {
@@ -47,6 +49,11 @@ GOALS = {
     "minute": (f"<= {0.015 * MINUTE:g}", f"s of processor in {MINUTE} s of a scrape a second with a million of all"),
     "idle": ("<= 0", "wake-ups without a scrape"),
     "decision": ("<= 250e-9", "seconds for one of the limiter"),
+    "mail bomb": ("<= 1.5", "a scrape during 50,000 lines a second of mail log, beside one before"),
+    "mail bomb, processor": (f"<= {0.015 * MINUTE + 0.5:g}", f"s of processor in {MINUTE} s of it"),
+    "mail bomb, lag": (">= 1", "bytes of the log that ceymail_mail_log_unread_bytes shows meanwhile"),
+    "log reader": ("<= 1.5e6", "bytes (PSS) of the log reader"),
+    "log reader growth": ("<= 1.05", f"the same after {LOG_BLOCKS * 20} MB of log, beside 20 MB"),
     "mail log": (">= 250", "MB of mail log a second of processor"),
     "mail log, pflogsumm": (">= 15", "the same, beside pflogsumm"),
     "mail log, exporter": (">= 25", "the same, beside postfix_exporter"),
@@ -461,6 +468,117 @@ def mail_log(stage: Stage, figures: Figures):
     against("pflogsumm", "mail log, pflogsumm", lambda: processor_time_of(output, "pflogsumm", log), min(PAIRS, 3))
     against("postfix_exporter", "mail log, exporter", lambda: exporter_time(stage, log), min(PAIRS, 3))
     log.unlink()
+
+
+def metrics_of(stage: Stage, name):
+    """The seconds of a scrape, and its samples."""
+    client = next(CLIENTS)
+    begin = time.perf_counter()
+    status, _, body = stage.ask(name, f"10.3.{client // 250}.{client % 250}", stage.token)
+    seconds = time.perf_counter() - begin
+    if status != 200:
+        raise Failed(f"{name} answers {status}: {body!r}")
+    lines = (line.rsplit(" ", 1) for line in body.decode().splitlines() if not line.startswith("#"))
+    return seconds, {series: float(value) for series, value in lines}
+
+
+def follow_log(stage: Stage, name, **settings):
+    """Starts a responder with a mail log of its own, which is empty. Returns the log."""
+    log = stage.directory / f"{name}.log.followed"
+    log.write_bytes(b"")
+    first_scrape(stage, name, queue_directory=empty_queue(stage), mail_log=log, fail2ban_log="", **settings)
+    return log
+
+
+UNREAD = "ceymail_mail_log_unread_bytes"
+
+
+def is_read(samples, sets):
+    """Whether all lines of so many sets are counted. Raises Failed where one is counted twice or given up."""
+    source = "ceymail_mail_received_total{{source=\"{}\"}}"
+    pairs = [(samples.get(source.format("smtp"), 0), mail_log_file.MESSAGES_RECEIVED * sets),
+             (samples.get(source.format("submission"), 0), mail_log_file.MESSAGES_SUBMITTED * sets)]
+    unparsed = sum(value for series, value in samples.items() if series.startswith("ceymail_mail_log_unparsed_lines_total"))
+    if unparsed or samples.get("ceymail_mail_log_skipped_bytes_total") or any(got > want for got, want in pairs):
+        raise Failed(f"the log has {pairs} messages, counted and written; {unparsed:.0f} lines not understood")
+    return samples.get(UNREAD) == 0 and all(got == want for got, want in pairs)
+
+
+@measurement
+def mail_bomb(stage: Stage, figures: Figures):
+    """50,000 lines a second for a minute, in the log of a responder with its usual work budget."""
+    log = follow_log(stage, "steady")
+    mail_log_file.write(stage.directory / "second.log", BOMB_SETS)
+    lines = (stage.directory / "second.log").read_bytes().splitlines(keepends=True)
+    tenths = [b"".join(lines[len(lines) * part // 10:len(lines) * (part + 1) // 10]) for part in range(10)]
+
+    def scrape_each_second(seconds):
+        runs = []
+        for _ in range(seconds):
+            begin = time.monotonic()
+            runs.append(metrics_of(stage, "steady"))
+            time.sleep(max(0, 1 - (time.monotonic() - begin)))
+        return runs
+
+    def write():
+        begin = time.monotonic()
+        with open(log, "ab", buffering=0) as end:
+            for number in range(10 * MINUTE):
+                time.sleep(max(0, begin + number / 10 - time.monotonic()))
+                end.write(tenths[number % 10])
+
+    quiet = [seconds for seconds, _ in scrape_each_second(max(MINUTE // 6, 3))]
+    writing = threading.Thread(target=write)
+    before = processor_seconds(stage.pids("steady"))
+    writing.start()
+    runs = scrape_each_second(MINUTE)
+    used = processor_seconds(stage.pids("steady")) - before
+    writing.join()
+    over = time.monotonic()
+    while not is_read(samples := metrics_of(stage, "steady")[1], BOMB_SETS * MINUTE):
+        if time.monotonic() > over + 900:
+            raise Failed(f"{samples.get(UNREAD)} bytes of the log are not worked off after 900 s")
+        time.sleep(1)
+    worked_off = time.monotonic() - over
+    what = f"{len(lines) * MINUTE:,} lines of mail log in {MINUTE} s"
+    during = [seconds for seconds, _ in runs]
+    figures.pair(f"scrape during {what}", "before", "s", [(statistics.median(during), statistics.median(quiet))], "mail bomb")
+    figures.single(f"slowest scrape during {what}", "s", [max(during)])
+    figures.single(f"processor time during {what}", "s", [used], "mail bomb, processor")
+    figures.single(f"most that was unread during {what}", "B", [max(samples.get(UNREAD, 0) for _, samples in runs)],
+                   "mail bomb, lag")
+    figures.single(f"until all of {what} is read, each line once", "s", [worked_off])
+    log.unlink()
+
+
+@measurement
+def log_reader(stage: Stage, figures: Figures):
+    """Its memory, alone on the machine: another responder would share its pages."""
+    for name in set(RESPONDERS) & set(stage.processes):
+        stage.stop(name)
+    log = follow_log(stage, "steady", work_budget_percent=0, cache_ttl=0)
+    sets = mail_log_file.SETS // 10
+    mail_log_file.write(stage.directory / "block.log", sets)
+    block = (stage.directory / "block.log").read_bytes()
+    reader = [pid for pid in stage.pids("steady")
+              if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == "ceymail-reader"]
+
+    def memory_after(first, last):
+        for blocks in range(first, last):
+            with open(log, "ab") as end:
+                end.write(block)
+            while not is_read(metrics_of(stage, "steady")[1], (blocks + 1) * sets):
+                pass
+        return proportional_memory(reader)
+
+    after_some = memory_after(0, 1)
+    after_many = memory_after(1, LOG_BLOCKS)
+    megabytes = f"{LOG_BLOCKS * len(block) / 1e6:,.0f} MB"
+    figures.single(f"memory (PSS) of the log reader, log of {megabytes}", "B", [after_many], "log reader")
+    figures.pair(f"memory of the log reader after {megabytes} of log", f"after {len(block) / 1e6:.0f} MB", "B",
+                 [(after_many, after_some)], "log reader growth")
+    log.unlink()
+    stage.start_responder("refusing")
 
 
 @measurement
