@@ -50,9 +50,9 @@ GOALS = {
     "minute": (f"<= {0.015 * MINUTE:g}", f"s of processor in {MINUTE} s of a scrape a second with a million of all"),
     "idle": ("<= 0", "wake-ups without a scrape"),
     "decision": ("<= 250e-9", "seconds for one of the limiter"),
-    "mail bomb": ("<= 1.5", "a scrape during 50,000 lines a second of mail log, beside one before"),
+    "mail bomb": ("<= 1.5", "a scrape during 50,000 lines a second of mail log, beside one of a responder whose log is quiet"),
     "mail bomb, processor": (f"<= {0.015 * BOMB_SECONDS + 0.5:g}", f"s of processor in {BOMB_SECONDS} s of it"),
-    "mail bomb, lag": (">= 1", "bytes of the log that ceymail_mail_log_unread_bytes shows meanwhile"),
+    "mail bomb, worked off": (f"<= {2 * BOMB_SECONDS}", "s after its end until all is read, each line once"),
     "log reader": ("<= 1.5e6", "bytes (PSS) of the log reader"),
     "log reader growth": ("<= 1.05", f"the same after {LOG_BLOCKS * 20} MB of log, beside 20 MB"),
     "mail log": (">= 250", "MB of mail log a second of processor"),
@@ -510,17 +510,20 @@ def is_read(samples, sets):
 
 @measurement
 def mail_bomb(stage: Stage, figures: Figures):
-    """50,000 lines a second for a minute, in the log of a responder with its usual work budget."""
-    log = follow_log(stage, "steady")
+    """50,000 lines a second for a minute, in the log of a responder with its usual work budget; beside it a second
+    responder, whose log is quiet."""
+    log, _ = follow_log(stage, "steady"), follow_log(stage, "cold")
     mail_log_file.write(stage.directory / "second.log", BOMB_SETS)
     lines = (stage.directory / "second.log").read_bytes().splitlines(keepends=True)
     tenths = [b"".join(lines[len(lines) * part // 10:len(lines) * (part + 1) // 10]) for part in range(10)]
 
-    def scrape_each_second(seconds):
+    def scrape_each_second():
+        """The flooded one and the quiet one right after each other."""
         runs = []
-        for _ in range(seconds):
+        for second in range(BOMB_SECONDS):
             begin = time.monotonic()
-            runs.append(metrics_of(stage, "steady"))
+            order = ("steady", "cold") if second % 2 else ("cold", "steady")
+            runs.append({name: metrics_of(stage, name) for name in order})
             time.sleep(max(0, 1 - (time.monotonic() - begin)))
         return runs
 
@@ -531,11 +534,10 @@ def mail_bomb(stage: Stage, figures: Figures):
                 time.sleep(max(0, begin + number / 10 - time.monotonic()))
                 end.write(tenths[number % 10])
 
-    quiet = [seconds for seconds, _ in scrape_each_second(BOMB_SECONDS // 4)]
     writing = threading.Thread(target=write)
     before = processor_seconds(stage.pids("steady"))
     writing.start()
-    runs = scrape_each_second(BOMB_SECONDS)
+    runs = scrape_each_second()
     used = processor_seconds(stage.pids("steady")) - before
     writing.join()
     over = time.monotonic()
@@ -545,13 +547,14 @@ def mail_bomb(stage: Stage, figures: Figures):
         time.sleep(1)
     worked_off = time.monotonic() - over
     what = f"{len(lines) * BOMB_SECONDS:,} lines of mail log in {BOMB_SECONDS} s"
-    during = [seconds for seconds, _ in runs]
-    figures.pair(f"scrape during {what}", "before", "s", [(statistics.median(during), statistics.median(quiet))], "mail bomb")
-    figures.single(f"slowest scrape during {what}", "s", [max(during)])
+    figures.pair(f"scrape during {what}", "one with a quiet log", "s",
+                 [(run["steady"][0], run["cold"][0]) for run in runs], "mail bomb")
+    figures.pair(f"slowest scrape during {what}", "one with a quiet log", "s",
+                 [(max(run["steady"][0] for run in runs), max(run["cold"][0] for run in runs))])
     figures.single(f"processor time during {what}", "s", [used], "mail bomb, processor")
-    figures.single(f"most that was unread during {what}", "B", [max(samples.get(UNREAD, 0) for _, samples in runs)],
-                   "mail bomb, lag")
-    figures.single(f"until all of {what} is read, each line once", "s", [worked_off])
+    figures.single(f"most that was unread during {what}", "B", [max(run["steady"][1].get(UNREAD, 0) for run in runs)])
+    figures.single(f"until all of {what} is read, each line once", "s", [worked_off],
+                   "mail bomb, worked off")
     log.unlink()
 
 
