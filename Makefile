@@ -237,7 +237,7 @@ torture: dependencies-tests ## proves the 15 guarantees; 10 minutes on an idle m
 	$(call build_now,programs tests)
 	@CEYMAIL_TORTURE=full TEST_ORDER=--random=0 tests/run $(OUT) torture
 
-log-storm: dependencies-tests ## rotates a log 50 times of each kind under load while its readers are killed; two minutes
+log-storm: dependencies-tests ## rotates a log 50 times of each kind under load while its readers are killed; a minute
 	$(call build_now,programs $(OUT)/tests-component)
 	@CEYMAIL_TORTURE=full TEST_FILTER=log_storm tests/run $(OUT) component
 

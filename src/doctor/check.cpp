@@ -156,8 +156,10 @@ int check(const config::Configuration& configuration, const std::string& source,
     parts.push_back({"log settings", "/etc", start(configuration, Sees::as_root, [&](CheckReport& to) {
                          check_log_settings(to, configuration, configuration_file(source));
                      })});
-    if (::getuid() == 0 && !configuration.mail_log.empty())
+    if (::getuid() == 0 && !configuration.mail_log.empty()) {
+        system::forbid_dumps();  // this process prints what that part found
         add("busiest sender", configuration.mail_log.string(), Sees::as_service, check_busiest_sender);
+    }
     CollectorsCheck collectors(configuration);
     std::optional<PrintingPart> web_server;
     if (url)

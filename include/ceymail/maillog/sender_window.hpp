@@ -17,7 +17,7 @@ namespace ceymail::maillog {
 // messages of each (never too low; too high by a few where an hour has 10,000 messages of as many accounts).
 //
 // Security: accounts enter as SipHash values under a random key of this host; no name is kept. `--check`, run by root,
-// looks for the name of the busiest in the log itself: account.hpp.
+// looks for the name of the busiest in the log itself: busiest_account.hpp.
 // Trivially copyable and without pointers: it lives in shared memory, and all bytes zero is an empty one.
 class SenderWindow {
 public:
