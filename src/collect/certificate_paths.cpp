@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "ceymail/collect/postfix_settings.hpp"
 #include "ceymail/collect/regular_file.hpp"
 #include "ceymail/config/service_entry.hpp"
 #include "ceymail/site/site.hpp"
@@ -77,30 +78,12 @@ std::optional<TlsServer> server_of(std::string_view name) noexcept {
     return std::nullopt;
 }
 
-// A line that begins with a blank continues the one before; a comment or an empty line between them ends nothing.
 std::vector<std::string> postfix_certificates(std::string_view main_cf) {
-    constexpr std::string_view k_chains = "smtpd_tls_chain_files";
-    constexpr std::array<std::string_view, 3> k_single{"smtpd_tls_cert_file", "smtpd_tls_eccert_file",
-                                                       "smtpd_tls_dcert_file"};
-    std::map<std::string, std::string, std::less<>> values;
-    std::string* open = nullptr;
-    for (const auto line : lines_of(main_cf)) {
-        const auto content = util::trimmed(line);
-        if (content.empty() || content.front() == '#') continue;
-        if (line.front() == ' ' || line.front() == '\t') {
-            if (open != nullptr) open->append(" ").append(content);
-            continue;
-        }
-        const auto [name, value] = split(content);
-        const bool wanted = name == k_chains || std::ranges::find(k_single, name) != k_single.end();
-        open = wanted ? &(values[std::string(name)] = value) : nullptr;
-    }
-    if (auto chains = words_of(values[std::string(k_chains)]); !chains.empty()) return chains;
+    const auto settings = PostfixSettings::parse(main_cf, {});
+    if (auto chains = words_of(settings.value("smtpd_tls_chain_files")); !chains.empty()) return chains;
     std::vector<std::string> files;
-    for (const auto name : k_single) {
-        const auto value = values.find(name);
-        if (value != values.end() && !value->second.empty() && value->second != "none") files.push_back(value->second);
-    }
+    for (const auto* name : {"smtpd_tls_cert_file", "smtpd_tls_eccert_file", "smtpd_tls_dcert_file"})
+        if (auto value = settings.value(name); !value.empty() && value != "none") files.push_back(std::move(value));
     return files;
 }
 

@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "ceymail/doctor/postfix_settings.hpp"
+#include "ceymail/collect/postfix_settings.hpp"
 #include "ceymail/util/file.hpp"
 #include "ceymail/util/text.hpp"
 
@@ -19,6 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+using collect::PostfixSettings;
 using Service = PostfixSettings::Service;
 
 constexpr const char* k_reload = " && postfix reload";

@@ -65,6 +65,7 @@ BOOST_AUTO_TEST_CASE(of_postfix_are_those_of_main_cf) {
          "/k1.pem /k2.pem"},
         {"a continued line of another", "myhostname = x\n  smtpd_tls_cert_file = /a.pem\n", ""},
         {"a first line that continues nothing", "  /a.pem\nsmtpd_tls_cert_file = /b.pem", "/b.pem"},
+        {"a name in it", "live = /live\nsmtpd_tls_cert_file = $live/a.pem\n", "/live/a.pem"},
         {"nothing", "", ""},
     };
     for (const auto& c : cases) BOOST_TEST(joined(postfix_certificates(c.text)) == c.want, c.label);

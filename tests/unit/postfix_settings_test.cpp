@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // main.cf and master.cf as Postfix reads them.
-#include "ceymail/doctor/postfix_settings.hpp"
+#include "ceymail/collect/postfix_settings.hpp"
 
 #include <string>
 
@@ -8,7 +8,7 @@
 
 namespace {
 
-using ceymail::doctor::PostfixSettings;
+using ceymail::collect::PostfixSettings;
 
 std::string value(std::string_view main_cf, std::string_view name) {
     return PostfixSettings::parse(main_cf, "").value(name);
@@ -79,6 +79,18 @@ BOOST_AUTO_TEST_CASE(takes_any_bytes) {
         const auto settings = PostfixSettings::parse(text, text);
         BOOST_TEST(settings.value("a").size() < 10U, text);
     }
+}
+
+// A hundred names in each of nine values would be 10^18 replacements.
+BOOST_AUTO_TEST_CASE(replaces_a_bounded_number_of_names) {
+    std::string text;
+    for (char name = 'a'; name < 'j'; ++name) {
+        text += std::string(1, name) + " =";
+        for (int i = 0; i < 100; ++i) text += std::string(" $") + static_cast<char>(name + 1);
+        text += '\n';
+    }
+    BOOST_TEST(value(text, "i") == std::string(99, ' '));
+    BOOST_TEST(value(text, "a").ends_with("$b $b"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
-#include "ceymail/doctor/postfix_settings.hpp"
+#include "ceymail/collect/postfix_settings.hpp"
 
 #include <algorithm>
 
 #include "ceymail/util/text.hpp"
 
-namespace ceymail::doctor {
+namespace ceymail::collect {
 
 namespace {
 
 constexpr int k_most_depth = 10;
+constexpr int k_most_references = 1000;             // in one value, those inside other values too
 constexpr std::size_t k_fields_before_command = 7;  // service type private unpriv chroot wakeup maxproc
 
 // Lines without comments and empty ones, each with the lines that begin with a blank and continue it.
@@ -112,7 +113,7 @@ std::string PostfixSettings::raw(const Service* service, std::string_view name) 
     return found == m_main.end() ? std::string() : found->second;
 }
 
-std::string PostfixSettings::expanded(const Service* service, std::string_view text, int depth) const {
+std::string PostfixSettings::expanded(const Service* service, std::string_view text, int depth, int& references) const {
     std::string result;
     while (!text.empty()) {
         const auto plain = text.substr(0, text.find('$'));
@@ -120,17 +121,21 @@ std::string PostfixSettings::expanded(const Service* service, std::string_view t
         text.remove_prefix(plain.size());
         if (text.empty()) break;
         const auto [name, length] = reference_at(text.substr(1));
-        if (length == 0 || depth == k_most_depth) return result.append(text);
-        result += expanded(service, raw(service, name), depth + 1);
+        if (length == 0 || depth == k_most_depth || ++references > k_most_references) return result.append(text);
+        result += expanded(service, raw(service, name), depth + 1, references);
         text.remove_prefix(1 + length);
     }
     return result;
 }
 
-std::string PostfixSettings::value(std::string_view name) const { return expanded(nullptr, raw(nullptr, name), 0); }
-
-std::string PostfixSettings::value(const Service& service, std::string_view name) const {
-    return expanded(&service, raw(&service, name), 0);
+std::string PostfixSettings::value(std::string_view name) const {
+    int references = 0;
+    return expanded(nullptr, raw(nullptr, name), 0, references);
 }
 
-}  // namespace ceymail::doctor
+std::string PostfixSettings::value(const Service& service, std::string_view name) const {
+    int references = 0;
+    return expanded(&service, raw(&service, name), 0, references);
+}
+
+}  // namespace ceymail::collect

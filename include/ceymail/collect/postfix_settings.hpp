@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ceymail::doctor {
+namespace ceymail::collect {
 
 class PostfixSettings {
 public:
@@ -24,7 +24,7 @@ public:
     [[nodiscard]] static PostfixSettings parse(std::string_view main_cf, std::string_view master_cf);
 
     // Returns: the value in main.cf, with $name, ${name} and $(name) replaced; empty if it is not set. An expression
-    // with a condition stays as it is.
+    // with a condition stays as it is, and so does what stands behind more than 1000 names.
     [[nodiscard]] std::string value(std::string_view name) const;
 
     // Returns: the same for one service, whose overrides come first.
@@ -34,10 +34,10 @@ public:
 
 private:
     [[nodiscard]] std::string raw(const Service* service, std::string_view name) const;
-    [[nodiscard]] std::string expanded(const Service* service, std::string_view text, int depth) const;
+    [[nodiscard]] std::string expanded(const Service* service, std::string_view text, int depth, int& references) const;
 
     std::map<std::string, std::string, std::less<>> m_main;
     std::vector<Service> m_services;
 };
 
-}  // namespace ceymail::doctor
+}  // namespace ceymail::collect
