@@ -127,7 +127,8 @@ MetricFamily authentications(const Counters& counters, bool has_postfix, bool ha
     return by_labels("ceymail_mail_authentications_total",
                      "Logins. smtp: of Postfix and of Dovecot's submission service; success when the session ends. A "
                      "failed attempt that Dovecot forgets is not counted: it writes none where a later one of the same "
-                     "connection succeeds. error: the authentication server did not answer.",
+                     "connection succeeds. error: the login was not judged, since the authentication server did not "
+                     "answer or the client named no account.",
                      "service", "result", counters.authentications, [&](LoginService service, LoginResult) {
                          return service == LoginService::smtp ? has_postfix || has_dovecot : has_dovecot;
                      });

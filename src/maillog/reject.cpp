@@ -73,6 +73,9 @@ std::optional<RejectReason> classify_blocked(std::string_view text) noexcept {
 RejectReason classify_plain(const Reply& reply) noexcept {
     const auto text = reply.text;
     if (const auto reason = classify_blocked(text)) return *reason;
+    if (text.starts_with("Client host rejected: cannot find your hostname") ||
+        text.starts_with("Client host rejected: cannot find your reverse hostname"))
+        return RejectReason::helo;
     if (text.starts_with("Message size exceeds fixed limit")) return RejectReason::size;
     if (text.starts_with("Session encryption is required")) return RejectReason::tls_or_auth;
     if (reply.has_dsn(3, 4)) return RejectReason::size;

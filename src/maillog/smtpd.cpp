@@ -109,18 +109,28 @@ void count_reject(const Entry& entry, Cursor cursor) noexcept {
     reason ? entry.reject(*reason) : entry.unparsed();
 }
 
+// Postfix puts off what a milter says at CONNECT, HELO and EHLO: the client is refused at MAIL, which has a line of its
+// own. Only after a 421 the session ends at once.
+void count_milter_reject(const Entry& entry, Cursor cursor) noexcept {
+    const bool is_put_off = cursor.sees("CONNECT ") || cursor.sees("HELO ") || cursor.sees("EHLO ");
+    if (!take_stage_and_client(cursor)) return entry.unparsed();
+    if (!is_put_off || cursor.sees("421 ")) entry.reject(RejectReason::milter);
+}
+
 // Behind "NOQUEUE: " or a queue id. Verbs such as hold, warn, reject_warning and milter-hold refuse nothing.
 void count_of_message(const Entry& entry, Cursor cursor) noexcept {
     if (cursor.take("client=")) return count_client(entry, cursor);
     if (cursor.take("reject: ")) return count_reject(entry, cursor);
-    if (cursor.take("milter-reject: "))
-        return take_stage_and_client(cursor) ? entry.reject(RejectReason::milter) : entry.unparsed();
-    if (cursor.take("proxy-reject: ")) entry.reject(RejectReason::content);
+    if (cursor.take("milter-reject: ")) return count_milter_reject(entry, cursor);
+    if (cursor.sees("proxy-reject: ")) entry.reject(RejectReason::content);
 }
 
-// "Connection rate limit exceeded: 7 from unknown[192.0.2.15] for service smtp"
+// "Connection rate limit exceeded: 7 from unknown[192.0.2.15] for service smtp". For new TLS sessions this is the first
+// one above the limit; later ones are "Refusing STARTTLS request from unknown[192.0.2.15] for service smtp".
 bool is_rate_limit(Cursor cursor) noexcept {
     std::uint64_t number = 0;
+    if (cursor.take("Refusing STARTTLS request from "))
+        return !cursor.take_client().empty() && cursor.sees(" for service ");
     for (const std::string_view what : {"Connection rate", "Connection concurrency", "Message delivery request rate",
                                         "Recipient address rate", "AUTH command rate", "New TLS session rate"}) {
         if (cursor.take(what))
@@ -129,9 +139,11 @@ bool is_rate_limit(Cursor cursor) noexcept {
     return false;
 }
 
-// The server's fault, so the credentials were not judged.
-bool is_server_error(std::string_view reason) noexcept {
-    return reason.starts_with("Connection lost to authentication server") ||
+// The credentials were not judged: by the server's fault, or because they could not be read. Where Postfix does not
+// reach the server, or the server says neither a reason nor a name, the words are the same.
+bool is_not_judged(std::string_view reason) noexcept {
+    return reason == "(reason unavailable), sasl_username=(unavailable)" ||
+           reason.starts_with("Connection lost to authentication server") ||
            reason.starts_with("Temporary authentication failure") ||
            reason.starts_with("Internal authentication error");
 }
@@ -142,7 +154,7 @@ void count_sasl_failure(const Entry& entry, Cursor cursor) noexcept {
     cursor.take_while([](char c) { return c != ' '; });
     if (cursor.take(" authentication aborted")) return;
     if (!cursor.take(" authentication failed")) return entry.unparsed();
-    const auto result = cursor.take(": ") && is_server_error(cursor.rest()) ? LoginResult::error : LoginResult::failure;
+    const auto result = cursor.take(": ") && is_not_judged(cursor.rest()) ? LoginResult::error : LoginResult::failure;
     entry.counters.authentications(LoginService::smtp, result) += entry.times;
 }
 
@@ -182,6 +194,7 @@ void count_smtpd(const Entry& entry) noexcept {
     if (cursor.take("disconnect from ")) return count_disconnect(entry, cursor);
     if (count_severity(entry, cursor)) return count_warning(entry, cursor);
     if (cursor.take("NOQUEUE: ") || cursor.take_queue_id()) return count_of_message(entry, cursor);
+    if (cursor.sees("proxy-reject: ")) return entry.reject(RejectReason::content);  // has no queue id
     count_tls(entry);
 }
 

@@ -232,6 +232,7 @@ std::optional<RejectReason> reason_of(const std::string& reply, const std::strin
                 text,
                 R"(Service unavailable; (Client host|Sender address|Helo command|Recipient address|Unverified Client host) \[)"))
             return blocked(text);
+        if (begins(text, "Client host rejected: cannot find your (reverse )?hostname")) return RejectReason::helo;
         if (begins(text, "Message size exceeds fixed limit")) return RejectReason::size;
         if (begins(text, "Session encryption is required")) return RejectReason::tls_or_auth;
         if (x == 3) return y == 4 ? RejectReason::size : RejectReason::local_error;
@@ -267,6 +268,8 @@ void smtpd_warning(const Text& t) {
             "(Connection rate|Connection concurrency|Message delivery request rate|Recipient address rate|AUTH command "
             "rate|New TLS session rate) limit exceeded: [0-9]{1,18} from "))
         return reject(t, RejectReason::rate);
+    if (begins(text, "Refusing STARTTLS request from " + k_client + " for service "))
+        return reject(t, RejectReason::rate);
     if (begins(text, k_qid)) {
         if (begins(text, k_qid + "(queue file size limit exceeded|BDAT request from " + k_client +
                              " exceeds message size limit)"))
@@ -281,7 +284,7 @@ void smtpd_warning(const Text& t) {
     const bool server =
         begins(rest,
                "[^ ]* authentication failed: (Connection lost to authentication server|Temporary authentication "
-               "failure|Internal authentication error)");
+               "failure|Internal authentication error|\\(reason unavailable\\), sasl_username=\\(unavailable\\)$)");
     t.counters.authentications(LoginService::smtp, server ? LoginResult::error : LoginResult::failure) += t.times;
 }
 
@@ -296,7 +299,9 @@ void smtpd_message(const Text& t, const std::string& text) {
         const auto reason = found ? reason_of(behind(text, *found), t.service) : std::nullopt;
         reason ? reject(t, *reason) : unparsed(t);
     } else if (begins(text, "milter-reject: ")) {
-        begins(text, "milter-reject: " + stage) ? reject(t, RejectReason::milter) : unparsed(t);
+        if (!begins(text, "milter-reject: " + stage)) return unparsed(t);
+        const bool put_off = begins(text, "milter-reject: (CONNECT|HELO|EHLO) ");
+        if (!put_off || begins(text, "milter-reject: " + stage + "421 ")) reject(t, RejectReason::milter);
     } else if (begins(text, "proxy-reject: ")) {
         reject(t, RejectReason::content);
     }
@@ -306,6 +311,7 @@ void smtpd(const Text& t) {
     if (begins(t.text, "disconnect from ")) return disconnect(t);
     if (severity(t)) return smtpd_warning(t);
     if (const auto qid = match(t.text, "^(NOQUEUE: |" + k_qid + ")")) return smtpd_message(t, behind(t.text, *qid));
+    if (begins(t.text, "proxy-reject: ")) return reject(t, RejectReason::content);
     tls(t);
 }
 

@@ -312,8 +312,23 @@ BOOST_AUTO_TEST_CASE(counts_refusals_by_reason) {
     };
     const Row table[] = {
         {"milter, smtpd",
-         "postfix/smtpd[7]: NOQUEUE: milter-reject: CONNECT" + client + "451 4.7.1 Service unavailable; proto=SMTP",
+         "postfix/smtpd[7]: NOQUEUE: milter-reject: MAIL" + client +
+             "451 4.7.1 Service unavailable - try again later; from=<u@example.net> proto=ESMTP helo=<c>",
          "rejects milter"},
+        {"milter at CONNECT: the client is greeted, and refused at MAIL",
+         "postfix/smtpd[7]: NOQUEUE: milter-reject: CONNECT" + client +
+             "451 4.7.1 Service unavailable - try again later; proto=SMTP",
+         ""},
+        {"milter at EHLO, as at CONNECT",
+         "postfix/smtpd[7]: NOQUEUE: milter-reject: EHLO" + client +
+             "550 5.7.1 not by this milter, status=sent (250 ok); proto=SMTP helo=<milter-refuses.example.net>",
+         ""},
+        {"milter ends the session at EHLO",
+         "postfix/smtpd[7]: NOQUEUE: milter-reject: EHLO" + client +
+             "421 4.7.1 not by this milter; proto=SMTP helo=<milter-hangs-up.example.net>",
+         "rejects milter"},
+        {"milter in another form", "postfix/smtpd[7]: NOQUEUE: milter-reject: EHLO from somewhere: 421",
+         "unparsed smtpd"},
         {"milter, cleanup",
          "postfix/cleanup[5]: 7F5C1178682: milter-reject: END-OF-MESSAGE" + client +
              "5.7.1 Gtube pattern; "
@@ -336,6 +351,14 @@ BOOST_AUTO_TEST_CASE(counts_refusals_by_reason) {
         {"before-queue filter",
          "postfix/smtpd[7]: NOQUEUE: proxy-reject: END-OF-MESSAGE: 554 5.7.1 spam; from=<a@b> to=<c@d>",
          "rejects content"},
+        {"before-queue filter, after a recipient: without a queue id",
+         "postfix/smtpd[7]: proxy-reject: END-OF-MESSAGE: 550 5.7.1 refused by the proxy, status=sent (250 ok); "
+         "from=<u@example.net> to=<a@example.org> proto=ESMTP helo=<client.example.net>",
+         "rejects content"},
+        {"before-queue filter accepts, without a queue id",
+         "postfix/smtpd[7]: proxy-accept: END-OF-MESSAGE: 250 2.0.0 Ok: queued as C14685E8; from=<u@example.net> "
+         "to=<a@example.org> proto=ESMTP helo=<client.example.net>",
+         ""},
         {"before-queue filter accepts",
          "postfix/smtpd[7]: NOQUEUE: proxy-accept: END-OF-MESSAGE: 250 2.0.0 Ok; from=<a@b> to=<c@d>", ""},
         {"block list",
@@ -401,6 +424,14 @@ BOOST_AUTO_TEST_CASE(counts_refusals_by_reason) {
         {"HELO", smtpd("504 5.5.2 <x>: Helo command rejected: need fully-qualified hostname"), "rejects helo"},
         {"HELO unknown", smtpd("450 4.7.1 <x>: Helo command rejected: Host not found"), "rejects helo"},
         {"no reverse name", smtpd("450 4.7.25 <unknown[192.0.2.10]>: Client host rejected: cannot find your hostname"),
+         "rejects helo"},
+        {"no reverse name at all, as smtpd says it to a client without a name",
+         "postfix/smtpd[7]: NOQUEUE: reject: RCPT from unknown[192.0.2.14]: 450 4.7.1 Client host rejected: cannot "
+         "find "
+         "your reverse hostname, [192.0.2.14]; from=<u@example.net> to=<a@example.org> proto=ESMTP "
+         "helo=<client.example.net>",
+         "rejects helo"},
+        {"no name, as smtpd says it", smtpd("450 4.7.25 Client host rejected: cannot find your hostname, [192.0.2.14]"),
          "rejects helo"},
         {"no reverse name at all",
          smtpd("450 4.7.1 <unknown[192.0.2.10]>: Client host rejected: cannot find your reverse hostname, "
@@ -469,6 +500,15 @@ BOOST_AUTO_TEST_CASE(counts_refusals_by_reason) {
         {"rate",
          "postfix/smtpd[7]: warning: Connection rate limit exceeded: 7 from unknown[192.0.2.15] for service smtp",
          "rejects rate; warnings warning"},
+        {"rate of TLS sessions, the first one above it",
+         "postfix/smtpd[7]: warning: New TLS session rate limit exceeded: 3 from client.example.net[192.0.2.10] for "
+         "service 2506",
+         "rejects rate; warnings warning"},
+        {"rate of TLS sessions",
+         "postfix/smtpd[7]: warning: Refusing STARTTLS request from client.example.net[192.0.2.10] for service 2506",
+         "rejects rate; warnings warning"},
+        {"rate of TLS sessions, without a client",
+         "postfix/smtpd[7]: warning: Refusing STARTTLS request from somewhere", "warnings warning"},
         {"rate of logins",
          "postfix/smtpd[7]: warning: AUTH command rate limit exceeded: 7 from unknown[192.0.2.15] for service smtp",
          "rejects rate; warnings warning"},
@@ -522,6 +562,14 @@ BOOST_AUTO_TEST_CASE(counts_logins) {
          "postfix/smtpd[7]: warning: unknown[192.0.2.13]: SASL PLAIN authentication failed: Connection "
          "lost to authentication server, sasl_username=a",
          "warnings warning; authentications smtp error"},
+        {"SASL, the server cannot be reached, or neither it nor the client names an account",
+         "postfix/submission/smtpd[7]: warning: client.example.net[192.0.2.10]: SASL PLAIN authentication failed: "
+         "(reason unavailable), sasl_username=(unavailable)",
+         "warnings warning; authentications smtp error"},
+        {"SASL, an account with words behind that name",
+         "postfix/smtpd[7]: warning: unknown[192.0.2.13]: SASL PLAIN authentication failed: (reason unavailable), "
+         "sasl_username=(unavailable)x",
+         "warnings warning; authentications smtp failure"},
         {"SASL, no such mechanism",
          "postfix/smtpd[7]: warning: unknown[192.0.2.13]: SASL X authentication failed: Invalid "
          "authentication mechanism",

@@ -107,8 +107,8 @@ private:
             one_of({"Recipient address rejected: ", "Sender address rejected: ", "Client host rejected: ",
                     "Helo command rejected: ", "Data command rejected: ", ""}) +
             one_of({"User unknown in table", "Access denied", "not logged in", "not owned by user",
-                    "cannot find your hostname", "Session encryption is required", "undeliverable address: x",
-                    "Domain not found"});
+                    "cannot find your hostname", "cannot find your reverse hostname, [x]",
+                    "Session encryption is required", "undeliverable address: x", "Domain not found"});
         return (number(2) == 0 ? whole : parts) +
                one_of({"; from=<a@b> to=<c@d> proto=ESMTP helo=<x>", "; proto=SMTP helo=</returnc/>", "", "; to=<a>"});
     }
@@ -138,12 +138,13 @@ private:
     std::string smtpd() {
         m_tag =
             one_of({"postfix/smtpd[7]", "postfix/smtpd[7]", "postfix/submission/smtpd[7]", "postfix/10025/smtpd[7]"});
-        switch (number(7)) {
+        switch (number(8)) {
             case 0:
                 return session();
             case 1:
                 return id() + one_of({"reject: ", "milter-reject: ", "reject_warning: ", "proxy-reject: "}) +
-                       one_of({"RCPT", "END-OF-MESSAGE", "rcpt", "CONNECT"}) + " from " + client() + ": " + reply();
+                       one_of({"RCPT", "END-OF-MESSAGE", "rcpt", "CONNECT", "HELO", "EHLO", "EHLOS"}) + " from " +
+                       client() + ": " + one_of({"", "", "421 4.7.1 no", "4210"}) + reply();
             case 2:
                 return id() + "client=" + client() +
                        one_of({"", ", sasl_method=PLAIN, sasl_username=", ", sasl_username="}) +
@@ -152,8 +153,13 @@ private:
                 return one_of({"warning: ", "fatal: ", "error: ", "panic: "}) + client() + ": SASL " +
                        one_of({"PLAIN", "X Y", ""}) + " authentication " +
                        one_of({"failed: (reason unavailable), sasl_username=x",
+                               "failed: (reason unavailable), sasl_username=(unavailable)",
+                               "failed: (reason unavailable), sasl_username=(unavailable) ",
                                "failed: Connection lost to authentication server", "aborted", "failed", "worked"});
             case 4:
+                if (number(3) == 0)
+                    return "warning: Refusing STARTTLS request from " + client() +
+                           one_of({" for service smtp", " for service ", ""});
                 return "warning: " + one_of({"Connection rate", "AUTH command rate", "Something"}) +
                        " limit exceeded: " + digits() + " from " + client();
             case 5:
@@ -161,6 +167,8 @@ private:
                        one_of({"queue file size limit exceeded",
                                "BDAT request from x[1.2.3.4] exceeds message size limit", "BDAT request from x",
                                "connect to Milter service x", "milter x: y"});
+            case 6:
+                return one_of({"proxy-reject: ", "proxy-accept: ", "proxy-"}) + "END-OF-MESSAGE: " + reply();
             default:
                 return "warning: " +
                        one_of({"connect to Milter service inet:x", "milter inet:x: y", "connect to milter"});

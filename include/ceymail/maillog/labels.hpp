@@ -74,7 +74,7 @@ enum class LoginService : std::uint8_t { smtp, imap, pop3, sieve };
 template <>
 inline constexpr std::array<std::string_view, 4> k_names<LoginService>{"smtp", "imap", "pop3", "sieve"};
 
-// `error`: the authentication server did not answer, so the credentials were not judged.
+// `error`: the credentials were not judged: the authentication server did not answer, or they named no account.
 enum class LoginResult : std::uint8_t { success, failure, error };
 template <>
 inline constexpr std::array<std::string_view, 3> k_names<LoginResult>{"success", "failure", "error"};
