@@ -322,7 +322,7 @@ check-arm64: dependencies-check-cross ## cross-builds the package for arm64, and
 	@$(package_foreign)
 	@tests/cross/run $(ARCH) $(VERSION) $(BUILD) $(foreign_build)
 
-check-machine: dependencies-check-machine ## boots a Debian or Ubuntu (SUITE=jammy), installs the package and tests it; HOST=ceymail WEB=nginx (or apache): a CeyMail host
+check-machine: dependencies-check-machine ## boots a Debian or Ubuntu (SUITE=jammy), installs the package and tests it; HOST=ceymail WEB=nginx (or apache): a CeyMail host; HOST=mail: compares the mail metrics with what was done
 	@tests/machine/run $(BUILD) $(VERSION)
 
 clean: ## removes the build directory
