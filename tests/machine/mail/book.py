@@ -15,7 +15,8 @@ FAIL2BAN_LOG = "/var/log/fail2ban.log"
 PATIENCE = 20  # seconds until all is counted
 
 # Times are not in the book. Nor are lines and warnings: they are counted in the log itself.
-NOT_IN_THE_BOOK = re.compile(r"ceymail_mail_(delivery_stage_seconds_total|log_lines_total|warnings_total)")
+IN_THE_LOG = re.compile(r"ceymail_mail_(log_lines|log_foreign_lines|warnings)_total")
+NOT_IN_THE_BOOK = re.compile(r"ceymail_mail_delivery_stage_seconds_total|" + IN_THE_LOG.pattern)
 IN_THE_BOOK = re.compile(r"ceymail_(mail_[a-z0-9_]+(_total|_count)|bans_total)(\{|$)")
 
 
@@ -89,10 +90,12 @@ class FileLog:
 
 
 class JournalLog:
-    """What the journal has."""
+    """What the journal has. Only lines of root and of the mail system count; the program of others is None."""
+
+    units = re.compile("postfix|dovecot|spamd|spamassassin|opendkim")
 
     def position(self):
-        shown = subprocess.run(["journalctl", "-n", "0", "--show-cursor", "-q"], capture_output=True, text=True, check=True)
+        shown = subprocess.run(["journalctl", "-n", "1", "--show-cursor", "-q"], capture_output=True, text=True, check=True)
         return shown.stdout.rpartition("-- cursor: ")[2].strip()
 
     def entries(self, position):
@@ -101,7 +104,8 @@ class JournalLog:
         for line in shown.stdout.splitlines():
             entry = json.loads(line)
             text = entry.get("MESSAGE", "")
-            yield entry.get("SYSLOG_IDENTIFIER", ""), text if isinstance(text, str) else bytes(text).decode("latin-1")
+            trusted = entry.get("_UID") == "0" or self.units.match(entry.get("_SYSTEMD_UNIT", ""))
+            yield entry.get("SYSLOG_IDENTIFIER", "") if trusted else None, text if isinstance(text, str) else bytes(text).decode("latin-1")
 
 
 def daemon_of(tag):
@@ -125,6 +129,9 @@ def count_log(log, state):
     """Lines and warnings since the beginning, in the log itself."""
     counters = collections.Counter()
     for tag, text in log.entries(state["log"]):
+        if tag is None:
+            counters["ceymail_mail_log_foreign_lines_total"] += 1
+            continue
         daemon = daemon_of(tag)
         counters[f'ceymail_mail_log_lines_total{{daemon="{daemon}"}}'] += 1
         if severity := severity_of(daemon, text):
@@ -165,7 +172,7 @@ def begin(log):
     fail2ban = os.path.getsize(FAIL2BAN_LOG)
     state = {"log": log.position(), "fail2ban": fail2ban, "senders": {}}
     state["first"] = state["last"] = scrape(state)
-    assert state["first"].get("ceymail_mail_log_unread_bytes") == 0, "the log is not read to its end"
+    assert state["first"].get("ceymail_mail_log_unread_bytes", 0) == 0, "the log is not read to its end"
     write_state(state)
 
 
@@ -178,7 +185,7 @@ def differences(state, now, book, log):
             found[series] = since(state["last"], series), book.counters[series]
     in_log = count_log(log, state)
     for series in sorted({*now, *in_log}):
-        if re.match(r"ceymail_mail_(log_lines|warnings)_total", series):
+        if IN_THE_LOG.match(series):
             found[series] = since(state["first"], series), in_log[series]
     senders = collections.Counter(state["senders"]) + book.senders
     found["ceymail_mail_authenticated_senders"] = now["ceymail_mail_authenticated_senders"], len(senders)
