@@ -24,8 +24,8 @@ class Book:
     """Counters by series. Each method is something that was done."""
 
     def __init__(self):
-        self.counters = collections.Counter()
-        self.senders = collections.Counter()
+        self.counters: collections.Counter[str] = collections.Counter()
+        self.senders: collections.Counter[str] = collections.Counter()
 
     def add(self, metric, times=1, **labels):
         text = ",".join(f'{name}="{value}"' for name, value in labels.items())
@@ -127,15 +127,16 @@ def severity_of(daemon, text):
 
 def count_log(log, state):
     """Lines and warnings since the beginning, in the log itself."""
-    counters = collections.Counter()
+    counters: collections.Counter[str] = collections.Counter()
     for tag, text in log.entries(state["log"]):
         if tag is None:
             counters["ceymail_mail_log_foreign_lines_total"] += 1
             continue
         daemon = daemon_of(tag)
         counters[f'ceymail_mail_log_lines_total{{daemon="{daemon}"}}'] += 1
-        if severity := severity_of(daemon, text):
-            counters[f'ceymail_mail_warnings_total{{severity="{severity}"}}'] += 1
+        folded = re.match(r"message repeated (\d+) times: \[ (.*)\]$", text)
+        if severity := severity_of(daemon, folded[2] if folded else text):
+            counters[f'ceymail_mail_warnings_total{{severity="{severity}"}}'] += int(folded[1]) if folded else 1
     with open(FAIL2BAN_LOG, "rb") as bans:
         bans.seek(state["fail2ban"])
         counters['ceymail_mail_log_lines_total{daemon="fail2ban"}'] += bans.read().count(b"\n")
@@ -154,7 +155,7 @@ def scrape(state):
     text = answer.read().decode()
     assert answer.status == 200, f"scrape: {answer.status} {text[:200]}"
     lines = [line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#")]
-    return {series: float(value) for series, _, value in lines}
+    return {series: int(value) for series, _, value in lines if value.isdecimal()}  # no other counter is in the book
 
 
 def read_state():
@@ -188,18 +189,24 @@ def differences(state, now, book, log):
         if IN_THE_LOG.match(series):
             found[series] = since(state["first"], series), in_log[series]
     senders = collections.Counter(state["senders"]) + book.senders
-    found["ceymail_mail_authenticated_senders"] = now["ceymail_mail_authenticated_senders"], len(senders)
+    found["ceymail_mail_authenticated_senders"] = now.get("ceymail_mail_authenticated_senders"), len(senders)
     busiest = max(senders.values(), default=0)
-    found["ceymail_mail_busiest_sender_messages"] = now["ceymail_mail_busiest_sender_messages"], busiest
+    found["ceymail_mail_busiest_sender_messages"] = now.get("ceymail_mail_busiest_sender_messages"), busiest
     found["ceymail_mail_log_unread_bytes"] = now.get("ceymail_mail_log_unread_bytes", 0), 0
-    return [f"{series}: counted {got:g}, done {want}" for series, (got, want) in found.items() if got != want]
+    return [f"{series}: counted {got}, done {want}" for series, (got, want) in found.items() if got != want]
 
 
 def close(book, log):
     """Compares. What is counted too late, or besides, is a difference of the next case."""
     state = read_state()
     end = time.monotonic() + PATIENCE
-    while (wrong := differences(state, now := scrape(state), book, log)) and time.monotonic() < end:
+    while True:
+        try:
+            if not (wrong := differences(state, now := scrape(state), book, log)) or time.monotonic() > end:
+                break
+        except (OSError, http.client.HTTPException, AssertionError):  # the service was restarted a moment ago
+            if time.monotonic() > end:
+                raise
         time.sleep(0.3)
     state["last"] = now
     state["senders"] = collections.Counter(state["senders"]) + book.senders

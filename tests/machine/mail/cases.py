@@ -612,6 +612,44 @@ def case_postscreen(book):
     book.sent("lmtp")
 
 
+# --- the way of the lines ----------------------------------------------------------------------------------------
+
+
+def case_a_restart_of_the_service_counts_nothing_twice(book):
+    mail(A)
+    run("systemctl", "stop", "ceymail-metrics.service")
+    mail(A)
+    run("systemctl", "start", "ceymail-metrics.service")
+    mail(A)
+    processes = run("pgrep", "-x", "ceymail-gather|ceymail-reader").split()
+    assert len(processes) == 2, processes
+    run("kill", "-KILL", *processes)
+    mail(A)
+    book.received("smtp", 4)
+    book.sent("lmtp", 4)
+
+
+def case_lines_that_rsyslog_folds_count_each(book):
+    """As Ubuntu's rsyslog does. The journal folds none."""
+    configuration = "/etc/rsyslog.conf"
+    with open(configuration, encoding="utf-8") as file:
+        before = file.read()
+    folds = os.path.exists(books.MAIL_LOG)
+    if folds:
+        with open(configuration, "w", encoding="utf-8") as file:
+            file.write("$RepeatedMsgReduction on\n" + before)
+        run("systemctl", "restart", "rsyslog")
+    with Smtp(port=SUBMISSION) as smtp:
+        for _ in range(6):
+            smtp.log_in(A, "wrong", 535)
+    book.login("smtp", "failure", 6)
+    if folds:
+        until(lambda: "message repeated 5 times: [ " in run("tail", "-n", "5", books.MAIL_LOG), "the lines are folded")
+        with open(configuration, "w", encoding="utf-8") as file:
+            file.write(before)
+        run("systemctl", "restart", "rsyslog")
+
+
 def case_nothing_was_counted_late_or_besides(_book):
     time.sleep(3)
 

@@ -15,16 +15,17 @@ CERTIFICATE = "/etc/ssl/ceymail/cert.pem", "/etc/ssl/ceymail/key.pem"
 class SmtpServer(socketserver.StreamRequestHandler):
     """Takes mail. A recipient 450-4.2.1@... is answered "450 4.2.1"; data-554-5.6.0@... so after its message."""
 
-    tls_version = None  # a version: STARTTLS is offered, up to it
+    tls_version: ssl.TLSVersion | None = None  # STARTTLS is offered, up to it
 
     def say(self, reply):
         self.wfile.write(reply.encode() + b"\r\n")
+        self.wfile.flush()
 
     def extensions(self):
         return ["STARTTLS"] if self.tls_version and not isinstance(self.connection, ssl.SSLSocket) else []
 
     def handle(self):
-        self.recipients, self.sender, self.xforward = [], None, None
+        self.recipients, self.sender = [], ""
         self.say("220 mx.remote.example ESMTP")
         while line := self.rfile.readline():
             verb, _, argument = line.decode("latin-1").strip().partition(" ")
@@ -47,16 +48,17 @@ class SmtpServer(socketserver.StreamRequestHandler):
         self.say("220 2.0.0 go ahead")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*CERTIFICATE)
-        context.maximum_version = self.tls_version
+        context.maximum_version = self.tls_version or ssl.TLSVersion.TLSv1_3
         self.connection = context.wrap_socket(self.connection, server_side=True)
-        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)
+        self.rfile = self.connection.makefile("rb")
+        self.wfile = self.connection.makefile("wb")
 
     def do_mail(self, argument):
-        self.sender, self.recipients = re.match(r"FROM:<(.*?)>", argument, re.I)[1], []
+        self.sender, self.recipients = argument.partition("<")[2].partition(">")[0], []
         self.say("250 2.1.0 sender")
 
     def do_rcpt(self, argument):
-        recipient = re.match(r"TO:<(.*)>", argument, re.I)[1]
+        recipient = argument.partition("<")[2].rpartition(">")[0]
         scripted = re.match(r"(\d{3})-([\d.]+)@", recipient)
         if recipient.startswith("hangup@"):
             return False
@@ -81,7 +83,7 @@ class SmtpServer(socketserver.StreamRequestHandler):
         return f"{scripted[1]} {scripted[2]} as the address says" if scripted else "250 2.0.0 Ok: queued as 12345"
 
     def do_rset(self, _):
-        self.sender, self.recipients = None, []
+        self.sender, self.recipients = "", []
         self.say("250 2.0.0 Ok")
 
     def do_noop(self, _):
@@ -108,8 +110,7 @@ class Filter(SmtpServer):
     def extensions(self):
         return ["XFORWARD NAME ADDR PROTO HELO SOURCE PORT IDENT"] if self.with_xforward else []
 
-    def do_xforward(self, argument):
-        self.xforward = argument
+    def do_xforward(self, _):
         self.say("250 2.0.0 Ok")
 
     def taken(self, message):
