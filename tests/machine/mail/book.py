@@ -90,7 +90,7 @@ class FileLog:
 
 
 class JournalLog:
-    """What the journal has. Only lines of root and of the mail system count; the program of others is None."""
+    """What the journal has. The program of lines that do not count is None: ceymail-metrics.conf(5), mail_log."""
 
     units = re.compile("postfix|dovecot|spamd|spamassassin|opendkim")
 
@@ -104,7 +104,8 @@ class JournalLog:
         for line in shown.stdout.splitlines():
             entry = json.loads(line)
             text = entry.get("MESSAGE", "")
-            trusted = entry.get("_UID") == "0" or self.units.match(entry.get("_SYSTEMD_UNIT", ""))
+            uid, unit = int(entry.get("_UID", "65534")), entry.get("_SYSTEMD_UNIT", "")
+            trusted = uid == 0 or self.units.match(unit) or (uid < 1000 and not unit.endswith(".service"))
             yield entry.get("SYSLOG_IDENTIFIER", "") if trusted else None, text if isinstance(text, str) else bytes(text).decode("latin-1")
 
 
@@ -169,11 +170,17 @@ def write_state(state):
 
 
 def begin(log):
-    """From here on all is in the book. Nothing may be written to the log meanwhile."""
-    fail2ban = os.path.getsize(FAIL2BAN_LOG)
-    state = {"log": log.position(), "fail2ban": fail2ban, "senders": {}}
+    """From here on all is in the book. Nothing else may be written to the log meanwhile."""
+    state: dict = {"senders": {}}
+    lines = 'ceymail_mail_log_lines_total{daemon="postfix"}'
+    before = scrape(state).get(lines, 0)
+    subprocess.run(["logger", "-p", "mail.info", "-t", "postfix/qmgr", "the book is opened"], check=True)
+    end = time.monotonic() + PATIENCE
+    while scrape(state).get(lines, 0) <= before:
+        assert time.monotonic() < end, "a line is not counted"
+        time.sleep(0.3)
+    state["log"], state["fail2ban"] = log.position(), os.path.getsize(FAIL2BAN_LOG)
     state["first"] = state["last"] = scrape(state)
-    assert state["first"].get("ceymail_mail_log_unread_bytes", 0) == 0, "the log is not read to its end"
     write_state(state)
 
 

@@ -65,7 +65,6 @@ without_rsyslog() {
 case_the_book_is_opened() {
     [ "$log" = rsyslog ] || without_rsyslog || return
     script "sed -i 's/^#* *cache_ttl .*//' $conf; echo 'cache_ttl = 0' >>$conf
-        logger -p mail.info -t postfix/qmgr 'the book is opened'
         systemctl restart $service" &&
         expect 'ceymail_mail_log_unparsed_lines_total{program="none"} 0' && kept begin
 }
