@@ -23,9 +23,10 @@ sharedir = $(datadir)/ceymail-metrics
 # The root directory of the sandboxed services. It is empty: each directory and file is a mount point for their units.
 sandboxdir = $(prefix)/lib/ceymail-metrics/root
 SANDBOX_DIRECTORIES = boot dev efi etc/apache2 etc/ceymail-metrics etc/dovecot \
-  etc/letsencrypt/archive etc/letsencrypt/live etc/nginx etc/postfix etc/ssl/certs etc/systemd/system home proc root run sys tmp usr/lib/ssl \
-  $(patsubst /%,%,$(libraries)) var/backups var/lib/ceymail-metrics/service var/log var/spool var/tmp
-SANDBOX_FILES = etc/ld.so.cache $(patsubst /%,%,$(loader)) \
+  etc/letsencrypt/archive etc/letsencrypt/live etc/nginx etc/postfix etc/ssl/certs etc/systemd/system home proc \
+  root run sys tmp usr/lib/ssl $(patsubst /%,%,$(libraries)) var/backups var/lib/ceymail-metrics/service var/log \
+  var/spool var/tmp
+SANDBOX_FILES = etc/ld.so.cache etc/machine-id $(patsubst /%,%,$(loader)) \
   $(addprefix $(patsubst /%,%,$(libexecdir))/,ceymail-metrics ceymail-settings)
 # The libraries and the loader that the services map. Their paths depend on the architecture.
 libraries = /usr/lib$(addprefix /,$(shell $(CXX) -print-multiarch))

@@ -28,6 +28,7 @@ namespace po = boost::program_options;
 constexpr std::array<std::string_view, 7> k_plans{"unknown",      "free",     "starter",   "pro",
                                                   "professional", "business", "enterprise"};
 constexpr std::array<std::string_view, 3> k_service_managers{"auto", "systemd", "processes"};
+constexpr const char* k_journal = "journal";
 constexpr std::size_t k_max_services = 32;      // lines of `service`
 constexpr std::size_t k_max_certificates = 16;  // lines of `certificate`
 constexpr const char* k_no_search = "none";     // of `certificate`
@@ -55,6 +56,13 @@ Key path(const char* name, std::filesystem::path Configuration::* field, Empty e
             [field, empty](Configuration& to, const std::string& value) {
                 to.*field = value;
                 return value.empty() ? empty == Empty::allowed : (to.*field).is_absolute();
+            }};
+}
+
+Key log(const char* name, std::filesystem::path Configuration::* field) {
+    return {name, "an absolute path, journal, or nothing", [field](Configuration& to, const std::string& value) {
+                to.*field = value;
+                return value.empty() || value == k_journal || (to.*field).is_absolute();
             }};
 }
 
@@ -289,7 +297,8 @@ const std::vector<Key>& keys() {
         path("proc", &C::proc),
         path("disk", &C::disk),
         paths("queue_directory", &C::queue_directories),
-        path("mail_log", &C::mail_log, Empty::allowed),
+        log("mail_log", &C::mail_log),
+        path("journal_directory", &C::journal_directory, Empty::allowed),
         path("fail2ban_log", &C::fail2ban_log, Empty::allowed),
         choice("service_manager", &C::service_manager, k_service_managers),
         service("service"),
@@ -350,6 +359,13 @@ const po::options_description& description() {
 }
 
 }  // namespace
+
+MailLogSource mail_log_source(const Configuration& configuration) {
+    if (configuration.mail_log.empty()) return MailLogSource::none;
+    if (configuration.mail_log == k_journal) return MailLogSource::journal;
+    static const Configuration defaults;
+    return configuration.mail_log == defaults.mail_log ? MailLogSource::file_or_journal : MailLogSource::file;
+}
 
 namespace {
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <sstream>
 
@@ -10,6 +12,7 @@
 
 #include "ceymail/collect/attachment.hpp"
 #include "ceymail/doctor/check_parts.hpp"
+#include "ceymail/maillog/journal.hpp"
 #include "ceymail/maillog/open_log.hpp"
 #include "ceymail/snapshot/protocol.hpp"
 #include "ceymail/snapshot/report_client.hpp"
@@ -71,11 +74,35 @@ CheckPart read_from_here(const Configuration& configuration, std::size_t index) 
     }));
 }
 
-// Only the log reader of the service reads the log, so here the file is opened as the gatherer opens it.
+// Returns: whether the mail log is the journal, as the gatherer decides it when it starts.
+bool is_journal(const Configuration& configuration) {
+    using config::MailLogSource;
+    const auto source = config::mail_log_source(configuration);
+    std::error_code ignored;
+    return source == MailLogSource::journal ||
+           (source == MailLogSource::file_or_journal && !std::filesystem::exists(configuration.mail_log, ignored));
+}
+
+// Returns: whether the end of the journal can be found, with the rights of this process.
+util::Result<void> look_at_journal(const Configuration& configuration) {
+    const auto space = std::make_unique<std::array<std::byte, maillog::Journal::k_space>>();
+    maillog::Journal journal(configuration.journal_directory.string());
+    CEYMAIL_TRY(journal.read({}, *space, 0));
+    return {};
+}
+
+// Only the log reader of the service reads the log, so here the file is opened as the gatherer opens it, or the journal
+// as the journal reader does. Where there is neither, the service waits for the file.
 CheckPart open_mail_log(const Configuration& configuration) {
     return CheckPart(as_service(configuration, [&configuration] {
-        const auto files = maillog::open_log_files(configuration.mail_log);
-        if (!files) return print(files.error());
+        const bool must_have_journal = config::mail_log_source(configuration) == config::MailLogSource::journal;
+        if (is_journal(configuration)) {
+            const auto looked = look_at_journal(configuration);
+            if (!looked && (must_have_journal || looked.error().kind != util::ErrorKind::not_found))
+                return print(looked.error());
+        } else if (const auto files = maillog::open_log_files(configuration.mail_log); !files) {
+            return print(files.error());
+        }
         const auto other = maillog::open_log_files(configuration.fail2ban_log);
         return configuration.fail2ban_log.empty() || other ? EX_OK : print(other.error());
     }));
@@ -134,7 +161,7 @@ std::string source_of(const std::string& collector, const Configuration& configu
     if (collector == k_attachment) return configuration.attach_state.string();
     if (collector == "certificates") return "the configuration of a server, or its certificate";
     if (collector == "backups") return configuration.backup_directory.string();
-    if (collector == k_mail_log) return configuration.mail_log.string();
+    if (collector == k_mail_log) return is_journal(configuration) ? "the journal" : configuration.mail_log.string();
     if (collector == "services") return "D-Bus or " + configuration.proc.string();
     return configuration.proc.string();
 }
@@ -219,7 +246,7 @@ std::filesystem::path path_of(const std::string& collector, const std::string& t
     if (collector == "accounts" && configuration.database_host.empty()) return configuration.database_socket;
     if (collector == k_attachment) return configuration.attach_state;
     if (collector == "backups") return configuration.backup_directory;
-    if (collector == k_mail_log) return configuration.mail_log;
+    if (collector == k_mail_log) return is_journal(configuration) ? "/var/log/journal" : configuration.mail_log;
     return {};
 }
 
@@ -261,10 +288,31 @@ void report_both(CheckReport& report, const LocalResult& here, const CollectorSt
     }
 }
 
+CheckPart find_journal(const Configuration& configuration) {
+    return CheckPart(as_service(configuration, [&configuration] {
+        const auto looked = look_at_journal(configuration);
+        return looked ? EX_OK : print(looked.error());
+    }));
+}
+
+void report_mail_log(CheckReport& report, const Configuration& configuration, const CheckPart::Outcome& journal) {
+    const auto& log = configuration.mail_log;
+    std::error_code ignored;
+    if (log.empty() || (log.is_absolute() && std::filesystem::exists(log, ignored))) return;
+    const bool has_journal = journal.end == CheckPart::End::done && journal.code == EX_OK;
+    if (is_journal(configuration) && has_journal)
+        return report.ok("mail log", log.is_absolute() ? "there is no " + log.string() + "; read from the journal"
+                                                       : "read from the journal");
+    if (log.is_absolute())
+        report.warn("mail log", "there is no " + log.string() +
+                                    ", so nothing is counted from it: it comes with the first line that rsyslog "
+                                    "writes; install rsyslog, or name the file by mail_log (mail_log = turns it off)");
+}
+
 }  // namespace
 
 CollectorsCheck::CollectorsCheck(const Configuration& configuration)
-    : m_configuration(configuration), m_service(ask_service(configuration)) {
+    : m_configuration(configuration), m_service(ask_service(configuration)), m_journal(find_journal(configuration)) {
     const auto collectors = supervisor::make_collectors(configuration);
     for (std::size_t i = 0; i < collectors.size(); ++i)
         m_outside.push_back({std::string(collectors[i]->name()), read_from_here(configuration, i)});
@@ -289,12 +337,7 @@ void CollectorsCheck::report_to(CheckReport& report, util::BootTime deadline) {
         }
         report_findings(report, here.findings);
     }
-    std::error_code ignored;
-    const auto& log = m_configuration.mail_log;
-    if (!log.empty() && !std::filesystem::exists(log, ignored))
-        report.warn("mail log", "there is no " + log.string() +
-                                    ", so nothing is counted from it: it comes with the first line that rsyslog "
-                                    "writes; install rsyslog, or name the file by mail_log (mail_log = turns it off)");
+    report_mail_log(report, m_configuration, m_journal.finish(deadline));
 }
 
 }  // namespace ceymail::doctor

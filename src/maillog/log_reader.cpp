@@ -13,6 +13,7 @@
 #include <poll.h>
 
 #include "ceymail/maillog/follower.hpp"
+#include "ceymail/maillog/journal_follower.hpp"
 #include "ceymail/maillog/reader_protocol.hpp"
 #include "ceymail/util/log.hpp"
 
@@ -23,7 +24,8 @@ using util::AwakeClock;
 using util::AwakeTime;
 using util::BootClock;
 
-constexpr std::uint64_t k_step = 1U << 20U;  // bytes between two looks at the clock, some 4 ms
+constexpr std::chrono::milliseconds k_time_for_batch{300};  // of the journal, from a slow disk
+constexpr std::uint64_t k_step = 1U << 20U;                 // bytes between two looks at the clock, some 4 ms
 
 std::vector<util::Fd> take_files(std::vector<util::Fd>& files, std::size_t count) {
     const auto end = files.begin() + static_cast<std::ptrdiff_t>(count);
@@ -36,7 +38,10 @@ std::int64_t cpu_time_ns() noexcept { return util::thread_cpu_time().count(); }
 
 class LogReader {
 public:
-    LogReader(int socket, KeptReading& kept) : m_socket(socket), m_kept(kept) { make_followers(); }
+    LogReader(int socket, int journal_socket, KeptReading& kept)
+        : m_socket(socket), m_kept(kept), m_journal(journal_socket, kept, *m_block) {
+        make_followers();
+    }
 
     void handle(ReceivedRequest received) {
         const auto before = cpu_time_ns();
@@ -45,12 +50,18 @@ public:
         auto files = take_files(received.files, request.mail_files);
         auto outcome = ReadOutcome::done;
         std::uint64_t limit = request.limit;
-        if (request.follow_mail != 0) outcome = read(*m_mail, std::move(files), request.deadline_ns, limit);
+        if (request.follow_journal != 0) {
+            outcome = read_journal(request.deadline_ns, limit);
+        } else if (request.follow_mail != 0) {
+            leave_journal();
+            outcome = read(*m_mail, std::move(files), request.deadline_ns, limit);
+        }
         if (request.follow_other != 0) {
             const auto other = read(*m_other, std::move(received.files), request.deadline_ns, limit);
             if (outcome == ReadOutcome::done) outcome = other;
         }
-        const auto sent = send_reply(m_socket, {request.number, cpu_time_ns() - before, outcome, 0});
+        const auto sent = send_reply(
+            m_socket, {request.number, cpu_time_ns() - before + m_journal.take_cpu_time().count(), outcome, 0});
         if (!sent) log_once(sent.error());
     }
 
@@ -71,6 +82,29 @@ private:
         }
         m_logged = false;
         return ReadOutcome::done;
+    }
+
+    ReadOutcome read_journal(std::int64_t deadline_ns, std::uint64_t& limit) {
+        const util::BootTime deadline{std::chrono::nanoseconds(deadline_ns)};
+        for (;;) {
+            const auto now = BootClock::now();
+            const auto outcome = m_journal.read(limit, std::max(deadline, now) + k_time_for_batch, now);
+            if (!outcome) return failed(outcome.error());
+            if (*outcome == JournalFollower::Outcome::no_journal) return ReadOutcome::no_journal;
+            if (*outcome == JournalFollower::Outcome::at_end || limit == 0 || BootClock::now() >= deadline) break;
+        }
+        m_mail = std::make_unique<Follower>(m_kept, Log::mail, *m_block);  // without the file from before
+        m_logged = false;
+        return ReadOutcome::done;
+    }
+
+    // The lines of the file are those of the journal that were read. It has no position, so it is read from its end on.
+    void leave_journal() {
+        if (m_kept.committed().journal.state == JournalState::none) return;
+        Reading& draft = m_kept.begin();
+        draft.journal = {};
+        draft.journal_behind_us = 0;
+        m_kept.commit();
     }
 
     ReadOutcome failed(const util::Error& error) {
@@ -99,6 +133,7 @@ private:
     int m_socket;
     KeptReading& m_kept;
     std::unique_ptr<LineBlock> m_block = std::make_unique<LineBlock>();
+    JournalFollower m_journal;
     std::unique_ptr<Follower> m_mail;
     std::unique_ptr<Follower> m_other;
     bool m_logged = false;
@@ -106,8 +141,8 @@ private:
 
 }  // namespace
 
-void serve_log_reader(int socket, int stop_fd, KeptReading& kept, std::atomic<AwakeTime>& busy) {
-    LogReader reader(socket, kept);
+void serve_log_reader(int socket, int journal_socket, int stop_fd, KeptReading& kept, std::atomic<AwakeTime>& busy) {
+    LogReader reader(socket, journal_socket, kept);
     while (true) {
         busy.store(AwakeTime{}, std::memory_order_relaxed);
         std::array<pollfd, 2> polled{{{socket, POLLIN, 0}, {stop_fd, POLLIN, 0}}};

@@ -198,6 +198,7 @@ Sources with_what_was_seen(const Counters& counters, Sources sources) {
     sources.inbound_tls = sources.inbound_tls || has_tls(counters, Direction::inbound);
     sources.outbound_tls = sources.outbound_tls || has_tls(counters, Direction::outbound);
     sources.postscreen = sources.postscreen || counters.rejects(RejectReason::postscreen) > 0;
+    sources.journal = sources.journal || counters.log_gaps + counters.foreign_lines > 0;
     return sources;
 }
 
@@ -255,6 +256,17 @@ void add_postfix(std::vector<MetricFamily>& families, const Counters& counters, 
                               MetricType::gauge, senders.busiest_messages));
 }
 
+void add_journal(std::vector<MetricFamily>& families, const Counters& counters) {
+    families.push_back(single("ceymail_mail_log_gaps_total",
+                              "Places of the journal where entries are missing: deleted before they were read, or "
+                              "damaged. How many lines of mail that were is not known.",
+                              MetricType::counter, counters.log_gaps));
+    families.push_back(single("ceymail_mail_log_foreign_lines_total",
+                              "Lines of the journal with the mail facility that are not counted, because a process of "
+                              "another user or service than those of the mail system wrote them.",
+                              MetricType::counter, counters.foreign_lines));
+}
+
 }  // namespace
 
 std::vector<MetricFamily> make_families(const Counters& counters, const Sources& known, util::BootTime now) {
@@ -276,6 +288,7 @@ std::vector<MetricFamily> make_families(const Counters& counters, const Sources&
                               "Bytes of the mail log that were given up unread.", MetricType::counter,
                               counters.skipped_bytes));
     families.push_back(unparsed(counters, sources));
+    if (sources.journal) add_journal(families, counters);
     return families;
 }
 

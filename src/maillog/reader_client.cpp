@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <thread>
 #include <utility>
 
 #include <poll.h>
@@ -51,7 +52,8 @@ bool is_plausible(const Reading& reading) noexcept {
            sum_fits_buckets(c.delivery_delay) && is_count(c.milter_errors) && are_counts(c.warnings) &&
            are_counts(c.authentications) && are_counts(c.spam_verdicts) && are_counts(c.tls) &&
            std::ranges::all_of(c.bans.jails(), is_count, &BanTable::Jail::bans) && is_count(c.bans.others()) &&
-           std::ranges::all_of(reading.unread_bytes, is_count) && is_count(reading.fail2ban_skipped_bytes);
+           std::ranges::all_of(reading.unread_bytes, is_count) && is_count(reading.fail2ban_skipped_bytes) &&
+           is_count(c.log_gaps) && is_count(c.foreign_lines) && is_count(reading.journal_behind_us);
 }
 
 ReaderClient::ReaderClient(int socket, const KeptReading& kept, LogPaths paths)
@@ -79,25 +81,62 @@ bool ReaderClient::is_idle() const {
     return !m_reset && is_idle(Log::mail, m_paths.mail) && is_idle(Log::fail2ban, m_paths.fail2ban);
 }
 
+// A file is missing for a moment while it is rotated, and longer where syslog makes the new one with the first line.
+ReaderClient::Source ReaderClient::choose_source() {
+    if (m_paths.journal == JournalUse::never) return Source::file;
+    if (m_paths.journal == JournalUse::always) return Source::journal;
+    const bool reads_journal = m_reading->journal.state != JournalState::none;
+    struct stat status{};
+    if (::lstat(m_paths.mail.c_str(), &status) == 0 || errno != ENOENT) {
+        m_missing_since.reset();
+        return reads_journal ? Source::file_after_journal : Source::file;
+    }
+    const auto state = m_reading->position(Log::mail).state;
+    const bool was_read = state == PositionState::at_line || state == PositionState::within_line;
+    if (reads_journal || !was_read) return Source::journal;
+    const auto now = BootClock::now();
+    if (!m_missing_since) m_missing_since = now;
+    return now - *m_missing_since < m_paths.missing_for ? Source::file : Source::journal;
+}
+
+util::Result<ReadOutcome> ReaderClient::read_file(util::BootTime deadline) {
+    if (is_idle()) return ReadOutcome::done;
+    CEYMAIL_TRY_ASSIGN(const auto outcome, ask(Source::file, deadline));
+    return outcome == ReadOutcome::lost_place ? ask(Source::file, deadline) : outcome;
+}
+
+util::Result<ReadOutcome> ReaderClient::leave_journal(util::BootTime deadline) {
+    CEYMAIL_TRY_ASSIGN(const auto outcome, ask(Source::journal, deadline));
+    if (outcome == ReadOutcome::done && m_reading->journal_behind_us > 0) return outcome;  // the next call goes on
+    std::this_thread::sleep_for(k_settle);
+    return ask(Source::file, deadline);
+}
+
+util::Result<ReadOutcome> ReaderClient::read_from(Source source, util::BootTime deadline) {
+    if (source == Source::file) return read_file(deadline);
+    if (source == Source::file_after_journal) return leave_journal(deadline);
+    CEYMAIL_TRY_ASSIGN(const auto outcome, ask(Source::journal, deadline));
+    if (outcome != ReadOutcome::no_journal) return outcome;
+    if (m_paths.journal == JournalUse::without_file) return read_file(deadline);  // waits for it
+    return util::fail(ErrorKind::not_found,
+                      "there is no journal that can be read, and mail_log = journal; start systemd-journald, or name a "
+                      "file by mail_log");
+}
+
 util::Result<const Reading*> ReaderClient::read(util::BootTime deadline) {
     m_reader_cpu_time = {};
-    const auto loaded = load();
-    if (!loaded || !is_idle()) {
-        CEYMAIL_TRY_ASSIGN(auto outcome, ask(deadline));
-        if (outcome == ReadOutcome::lost_place) {
-            CEYMAIL_TRY_ASSIGN(outcome, ask(deadline));
-        }
-        if (outcome == ReadOutcome::failed)
-            return util::fail(ErrorKind::unavailable,
-                              "the log reader cannot read the log; its line in the journal "
-                              "(journalctl -u ceymail-metrics) has the cause");
-        CEYMAIL_TRY(load());
-    }
+    static_cast<void>(load());  // sets m_reset
+    CEYMAIL_TRY_ASSIGN(const auto outcome, read_from(choose_source(), deadline));
+    if (outcome == ReadOutcome::failed)
+        return util::fail(ErrorKind::unavailable,
+                          "the log reader cannot read the log; its line in the journal "
+                          "(journalctl -u ceymail-metrics) has the cause");
     const auto was_seen = [this](Log log) {
         const auto state = m_reading->position(log).state;
         return state == PositionState::at_line || state == PositionState::within_line;
     };
-    return was_seen(Log::mail) || was_seen(Log::fail2ban) ? m_reading.get() : nullptr;
+    const bool reads_journal = m_reading->journal.state != JournalState::none;
+    return reads_journal || was_seen(Log::mail) || was_seen(Log::fail2ban) ? m_reading.get() : nullptr;
 }
 
 util::Result<void> ReaderClient::load() {
@@ -118,10 +157,11 @@ std::vector<util::Fd> ReaderClient::open_fail2ban() {
     return {};
 }
 
-util::Result<ReadOutcome> ReaderClient::ask(util::BootTime deadline) {
+util::Result<ReadOutcome> ReaderClient::ask(Source source, util::BootTime deadline) {
     const auto now = BootClock::now();
     std::vector<util::Fd> files;
-    if (!m_paths.mail.empty()) {
+    const bool is_file = source == Source::file && !m_paths.mail.empty();
+    if (is_file) {
         CEYMAIL_TRY_ASSIGN(files, open_log_files(m_paths.mail));
     }
     const auto mail_files = files.size();
@@ -132,12 +172,15 @@ util::Result<ReadOutcome> ReaderClient::ask(util::BootTime deadline) {
                         .limit = k_most_bytes,
                         .mail_files = static_cast<std::uint32_t>(mail_files),
                         .other_files = static_cast<std::uint32_t>(files.size() - mail_files),
-                        .follow_mail = m_paths.mail.empty() ? 0U : 1U,
+                        .follow_mail = is_file ? 1U : 0U,
                         .follow_other = m_paths.fail2ban.empty() || m_fail2ban_logged ? 0U : 1U,
                         .reset = m_reset ? 1U : 0U,
-                        .reserved = 0};
+                        .follow_journal = source == Source::journal ? 1U : 0U};
     CEYMAIL_TRY(send_request(m_socket, request, files));  // model: mail-log/request
-    return await(request.number, std::min(deadline, util::BootTime(now + k_time_to_answer)));
+    CEYMAIL_TRY_ASSIGN(const auto outcome,
+                       await(request.number, std::min(deadline, util::BootTime(now + k_time_to_answer))));
+    if (outcome == ReadOutcome::done) CEYMAIL_TRY(load());
+    return outcome;
 }
 
 util::Result<ReadOutcome> ReaderClient::await(std::uint64_t number, util::BootTime deadline) {
@@ -149,8 +192,7 @@ util::Result<ReadOutcome> ReaderClient::await(std::uint64_t number, util::BootTi
         if (!reply || reply->number != number) continue;  // an answer that came too late
         const auto most = BootClock::now() - start;
         m_reader_cpu_time += std::clamp<std::chrono::nanoseconds>(std::chrono::nanoseconds(reply->cpu_ns), {}, most);
-        if (reply->outcome == ReadOutcome::done || reply->outcome == ReadOutcome::lost_place) return reply->outcome;
-        return ReadOutcome::failed;
+        return reply->outcome <= ReadOutcome::no_journal ? reply->outcome : ReadOutcome::failed;
     }
     return util::fail(ErrorKind::timed_out,
                       "the log reader does not answer; it is replaced when it has ended or is stuck");

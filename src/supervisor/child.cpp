@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "ceymail/maillog/journal_reader.hpp"
 #include "ceymail/maillog/log_reader.hpp"
 #include "ceymail/supervisor/roles.hpp"
 #include "ceymail/supervisor/token_memory.hpp"
@@ -29,6 +30,7 @@ using util::LogLevel;
 // 15 characters at most.
 const char* process_name_of(Role role) noexcept {
     if (role == Role::log_reader) return "ceymail-reader";
+    if (role == Role::journal_reader) return "ceymail-journal";
     return role == Role::gatherer ? "ceymail-gather" : "ceymail-worker";
 }
 
@@ -66,25 +68,34 @@ void close_unneeded_fds(SharedResources& resources, Role role, const fastcgi::Bu
             resources.mail_log.keep_for_reader();
             resources.buffer.drop();
             return resources.segment.drop_all();
+        case Role::journal_reader:
+            resources.mail_log.keep_for_journal();
+            resources.buffer.drop();
+            return resources.segment.drop_all();
     }
 }
 
 std::vector<std::filesystem::path> readable_by(const config::Configuration& configuration, Role role) {
     if (role == Role::log_reader) return {};
+    if (role == Role::journal_reader) return system::readable_by_journal_reader(configuration);
     return role == Role::gatherer ? system::readable_by_gatherer(configuration)
                                   : system::readable_by_worker(configuration);
 }
 
+util::Result<void> forbid_calls(Role role) {
+    if (role == Role::log_reader) return system::allow_calls_of_log_reader();
+    return role == Role::journal_reader ? system::forbid_calls_of_journal_reader() : system::forbid_remapping();
+}
+
 // Last before the role starts, so that files which are opened only once need not be allowed.
 void apply_landlock(const config::Configuration& configuration, Role role) {
-    const bool is_reader = role == Role::log_reader;
-    const bool has_tcp = !is_reader && !configuration.database_host.empty();
+    const bool has_tcp = (role == Role::gatherer || role == Role::worker) && !configuration.database_host.empty();
     const auto confined = system::allow_only(
         readable_by(configuration, role), has_tcp ? system::Tcp::allowed : system::Tcp::forbidden,
         role == Role::gatherer ? system::listable_by_gatherer(configuration) : std::vector<std::filesystem::path>());
     if (!confined && confined.error().kind != util::ErrorKind::unavailable)  // the supervisor logs that once
         util::log(LogLevel::warning, confined.error().message + "; goes on without it");
-    const auto forbidden = is_reader ? system::allow_calls_of_log_reader() : system::forbid_remapping();
+    const auto forbidden = forbid_calls(role);
     if (!forbidden) util::log(LogLevel::warning, forbidden.error().message + "; goes on without it");
 }
 
@@ -92,7 +103,8 @@ int run_role(SharedResources& resources, Role role, fastcgi::BusySince* busy, pi
     name_process(role);
     system::ignore_signals_in_child();
     close_unneeded_fds(resources, role, busy);
-    const auto kept = role == Role::gatherer ? system::Capability::dac_read_search : system::Capability::none;
+    const bool may_read_all = role == Role::gatherer || role == Role::journal_reader;
+    const auto kept = may_read_all ? system::Capability::dac_read_search : system::Capability::none;
     if (const auto done = system::become(resources.configuration.user, kept); !done)
         return system::log_and_exit_code(done.error());
     system::forbid_dumps();
@@ -110,8 +122,12 @@ int run_role(SharedResources& resources, Role role, fastcgi::BusySince* busy, pi
                  stop->get());
             break;
         case Role::log_reader:
-            maillog::serve_log_reader(resources.mail_log.reader_socket(), stop->get(), resources.mail_log.writable(),
-                                      *busy);
+            maillog::serve_log_reader(resources.mail_log.reader_socket(), resources.mail_log.reader_journal_socket(),
+                                      stop->get(), resources.mail_log.writable(), *busy);
+            break;
+        case Role::journal_reader:
+            maillog::serve_journal_reader(resources.mail_log.journal_socket(), stop->get(),
+                                          resources.configuration.journal_directory, *busy);
             break;
     }
     return EX_OK;
@@ -121,6 +137,7 @@ int run_role(SharedResources& resources, Role role, fastcgi::BusySince* busy, pi
 
 const char* name_of(Role role) noexcept {
     if (role == Role::log_reader) return "log reader";
+    if (role == Role::journal_reader) return "journal reader";
     return role == Role::gatherer ? "gatherer" : "worker";
 }
 

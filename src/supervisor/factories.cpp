@@ -57,12 +57,40 @@ collect::CertificatesOptions certificates_options(const Configuration& configura
     return options;
 }
 
+maillog::LogPaths log_paths(const Configuration& configuration) {
+    using config::MailLogSource;
+    maillog::LogPaths paths{.mail = configuration.mail_log, .fail2ban = configuration.fail2ban_log};
+    const auto source = config::mail_log_source(configuration);
+    if (source == MailLogSource::file_or_journal) paths.journal = maillog::JournalUse::without_file;
+    if (source == MailLogSource::journal) {
+        paths.mail.clear();
+        paths.journal = maillog::JournalUse::always;
+    }
+    return paths;
+}
+
+exposition::MetricFamily unread_of_file(const maillog::Reading& reading) {
+    return exposition::single(
+        "ceymail_mail_log_unread_bytes",
+        "Bytes of the mail log that are not read yet: half a line, or what is left for the next gathering.",
+        exposition::MetricType::gauge, reading.unread_bytes[static_cast<std::size_t>(maillog::Log::mail)]);
+}
+
+// How many bytes the entries have that are not read yet could only be known by reading them.
+exposition::MetricFamily unread_of_journal(const maillog::Reading& reading) {
+    constexpr double k_microseconds = 1e6;
+    return {"ceymail_mail_log_unread_seconds",
+            "Where the mail log is the journal: time from the last entry that was read to the newest one; 0 when all "
+            "are read.",
+            exposition::MetricType::gauge,
+            {{{}, static_cast<double>(reading.journal_behind_us) / k_microseconds}}};
+}
+
 // The rooms collect and maillog do not include each other either.
 class MailLogCollector : public collect::Collector {
 public:
     MailLogCollector(const Configuration& configuration, const MailLogResources& resources)
-        : m_reader(resources.gatherer_socket(), resources.readable(),
-                   {configuration.mail_log, configuration.fail2ban_log}) {}
+        : m_reader(resources.gatherer_socket(), resources.readable(), log_paths(configuration)) {}
 
     [[nodiscard]] std::string_view name() const noexcept override { return "mail_log"; }
 
@@ -70,12 +98,10 @@ public:
     [[nodiscard]] util::Result<collect::Families> collect(util::BootTime deadline) override {
         CEYMAIL_TRY_ASSIGN(const maillog::Reading* const reading, m_reader.read(deadline));
         if (reading == nullptr) return collect::Families{};
-        auto families =
-            maillog::make_families(reading->counters, {.fail2ban = m_reader.has_fail2ban()}, util::BootClock::now());
-        families.push_back(exposition::single(
-            "ceymail_mail_log_unread_bytes",
-            "Bytes of the mail log that are not read yet: half a line, or what is left for the next gathering.",
-            exposition::MetricType::gauge, reading->unread_bytes[static_cast<std::size_t>(maillog::Log::mail)]));
+        const bool has_journal = reading->journal.state != maillog::JournalState::none;
+        auto families = maillog::make_families(
+            reading->counters, {.fail2ban = m_reader.has_fail2ban(), .journal = has_journal}, util::BootClock::now());
+        families.push_back(has_journal ? unread_of_journal(*reading) : unread_of_file(*reading));
         return families;
     }
 

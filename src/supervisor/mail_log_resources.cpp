@@ -30,7 +30,7 @@ using util::MappedMemory;
 using util::Result;
 
 constexpr const char* k_name = "mail-log";
-constexpr std::uint32_t k_version = 1;  // of the header and KeptReading; its counters have one of their own
+constexpr std::uint32_t k_version = 2;  // of the header and KeptReading; its counters have one of their own
 
 // The first bytes of the file. No padding.
 struct Header {
@@ -110,11 +110,19 @@ Result<MappedMemory> prepare(const Fd& file, const SegmentDirectory& directory) 
     return memory;
 }
 
+Result<SocketPair> make_pair() {
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
+        return util::fail_errno(errno, "cannot make the sockets of the log reader");
+    return SocketPair{Fd(ends[0]), Fd(ends[1])};
+}
+
 }  // namespace
 
-MailLogResources::MailLogResources(Fd gatherer, Fd reader, MappedMemory writable, MappedMemory readable) noexcept
-    : m_gatherer(std::move(gatherer)),
-      m_reader(std::move(reader)),
+MailLogResources::MailLogResources(SocketPair gatherer_to_reader, SocketPair reader_to_journal, MappedMemory writable,
+                                   MappedMemory readable) noexcept
+    : m_reader(std::move(gatherer_to_reader)),
+      m_journal(std::move(reader_to_journal)),
       m_writable(std::move(writable)),
       m_readable(std::move(readable)),
       m_is_open(true) {}
@@ -128,18 +136,27 @@ maillog::KeptReading& MailLogResources::writable() const noexcept {
 }
 
 void MailLogResources::keep_for_gatherer() noexcept {
-    m_reader.reset();
+    m_reader.server.reset();
+    m_journal = {};
     m_writable = MappedMemory();
 }
 
 void MailLogResources::keep_for_reader() noexcept {
-    m_gatherer.reset();
+    m_reader.client.reset();
+    m_journal.server.reset();
+    m_readable = MappedMemory();
+}
+
+void MailLogResources::keep_for_journal() noexcept {
+    m_reader = {};
+    m_journal.client.reset();
+    m_writable = MappedMemory();
     m_readable = MappedMemory();
 }
 
 void MailLogResources::drop() noexcept {
-    keep_for_gatherer();
-    keep_for_reader();
+    keep_for_journal();
+    m_journal = {};
 }
 
 Result<MailLogResources> open_mail_log_resources(const config::Configuration& configuration) {
@@ -154,10 +171,13 @@ Result<MailLogResources> open_mail_log_resources(const config::Configuration& co
     CEYMAIL_TRY_ASSIGN(auto readable, MappedMemory::map(same_file.get(), sizeof(Layout), util::Access::read_only));
     writable.keep_only(offsetof(Layout, kept), sizeof(maillog::KeptReading));
     readable.keep_only(offsetof(Layout, kept), sizeof(maillog::KeptReading));
-    std::array<int, 2> ends{};
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
-        return util::fail_errno(errno, "cannot make the sockets of the log reader");
-    return MailLogResources(Fd(ends[0]), Fd(ends[1]), std::move(writable), std::move(readable));
+    CEYMAIL_TRY_ASSIGN(auto reader, make_pair());
+    SocketPair journal;
+    const auto source = config::mail_log_source(configuration);
+    if (source == config::MailLogSource::file_or_journal || source == config::MailLogSource::journal) {
+        CEYMAIL_TRY_ASSIGN(journal, make_pair());
+    }
+    return MailLogResources(std::move(reader), std::move(journal), std::move(writable), std::move(readable));
 }
 
 }  // namespace ceymail::supervisor

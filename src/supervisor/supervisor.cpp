@@ -110,6 +110,9 @@ public:
             m_children.push_back({Role::worker, &m_resources.heartbeats.slot(i)});
         if (m_resources.mail_log)
             m_children.push_back({Role::log_reader, &m_resources.heartbeats.slot(m_resources.configuration.workers)});
+        if (m_resources.mail_log.has_journal())
+            m_children.push_back(
+                {Role::journal_reader, &m_resources.heartbeats.slot(m_resources.configuration.workers + 1)});
     }
 
     int run() {
@@ -299,7 +302,7 @@ private:
         m_resources.forget_listener.reset();  // so that a client gets an error at once
         keep_house();
         end_all({Role::worker}, k_longest_request);
-        end_all({Role::gatherer, Role::log_reader}, 1s);  // its clients have exited
+        end_all({Role::gatherer, Role::log_reader, Role::journal_reader}, 1s);  // its clients have exited
         await_writer();
         for (const auto& child : m_children) {
             if (child.pid == 0) continue;
@@ -370,7 +373,8 @@ private:
     Housekeeping m_housekeeping;
     pid_t m_writer = 0;  // 0: none runs
     std::vector<ChildSlot> m_children;
-    std::map<Role, RespawnThrottle> m_throttles{{Role::gatherer, {}}, {Role::worker, {}}, {Role::log_reader, {}}};
+    std::map<Role, RespawnThrottle> m_throttles{
+        {Role::gatherer, {}}, {Role::worker, {}}, {Role::log_reader, {}}, {Role::journal_reader, {}}};
     Watchdog m_watchdog;
     AwakeTime m_fork_from{};
     std::optional<AwakeTime> m_fork_failed_at;  // the last failure

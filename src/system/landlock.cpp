@@ -187,7 +187,7 @@ std::vector<std::filesystem::path> readable_by_gatherer(const config::Configurat
     if (const auto state = configuration.attach_state.parent_path(); std::filesystem::is_directory(state, error))
         readable.push_back(state);
     for (const auto* const log : {&configuration.mail_log, &configuration.fail2ban_log})
-        if (!log->empty()) readable.push_back(readable_above(log->lexically_normal()));
+        if (log->is_absolute()) readable.push_back(readable_above(log->lexically_normal()));
     for (const auto& directory : configuration.queue_directories) add_with_targets(readable, directory);
     add_certificates(readable, configuration);
     return readable;
@@ -198,6 +198,23 @@ std::vector<std::filesystem::path> listable_by_gatherer(const config::Configurat
     if (!configuration.backup_directory.empty()) add_with_targets(listable, configuration.backup_directory);
     remove_missing(listable);
     return listable;
+}
+
+std::vector<std::filesystem::path> readable_by_journal_reader(const config::Configuration& configuration) {
+    // libsystemd may load the libraries that decompress entries when it meets the first one.
+    std::vector<std::filesystem::path> readable{"/usr/lib", "/lib"};
+    if (!configuration.journal_directory.empty()) {
+        readable.push_back(configuration.journal_directory);
+        return readable;
+    }
+    // Where one is missing, the directory above it would be allowed instead: not all of /var, /run and /etc.
+    for (const std::filesystem::path path : {"/var/log/journal", "/run/log/journal", "/etc/machine-id"}) {
+        std::error_code error;
+        const auto above = path.parent_path();
+        const bool may_fall_back = above.parent_path() != path.root_path() && std::filesystem::exists(above, error);
+        if (may_fall_back || std::filesystem::exists(path, error)) readable.push_back(path);
+    }
+    return readable;
 }
 
 }  // namespace ceymail::system

@@ -28,23 +28,30 @@ constexpr std::uint32_t k_architecture = 0;
 constexpr std::uint32_t k_first_of_x32 = 0x40000000;  // the same calls on x86_64, for x32 programs
 constexpr std::array k_forbidden{SYS_truncate, SYS_ftruncate, SYS_mremap, SYS_remap_file_pages};
 
-// load the architecture; other: forbid / load the number; x32: forbid / each forbidden one: forbid / allow / forbid
-constexpr std::size_t k_length = 4 + k_forbidden.size() + 2;
-
-using Program = std::array<sock_filter, k_length>;
+constexpr std::array k_forbidden_to_journal_reader{
+    SYS_truncate, SYS_ftruncate, SYS_mremap,           SYS_remap_file_pages,  SYS_socket, SYS_connect,
+    SYS_bind,     SYS_listen,    SYS_execve,           SYS_execveat,          SYS_clone,  SYS_clone3,
+    SYS_kill,     SYS_ptrace,    SYS_process_vm_readv, SYS_process_vm_writev,
+#ifdef SYS_fork
+    SYS_fork,     SYS_vfork,
+#endif
+};
 
 constexpr sock_filter load(std::size_t offset) { return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, std::uint32_t(offset)); }
 constexpr sock_filter result(std::uint32_t action) { return BPF_STMT(BPF_RET | BPF_K, action); }
 
-// The offset of a jump counts from the next instruction.
-constexpr std::uint8_t to_last_from(std::size_t i) { return static_cast<std::uint8_t>(k_length - 1 - (i + 1)); }
-
-constexpr Program program() {
-    Program p{load(offsetof(seccomp_data, arch)),
-              BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, k_architecture, 0, to_last_from(1)), load(offsetof(seccomp_data, nr)),
-              BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, k_first_of_x32, to_last_from(3), 0)};
+// load the architecture; other: forbid / load the number; x32: forbid / each forbidden one: forbid / allow / forbid
+template <std::size_t n>
+constexpr std::array<sock_filter, 4 + n + 2> forbidding(const std::array<int, n>& calls) {
+    constexpr std::size_t k_length = 4 + n + 2;
+    static_assert(k_length < 256, "the offset of a jump is a byte");
+    // The offset of a jump counts from the next instruction.
+    constexpr auto to_last_from = [](std::size_t i) { return static_cast<std::uint8_t>(k_length - 1 - (i + 1)); };
+    std::array<sock_filter, k_length> p{
+        load(offsetof(seccomp_data, arch)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, k_architecture, 0, to_last_from(1)),
+        load(offsetof(seccomp_data, nr)), BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, k_first_of_x32, to_last_from(3), 0)};
     std::size_t i = 4;
-    for (const auto number : k_forbidden) {
+    for (const auto number : calls) {
         p[i] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, std::uint32_t(number), to_last_from(i), 0);
         ++i;
     }
@@ -103,11 +110,16 @@ util::Result<void> install(std::array<sock_filter, n> instructions, const char* 
 }  // namespace
 
 util::Result<void> forbid_remapping() {
-    return install(program(), "cannot forbid this process to cut files short and to map memory elsewhere");
+    return install(forbidding(k_forbidden),
+                   "cannot forbid this process to cut files short and to map memory elsewhere");
 }
 
 util::Result<void> allow_calls_of_log_reader() {
     return install(reader_program(), "cannot limit the system calls of the log reader");
+}
+
+util::Result<void> forbid_calls_of_journal_reader() {
+    return install(forbidding(k_forbidden_to_journal_reader), "cannot limit the system calls of the journal reader");
 }
 
 }  // namespace ceymail::system

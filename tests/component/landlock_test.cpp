@@ -134,6 +134,23 @@ BOOST_AUTO_TEST_CASE(names_no_directory_above_one_that_is_missing) {
     BOOST_TEST(!names(readable_by_gatherer(configuration), "/etc/letsencrypt"));
 }
 
+BOOST_AUTO_TEST_CASE(lets_the_journal_reader_read_the_journal_and_libraries_alone) {
+    config::Configuration configuration;
+    for (const auto& path : readable_by_journal_reader(configuration)) {
+        const auto text = path.string();
+        BOOST_TEST((text.starts_with("/usr/lib") || text.starts_with("/lib") || text.starts_with("/var/log/journal") ||
+                    text.starts_with("/run/log/journal") || text == "/etc/machine-id"),
+                   text);
+    }
+    configuration.journal_directory = allowed.path();
+    const auto readable = readable_by_journal_reader(configuration);
+    BOOST_TEST(std::ranges::count(readable, "/etc/machine-id") == 0);
+    BOOST_TEST(confined_to(readable, open_as(allowed / "file", O_RDONLY), Tcp::forbidden) == 0);
+    BOOST_TEST(confined_to(readable, open_as(allowed / "file", O_WRONLY), Tcp::forbidden) == EACCES);
+    BOOST_TEST(confined_to(readable, open_as(other / "file", O_RDONLY), Tcp::forbidden) == EACCES);
+    BOOST_TEST(confined_to(readable, open_as("/etc/passwd", O_RDONLY), Tcp::forbidden) == EACCES);
+}
+
 BOOST_AUTO_TEST_CASE(lets_read_nothing_else) {
     BOOST_TEST(confined(allowed.path(), open_as(other / "file", O_RDONLY)) == EACCES);
     BOOST_TEST(confined(allowed.path(), open_as("/etc/passwd", O_RDONLY)) == EACCES);

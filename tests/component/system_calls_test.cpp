@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// System calls that fail after forbid_remapping() and allow_calls_of_log_reader(), tried in children.
+// System calls that fail after forbid_remapping(), allow_calls_of_log_reader() and forbid_calls_of_journal_reader(),
+// tried in children.
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -9,6 +10,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -136,6 +138,37 @@ BOOST_AUTO_TEST_CASE(the_log_reader_reads_waits_and_has_memory) {
                    std::free(block);
                    return ::pread(fd.get(), &byte, 1, 0) == 1 && ::fstat(fd.get(), &status) == 0 &&
                           ::poll(&polled, 1, 0) == 1 && ::close(fd.get()) == 0;
+               }) == 0);
+}
+
+// The errno of `attempt` in a child after forbid_calls_of_journal_reader(); 0: success.
+template <class Attempt>
+int tried_as_journal_reader(Attempt attempt) {
+    ForkedChild child([&] {
+        ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        if (!forbid_calls_of_journal_reader()) return 255;
+        errno = 0;
+        return attempt() ? 0 : errno;
+    });
+    return child.wait();
+}
+
+BOOST_AUTO_TEST_CASE(the_journal_reader_connects_executes_and_signals_nothing) {
+    BOOST_TEST(tried_as_journal_reader([] { return ::socket(AF_UNIX, SOCK_STREAM, 0) >= 0; }) == EPERM);
+    BOOST_TEST(tried_as_journal_reader([] { return ::connect(0, nullptr, 0) == 0; }) == EPERM);
+    BOOST_TEST(tried_as_journal_reader([] { return ::kill(::getppid(), 0) == 0; }) == EPERM);
+    BOOST_TEST(tried_as_journal_reader([] { return ::execl("/bin/true", "true", nullptr) == 0; }) == EPERM);
+    BOOST_TEST(tried_as_journal_reader([] { return ::fork() >= 0; }) == EPERM);
+    BOOST_TEST(tried_as_journal_reader([&] { return ::ftruncate(fd.get(), 0) == 0; }) == EPERM);
+    BOOST_TEST(tried_as_journal_reader([&] { return ::mremap(memory, k_page, 2 * k_page, 0) != MAP_FAILED; }) == EPERM);
+}
+
+BOOST_AUTO_TEST_CASE(the_journal_reader_opens_maps_and_watches) {
+    BOOST_TEST(tried_as_journal_reader([&] {
+                   const util::Fd opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+                   const util::Fd watch(::inotify_init1(IN_CLOEXEC));
+                   return opened && ::mmap(nullptr, k_page, PROT_READ, MAP_SHARED, opened.get(), 0) != MAP_FAILED &&
+                          ::inotify_add_watch(watch.get(), directory.path().c_str(), IN_MODIFY) >= 0;
                }) == 0);
 }
 

@@ -8,6 +8,9 @@ cases() { grep -oE '^case_[a-z0-9_]+' "$here/cases.bash"; }
 service=ceymail-metrics.service
 conf=/etc/ceymail-metrics/ceymail-metrics.conf
 
+# shellcheck disable=SC1091
+source "$here/journal.bash"
+
 complain() { printf '%s\n' "$*"; return 1; }
 
 # --- how it is scraped -------------------------------------------------------------------------------------------
@@ -463,6 +466,9 @@ case_the_settings_page_serves_no_other_process_of_the_web_servers_group() {
 case_a_changed_configuration_counts_after_a_restart() {
     script "printf 'cache_ttl = 0\nwork_budget_percent = 0\n' >>$conf; systemctl restart $service" && expect "$(up postfix 1)"
 }
+
+case_without_rsyslog_mail_is_counted_from_the_journal() { count_from_the_journal; }
+case_without_rsyslog_check_tells_that_the_journal_is_read() { check_tells_of_the_journal; }
 
 # Debian 12's postfix.service is an empty shell that stays active; from Debian 13 on it is Postfix itself.
 case_a_killed_postfix_is_down_though_systemctl_may_say_active() {

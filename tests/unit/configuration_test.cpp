@@ -102,7 +102,25 @@ BOOST_AUTO_TEST_CASE(a_log_is_named_or_turned_off) {
     const auto relative = parse_configuration("mail_log = mail.log\n", "x.conf");
     BOOST_TEST_REQUIRE(!relative.has_value());
     BOOST_TEST(relative.error().message ==
-               "x.conf: mail_log = mail.log: the value is not allowed; give an absolute path, or nothing");
+               "x.conf: mail_log = mail.log: the value is not allowed; give an absolute path, journal, or nothing");
+}
+
+BOOST_AUTO_TEST_CASE(the_mail_log_is_a_file_or_the_journal) {
+    using ceymail::config::MailLogSource;
+    const std::pair<const char*, MailLogSource> cases[] = {
+        {"", MailLogSource::file_or_journal},
+        {"mail_log = /var/log/mail.log\n", MailLogSource::file_or_journal},
+        {"mail_log = /var/log/postfix.log\n", MailLogSource::file},
+        {"mail_log = journal\n", MailLogSource::journal},
+        {"mail_log =\n", MailLogSource::none},
+    };
+    for (const auto& [text, source] : cases) {
+        const auto got = parse_configuration(text, "x.conf");
+        BOOST_TEST_REQUIRE(got.has_value(), text);
+        BOOST_TEST((mail_log_source(*got) == source), text);
+    }
+    BOOST_TEST(refusal("mail_log = journald\n").contains("give an absolute path, journal, or nothing"));
+    BOOST_TEST(refusal("journal_directory = journal\n").contains("give an absolute path, or nothing"));
 }
 
 BOOST_AUTO_TEST_CASE(takes_certificates_with_their_names) {

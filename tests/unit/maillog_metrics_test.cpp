@@ -169,6 +169,18 @@ BOOST_AUTO_TEST_CASE(a_block_of_another_version_or_size_is_not_valid) {
     BOOST_TEST(!counters.is_valid());
 }
 
+BOOST_AUTO_TEST_CASE(of_the_journal_appear_where_it_is_read_or_was) {
+    const auto counters = std::make_unique<Counters>();
+    BOOST_TEST(!text_of(*counters, {}).contains("ceymail_mail_log_gaps_total"));
+    const auto at_once = text_of(*counters, {.journal = true});
+    BOOST_TEST(has_line(at_once, "ceymail_mail_log_gaps_total 0"));
+    BOOST_TEST(has_line(at_once, "ceymail_mail_log_foreign_lines_total 0"));
+    counters->foreign_lines = 2;
+    const auto later = text_of(*counters, {});
+    BOOST_TEST(has_line(later, "ceymail_mail_log_gaps_total 0"));
+    BOOST_TEST(has_line(later, "ceymail_mail_log_foreign_lines_total 2"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

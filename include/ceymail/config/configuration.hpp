@@ -77,7 +77,8 @@ struct Configuration {
     std::filesystem::path proc = "/proc";
     std::filesystem::path disk = "/";
     std::vector<std::filesystem::path> queue_directories{"/var/spool/postfix"};  // one for each Postfix instance
-    std::filesystem::path mail_log = "/var/log/mail.log";                        // empty: it is not read
+    std::filesystem::path mail_log = "/var/log/mail.log";                        // see mail_log_source()
+    std::filesystem::path journal_directory;                                     // empty: the host's journal
     std::filesystem::path fail2ban_log = "/var/log/fail2ban.log";                // the same
     ServiceManager service_manager = ServiceManager::automatic;
     std::vector<ServiceEntry> services;  // added to the known ones, or in the place of that of the same name; up to 32
@@ -93,6 +94,16 @@ struct Configuration {
 
     friend bool operator==(const Configuration&, const Configuration&) = default;
 };
+
+// Where the lines of the mail log come from.
+enum class MailLogSource {
+    none,             // mail_log is empty
+    file,             // the file mail_log
+    file_or_journal,  // the same, and the journal while there is no such file: only for the default path, because a
+                      // path of the administrator's own may be a log that the journal does not have
+    journal           // mail_log = journal
+};
+[[nodiscard]] MailLogSource mail_log_source(const Configuration& configuration);
 
 inline constexpr const char* k_default_path = "/etc/ceymail-metrics/ceymail-metrics.conf";
 

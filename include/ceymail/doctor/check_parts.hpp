@@ -75,6 +75,7 @@ private:
     };
     const config::Configuration& m_configuration;
     CheckPart m_service;
+    CheckPart m_journal;
     std::vector<Outside> m_outside;
 };
 

@@ -83,11 +83,15 @@ struct Counters {
     BanTable bans;
     SenderWindow senders;
 
+    // Of the journal
+    std::uint64_t log_gaps = 0;       // places where entries are missing, nobody knows how many
+    std::uint64_t foreign_lines = 0;  // of other users' processes, not counted
+
     [[nodiscard]] bool is_valid() const noexcept { return version == k_counters_version && size == sizeof(Counters); }
 };
 
 static_assert(std::is_trivially_copyable_v<Counters> && std::is_standard_layout_v<Counters>);
 static_assert(std::has_unique_object_representations_v<Counters>, "no padding");
-static_assert(sizeof(Counters) == 112'576, "the layout changed: k_counters_version changes with it");
+static_assert(sizeof(Counters) == 112'592, "the layout changed: k_counters_version changes with it");
 
 }  // namespace ceymail::maillog

@@ -20,6 +20,7 @@ struct Sources {
     bool inbound_tls = false;   // smtpd_tls_loglevel is 1 or more
     bool outbound_tls = false;  // smtp_tls_loglevel is 1 or more
     bool postscreen = false;
+    bool journal = false;  // it is the source of the lines
 };
 
 // Returns: all families, each series of a source that is there from 0 on. A source that is neither named nor seen has

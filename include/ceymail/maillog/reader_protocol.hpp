@@ -23,17 +23,18 @@ struct ReadRequest {
     std::uint64_t limit = 0;        // bytes to be read, of both logs
     std::uint32_t mail_files = 0;   // descriptors
     std::uint32_t other_files = 0;  // descriptors, of Fail2ban's log
-    std::uint32_t follow_mail = 0;  // 1: the mail log is to be read; without a file it is waited for
+    std::uint32_t follow_mail = 0;  // 1: the mail log is to be read; without a file it is waited for. Where the journal
+                                    // was read before, the file is read from its end on
     std::uint32_t follow_other = 0;
-    std::uint32_t reset = 0;  // 1: counters and positions are to be dropped first
-    std::uint32_t reserved = 0;
+    std::uint32_t reset = 0;           // 1: counters and positions are to be dropped first
+    std::uint32_t follow_journal = 0;  // 1: the journal is to be read instead of a file
 };
 
-enum class ReadOutcome : std::uint32_t { done, lost_place, failed };
+enum class ReadOutcome : std::uint32_t { done, lost_place, failed, no_journal };
 
 struct ReadReply {
     std::uint64_t number = 0;
-    std::int64_t cpu_ns = 0;  // of the reader, for this request
+    std::int64_t cpu_ns = 0;  // of the readers, for this request
     ReadOutcome outcome = ReadOutcome::done;
     std::uint32_t reserved = 0;
 };

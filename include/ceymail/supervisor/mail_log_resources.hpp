@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// MailLogResources: the socket pair and the shared memory between gatherer and log reader.
+// MailLogResources: the shared memory and the sockets between gatherer, log reader and journal reader.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,13 @@
 
 namespace ceymail::supervisor {
 
-// Made by the supervisor before the first fork(2). It keeps both ends, so that a new gatherer or reader goes on with
+// The two ends of a socket pair.
+struct SocketPair {
+    util::Fd client;
+    util::Fd server;
+};
+
+// Made by the supervisor before the first fork(2). It keeps both ends of each pair, so that a new process goes on with
 // the same pair.
 // The counters and the position lie in RUNTIME_DIRECTORY/mail-log and survive restarts. It is a file of its own: the
 // log reader shares no page with limiter and digest, and the segment is judged without bytes that a stranger may have
@@ -22,24 +28,30 @@ namespace ceymail::supervisor {
 class MailLogResources {
 public:
     MailLogResources() noexcept = default;  // no log is read
-    MailLogResources(util::Fd gatherer, util::Fd reader, util::MappedMemory writable,
+    MailLogResources(SocketPair gatherer_to_reader, SocketPair reader_to_journal, util::MappedMemory writable,
                      util::MappedMemory readable) noexcept;
 
     explicit operator bool() const noexcept { return m_is_open; }
 
-    [[nodiscard]] int gatherer_socket() const noexcept { return m_gatherer.get(); }
-    [[nodiscard]] int reader_socket() const noexcept { return m_reader.get(); }
+    // Returns: whether the journal may be read.
+    [[nodiscard]] bool has_journal() const noexcept { return static_cast<bool>(m_journal.client); }
+
+    [[nodiscard]] int gatherer_socket() const noexcept { return m_reader.client.get(); }
+    [[nodiscard]] int reader_socket() const noexcept { return m_reader.server.get(); }
+    [[nodiscard]] int reader_journal_socket() const noexcept { return m_journal.client.get(); }
+    [[nodiscard]] int journal_socket() const noexcept { return m_journal.server.get(); }
     [[nodiscard]] const maillog::KeptReading& readable() const noexcept;
     [[nodiscard]] maillog::KeptReading& writable() const noexcept;
 
     // Close and unmap, in this process, what the role does not need. Processes: a child after fork(2).
     void keep_for_gatherer() noexcept;
     void keep_for_reader() noexcept;
+    void keep_for_journal() noexcept;
     void drop() noexcept;
 
 private:
-    util::Fd m_gatherer;
-    util::Fd m_reader;
+    SocketPair m_reader;   // gatherer and log reader
+    SocketPair m_journal;  // log reader and journal reader; empty: the journal is not read
     util::MappedMemory m_writable;
     util::MappedMemory m_readable;
     bool m_is_open = false;

@@ -22,7 +22,7 @@ struct SharedResources {
     util::Fd signals;          // SIGTERM, SIGINT, SIGHUP, SIGCHLD; supervisor only
     shared::Segment segment;
     snapshot::SnapshotBuffer buffer;
-    WorkerHeartbeats heartbeats;  // the last slot is the log reader's
+    WorkerHeartbeats heartbeats;  // the last two slots are the log reader's and the journal reader's
     MailLogResources mail_log;    // empty: no log is read
 };
 

@@ -33,5 +33,7 @@ enum class Tcp { forbidden, allowed };
 [[nodiscard]] std::vector<std::filesystem::path> readable_by_gatherer(const config::Configuration& configuration);
 // Returns: the directories of backups, whose files it must not open.
 [[nodiscard]] std::vector<std::filesystem::path> listable_by_gatherer(const config::Configuration& configuration);
+// Where /var/log/journal is missing this is all of /var/log, so that a journal that is made later is seen.
+[[nodiscard]] std::vector<std::filesystem::path> readable_by_journal_reader(const config::Configuration& configuration);
 
 }  // namespace ceymail::system

@@ -21,4 +21,9 @@ namespace ceymail::system {
 // files by name.
 [[nodiscard]] util::Result<void> allow_calls_of_log_reader();
 
+// Forbids what forbid_remapping() does, and to make sockets and connect them, to execute, to fork, to make threads, to
+// send signals to other processes and to read their memory. Permanent, as above; Errors and Requires: as above.
+// A list of what is forbidden, not of what is allowed: libsystemd's calls differ between its versions.
+[[nodiscard]] util::Result<void> forbid_calls_of_journal_reader();
+
 }  // namespace ceymail::system

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// Journal: the lines of the mail facility in systemd's journal, each once.
+// Process: the journal reader, and `--check` to see whether the journal can be read. It parses no line.
+// Attackers: every program of the host writes entries. journald writes the files and adds who wrote an entry.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "ceymail/maillog/journal_position.hpp"
+#include "ceymail/util/result.hpp"
+
+struct sd_journal;
+
+namespace ceymail::maillog {
+
+// Longer messages are cut, as rsyslog does.
+inline constexpr std::size_t k_longest_message = 8U << 10U;
+inline constexpr std::size_t k_longest_identifier = 256;
+
+// Returns: whether an entry counts as one of the mail system. `uid`: _UID, the kernel's word on who sent the line.
+// `unit`: _SYSTEMD_UNIT, empty where journald did not know it. It is
+//   - of a unit of Postfix, Dovecot, SpamAssassin or OpenDKIM, whoever runs in it;
+//   - of root;
+//   - of a system account (below 1000), but not from the service of another program: of a scope, because an
+//     administrator may start Postfix by hand, or of a process that had ended before journald looked at it.
+[[nodiscard]] bool is_of_mail_system(std::optional<std::uint64_t> uid, std::string_view unit) noexcept;
+
+// What one read() found. Its lines are in the caller's memory, each as next_line() takes it.
+struct JournalBatch {
+    JournalPosition position;         // behind the lines
+    std::size_t size = 0;             // bytes of the lines
+    std::uint64_t scanned_bytes = 0;  // work that was done, also for entries that do not count
+    std::uint64_t foreign = 0;        // entries that do not count, see is_of_mail_system()
+    std::uint64_t gaps = 0;           // places where entries are missing, nobody knows how many
+    std::uint64_t behind_us = 0;      // from the position to the newest entry; 0 at the end
+    bool at_end = false;
+};
+
+struct JournalLine {
+    std::string_view identifier;
+    std::string_view message;  // any bytes
+};
+
+// Takes the first line from `lines`. Returns: no value at the end, and where the bytes are none of a JournalBatch.
+[[nodiscard]] std::optional<JournalLine> next_line(std::span<const std::byte>& lines) noexcept;
+
+// Threads: one. Keeps the files open between two reads.
+class Journal {
+public:
+    // `directory`: with journal files; empty: this host's, in /var/log/journal and /run/log/journal.
+    // Of both, only the files of the system: those of a user have nothing of the mail system in them.
+    explicit Journal(std::string directory) : m_directory(std::move(directory)) {}
+
+    // Reads entries that follow `from`, until `space` is nearly full, k_most_entries were looked at or there are no
+    // more. With JournalState::none it begins at the end of the journal. `now_us`: the wall clock.
+    // A position that the journal no longer has is a gap where entries may have been deleted that were not read.
+    // Errors: not_found: there is no journal, or none that this process may read; else of libsystemd. The next call
+    // opens the journal again.
+    // Requires: `space` has room for k_space bytes.
+    [[nodiscard]] util::Result<JournalBatch> read(const JournalPosition& from, std::span<std::byte> space,
+                                                  std::uint64_t now_us);
+
+    static constexpr std::size_t k_space = 64U << 10U;
+    static constexpr std::uint64_t k_most_entries = 2000;
+
+private:
+    struct Close {
+        void operator()(sd_journal* journal) const noexcept;
+    };
+
+    struct Ends {
+        std::uint64_t oldest_us = 0;  // 0: no entry
+        std::uint64_t newest_us = 0;
+    };
+
+    util::Result<void> open();
+    util::Result<Ends> look_at_files();
+    util::Result<void> seek(const JournalPosition& from);
+    util::Result<JournalBatch> begin_at_end(std::uint64_t now_us);
+    util::Result<void> read_entries(const JournalPosition& from, std::span<std::byte> space, JournalBatch& batch);
+    util::Result<bool> to_next();
+    util::Result<JournalPosition> position_of_entry();
+    util::Result<std::optional<std::string_view>> field(const char* name);
+    util::Result<void> take_entry(std::span<std::byte> space, JournalBatch& batch);
+    std::unexpected<util::Error> failed(const char* what, int error);
+
+    std::string m_directory;
+    std::unique_ptr<sd_journal, Close> m_journal;
+    JournalPosition m_position{};     // where the last read() ended; none: seek first
+    bool m_passing = false;           // behind a seek: entries up to m_position may come again
+    std::uint64_t m_end_seen_us = 0;  // when the last read() that got there began
+};
+
+}  // namespace ceymail::maillog

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// The messages between the log reader, which parses lines, and the journal reader, which takes them from the journal.
+// Processes: both ends; SOCK_SEQPACKET, a pair that the supervisor makes before it forks.
+// Attackers: a log reader under an attacker's control requests anything. A journal reader under an attacker's control
+// answers anything.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <type_traits>
+
+#include "ceymail/maillog/journal.hpp"
+#include "ceymail/util/result.hpp"
+
+namespace ceymail::maillog {
+
+struct JournalRequest {
+    std::uint64_t number = 0;  // the answer repeats it
+    JournalPosition from;
+};
+
+enum class JournalOutcome : std::uint32_t { done, no_journal, failed };
+
+// The lines of the batch follow in the same message.
+struct JournalReply {
+    std::uint64_t number = 0;
+    std::int64_t cpu_ns = 0;  // of the journal reader, for this request
+    JournalPosition position;
+    std::uint64_t scanned_bytes = 0;
+    std::uint64_t foreign = 0;
+    std::uint64_t gaps = 0;
+    std::uint64_t behind_us = 0;
+    std::uint32_t at_end = 0;
+    JournalOutcome outcome = JournalOutcome::failed;
+};
+
+static_assert(std::has_unique_object_representations_v<JournalRequest> &&
+              std::has_unique_object_representations_v<JournalReply>);
+
+// Send without waiting. Errors: the kind of the errno; exhausted: the other end has not taken earlier ones.
+[[nodiscard]] util::Result<void> send_journal_request(int socket, const JournalRequest& request);
+[[nodiscard]] util::Result<void> send_journal_reply(int socket, const JournalReply& reply,
+                                                    std::span<const std::byte> lines);
+
+// Take the next message without waiting. Returns: none if there is none, or if it is malformed.
+// Security: descriptors that come along are closed by the kernel.
+[[nodiscard]] std::optional<JournalRequest> take_journal_request(int socket) noexcept;
+struct ReceivedLines {
+    JournalReply reply;
+    std::span<const std::byte> lines;  // within the caller's space
+};
+[[nodiscard]] std::optional<ReceivedLines> take_journal_reply(int socket, std::span<std::byte> space) noexcept;
+
+}  // namespace ceymail::maillog

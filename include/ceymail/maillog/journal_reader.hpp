@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// The main function of the journal reader: takes lines from the journal and hands them to the log reader.
+// Process: the journal reader. It has CAP_DAC_READ_SEARCH, and may open nothing but the journal.
+// Attackers: those of Journal, and a log reader under an attacker's control: it gets requests of numbers alone.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+
+#include "ceymail/util/clock.hpp"
+
+namespace ceymail::maillog {
+
+// Answers requests until `stop_fd` is readable. `directory`: as of Journal. `busy`: it stores the start of the current
+// request there, AwakeTime{} while it waits. Threads: one.
+void serve_journal_reader(int socket, int stop_fd, const std::filesystem::path& directory,
+                          std::atomic<util::AwakeTime>& busy);
+
+}  // namespace ceymail::maillog

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/maillog/journal.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include <systemd/sd-journal.h>
+
+namespace ceymail::maillog {
+namespace {
+
+using util::ErrorKind;
+
+constexpr std::uint64_t k_system_accounts = 1000;  // SYS_UID_MAX of login.defs(5) is 999
+constexpr std::uint64_t k_cost_of_entry = 64;      // bytes, so that empty ones cost too
+constexpr std::uint64_t k_note_interval_us = 600'000'000;
+
+// In front of each line of a batch.
+struct LineHeader {
+    std::uint32_t identifier = 0;  // bytes
+    std::uint32_t message = 0;     // bytes
+};
+
+constexpr std::size_t k_longest_line = sizeof(LineHeader) + k_longest_identifier + k_longest_message;
+static_assert(Journal::k_space > 2 * k_longest_line);
+
+std::optional<std::uint64_t> to_number(std::optional<std::string_view> text) noexcept {
+    std::uint64_t number = 0;
+    if (!text) return std::nullopt;
+    const auto* const end = text->data() + text->size();
+    const auto [stop, error] = std::from_chars(text->data(), end, number);
+    if (error != std::errc{} || stop != end) return std::nullopt;
+    return number;
+}
+
+std::byte* append(std::byte* to, std::string_view text) noexcept {
+    return std::copy_n(reinterpret_cast<const std::byte*>(text.data()), text.size(), to);
+}
+
+}  // namespace
+
+bool is_of_mail_system(std::optional<std::uint64_t> uid, std::string_view unit) noexcept {
+    constexpr std::array<std::string_view, 5> k_units{"postfix", "dovecot", "spamd", "spamassassin", "opendkim"};
+    const bool is_service = unit.ends_with(".service");
+    if (is_service && std::ranges::any_of(k_units, [&](auto name) { return unit.starts_with(name); })) return true;
+    if (!uid) return false;
+    return *uid == 0 || (*uid < k_system_accounts && !is_service);
+}
+
+std::optional<JournalLine> next_line(std::span<const std::byte>& lines) noexcept {
+    LineHeader header;
+    if (lines.size() < sizeof header) return std::nullopt;
+    std::memcpy(&header, lines.data(), sizeof header);
+    const auto rest = lines.subspan(sizeof header);
+    if (header.identifier > k_longest_identifier || header.message > k_longest_message ||
+        rest.size() < header.identifier + header.message)
+        return std::nullopt;
+    const auto* const text = reinterpret_cast<const char*>(rest.data());
+    lines = rest.subspan(header.identifier + header.message);
+    return JournalLine{{text, header.identifier}, {text + header.identifier, header.message}};
+}
+
+void Journal::Close::operator()(sd_journal* journal) const noexcept { ::sd_journal_close(journal); }
+
+std::unexpected<util::Error> Journal::failed(const char* what, int error) {
+    m_journal.reset();
+    return util::fail_errno(-error, what);
+}
+
+util::Result<void> Journal::open() {
+    if (m_journal) return {};
+    sd_journal* opened = nullptr;
+    const int error = m_directory.empty()
+                          ? ::sd_journal_open(&opened, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM)
+                          : ::sd_journal_open_directory(&opened, m_directory.c_str(), SD_JOURNAL_SYSTEM);
+    if (error == -ENOENT) return util::fail(ErrorKind::not_found, "there is no journal", ENOENT);
+    if (error < 0) return failed("cannot open the journal", error);
+    m_journal.reset(opened);
+    m_position = {};
+    constexpr std::string_view k_facility = "SYSLOG_FACILITY=2";
+    if (const int refused = ::sd_journal_add_match(opened, k_facility.data(), k_facility.size()); refused < 0)
+        return failed("cannot look for mail in the journal", refused);
+    ::sd_journal_set_data_threshold(opened, k_longest_message + sizeof "MESSAGE=");
+    return {};
+}
+
+util::Result<bool> Journal::to_next() {
+    const int found = ::sd_journal_next(m_journal.get());
+    if (found < 0) return failed("cannot read the journal", found);
+    return found > 0;
+}
+
+util::Result<JournalPosition> Journal::position_of_entry() {
+    char* text = nullptr;
+    if (const int error = ::sd_journal_get_cursor(m_journal.get(), &text); error < 0)
+        return failed("cannot read the journal", error);
+    const std::unique_ptr<char, decltype(&std::free)> cursor(text, &std::free);
+    if (auto position = from_cursor(cursor.get())) return *position;
+    return failed("cannot read a cursor of the journal", -EBADMSG);
+}
+
+util::Result<std::optional<std::string_view>> Journal::field(const char* name) {
+    const void* data = nullptr;
+    std::size_t size = 0;
+    const int error = ::sd_journal_get_data(m_journal.get(), name, &data, &size);
+    if (error == -ENOENT) return std::nullopt;
+    if (error < 0) return util::fail_errno(-error, "cannot read an entry of the journal");
+    const auto prefix = std::strlen(name) + 1;
+    if (size < prefix) return std::nullopt;
+    return std::string_view(static_cast<const char*>(data), size).substr(prefix);
+}
+
+util::Result<void> Journal::seek(const JournalPosition& from) {
+    const int error = from.state == JournalState::at_entry
+                          ? ::sd_journal_seek_cursor(m_journal.get(), to_cursor(from).c_str())
+                          : ::sd_journal_seek_realtime_usec(m_journal.get(), from.realtime_us + 1);
+    if (error < 0) return failed("cannot find the place in the journal", error);
+    m_passing = from.state == JournalState::at_entry;
+    return {};
+}
+
+util::Result<JournalBatch> Journal::begin_at_end(std::uint64_t now_us) {
+    JournalBatch batch;
+    batch.at_end = true;
+    const int error = ::sd_journal_seek_tail(m_journal.get());
+    const int found = error < 0 ? error : ::sd_journal_previous(m_journal.get());
+    if (found < 0) return failed("cannot find the end of the journal", found);
+    if (found > 0) {
+        CEYMAIL_TRY_ASSIGN(batch.position, position_of_entry());
+    } else {
+        batch.position.state = JournalState::since;
+        batch.position.realtime_us = now_us;
+    }
+    batch.position.checked_us = now_us;
+    return batch;
+}
+
+// A field is valid until the next one is read.
+util::Result<void> Journal::take_entry(std::span<std::byte> space, JournalBatch& batch) {
+    CEYMAIL_TRY_ASSIGN(const auto uid, field("_UID"));
+    const auto user = to_number(uid);
+    CEYMAIL_TRY_ASSIGN(const auto unit, field("_SYSTEMD_UNIT"));
+    if (!is_of_mail_system(user, unit.value_or(""))) {
+        ++batch.foreign;
+        return {};
+    }
+    auto* const begin = space.data() + batch.size;
+    auto* end = begin + sizeof(LineHeader);
+    LineHeader header;
+    CEYMAIL_TRY_ASSIGN(const auto identifier, field("SYSLOG_IDENTIFIER"));
+    const auto name = identifier.value_or("").substr(0, k_longest_identifier);
+    end = append(end, name);
+    header.identifier = static_cast<std::uint32_t>(name.size());
+    CEYMAIL_TRY_ASSIGN(const auto message, field("MESSAGE"));
+    auto text = message.value_or("").substr(0, k_longest_message);
+    if (text.ends_with('\n')) text.remove_suffix(1);  // as rsyslog does
+    end = append(end, text);
+    header.message = static_cast<std::uint32_t>(text.size());
+    std::memcpy(begin, &header, sizeof header);
+    const auto used = static_cast<std::size_t>(end - begin);
+    batch.size += used;
+    batch.scanned_bytes += used;
+    return {};
+}
+
+util::Result<void> Journal::read_entries(const JournalPosition& from, std::span<std::byte> space, JournalBatch& batch) {
+    for (std::uint64_t i = 0; i < k_most_entries && space.size() - batch.size >= k_longest_line; ++i) {
+        CEYMAIL_TRY_ASSIGN(const bool has_next, to_next());
+        batch.at_end = !has_next;
+        if (batch.at_end) return {};
+        CEYMAIL_TRY_ASSIGN(auto position, position_of_entry());
+        batch.scanned_bytes += k_cost_of_entry;
+        if (m_passing && (position.is_same_entry(from) ||
+                          (position.boot_id == from.boot_id && position.monotonic_us < from.monotonic_us)))
+            continue;
+        m_passing = false;
+        position.checked_us = batch.position.checked_us;
+        batch.position = position;
+        // One entry that is damaged must not keep all others from being read.
+        if (!take_entry(space, batch)) ++batch.gaps;
+    }
+    return {};
+}
+
+// Takes in which files came and went. journald tells of a change with some delay, so that no change says nothing of the
+// entries.
+util::Result<Journal::Ends> Journal::look_at_files() {
+    if (const int error = ::sd_journal_wait(m_journal.get(), 0); error < 0)
+        return failed("cannot watch the journal", error);
+    std::uint64_t bytes = 0;
+    Ends ends;
+    int error = ::sd_journal_get_usage(m_journal.get(), &bytes);
+    if (error >= 0) error = ::sd_journal_get_cutoff_realtime_usec(m_journal.get(), &ends.oldest_us, &ends.newest_us);
+    if (error < 0) return failed("cannot read the journal", error);
+    if (bytes > 0) return ends;
+    m_journal.reset();
+    return util::fail(ErrorKind::not_found, "the journal has no file of the system that can be read");
+}
+
+util::Result<JournalBatch> Journal::read(const JournalPosition& from, std::span<std::byte> space,
+                                         std::uint64_t now_us) {
+    CEYMAIL_TRY(open());
+    CEYMAIL_TRY_ASSIGN(const auto ends, look_at_files());
+    JournalBatch batch;
+    batch.position = from;
+    if (from.state == JournalState::none) {
+        CEYMAIL_TRY_ASSIGN(batch, begin_at_end(now_us));
+    } else {
+        const bool goes_on = m_position == from && from.state == JournalState::at_entry;
+        const auto known_us = std::max({from.realtime_us, from.checked_us, goes_on ? m_end_seen_us : 0});
+        if (ends.oldest_us > known_us) ++batch.gaps;
+        if (!goes_on) CEYMAIL_TRY(seek(from));
+        CEYMAIL_TRY(read_entries(from, space, batch));
+        const bool is_note_due = now_us - from.checked_us >= k_note_interval_us;  // also after the clock was set back
+        if (batch.at_end && (is_note_due || batch.gaps > 0 || batch.position != from))
+            batch.position.checked_us = now_us;
+        if (!batch.at_end) batch.behind_us = ends.newest_us - std::min(ends.newest_us, batch.position.realtime_us);
+    }
+    m_position = batch.position;
+    if (batch.at_end) m_end_seen_us = now_us;
+    return batch;
+}
+
+}  // namespace ceymail::maillog

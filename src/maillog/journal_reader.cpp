@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/maillog/journal_reader.hpp"
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include <poll.h>
+
+#include "ceymail/maillog/journal_protocol.hpp"
+#include "ceymail/util/log.hpp"
+
+namespace ceymail::maillog {
+namespace {
+
+using util::AwakeClock;
+using util::AwakeTime;
+
+std::uint64_t wall_clock_us() noexcept {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
+class JournalReader {
+public:
+    JournalReader(int socket, std::string directory) : m_socket(socket), m_journal(std::move(directory)) {}
+
+    void handle(const JournalRequest& request) {
+        const auto before = util::thread_cpu_time();
+        JournalReply reply;
+        std::span<const std::byte> lines;
+        if (const auto batch = m_journal.read(request.from, *m_space, wall_clock_us())) {
+            reply = {.position = batch->position,
+                     .scanned_bytes = batch->scanned_bytes,
+                     .foreign = batch->foreign,
+                     .gaps = batch->gaps,
+                     .behind_us = batch->behind_us,
+                     .at_end = batch->at_end ? 1U : 0U,
+                     .outcome = JournalOutcome::done};
+            lines = std::span(*m_space).first(batch->size);
+            m_logged = false;
+        } else if (batch.error().kind == util::ErrorKind::not_found) {
+            reply.outcome = JournalOutcome::no_journal;
+        } else {
+            log_once(batch.error());
+        }
+        reply.number = request.number;
+        reply.cpu_ns = (util::thread_cpu_time() - before).count();
+        if (const auto sent = send_journal_reply(m_socket, reply, lines); !sent) log_once(sent.error());
+    }
+
+private:
+    void log_once(const util::Error& error) noexcept {
+        if (!std::exchange(m_logged, true)) util::log(util::LogLevel::warning, error.message);
+    }
+
+    int m_socket;
+    Journal m_journal;
+    std::unique_ptr<std::array<std::byte, Journal::k_space>> m_space =
+        std::make_unique<std::array<std::byte, Journal::k_space>>();
+    bool m_logged = false;
+};
+
+}  // namespace
+
+void serve_journal_reader(int socket, int stop_fd, const std::filesystem::path& directory,
+                          std::atomic<AwakeTime>& busy) {
+    JournalReader reader(socket, directory.string());
+    while (true) {
+        busy.store(AwakeTime{}, std::memory_order_relaxed);
+        std::array<pollfd, 2> polled{{{socket, POLLIN, 0}, {stop_fd, POLLIN, 0}}};
+        if (::poll(polled.data(), polled.size(), -1) < 0) continue;
+        if (polled[1].revents != 0) return;
+        busy.store(AwakeClock::now(), std::memory_order_relaxed);
+        if (const auto request = take_journal_request(socket)) reader.handle(*request);
+    }
+}
+
+}  // namespace ceymail::maillog

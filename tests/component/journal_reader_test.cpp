@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+// The journal reader: its rights and its replacement; and the change between the journal and a file.
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "ceymail/maillog/journal_reader.hpp"
+#include "ceymail/maillog/kept_reading.hpp"
+#include "ceymail/maillog/log_reader.hpp"
+#include "ceymail/maillog/reader_client.hpp"
+#include "ceymail/util/clock.hpp"
+#include "support/journald.hpp"
+#include "support/responder_process.hpp"
+#include "support/temporary_directory.hpp"
+#include "support/token_database.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace ceymail;
+using namespace ceymail::testing;
+using util::BootClock;
+
+constexpr auto k_delivery =
+    "9767E1786E4: to=<a@example.org>, relay=mx.example.net[192.0.2.25]:25, delay=0.4, delays=0.1/0.1/0.1/0.1, "
+    "dsn=2.0.0, status=sent (250 ok)";
+
+std::string sent(int count) {
+    return "ceymail_mail_recipients_total{transport=\"smtp\",status=\"sent\"} " + std::to_string(count);
+}
+
+std::string proc(pid_t pid, const std::string& file) { return "/proc/" + std::to_string(pid) + "/" + file; }
+
+std::string names_of_fds(pid_t pid) {
+    std::string names;
+    for (const auto& entry : std::filesystem::directory_iterator(proc(pid, "fd")))
+        names += std::filesystem::read_symlink(entry.path()).string() + "\n";
+    return names;
+}
+
+struct Running {
+    const Journald journald;
+    const TokenDatabase database;
+    ResponderProcess responder{database.settings(
+        {{"work_budget_percent", "0"}, {"mail_log", "journal"}, {"journal_directory", journald.directory().string()}})};
+
+    Running() { BOOST_TEST_REQUIRE(comes("ceymail_mail_log_unread_seconds 0")); }
+
+    void deliver() const { journald.log("postfix/smtp", k_delivery); }
+    [[nodiscard]] CgiAnswer scrape() const { return responder.ask({.token = TokenDatabase::k_token, .timeout = "3"}); }
+    [[nodiscard]] bool comes(const std::string& line) const {
+        return eventually([&] { return scrape().has_line(line); });
+    }
+    [[nodiscard]] pid_t only(const std::string& name) const {
+        BOOST_TEST_REQUIRE(eventually([&] { return responder.children(name).size() == 1U; }));
+        return responder.children(name).at(0);
+    }
+};
+
+BOOST_FIXTURE_TEST_SUITE(journal_reader, Running)
+
+BOOST_AUTO_TEST_CASE(counts_each_line_of_the_journal_once) {
+    deliver();
+    BOOST_TEST(comes(sent(1)));
+    deliver();
+    deliver();
+    BOOST_TEST(comes(sent(3)));
+    const auto answer = scrape();
+    BOOST_TEST(answer.has_line(sent(3)));
+    BOOST_TEST(answer.has_line("ceymail_mail_log_gaps_total 0"));
+    BOOST_TEST(answer.has_line("ceymail_mail_log_foreign_lines_total 0"));
+    BOOST_TEST(answer.has_line("ceymail_mail_log_skipped_bytes_total 0"));
+    BOOST_TEST(!answer.mentions("ceymail_mail_log_unread_bytes"));
+}
+
+BOOST_AUTO_TEST_CASE(has_the_journal_and_one_socket_and_can_do_nothing_else) {
+    deliver();
+    BOOST_TEST(comes(sent(1)));
+    const auto status = slurp(proc(only("ceymail-journal"), "status"));
+    for (const auto* const line : {"CapPrm:\t0000000000000004", "NoNewPrivs:\t1", "Seccomp:\t2"})
+        BOOST_TEST(status.contains(line), line);
+    const auto names = names_of_fds(only("ceymail-journal"));
+    BOOST_TEST(names.contains("system.journal"), names);
+    std::size_t sockets = 0;
+    for (auto at = names.find("socket:"); at != names.npos; at = names.find("socket:", at + 1)) ++sockets;
+    BOOST_TEST(sockets == 1U, names);
+    BOOST_TEST(!slurp(proc(only("ceymail-journal"), "maps")).contains("mail-log"));
+    BOOST_TEST(!slurp(proc(only("ceymail-journal"), "maps")).contains("segment"));
+}
+
+BOOST_AUTO_TEST_CASE(leaves_the_log_reader_without_a_file) {
+    deliver();
+    BOOST_TEST(comes(sent(1)));
+    const auto reader = only("ceymail-reader");
+    BOOST_TEST(slurp(proc(reader, "status")).contains("CapPrm:\t0000000000000000"));
+    BOOST_TEST(!names_of_fds(reader).contains("journal"));
+    BOOST_TEST(!slurp(proc(reader, "maps")).contains(".journal"));
+}
+
+BOOST_AUTO_TEST_CASE(is_replaced_when_it_is_killed_and_so_is_the_log_reader) {
+    deliver();
+    BOOST_TEST(comes(sent(1)));
+    std::this_thread::sleep_for(1100ms);  // until an exit is no early exit any more
+    int count = 1;
+    for (const auto* const name : {"ceymail-journal", "ceymail-reader"}) {
+        const auto before = only(name);
+        ::kill(before, SIGKILL);
+        deliver();
+        BOOST_TEST(comes(sent(++count)), name);
+        BOOST_TEST(only(name) != before);
+    }
+    BOOST_TEST(responder.log().contains("journal reader"));
+    BOOST_TEST(scrape().has_line("ceymail_mail_log_gaps_total 0"));
+}
+
+BOOST_AUTO_TEST_CASE(costs_only_the_metrics_of_the_log_while_it_does_not_answer) {
+    deliver();
+    BOOST_TEST(comes(sent(1)));
+    const auto stopped = only("ceymail-journal");
+    ::kill(stopped, SIGSTOP);
+    const auto answer = scrape();
+    BOOST_TEST(answer.status == 200);
+    BOOST_TEST(answer.has_line("ceymail_collector_success{collector=\"mail_log\"} 0"));
+    BOOST_TEST(answer.has_line("ceymail_collector_success{collector=\"cpu\"} 1"));
+    BOOST_TEST(responder.log().contains("the journal reader does not answer"));
+    ::kill(stopped, SIGCONT);
+    deliver();
+    BOOST_TEST(comes(sent(2)));
+}
+
+BOOST_AUTO_TEST_CASE(goes_on_after_a_restart_of_the_service_and_a_rotation) {
+    deliver();
+    BOOST_TEST(comes(sent(1)));
+    BOOST_TEST(responder.stop().value_or(-1) == 0);
+    deliver();
+    journald.rotate();
+    deliver();
+    responder.start();
+    BOOST_TEST(comes(sent(3)));
+    BOOST_TEST(scrape().has_line("ceymail_mail_log_gaps_total 0"));
+}
+
+BOOST_AUTO_TEST_CASE(shows_that_lines_were_deleted_while_the_service_was_down) {
+    deliver();
+    BOOST_TEST(comes(sent(1)));
+    BOOST_TEST(responder.stop().value_or(-1) == 0);
+    deliver();
+    journald.rotate();
+    journald.vacuum();
+    deliver();
+    responder.start();
+    BOOST_TEST(comes(sent(2)));
+    BOOST_TEST(scrape().has_line("ceymail_mail_log_gaps_total 1"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+// Gatherer's end, log reader and journal reader as threads of this process.
+struct Switching {
+    const Journald journald;
+    TemporaryDirectory directory;
+    std::filesystem::path log = directory / "mail.log";
+    std::unique_ptr<maillog::KeptReading> kept = std::make_unique<maillog::KeptReading>();
+    util::Fd gatherer, reader, reader_journal, journal, stop{::eventfd(0, EFD_CLOEXEC)};
+    std::atomic<util::AwakeTime> busy{};
+    std::thread reading, serving;
+    std::unique_ptr<maillog::ReaderClient> client;
+
+    Switching() {
+        connect(gatherer, reader);
+        connect(reader_journal, journal);
+        kept->start({});
+        start_client(0s);
+        reading = std::thread(
+            [this] { maillog::serve_log_reader(reader.get(), reader_journal.get(), stop.get(), *kept, busy); });
+        serving = std::thread(
+            [this] { maillog::serve_journal_reader(journal.get(), stop.get(), journald.directory(), busy); });
+    }
+    ~Switching() {
+        static_cast<void>(::eventfd_write(stop.get(), 1));
+        reading.join();
+        serving.join();
+    }
+
+    static void connect(util::Fd& one, util::Fd& other) {
+        int ends[2];
+        BOOST_TEST_REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+        one.reset(ends[0]);
+        other.reset(ends[1]);
+    }
+
+    void start_client(std::chrono::nanoseconds missing_for) {
+        client = std::make_unique<maillog::ReaderClient>(
+            gatherer.get(), *kept, maillog::LogPaths{log, {}, maillog::JournalUse::without_file, missing_for});
+    }
+
+    void write_to_journal() const { journald.log("postfix/smtp", k_delivery); }
+    void write_to_file() const {
+        std::ofstream(log, std::ios::app)
+            << "2026-11-27T18:14:50.123456+00:00 mail postfix/smtp[7]: " << k_delivery << "\n";
+    }
+    // As journald and rsyslog together do.
+    void write_to_both() const {
+        write_to_journal();
+        write_to_file();
+    }
+
+    std::uint64_t count() const {
+        const auto read = client->read(BootClock::now() + 5s);
+        BOOST_TEST_REQUIRE(read.has_value(), (read ? "" : read.error().message));
+        return *read == nullptr ? 0 : (*read)->counters.recipients(maillog::Transport::smtp, maillog::Status::sent);
+    }
+    [[nodiscard]] bool reads_journal() const { return kept->committed().journal.state != maillog::JournalState::none; }
+};
+
+BOOST_FIXTURE_TEST_SUITE(mail_log_source, Switching)
+
+BOOST_AUTO_TEST_CASE(is_the_journal_while_there_is_no_file_and_then_the_file) {
+    BOOST_TEST(count() == 0U);
+    write_to_journal();
+    BOOST_TEST(count() == 1U);
+    BOOST_TEST(reads_journal());
+    write_to_both();  // rsyslog was installed
+    BOOST_TEST(count() == 2U);
+    BOOST_TEST(!reads_journal());
+    write_to_both();
+    write_to_both();
+    BOOST_TEST(count() == 4U);
+    BOOST_TEST(kept->committed().counters.skipped_bytes == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(is_the_journal_again_when_the_file_is_gone) {
+    write_to_both();
+    BOOST_TEST(count() == 0U);  // the end of the file is the beginning
+    write_to_both();
+    BOOST_TEST(count() == 1U);
+    BOOST_TEST(!reads_journal());
+    std::filesystem::remove(log);  // rsyslog was removed
+    std::this_thread::sleep_for(20ms);
+    write_to_journal();
+    BOOST_TEST(count() == 2U);
+    BOOST_TEST(reads_journal());
+    write_to_journal();
+    BOOST_TEST(count() == 3U);
+    write_to_both();  // and is there again
+    BOOST_TEST(count() == 4U);
+    write_to_both();
+    BOOST_TEST(count() == 5U);
+}
+
+BOOST_AUTO_TEST_CASE(stays_the_file_while_that_is_rotated) {
+    start_client(1h);
+    write_to_both();
+    BOOST_TEST(count() == 0U);
+    write_to_both();
+    BOOST_TEST(count() == 1U);
+    std::filesystem::rename(log, log.string() + ".1");
+    BOOST_TEST(count() == 1U);
+    BOOST_TEST(!reads_journal());
+    write_to_journal();
+    std::ofstream(log) << "2026-11-27T18:14:51.654321+00:00 mail postfix/smtp[7]: " << k_delivery << "\n";
+    BOOST_TEST(count() == 2U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace

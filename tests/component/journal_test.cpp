@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: MIT
+// The journal as the source of the mail log: files of a real systemd-journald, read through libsystemd.
+#include <boost/test/unit_test.hpp>
+
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <unistd.h>
+
+#include "ceymail/maillog/journal.hpp"
+#include "ceymail/maillog/parser.hpp"
+#include "support/journald.hpp"
+#include "support/temporary_directory.hpp"
+
+namespace ceymail::maillog {
+namespace {
+
+using testing::Journald;
+using testing::TemporaryDirectory;
+
+constexpr uid_t k_nobody = 65534;
+constexpr std::uint64_t k_long_ago_us = 1;  // a time of this clock before all entries
+
+std::uint64_t now_us() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
+// The whole of a journal that follows a position.
+struct All {
+    std::vector<std::string> messages;
+    std::uint64_t foreign = 0;
+    std::uint64_t gaps = 0;
+    std::size_t batches = 0;
+};
+
+class Reader {
+public:
+    explicit Reader(std::filesystem::path directory) : m_directory(std::move(directory)) { restart(); }
+
+    // Another process would go on so: with the position alone.
+    void restart() { m_journal = std::make_unique<Journal>(m_directory.string()); }
+    void move_to(const std::filesystem::path& directory) { m_directory = directory; }
+
+    JournalBatch read() {
+        const auto batch = m_journal->read(m_position, *m_space, now_us());
+        BOOST_TEST_REQUIRE(batch.has_value(), (batch ? "" : batch.error().message));
+        m_position = batch->position;
+        return *batch;
+    }
+
+    All read_all() {
+        All all;
+        for (bool at_end = false; !at_end;) {
+            const auto batch = read();
+            at_end = batch.at_end;
+            ++all.batches;
+            all.foreign += batch.foreign;
+            all.gaps += batch.gaps;
+            std::span<const std::byte> lines(m_space->data(), batch.size);
+            while (const auto line = next_line(lines)) all.messages.emplace_back(line->message);
+            BOOST_TEST_REQUIRE(all.batches < 10'000U);
+        }
+        return all;
+    }
+
+    JournalPosition& position() { return m_position; }
+    Counters count_all() {
+        auto counters = std::make_unique<Counters>();
+        const auto batch = read();
+        std::span<const std::byte> lines(m_space->data(), batch.size);
+        while (const auto line = next_line(lines)) parse_entry(line->identifier, line->message, {}, *counters);
+        return *counters;
+    }
+
+private:
+    std::filesystem::path m_directory;
+    std::unique_ptr<Journal> m_journal;
+    std::unique_ptr<std::array<std::byte, Journal::k_space>> m_space =
+        std::make_unique<std::array<std::byte, Journal::k_space>>();
+    JournalPosition m_position{};
+};
+
+struct Running {
+    Journald journald;
+    Reader reader{journald.directory()};
+
+    Running() {
+        BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+        journald.log("postfix/smtp", "before");
+        static_cast<void>(reader.read());
+    }
+};
+
+const auto same = boost::test_tools::per_element();
+using Messages = std::vector<std::string>;
+
+BOOST_FIXTURE_TEST_SUITE(journal, Running)
+
+BOOST_AUTO_TEST_CASE(begins_at_its_end_and_gives_each_line_once) {
+    BOOST_TEST(reader.read_all().messages.empty());
+    journald.log("postfix/smtp", "one");
+    journald.log("postfix/smtp", "two");
+    BOOST_TEST(reader.read_all().messages == (Messages{"one", "two"}), same);
+    BOOST_TEST(reader.read_all().messages.empty());
+    journald.log("postfix/smtp", "three");
+    BOOST_TEST(reader.read_all().messages == (Messages{"three"}), same);
+}
+
+BOOST_AUTO_TEST_CASE(goes_on_from_a_position_in_another_process) {
+    journald.log("postfix/smtp", "one");
+    reader.restart();
+    BOOST_TEST(reader.read_all().messages == (Messages{"one"}), same);
+    reader.restart();
+    BOOST_TEST(reader.read_all().messages.empty());
+    journald.log("postfix/smtp", "two");
+    reader.restart();
+    BOOST_TEST(reader.read_all().messages == (Messages{"two"}), same);
+}
+
+BOOST_AUTO_TEST_CASE(without_a_line_of_mail_begins_at_the_present) {
+    const Journald other;
+    Reader first(other.directory());
+    BOOST_TEST(first.read_all().messages.empty());
+    BOOST_TEST((first.position().state == JournalState::since));
+    other.log("postfix/smtp", "one");
+    first.restart();
+    BOOST_TEST(first.read_all().messages == (Messages{"one"}), same);
+    BOOST_TEST(first.read_all().messages.empty());
+}
+
+BOOST_AUTO_TEST_CASE(loses_no_line_when_its_files_are_rotated) {
+    Messages written, found;
+    for (int i = 0; i < 20; ++i) {
+        written.push_back("before rotation " + std::to_string(i));
+        journald.log("postfix/smtp", written.back());
+        journald.rotate();
+        written.push_back("after rotation " + std::to_string(i));
+        journald.log("postfix/smtp", written.back());
+        if (i % 7 == 0) reader.restart();
+        if (i % 3 == 0)
+            for (auto& message : reader.read_all().messages) found.push_back(std::move(message));
+    }
+    const auto rest = reader.read_all();
+    found.insert(found.end(), rest.messages.begin(), rest.messages.end());
+    BOOST_TEST(found == written, same);
+    BOOST_TEST(rest.gaps == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(says_that_lines_are_missing_where_files_were_deleted_unread) {
+    journald.log("postfix/smtp", "lost");
+    reader.restart();  // while the service is down
+    journald.rotate();
+    journald.vacuum();
+    journald.log("postfix/smtp", "kept");
+    const auto all = reader.read_all();
+    BOOST_TEST(all.messages == (Messages{"kept"}), same);
+    BOOST_TEST(all.gaps == 1U);
+    BOOST_TEST(reader.read_all().gaps == 0U);
+    reader.restart();
+    BOOST_TEST(reader.read_all().gaps == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(misses_nothing_where_only_read_lines_were_deleted) {
+    journald.log("postfix/smtp", "read");
+    BOOST_TEST(reader.read_all().messages.size() == 1U);
+    journald.rotate();
+    journald.vacuum();
+    auto all = reader.read_all();
+    BOOST_TEST(all.messages.empty());
+    BOOST_TEST(all.gaps == 0U);
+    journald.log("postfix/smtp", "next");
+    all = reader.read_all();
+    BOOST_TEST(all.messages == (Messages{"next"}), same);
+    BOOST_TEST(all.gaps == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(gives_no_line_of_another_users_process) {
+    journald.log("postfix/smtp", "forged", k_nobody);
+    journald.log("postfix/smtp", "true");
+    const auto all = reader.read_all();
+    BOOST_TEST(all.messages == (Messages{"true"}), same);
+    BOOST_TEST(all.foreign == 1U);  // journald keeps those of nobody with those of the system
+}
+
+BOOST_AUTO_TEST_CASE(gives_a_message_with_line_ends_as_one_line) {
+    const std::string forged =
+        "connect from x\nNov 28 02:00:00 mail postfix/smtp[7]: 9767E1786E4: to=<a@example.org>, "
+        "relay=mx[192.0.2.1]:25, "
+        "delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)\n";
+    journald.log_natively("postfix/smtpd", forged + "\n" + std::string(1, '\0') + "end");
+    journald.log_natively("postfix/smtpd", std::string(3, '\0'));
+    journald.log_natively("postfix/smtp",
+                          "9767E1786E4: to=<a@example.org>, relay=mx.example.net[192.0.2.1]:25, "
+                          "delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)\n");
+    const auto counters = reader.count_all();
+    BOOST_TEST(counters.lines(Daemon::postfix) == 3U);
+    BOOST_TEST(counters.recipients(Transport::smtp, Status::sent) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(cuts_a_huge_message_and_gives_the_next_line) {
+    journald.log_natively("postfix/smtp", std::string(1 << 20, 'x'));
+    journald.log_natively(std::string(3000, 'y'), "short");
+    journald.log("postfix/smtp", "next");
+    const auto all = reader.read_all();
+    BOOST_TEST_REQUIRE(all.messages.size() == 3U);
+    BOOST_TEST(all.messages[0] == std::string(k_longest_message, 'x'));
+    BOOST_TEST(all.messages[1] == "short");
+    BOOST_TEST(all.messages[2] == "next");
+}
+
+// journald compresses fields of 512 bytes and more.
+BOOST_AUTO_TEST_CASE(gives_a_compressed_message_whole) {
+    const auto message = "start " + std::string(1500, 'z') + " end";
+    journald.log_natively("postfix/smtp", message);
+    BOOST_TEST(reader.read_all().messages == (Messages{message}), same);
+}
+
+BOOST_AUTO_TEST_CASE(is_read_in_bounded_batches_and_says_how_far_it_is_behind) {
+    constexpr int k_lines = 5000;
+    journald.log_many("postfix/smtp", std::string(200, 'x'), k_lines);
+    journald.sync();
+    const auto first = reader.read();
+    BOOST_TEST(!first.at_end);
+    BOOST_TEST(first.size > 0U);
+    BOOST_TEST(first.size <= Journal::k_space);
+    BOOST_TEST(first.behind_us > 0U);
+    const auto rest = reader.read_all();
+    BOOST_TEST(rest.batches > 5U);
+    BOOST_TEST(reader.read().behind_us == 0U);
+    Reader again(journald.directory());
+    again.position() = {.realtime_us = k_long_ago_us, .checked_us = now_us(), .state = JournalState::since};
+    BOOST_TEST(again.read_all().messages.size() == k_lines + 1U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(journal_storage)
+
+BOOST_AUTO_TEST_CASE(may_be_volatile_and_then_gives_no_line_of_a_user_either) {
+    const Journald journald(Journald::Storage::volatile_only);
+    Reader reader(journald.directory());
+    journald.log("postfix/smtp", "before");
+    static_cast<void>(reader.read());
+    journald.log("postfix/smtp", "forged", k_nobody);
+    journald.log("postfix/smtp", "true");
+    const auto all = reader.read_all();
+    BOOST_TEST(all.messages == (Messages{"true"}), same);
+    BOOST_TEST(all.foreign == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(may_become_persistent_and_then_gives_no_line_twice) {
+    Journald journald(Journald::Storage::volatile_until_flush);
+    Reader reader(journald.directory());
+    journald.log("postfix/smtp", "before");
+    static_cast<void>(reader.read());
+    journald.log("postfix/smtp", "one");
+    BOOST_TEST(reader.read_all().messages == (Messages{"one"}), same);
+    journald.log("postfix/smtp", "two");
+    journald.flush();
+    reader.move_to(journald.directory());
+    reader.restart();
+    BOOST_TEST(reader.read_all().messages == (Messages{"two"}), same);
+}
+
+BOOST_AUTO_TEST_CASE(is_none_where_there_is_no_file) {
+    const TemporaryDirectory empty;
+    for (const auto& directory : {empty.path(), empty / "missing"}) {
+        const auto space = std::make_unique<std::array<std::byte, Journal::k_space>>();
+        const auto batch = Journal(directory.string()).read({}, *space, now_us());
+        BOOST_TEST_REQUIRE(!batch.has_value());
+        BOOST_TEST((batch.error().kind == util::ErrorKind::not_found), batch.error().message);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(costs_itself_alone_where_its_files_are_damaged) {
+    const Journald journald;
+    journald.log("postfix/smtp", "one");
+    const TemporaryDirectory copy;
+    const auto file = copy / "system.journal";
+    std::filesystem::copy_file(journald.directory() / "system.journal", file);
+    const auto size = std::filesystem::file_size(file);
+    for (const auto length : {size / 2, std::uintmax_t{300}, std::uintmax_t{100}, std::uintmax_t{0}}) {
+        std::filesystem::resize_file(file, length);
+        const auto space = std::make_unique<std::array<std::byte, Journal::k_space>>();
+        Journal damaged(copy.path().string());
+        const auto batch =
+            damaged.read({.realtime_us = 1, .checked_us = now_us(), .state = JournalState::since}, *space, now_us());
+        BOOST_TEST((batch.has_value() || !batch.error().message.empty()));
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ceymail::maillog
