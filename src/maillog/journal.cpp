@@ -18,6 +18,8 @@ using util::ErrorKind;
 
 constexpr std::uint64_t k_system_accounts = 1000;  // SYS_UID_MAX of login.defs(5) is 999
 constexpr std::uint64_t k_cost_of_entry = 64;      // bytes, so that empty ones cost too
+// What was read stays mapped. Files are opened again in 2 ms.
+constexpr std::uint64_t k_scanned_until_closed = 2U << 20U;
 constexpr std::uint64_t k_note_interval_us = 600'000'000;
 
 // In front of each line of a batch.
@@ -82,6 +84,7 @@ util::Result<void> Journal::open() {
     if (error < 0) return failed("cannot open the journal", error);
     m_journal.reset(opened);
     m_position = {};
+    m_scanned_bytes = 0;
     constexpr std::string_view k_facility = "SYSLOG_FACILITY=2";
     if (const int refused = ::sd_journal_add_match(opened, k_facility.data(), k_facility.size()); refused < 0)
         return failed("cannot look for mail in the journal", refused);
@@ -223,6 +226,8 @@ util::Result<JournalBatch> Journal::read(const JournalPosition& from, std::span<
     }
     m_position = batch.position;
     if (batch.at_end) m_end_seen_us = now_us;
+    m_scanned_bytes += batch.scanned_bytes;
+    if (m_scanned_bytes > k_scanned_until_closed) m_journal.reset();
     return batch;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The journal reader: its rights and its replacement; and the change between the journal and a file.
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -162,6 +163,38 @@ BOOST_AUTO_TEST_CASE(shows_that_lines_were_deleted_while_the_service_was_down) {
     responder.start();
     BOOST_TEST(comes(sent(2)));
     BOOST_TEST(scrape().has_line("ceymail_mail_log_gaps_total 1"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+// A file that is shorter than its header says, as after a crash, or on a disk with bad sectors: libsystemd maps it, so
+// an access may raise SIGBUS.
+BOOST_AUTO_TEST_SUITE(damaged_journal)
+
+BOOST_AUTO_TEST_CASE(costs_only_the_metrics_of_the_log_and_is_left_for_the_next_file) {
+    const Journald journald;
+    const TemporaryDirectory copy;
+    journald.log("postfix/smtp", k_delivery);
+    std::filesystem::copy_file(journald.directory() / "system.journal", copy / "system.journal");
+    const TokenDatabase database;
+    const ResponderProcess responder{database.settings(
+        {{"work_budget_percent", "0"}, {"mail_log", "journal"}, {"journal_directory", copy.path().string()}})};
+    const auto scrape = [&] { return responder.ask({.token = TokenDatabase::k_token, .timeout = "3"}); };
+    BOOST_TEST_REQUIRE(eventually([&] { return scrape().has_line("ceymail_mail_log_unread_seconds 0"); }));
+    const auto gatherer = responder.gatherer();
+    const util::Fd file(::open((copy / "system.journal").c_str(), O_RDWR | O_CLOEXEC));
+    BOOST_TEST(::ftruncate(file.get(), 4096) == 0);
+    for (int i = 0; i < 5; ++i) {
+        const auto answer = scrape();
+        BOOST_TEST(answer.status == 200);
+        BOOST_TEST(answer.has_line("ceymail_collector_success{collector=\"cpu\"} 1"));
+    }
+    BOOST_TEST(responder.gatherer() == gatherer);
+    // journald begins another file.
+    journald.log("postfix/smtp", k_delivery);
+    std::filesystem::remove(copy / "system.journal");
+    std::filesystem::copy_file(journald.directory() / "system.journal", copy / "system.journal");
+    BOOST_TEST(eventually([&] { return scrape().has_line(sent(1)); }));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

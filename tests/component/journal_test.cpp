@@ -213,6 +213,14 @@ BOOST_AUTO_TEST_CASE(cuts_a_huge_message_and_gives_the_next_line) {
     BOOST_TEST(all.messages[2] == "next");
 }
 
+// As of syslog's lines.
+BOOST_AUTO_TEST_CASE(gives_a_message_without_the_line_end_behind_it) {
+    journald.log_natively("postfix/smtp", "one\n");
+    journald.log_natively("postfix/smtp", "\n");
+    journald.log_natively("postfix/smtp", "two\n\n");
+    BOOST_TEST(reader.read_all().messages == (Messages{"one", "", "two\n"}), same);
+}
+
 // journald compresses fields of 512 bytes and more.
 BOOST_AUTO_TEST_CASE(gives_a_compressed_message_whole) {
     const auto message = "start " + std::string(1500, 'z') + " end";
@@ -221,7 +229,7 @@ BOOST_AUTO_TEST_CASE(gives_a_compressed_message_whole) {
 }
 
 BOOST_AUTO_TEST_CASE(is_read_in_bounded_batches_and_says_how_far_it_is_behind) {
-    constexpr int k_lines = 5000;
+    constexpr int k_lines = 20'000;  // more than are read before the files are opened again
     journald.log_many("postfix/smtp", std::string(200, 'x'), k_lines);
     journald.sync();
     const auto first = reader.read();

@@ -50,7 +50,7 @@ struct JournalLine {
 // Takes the first line from `lines`. Returns: no value at the end, and where the bytes are none of a JournalBatch.
 [[nodiscard]] std::optional<JournalLine> next_line(std::span<const std::byte>& lines) noexcept;
 
-// Threads: one. Keeps the files open between two reads.
+// Threads: one. Keeps the files open between two reads, but closes them now and then: what was read stays mapped.
 class Journal {
 public:
     // `directory`: with journal files; empty: this host's, in /var/log/journal and /run/log/journal.
@@ -92,9 +92,10 @@ private:
 
     std::string m_directory;
     std::unique_ptr<sd_journal, Close> m_journal;
-    JournalPosition m_position{};     // where the last read() ended; none: seek first
-    bool m_passing = false;           // behind a seek: entries up to m_position may come again
-    std::uint64_t m_end_seen_us = 0;  // when the last read() that got there began
+    JournalPosition m_position{};       // where the last read() ended; none: seek first
+    bool m_passing = false;             // behind a seek: entries up to m_position may come again
+    std::uint64_t m_scanned_bytes = 0;  // since the files were opened
+    std::uint64_t m_end_seen_us = 0;    // when the last read() that got there began
 };
 
 }  // namespace ceymail::maillog
