@@ -13,9 +13,12 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "ceymail/maillog/journal_follower.hpp"
 #include "ceymail/maillog/journal_reader.hpp"
 #include "ceymail/maillog/kept_reading.hpp"
 #include "ceymail/maillog/log_reader.hpp"
@@ -163,6 +166,120 @@ BOOST_AUTO_TEST_CASE(shows_that_lines_were_deleted_while_the_service_was_down) {
     responder.start();
     BOOST_TEST(comes(sent(2)));
     BOOST_TEST(scrape().has_line("ceymail_mail_log_gaps_total 1"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+// A journal reader that is played by the test, on the other end of the socket.
+struct Played {
+    std::unique_ptr<maillog::KeptReading> kept = std::make_unique<maillog::KeptReading>();
+    std::vector<std::byte> block = std::vector<std::byte>(maillog::Journal::k_space);
+    util::Fd client, server;
+    std::unique_ptr<maillog::JournalFollower> follower;
+
+    Played() {
+        int ends[2];
+        BOOST_TEST_REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+        client.reset(ends[0]);
+        server.reset(ends[1]);
+        kept->start({});
+        follower = std::make_unique<maillog::JournalFollower>(client.get(), *kept, block);
+    }
+
+    static std::vector<std::byte> line(const std::string& identifier, const std::string& message) {
+        const std::uint32_t sizes[] = {static_cast<std::uint32_t>(identifier.size()),
+                                       static_cast<std::uint32_t>(message.size())};
+        const auto text = std::string(reinterpret_cast<const char*>(sizes), sizeof sizes) + identifier + message;
+        const auto bytes = std::as_bytes(std::span(text));
+        return {bytes.begin(), bytes.end()};
+    }
+
+    // What it sends, for a request of that number.
+    static maillog::JournalReply at_entry(std::uint64_t number) {
+        maillog::JournalReply reply;
+        reply.number = number;
+        reply.position.state = maillog::JournalState::at_entry;
+        reply.at_end = 1;
+        reply.outcome = maillog::JournalOutcome::done;
+        return reply;
+    }
+
+    template <class Answer>
+    auto read(Answer answer) {
+        std::thread playing([&] {
+            pollfd waits{server.get(), POLLIN, 0};
+            if (::poll(&waits, 1, 2000) != 1) return;
+            if (const auto request = maillog::take_journal_request(server.get())) answer(*request);
+        });
+        std::uint64_t limit = 1 << 20;
+        auto outcome = follower->read(limit, BootClock::now() + 500ms, BootClock::now());
+        playing.join();
+        return outcome;
+    }
+
+    void send(const maillog::JournalReply& reply, const std::vector<std::byte>& lines) const {
+        BOOST_TEST(maillog::send_journal_reply(server.get(), reply, lines).has_value());
+    }
+    [[nodiscard]] std::uint64_t count() const {
+        return kept->committed().counters.recipients(maillog::Transport::smtp, maillog::Status::sent);
+    }
+};
+
+BOOST_FIXTURE_TEST_SUITE(journal_follower, Played)
+
+BOOST_AUTO_TEST_CASE(counts_what_is_sent_and_knows_its_end) {
+    const auto outcome =
+        read([&](const auto& request) { send(at_entry(request.number), line("postfix/smtp", k_delivery)); });
+    BOOST_TEST(outcome.has_value());
+    BOOST_TEST(count() == 1U);
+    BOOST_TEST((kept->committed().journal.state == maillog::JournalState::at_entry));
+}
+
+BOOST_AUTO_TEST_CASE(takes_no_answer_to_another_request) {
+    const auto outcome = read([&](const auto& request) {
+        send(at_entry(request.number - 1), line("postfix/smtp", k_delivery));
+        send(at_entry(request.number), {});
+    });
+    BOOST_TEST(outcome.has_value());
+    BOOST_TEST(count() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(counts_no_line_behind_one_that_is_malformed) {
+    auto lines = line("postfix/smtp", k_delivery);
+    const auto good = lines;
+    lines.resize(lines.size() + 8, std::byte{0xff});
+    lines.insert(lines.end(), good.begin(), good.end());
+    BOOST_TEST(read([&](const auto& request) { send(at_entry(request.number), lines); }).has_value());
+    BOOST_TEST(count() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(skips_a_batch_at_which_it_has_died_again_and_again) {
+    for (int i = 0; i < 6; ++i) static_cast<void>(kept->begin());  // and no commit()
+    const auto lines = line("postfix/smtp", k_delivery);
+    BOOST_TEST(read([&](const auto& request) { send(at_entry(request.number), lines); }).has_value());
+    BOOST_TEST(count() == 0U);
+    BOOST_TEST(kept->committed().counters.skipped_bytes == lines.size());
+    BOOST_TEST(read([&](const auto& request) { send(at_entry(request.number), lines); }).has_value());
+    BOOST_TEST(count() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(says_why_it_reads_nothing) {
+    const auto silent = read([](const auto&) {});
+    BOOST_TEST((!silent && silent.error().kind == util::ErrorKind::timed_out));
+    const auto answered_with = [&](maillog::JournalOutcome outcome) {
+        return read([&](const auto& request) {
+            auto reply = at_entry(request.number);
+            reply.outcome = outcome;
+            send(reply, line("postfix/smtp", k_delivery));
+        });
+    };
+    const auto failed = answered_with(maillog::JournalOutcome::failed);
+    BOOST_TEST((!failed && failed.error().kind == util::ErrorKind::unavailable));
+    const auto none = answered_with(maillog::JournalOutcome::no_journal);
+    BOOST_TEST((none && *none == maillog::JournalFollower::Outcome::no_journal));
+    const auto unknown = answered_with(static_cast<maillog::JournalOutcome>(77));
+    BOOST_TEST(!unknown.has_value());
+    BOOST_TEST(count() == 0U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
