@@ -74,13 +74,20 @@ std::unexpected<util::Error> Journal::failed(const char* what, int error) {
     return util::fail_errno(-error, what);
 }
 
+std::unexpected<util::Error> Journal::no_journal() const {
+    const auto where = m_directory.empty() ? "/var/log/journal and /run/log/journal" : m_directory;
+    return util::fail(ErrorKind::not_found, "there is no journal of the system in " + where +
+                                                ", or it cannot be read; start systemd-journald, give the unit "
+                                                "CAP_DAC_READ_SEARCH, or name a file by mail_log");
+}
+
 util::Result<void> Journal::open() {
     if (m_journal) return {};
     sd_journal* opened = nullptr;
     const int error = m_directory.empty()
                           ? ::sd_journal_open(&opened, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM)
                           : ::sd_journal_open_directory(&opened, m_directory.c_str(), SD_JOURNAL_SYSTEM);
-    if (error == -ENOENT) return util::fail(ErrorKind::not_found, "there is no journal", ENOENT);
+    if (error == -ENOENT) return no_journal();
     if (error < 0) return failed("cannot open the journal", error);
     m_journal.reset(opened);
     m_position = {};
@@ -202,7 +209,7 @@ util::Result<Journal::Ends> Journal::look_at_files() {
     if (error < 0) return failed("cannot read the journal", error);
     if (bytes > 0) return ends;
     m_journal.reset();
-    return util::fail(ErrorKind::not_found, "the journal has no file of the system that can be read");
+    return no_journal();
 }
 
 util::Result<JournalBatch> Journal::read(const JournalPosition& from, std::span<std::byte> space,

@@ -155,6 +155,21 @@ BOOST_AUTO_TEST_CASE(goes_on_after_a_restart_of_the_service_and_a_rotation) {
     BOOST_TEST(scrape().has_line("ceymail_mail_log_gaps_total 0"));
 }
 
+BOOST_AUTO_TEST_CASE(is_what_check_names_as_the_mail_log) {
+    const auto check = [&] {
+        return run({.arguments = {built_program("ceymail-metrics"), "--check", "--config", responder.configuration()}})
+            .output;
+    };
+    const auto found = check();
+    BOOST_TEST(found.contains("mail log: ok (read from the journal)"), found);
+    BOOST_TEST(found.contains("collector mail_log: ok"), found);
+    std::filesystem::rename(journald.directory(), journald.directory().string() + ".away");
+    const auto missing = check();
+    BOOST_TEST(missing.contains("there is no journal"), missing);
+    BOOST_TEST(!missing.contains("mail log: ok"), missing);
+    std::filesystem::rename(journald.directory().string() + ".away", journald.directory());
+}
+
 BOOST_AUTO_TEST_CASE(shows_that_lines_were_deleted_while_the_service_was_down) {
     deliver();
     BOOST_TEST(comes(sent(1)));

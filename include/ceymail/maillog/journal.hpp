@@ -88,6 +88,7 @@ private:
     util::Result<JournalPosition> position_of_entry();
     util::Result<std::optional<std::string_view>> field(const char* name);
     util::Result<void> take_entry(std::span<std::byte> space, JournalBatch& batch);
+    [[nodiscard]] std::unexpected<util::Error> no_journal() const;
     std::unexpected<util::Error> failed(const char* what, int error);
 
     std::string m_directory;
