@@ -50,6 +50,9 @@ public:
         if (const auto sent = send_journal_reply(m_socket, reply, lines); !sent) log_once(sent.error());
     }
 
+    [[nodiscard]] bool is_open() const noexcept { return m_journal.is_open(); }
+    void close() noexcept { m_journal.close(); }
+
 private:
     void log_once(const util::Error& error) noexcept {
         if (!std::exchange(m_logged, true)) util::log(util::LogLevel::warning, error.message);
@@ -64,13 +67,15 @@ private:
 
 }  // namespace
 
-void serve_journal_reader(int socket, int stop_fd, const std::filesystem::path& directory,
-                          std::atomic<AwakeTime>& busy) {
+void serve_journal_reader(int socket, int stop_fd, const std::filesystem::path& directory, std::atomic<AwakeTime>& busy,
+                          std::chrono::milliseconds idle) {
     JournalReader reader(socket, directory.string());
     while (true) {
         busy.store(AwakeTime{}, std::memory_order_relaxed);
         std::array<pollfd, 2> polled{{{socket, POLLIN, 0}, {stop_fd, POLLIN, 0}}};
-        if (::poll(polled.data(), polled.size(), -1) < 0) continue;
+        const int ready = ::poll(polled.data(), polled.size(), reader.is_open() ? static_cast<int>(idle.count()) : -1);
+        if (ready == 0) reader.close();
+        if (ready <= 0) continue;
         if (polled[1].revents != 0) return;
         busy.store(AwakeClock::now(), std::memory_order_relaxed);
         if (const auto request = take_journal_request(socket)) reader.handle(*request);

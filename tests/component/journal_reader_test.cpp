@@ -350,7 +350,7 @@ struct Switching {
         reading = std::thread(
             [this] { maillog::serve_log_reader(reader.get(), reader_journal.get(), stop.get(), *kept, busy); });
         serving = std::thread(
-            [this] { maillog::serve_journal_reader(journal.get(), stop.get(), journald.directory(), busy); });
+            [this] { maillog::serve_journal_reader(journal.get(), stop.get(), journald.directory(), busy, 100ms); });
     }
     ~Switching() {
         static_cast<void>(::eventfd_write(stop.get(), 1));
@@ -422,6 +422,16 @@ BOOST_AUTO_TEST_CASE(is_the_journal_again_when_the_file_is_gone) {
     BOOST_TEST(count() == 4U);
     write_to_both();
     BOOST_TEST(count() == 5U);
+}
+
+// A file that journald has deleted takes up room on the disk while it is open.
+BOOST_AUTO_TEST_CASE(is_closed_where_nobody_asks_for_it) {
+    write_to_journal();
+    BOOST_TEST(count() == 0U);
+    BOOST_TEST(eventually([] { return !names_of_fds(::getpid()).contains("system.journal"); }));
+    write_to_journal();
+    BOOST_TEST(count() == 1U);
+    BOOST_TEST(names_of_fds(::getpid()).contains("system.journal"));
 }
 
 BOOST_AUTO_TEST_CASE(stays_the_file_while_that_is_rotated) {

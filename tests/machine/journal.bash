@@ -31,25 +31,32 @@ count_from_the_journal() {
     until_true 10 is_metric ceymail_mail_log_unread_seconds 0 || complain "the journal is not read" || return
     inside test ! -e /var/log/mail.log || complain "there is a mail.log" || return
     deliver 3 && delivered 3 || return
-    # A line of a local user, and of the web server's user in a unit of its own.
+    # A line of a local user, and of the web server's user in a unit of its own, who waits until journald has looked.
     script '
         line="9767E1786E4: to=<a@example.org>, relay=local, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (delivered to mailbox)"
         runuser -u nobody -- logger -p mail.info -t "postfix/local[9]" "$line"
-        systemd-run --quiet --wait -p User=www-data logger -p mail.info -t "postfix/local[9]" "$line"
+        systemd-run --quiet --wait -p User=www-data python3 -c "import socket, sys, time
+log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+log.connect(\"/dev/log\")
+log.send(b\"<22>postfix/local[9]: \" + sys.argv[1].encode())
+time.sleep(1)" "$line"
         journalctl --sync' || return
     deliver 1 && delivered 4 || return
-    is_metric ceymail_mail_log_foreign_lines_total 0 &&
-        { complain "the line of the web server's user was not seen as foreign" || return; }
+    is_metric ceymail_mail_log_foreign_lines_total 2 ||
+        complain "foreign lines: $(metric ceymail_mail_log_foreign_lines_total), not 2" || return
+    # journald compresses it: in its sandbox libsystemd must find the library for that. Root's lines count.
+    script 'logger -p mail.info -t "postfix/local[9]" "9767E1786E4: to=<a@example.org>, relay=local, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (delivered to command: $(printf %0999d 0))"' &&
+        delivered 5 || return
     # The service is down while mail is delivered and the journal begins other files.
     inside systemctl stop "$service" && deliver 2 && inside journalctl --rotate && inside systemctl start "$service" &&
-        delivered 6 || return
+        delivered 7 || return
     is_metric ceymail_mail_log_gaps_total 0 || complain "gaps: $(metric ceymail_mail_log_gaps_total)" || return
     bring_rsyslog_back || return
-    deliver 1 && delivered 7 || return
+    deliver 1 && delivered 8 || return
     until_true 10 is_metric ceymail_mail_log_unread_bytes 0 || complain "the file is not read" || return
-    deliver 2 && delivered 9 || return
+    deliver 2 && delivered 10 || return
     sleep 1
-    delivered 9
+    delivered 10
 }
 
 check_tells_of_the_journal() {

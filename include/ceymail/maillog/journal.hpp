@@ -66,6 +66,10 @@ public:
     [[nodiscard]] util::Result<JournalBatch> read(const JournalPosition& from, std::span<std::byte> space,
                                                   std::uint64_t now_us);
 
+    // Closes the files. The next read() opens them again.
+    void close() noexcept { m_journal.reset(); }
+    [[nodiscard]] bool is_open() const noexcept { return m_journal != nullptr; }
+
     static constexpr std::size_t k_space = 64U << 10U;
     static constexpr std::uint64_t k_most_entries = 2000;
 
