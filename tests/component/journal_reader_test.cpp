@@ -424,6 +424,35 @@ BOOST_AUTO_TEST_CASE(is_the_journal_again_when_the_file_is_gone) {
     BOOST_TEST(count() == 5U);
 }
 
+BOOST_AUTO_TEST_CASE(is_a_file_that_is_waited_for_where_there_is_no_journal_either) {
+    const auto away = journald.directory().string() + ".away";
+    std::filesystem::rename(journald.directory(), away);
+    BOOST_TEST(count() == 0U);
+    BOOST_TEST(!reads_journal());
+    write_to_file();
+    BOOST_TEST(count() == 1U);  // from its start
+    std::filesystem::rename(away, journald.directory());
+    write_to_both();
+    BOOST_TEST(count() == 2U);
+    BOOST_TEST(!reads_journal());
+}
+
+BOOST_AUTO_TEST_CASE(is_missing_where_the_journal_alone_is_named_and_is_not_there) {
+    client = std::make_unique<maillog::ReaderClient>(gatherer.get(), *kept,
+                                                     maillog::LogPaths{{}, {}, maillog::JournalUse::always});
+    const auto away = journald.directory().string() + ".away";
+    std::filesystem::rename(journald.directory(), away);
+    const auto missing = client->read(BootClock::now() + 5s);
+    BOOST_TEST_REQUIRE(!missing.has_value());
+    BOOST_TEST((missing.error().kind == util::ErrorKind::not_found), missing.error().message);
+    BOOST_TEST(missing.error().message.contains("mail_log = journal"));
+    std::filesystem::rename(away, journald.directory());
+    write_to_both();  // the file does not count
+    BOOST_TEST(count() == 0U);
+    write_to_both();
+    BOOST_TEST(count() == 1U);
+}
+
 // A file that journald has deleted takes up room on the disk while it is open.
 BOOST_AUTO_TEST_CASE(is_closed_where_nobody_asks_for_it) {
     write_to_journal();
