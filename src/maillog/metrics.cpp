@@ -258,7 +258,7 @@ void add_postfix(std::vector<MetricFamily>& families, const Counters& counters, 
 
 void add_journal(std::vector<MetricFamily>& families, const Counters& counters) {
     families.push_back(single("ceymail_mail_log_gaps_total",
-                              "Places of the journal where entries are missing: deleted before they were read, or "
+                              "Places of the journal where entries may be missing: deleted before they were read, or "
                               "damaged. How many lines of mail that were is not known.",
                               MetricType::counter, counters.log_gaps));
     families.push_back(single("ceymail_mail_log_foreign_lines_total",

@@ -169,6 +169,8 @@ BOOST_AUTO_TEST_CASE(misses_nothing_where_only_read_lines_were_deleted) {
     journald.log("postfix/smtp", "read");
     BOOST_TEST(reader.read_all().messages.size() == 1U);
     journald.rotate();
+    journald.log_other("cron", "after the rotation");
+    BOOST_TEST(reader.read_all().messages.empty());
     journald.vacuum();
     auto all = reader.read_all();
     BOOST_TEST(all.messages.empty());

@@ -145,6 +145,11 @@ void Journald::log(const std::string& identifier, const std::string& text, uid_t
     sync();
 }
 
+void Journald::log_other(const std::string& identifier, const std::string& text) const {
+    send(connected(socket("dev-log")), "<30>" + syslog_line(identifier, text).substr(4));
+    sync();
+}
+
 void Journald::log_natively(const std::string& identifier, const std::string& message) const {
     const auto content = native_field("SYSLOG_FACILITY", "2") + native_field("SYSLOG_IDENTIFIER", identifier) +
                          native_field("MESSAGE", message);

@@ -28,6 +28,8 @@ public:
 
     // Writes a line of syslog, facility mail, as a process of `user`. Returns when journald has stored it.
     void log(const std::string& identifier, const std::string& text, uid_t user = 0) const;
+    // The same with another facility than mail.
+    void log_other(const std::string& identifier, const std::string& text) const;
     // The same by journald's own protocol: MESSAGE may have any bytes.
     void log_natively(const std::string& identifier, const std::string& message) const;
     // Many lines, without waiting.
