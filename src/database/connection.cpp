@@ -2,6 +2,8 @@
 // Connection: an address, and the session to it, which is opened at the first use.
 #include "ceymail/database/connection.hpp"
 
+#include <mariadb/mysqld_error.h>
+
 #include "ceymail/database/session.hpp"
 
 namespace ceymail::database {
@@ -27,7 +29,18 @@ util::Result<void> Connection::ensure(util::BootTime deadline) {
     if (m_session) return {};
     CEYMAIL_TRY_ASSIGN(m_session, Session::open(m_address, deadline));
     ++m_sessions_opened;
-    return {};
+    auto set = set_reads(deadline);
+    if (!set) close();
+    return set;
+}
+
+// In a statement of its own: a MariaDB that was built without Galera does not know the variable.
+util::Result<void> Connection::set_reads(util::BootTime deadline) {
+    if (m_address.reads == Reads::as_server) return {};
+    const std::string value = m_address.reads == Reads::causal ? "1" : "0";
+    const auto set = execute("SET SESSION wsrep_sync_wait = " + value, deadline);
+    if (set || set.error().code == ER_UNKNOWN_SYSTEM_VARIABLE) return {};
+    return std::unexpected(set.error());
 }
 
 void Connection::close() noexcept { m_session.reset(); }

@@ -48,7 +48,8 @@ struct ColumnGrant {
 constexpr std::array k_token_grants{ColumnGrant{"SELECT", "id"}, ColumnGrant{"SELECT", "token_sha256"},
                                     ColumnGrant{"SELECT", "active"}, ColumnGrant{"SELECT", "created_at"}};
 constexpr std::array k_use_grants{ColumnGrant{"INSERT", "token_id"}, ColumnGrant{"INSERT", "last_used_at"},
-                                  ColumnGrant{"UPDATE", "token_id"}, ColumnGrant{"UPDATE", "last_used_at"}};
+                                  ColumnGrant{"UPDATE", "token_id"}, ColumnGrant{"UPDATE", "last_used_at"},
+                                  ColumnGrant{"SELECT", "host"}};
 constexpr std::array k_settings_use_grants{ColumnGrant{"SELECT", "token_id"}, ColumnGrant{"SELECT", "last_used_at"}};
 // It may insert digests, but not read them. The right to update covers SELECT ... FOR UPDATE.
 constexpr std::array k_settings_token_grants{

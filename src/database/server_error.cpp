@@ -99,7 +99,9 @@ constexpr std::array k_meanings{
     // Galera: the node is not in the primary component, or is joining it.
     Meaning{ER_UNKNOWN_COM_ERROR, ErrorKind::unavailable,
             "wait until the Galera node is back in its cluster: SHOW STATUS LIKE 'wsrep%'"},
-    Meaning{ER_ERROR_DURING_COMMIT, ErrorKind::unavailable, k_disk},
+    // Also of Galera: the node left the primary component during the commit.
+    Meaning{ER_ERROR_DURING_COMMIT, ErrorKind::unavailable,
+            "see MariaDB's log and its disk, and on a Galera node: SHOW STATUS LIKE 'wsrep%'"},
     Meaning{ER_STATEMENT_TIMEOUT, ErrorKind::timed_out, "raise max_statement_time, or find out what makes it slow"},
     Meaning{ER_DBACCESS_DENIED_ERROR, ErrorKind::denied, k_grants},
     Meaning{ER_ACCESS_DENIED_ERROR, ErrorKind::denied, k_grants},

@@ -27,12 +27,17 @@ bool lacks_creation_time(const util::Error& error) noexcept {
     return error.code == ER_COLUMNACCESS_DENIED_ERROR || error.code == ER_BAD_FIELD_ERROR;
 }
 
-// A plain SELECT takes no row lock, so a conflict means that MariaDB cannot work now: the table is locked, or other
-// nodes of a cluster write to it. A failed attempt that exceeded the deadline, as a name look-up can, is a time-out
-// too.
-util::Error as_outage(util::Error error, util::BootTime deadline) noexcept {
+// A Galera node outside of the primary component refuses a causal read within a millisecond.
+constexpr auto k_quick_answer = std::chrono::milliseconds(500);
+
+// A plain SELECT takes no row lock, so a conflict means that MariaDB cannot work now: the table is locked, other nodes
+// of a cluster write to it, or this node could not apply in time what they wrote (1205 of a causal read). That which
+// took long is a time-out, so that the circuit breaker limits how many sessions wait in the server. A failed attempt
+// that exceeded the deadline, as a name look-up can, is a time-out too.
+util::Error as_outage(util::Error error, util::BootTime began, util::BootTime deadline) noexcept {
     const bool late = error.kind == util::ErrorKind::unavailable && util::remaining_ms(deadline) == 0;
-    if (late || error.code == ER_LOCK_WAIT_TIMEOUT) {
+    const bool waited = error.code == ER_LOCK_WAIT_TIMEOUT && util::BootClock::now() - began >= k_quick_answer;
+    if (late || waited) {
         error.kind = util::ErrorKind::timed_out;
     } else if (error.kind == util::ErrorKind::conflict) {
         error.kind = util::ErrorKind::unavailable;
@@ -60,22 +65,33 @@ util::Result<std::optional<TokenRow>> to_token(const std::vector<Row>& rows) {
     return token;
 }
 
+// Reads causally: an answer that is older than a revocation on another node would accept a revoked token.
+Address causal(Address address) {
+    address.reads = Reads::causal;
+    return address;
+}
+
 }  // namespace
 
 struct TokenReader::State {
-    // metrics_token_uses has one row. So the statements need no WHERE, which would require the right to read.
+    // A row of metrics_token_uses has the server's own name as its key: a default that the account cannot choose. So
+    // each node of a cluster writes a row of its own.
     State(Address address, const std::string& tokens, const std::string& uses)
-        : connection(std::move(address)),
+        : connection(causal(std::move(address))),
           select(connection, "SELECT id, token_sha256, UNIX_TIMESTAMP(created_at) FROM " + tokens + " WHERE active = 1",
                  std::string(k_reading)),
           select_without_time(connection, "SELECT id, token_sha256 FROM " + tokens + " WHERE active = 1",
                               std::string(k_reading)),
           prepare_session(connection, "SET SESSION innodb_lock_wait_timeout = 1, sql_safe_updates = 0", k_noting),
-          update(connection, "UPDATE " + uses + " SET token_id = ?, last_used_at = UTC_TIMESTAMP()", k_noting),
+          update(connection,
+                 "UPDATE " + uses + " SET token_id = ?, last_used_at = UTC_TIMESTAMP() WHERE host = @@hostname",
+                 k_noting),
           insert(connection, "INSERT IGNORE INTO " + uses + " (token_id, last_used_at) VALUES (?, UTC_TIMESTAMP())",
                  k_noting),
-          update_nothing(connection, "UPDATE " + uses + " SET token_id = 0, last_used_at = UTC_TIMESTAMP() WHERE FALSE",
-                         k_noting),
+          update_nothing(
+              connection,
+              "UPDATE " + uses + " SET token_id = 0, last_used_at = UTC_TIMESTAMP() WHERE host = @@hostname AND FALSE",
+              k_noting),
           insert_nothing(
               connection,
               "INSERT INTO " + uses + " (token_id, last_used_at) SELECT 0, UTC_TIMESTAMP() FROM DUAL WHERE FALSE",
@@ -128,14 +144,18 @@ util::Result<std::optional<TokenRow>> TokenReader::active(util::BootTime deadlin
     const auto ask = [&] {
         return with_one_reconnect(m_state->connection, [&] { return m_state->select_active(deadline); });
     };
+    const auto began = util::BootClock::now();
     auto outcome = ask();
     if (!outcome && is_transient(outcome.error())) outcome = ask();
-    if (!outcome) return std::unexpected(as_outage(std::move(outcome.error()), deadline));
+    if (!outcome) return std::unexpected(as_outage(std::move(outcome.error()), began, deadline));
     return to_token(outcome->rows);
 }
 
 util::Result<void> TokenReader::touch(std::uint64_t id, util::BootTime deadline) {
-    return with_one_reconnect(m_state->connection, [&] { return m_state->touch(id, deadline); });
+    auto touched = with_one_reconnect(m_state->connection, [&] { return m_state->touch(id, deadline); });
+    // Another host of a cluster, whose MariaDB has the same name, has noted the use at this moment.
+    if (!touched && touched.error().code == ER_LOCK_DEADLOCK) return {};
+    return touched;
 }
 
 util::Result<void> TokenReader::may_touch(util::BootTime deadline) {

@@ -30,7 +30,7 @@ constexpr const char* k_keep_alive_hint =
     "the web server asks to keep its connections: each would hold a worker, so none is kept. Set fastcgi_keep_conn off "
     "(nginx), or take enablereuse away (Apache), as the shipped files do";
 constexpr std::size_t k_typical_answer_size = 8192;  // bytes
-constexpr auto k_last_used_interval = 5s;
+constexpr auto k_last_used_interval = 1min;
 
 std::string token_came_back(std::uint64_t created_at, admission::TokenMark newest) {
     return "the active token, made at " + util::utc_time(created_at) + ", is an old one that came back: " +
@@ -229,12 +229,15 @@ void Endpoint::record_last_used() noexcept {
     }
 }
 
-// Returns: true for one worker in 5 s. It claims before it writes, so that no second worker waits for a locked row.
+// Returns: true for one worker in a minute, and for the first use of another token. It claims before it writes, so that
+// no second worker waits for a locked row.
 bool Endpoint::claim_last_used() {
-    auto& written_at = m_segment.layout().last_used_written_at;
+    auto& layout = m_segment.layout();
+    auto& written_at = layout.last_used_written_at;
     const auto now = m_clock().time_since_epoch();
     auto before = written_at.load(std::memory_order_relaxed);
-    if (before != 0 && now - std::chrono::nanoseconds(before) < k_last_used_interval) return false;
+    const bool another = layout.last_used_token.exchange(*m_token_used, std::memory_order_relaxed) != *m_token_used;
+    if (!another && before != 0 && now - std::chrono::nanoseconds(before) < k_last_used_interval) return false;
     return written_at.compare_exchange_strong(before, now.count(), std::memory_order_relaxed);
 }
 

@@ -263,12 +263,16 @@ BOOST_AUTO_TEST_CASE(notes_when_the_token_was_used_and_by_whom_it_was_not) {
     BOOST_TEST(eventually([&] { return database.last_used() != "NULL"; }));
 }
 
-BOOST_AUTO_TEST_CASE(notes_the_last_use_at_most_once_in_five_seconds) {
+BOOST_AUTO_TEST_CASE(notes_the_last_use_at_most_once_a_minute_but_that_of_a_new_token_at_once) {
     ask({.token = k_token});
     BOOST_TEST_REQUIRE(eventually([&] { return database.last_used() != "NULL"; }));
     database.server().query("DELETE FROM ceymail_dashboard.metrics_token_uses");
     for (int i = 0; i < 6; ++i) ask({.token = k_token});
     BOOST_TEST(database.last_used() == "NULL");
+    const std::string another = "ceymail_another-one-0123456789";
+    database.activate(another);
+    BOOST_TEST(ask({.token = another}).status == 200);
+    BOOST_TEST(eventually([&] { return database.last_used() != "NULL"; }));
 }
 
 BOOST_AUTO_TEST_CASE(a_row_that_cannot_be_written_fails_no_scrape) {

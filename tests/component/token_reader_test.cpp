@@ -30,7 +30,7 @@ struct Fixture : MariadbServer {
         query(
             "GRANT SELECT (id, token_sha256, active, created_at) ON ceymail_dashboard.metrics_tokens TO "
             "worker@localhost;"
-            "GRANT INSERT (token_id, last_used_at), UPDATE (token_id, last_used_at) "
+            "GRANT INSERT (token_id, last_used_at), UPDATE (token_id, last_used_at), SELECT (host) "
             "ON ceymail_dashboard.metrics_token_uses TO worker@localhost");
     }
     void insert(const std::string& text) const {
@@ -119,7 +119,8 @@ BOOST_AUTO_TEST_CASE(notes_the_last_use_under_safe_updates) {
 }
 
 BOOST_AUTO_TEST_CASE(reports_missing_grants_before_it_writes) {
-    for (const auto* privilege : {"UPDATE (token_id, last_used_at)", "INSERT (token_id, last_used_at)"}) {
+    for (const auto* privilege :
+         {"UPDATE (token_id, last_used_at)", "INSERT (token_id, last_used_at)", "SELECT (host)"}) {
         const std::string on = " ON ceymail_dashboard.metrics_token_uses ";
         query("REVOKE " + std::string(privilege) + on + "FROM worker@localhost");
         const auto refused = reader().may_touch(in(5s));
@@ -198,9 +199,9 @@ BOOST_AUTO_TEST_CASE(has_no_more_than_its_grants) {
         {"UPDATE ceymail_dashboard.metrics_tokens SET revoked_at = NULL WHERE id = 1", 1142},
         {"UPDATE ceymail_dashboard.metrics_tokens SET active = 1 WHERE id = 1", 1142},
         {"UPDATE ceymail_dashboard.metrics_tokens SET last_used_at = NULL", 1142},
-        {"SELECT token_id FROM ceymail_dashboard.metrics_token_uses", 1142},
+        {"SELECT token_id FROM ceymail_dashboard.metrics_token_uses", 1143},
         {"DELETE FROM ceymail_dashboard.metrics_token_uses", 1142},
-        {"INSERT INTO ceymail_dashboard.metrics_token_uses (only_row, token_id, last_used_at) VALUES (0, 1, NOW())",
+        {"INSERT INTO ceymail_dashboard.metrics_token_uses (host, token_id, last_used_at) VALUES ('x', 1, NOW())",
          1143},
         {"INSERT INTO ceymail_dashboard.audit_logs (action) VALUES ('x')", 1142},
     };

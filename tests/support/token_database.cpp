@@ -22,7 +22,7 @@ struct Shared {
         server.query(
             "GRANT SELECT (id, token_sha256, active, created_at) ON ceymail_dashboard.metrics_tokens TO "
             "responder@localhost;"
-            "GRANT INSERT (token_id, last_used_at), UPDATE (token_id, last_used_at) "
+            "GRANT INSERT (token_id, last_used_at), UPDATE (token_id, last_used_at), SELECT (host) "
             "ON ceymail_dashboard.metrics_token_uses TO responder@localhost;"
             "GRANT SELECT (id) ON ceymail.virtual_domains TO responder@localhost;"
             "GRANT SELECT (id) ON ceymail.virtual_users TO responder@localhost;"

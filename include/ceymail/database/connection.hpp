@@ -30,6 +30,13 @@ struct Tls {
     std::filesystem::path key{};          // of the certificate
 };
 
+// What a SELECT or SHOW of a session waits for on a node of a Galera cluster: wsrep_sync_wait.
+enum class Reads {
+    as_server,  // as the server is configured
+    local,      // nothing: what this node has applied
+    causal,     // until this node has applied all that the cluster committed before
+};
+
 struct Address {
     std::filesystem::path socket{};  // used unless host is set
     std::string host{};
@@ -38,6 +45,7 @@ struct Address {
     std::filesystem::path option_file{};  // contains the password, see option_file.hpp; empty: no password
     Tls tls{};
     std::string option_file_key = "database_option_file";  // that names the file, for messages
+    Reads reads = Reads::as_server;
 };
 
 // Returns: the address that the keys database_... describe, for `user`. `option_file_key`: as Address has it.
@@ -82,6 +90,7 @@ public:
 
 private:
     friend class Statement;
+    [[nodiscard]] util::Result<void> set_reads(util::BootTime deadline);
     // After a failed call: closes a session that has ended.
     void drop_if_ended() noexcept;
 

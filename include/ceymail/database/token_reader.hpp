@@ -35,11 +35,14 @@ public:
 
     // Returns: the active row; no value where there is none. Without the right to read created_at, which earlier
     // releases did not grant, the row lacks it; it is asked for again after k_until_asked_for_again.
-    // Errors: unavailable and timed_out: MariaDB cannot answer now, also because of a lock; internal: the digest is not
-    // 32 bytes; otherwise those of Connection, but never conflict.
+    // Reads causally: on a Galera node it waits until the node has applied all changes that were committed before.
+    // Errors: unavailable and timed_out: MariaDB cannot answer now, also because of a lock, or because the node is not
+    // in its cluster or does not apply changes; internal: the digest is not 32 bytes; otherwise those of Connection,
+    // but never conflict.
     [[nodiscard]] util::Result<std::optional<TokenRow>> active(util::BootTime deadline);
 
-    // Records that the token `id` was used now. Waits at most 1 s for a lock, and takes no lock on metrics_tokens.
+    // Records that the token `id` was used now, in the row of this server. Waits at most 1 s for a lock, and takes no
+    // lock on metrics_tokens. Succeeds too where another host has just written the same row.
     [[nodiscard]] util::Result<void> touch(std::uint64_t id, util::BootTime deadline);
 
     // Checks that the table and the grants for touch() exist. Changes nothing.

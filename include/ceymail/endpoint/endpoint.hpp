@@ -45,7 +45,8 @@ public:
     // Errors: none; an exception becomes a 500 and a line in the log.
     [[nodiscard]] const fastcgi::Response& answer(const fastcgi::Request& request) noexcept;
 
-    // Call after the response was sent. Writes last_used_at, at most once in 5 s over all workers.
+    // Call after the response was sent. Writes last_used_at, at most once a minute over all workers, and at the first
+    // use of another token.
     void record_last_used() noexcept;
 
 private:

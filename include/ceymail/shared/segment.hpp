@@ -50,7 +50,8 @@ struct SegmentLayout {
     std::atomic<std::int64_t> schema_missing_since;
     std::atomic<std::int64_t> schema_missing_at;
     admission::TokenHistoryStorage tokens;
-    GathererStorage gatherer;  // last
+    std::atomic<std::uint64_t> last_used_token;  // id of the token whose use was noted last; 0: none
+    GathererStorage gatherer;                    // last
 };
 
 // How attach() got the segment.

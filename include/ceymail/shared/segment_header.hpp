@@ -10,7 +10,7 @@
 namespace ceymail::shared {
 
 // Every change of SegmentLayout needs a new one.
-inline constexpr std::uint32_t k_segment_version = 6;
+inline constexpr std::uint32_t k_segment_version = 7;
 
 // A reader knows every byte in advance, and compares it with the header that it would write itself. No padding.
 struct SegmentHeader {
