@@ -49,6 +49,28 @@ void check_database(CheckReport& report, const config::Configuration& configurat
     report.bad("token", "there is no active token: every request is answered 401; make one by ceymail-token generate");
 }
 
+// Prints nothing where MariaDB is no node of a cluster, or cannot be asked: then "database" says why.
+void check_galera(CheckReport& report, const config::Configuration& configuration) {
+    auto reader = supervisor::galera_node_reader(configuration);
+    const auto node = reader.read(BootClock::now() + k_time_for_each);
+    if (!node || !*node) return;
+    const auto& [ready, primary, state, state_name, size, cluster] = **node;
+    const std::string words = state_name + ", " + (ready ? "ready" : "not ready") + ", " + std::to_string(size) +
+                              (size == 1 ? " node" : " nodes") + " in its component";
+    const std::string grace = std::to_string(configuration.auth_grace.count());
+    if (!primary || !ready)
+        return report.bad("galera", "the node is " +
+                                        std::string(primary ? "not ready" : "not in the primary component") + " (" +
+                                        words + "): the token that was verified last is accepted for " + grace +
+                                        " s, then every request is answered 503; see SHOW STATUS LIKE 'wsrep%'");
+    constexpr std::uint64_t k_synced = 4;
+    if (state != k_synced)
+        return report.warn("galera", words +
+                                         ": it may answer from older data until it is synced; back up on a node "
+                                         "without ceymail-metrics, and use mariabackup for state transfers");
+    report.ok("galera", words);
+}
+
 std::string age_of_last_use(const shared::SegmentLayout& layout) {
     const std::chrono::nanoseconds written{layout.last_used_written_at.load()};
     if (written.count() == 0) return "no scrape since it was made";
@@ -152,6 +174,7 @@ int check(const config::Configuration& configuration, const std::string& source,
     add("plan", "nothing", Sees::as_service, check_plan);
     add("segment", directory, Sees::as_service, check_segment);
     add("database", "MariaDB", Sees::as_service, check_database);
+    add("galera", "MariaDB", Sees::as_service, check_galera);
     add("queue directory", "a queue_directory", Sees::as_root, check_queue_directory);
     parts.push_back({"log settings", "/etc", start(configuration, Sees::as_root, [&](CheckReport& to) {
                          check_log_settings(to, configuration, configuration_file(source));

@@ -157,7 +157,7 @@ std::string source_of(const std::string& collector, const Configuration& configu
             all += (all.empty() ? "queue_directory = " : " or ") + directory.string();
         return all;
     }
-    if (collector == "accounts") return "MariaDB";
+    if (collector == "accounts" || collector == "galera") return "MariaDB";
     if (collector == k_attachment) return configuration.attach_state.string();
     if (collector == "certificates") return "the configuration of a server, or its certificate";
     if (collector == "backups") return configuration.backup_directory.string();
@@ -243,7 +243,8 @@ std::filesystem::path path_of(const std::string& collector, const std::string& t
         const auto named = std::ranges::find_if(all, [&](const auto& one) { return trouble.contains(one.string()); });
         return named != all.end() ? *named : all.front();
     }
-    if (collector == "accounts" && configuration.database_host.empty()) return configuration.database_socket;
+    if ((collector == "accounts" || collector == "galera") && configuration.database_host.empty())
+        return configuration.database_socket;
     if (collector == k_attachment) return configuration.attach_state;
     if (collector == "backups") return configuration.backup_directory;
     if (collector == k_mail_log) return is_journal(configuration) ? "/var/log/journal" : configuration.mail_log;

@@ -15,12 +15,13 @@ namespace {
 using snapshot::CollectorState;
 using snapshot::Health;
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 10> k_names{{{"cpu", "Processor"},
+constexpr std::array<std::pair<std::string_view, std::string_view>, 11> k_names{{{"cpu", "Processor"},
                                                                                  {"memory", "Memory"},
                                                                                  {"disk", "Disk"},
                                                                                  {"queue", "Mail queue"},
                                                                                  {"services", "Services"},
                                                                                  {"accounts", "Accounts"},
+                                                                                 {"galera", "Galera node"},
                                                                                  {"attachment", "Site"},
                                                                                  {"certificates", "Certificates"},
                                                                                  {"backups", "Backups"},

@@ -9,6 +9,7 @@
 #include "ceymail/collect/backups.hpp"
 #include "ceymail/collect/certificates_collector.hpp"
 #include "ceymail/collect/disk.hpp"
+#include "ceymail/collect/galera_collector.hpp"
 #include "ceymail/collect/memory.hpp"
 #include "ceymail/collect/place_guard.hpp"
 #include "ceymail/collect/queue.hpp"
@@ -37,6 +38,16 @@ std::unique_ptr<collect::Collector> accounts_collector(const Configuration& conf
     };
     const auto prepare = [counter] { counter->prepare(util::BootClock::now() + k_prepare_timeout); };
     return std::make_unique<collect::AccountsCollector>(count, prepare);
+}
+
+std::unique_ptr<collect::Collector> galera_collector(const Configuration& configuration) {
+    auto reader = std::make_shared<database::GaleraNodeReader>(galera_node_reader(configuration));
+    const auto read = [reader](util::BootTime deadline) -> util::Result<std::optional<collect::GaleraState>> {
+        CEYMAIL_TRY_ASSIGN(const auto node, reader->read(deadline));
+        if (!node) return std::nullopt;
+        return collect::GaleraState{node->ready, node->primary, node->state, node->cluster_size, node->cluster};
+    };
+    return std::make_unique<collect::GaleraCollector>(read);
 }
 
 collect::ServicesOptions services_options(const Configuration& configuration) {
@@ -128,6 +139,10 @@ database::TokenReader token_reader(const Configuration& configuration) {
     return {database_address(configuration), configuration.database_dashboard};
 }
 
+database::GaleraNodeReader galera_node_reader(const Configuration& configuration) {
+    return database::GaleraNodeReader(database_address(configuration));
+}
+
 scheduler::WorkBudget work_budget(const Configuration& configuration) {
     return {configuration.work_budget_percent / 100.0, configuration.maximum_age};
 }
@@ -144,6 +159,7 @@ std::vector<std::unique_ptr<collect::Collector>> make_collectors(const Configura
         configuration.queue_directories, configuration.proc / "self/mountinfo"));
     collectors.push_back(std::make_unique<collect::ServicesCollector>(services_options(configuration)));
     collectors.push_back(accounts_collector(configuration));
+    collectors.push_back(galera_collector(configuration));
     collectors.push_back(std::make_unique<collect::AttachmentCollector>(configuration.attach_state));
     collectors.push_back(std::make_unique<collect::CertificatesCollector>(certificates_options(configuration)));
     collectors.push_back(std::make_unique<collect::BackupsCollector>(configuration.backup_directory));

@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "ceymail/database/galera_node.hpp"
 #include "ceymail/shared/segment.hpp"
 #include "ceymail/system/exit_code.hpp"
 #include "ceymail/token/secret_file.hpp"
@@ -58,6 +59,17 @@ util::Result<bool> forget_remembered_token(const config::Configuration& configur
                               (configuration.runtime_directory / "segment").string() + " and start it again");
     admission::VerifiedToken(segment->layout().verified).clear();
     return true;
+}
+
+void explain_cluster(database::Connection& connection, const config::Configuration& configuration) {
+    auto status = database::galera_status(connection);
+    const auto node = database::read_galera_node(status, command_deadline());
+    if (!node || !*node) return;
+    const std::string grace = std::to_string(configuration.auth_grace.count());
+    print_message(
+        "the other hosts of this Galera cluster refuse it from their next scrape on, where the node is primary and "
+        "applies changes; elsewhere after their auth_grace (here " +
+        grace + " s) at the latest");
 }
 
 void print_message(std::string_view words) {

@@ -36,10 +36,12 @@ int revoke(const Options& options, const config::Configuration& configuration) {
     if (!revoked) {
         const int code = report_error(revoked.error(), options);
         if (!after) return report_error(after.error());
-        if (code == EX_UNAVAILABLE && before) explain_outage();
+        // In doubt, the error has said that the token may be revoked in the database.
+        if (code == EX_UNAVAILABLE && before && revoked.error().code != database::k_in_doubt) explain_outage();
         return code;
     }
     const int code = report(options, *revoked);
+    if (*revoked) explain_cluster(connection, configuration);
     return after ? code : report_error(after.error());
 }
 

@@ -9,6 +9,7 @@
 #include "ceymail/collect/cpu.hpp"
 #include "ceymail/config/configuration.hpp"
 #include "ceymail/database/connection.hpp"
+#include "ceymail/database/galera_node.hpp"
 #include "ceymail/database/token_reader.hpp"
 #include "ceymail/scheduler/work_budget.hpp"
 #include "ceymail/supervisor/mail_log_resources.hpp"
@@ -17,6 +18,7 @@ namespace ceymail::supervisor {
 
 [[nodiscard]] database::Address database_address(const config::Configuration& configuration);
 [[nodiscard]] database::TokenReader token_reader(const config::Configuration& configuration);
+[[nodiscard]] database::GaleraNodeReader galera_node_reader(const config::Configuration& configuration);
 
 [[nodiscard]] scheduler::WorkBudget work_budget(const config::Configuration& configuration);
 

@@ -28,6 +28,9 @@ namespace ceymail::token {
 // Clears the token that the responder remembers for an outage. Returns: false: no responder has run on this host.
 [[nodiscard]] util::Result<bool> forget_remembered_token(const config::Configuration& configuration);
 
+// On a node of a Galera cluster, prints how soon the other hosts refuse a token that was revoked here.
+void explain_cluster(database::Connection& connection, const config::Configuration& configuration);
+
 // Prints "ceymail-token: WORDS" on standard error.
 void print_message(std::string_view words);
 
