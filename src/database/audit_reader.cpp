@@ -13,7 +13,8 @@ constexpr const char* k_reading = "reading the last audit rows";
 
 std::string select_of(const std::string& table) {
     return "SELECT UNIX_TIMESTAMP(created_at), action, target, detail, ip_address FROM " + table +
-           " WHERE action IN ('metrics_token.generate', 'metrics_token.revoke') AND id > (SELECT "
+           " WHERE action IN ('metrics_token.generate', 'metrics_token.adopt', 'metrics_token.revoke') AND id > "
+           "(SELECT "
            "CAST(IFNULL(MAX(id), 0) AS SIGNED) - 100000 FROM " +
            table + ") ORDER BY id DESC LIMIT " + std::to_string(AuditReader::k_most);
 }

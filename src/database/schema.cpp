@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <set>
 
 #include "ceymail/database/identifier.hpp"
@@ -67,6 +68,25 @@ constexpr std::array k_user_grants{ColumnGrant{"SELECT", "id"}, ColumnGrant{"SEL
                                    ColumnGrant{"SELECT", "role"}};
 constexpr std::array k_mail_grants{ColumnGrant{"SELECT", "id"}};
 
+std::string grantee_of(const Account& account) { return quote_text(account.user) + "@" + quote_text(account.host); }
+
+// Returns: the statement that makes the account as it is; no value where it is missing, or where that cannot be read.
+std::optional<std::string> show_account(Connection& administrator, const std::string& grantee,
+                                        util::BootTime deadline) {
+    Statement statement(administrator, "SHOW CREATE USER " + grantee, "looking at what is there");
+    auto outcome = statement.run(deadline);
+    if (!outcome || outcome->rows.empty()) return std::nullopt;
+    return std::move(outcome->rows.front()[0]);
+}
+
+// `shown`: of show_account(). An account with neither a password nor a plug-in has no IDENTIFIED.
+bool shows_password(std::string_view shown) {
+    constexpr std::string_view k_unix_socket = " IDENTIFIED VIA unix_socket";
+    if (!contains(shown, " IDENTIFIED ")) return false;
+    const auto at = shown.find(k_unix_socket);
+    return at == shown.npos || shown.substr(at + k_unix_socket.size()).starts_with(" OR ");
+}
+
 // Each step adds its line to the report.
 class Setup {
 public:
@@ -75,7 +95,7 @@ public:
           m_schemas(schemas),
           m_account(account),
           m_deadline(deadline),
-          m_grantee(quote_text(account.user) + "@" + quote_text(account.host)),
+          m_grantee(grantee_of(account)),
           m_account_name(account.user + "@" + account.host) {}
 
     util::Result<SetupReport> run() {
@@ -104,7 +124,7 @@ private:
     util::Result<void> execute(const std::string& sql);
     util::Result<std::vector<Row>> ask(const std::string& sql, std::span<const Parameter> parameters = {});
     util::Result<bool> is_own_account();
-    bool is_identified(const std::string& identified);
+    util::Result<void> identify_account(const std::string& identified);
     util::Error explain_account(util::Error error) const;
     util::Result<bool> exists(const std::string& schema, const std::string& table);
     util::Result<void> grant_if_exists(const std::string& schema, const std::string& table,
@@ -169,28 +189,36 @@ util::Result<void> Setup::make_account() {
         m_account.password == nullptr
             ? " IDENTIFIED VIA unix_socket"
             : " IDENTIFIED BY PASSWORD " + quote_text(native_password_hash(m_account.password->reveal()));
-    // Not set again where it is set already: plug-ins that validate passwords may refuse a repeated one.
-    if (!is_identified(identified)) {
-        auto made = execute("CREATE USER IF NOT EXISTS " + m_grantee + identified);
-        if (made) made = execute("ALTER USER " + m_grantee + identified);
-        if (!made) return std::unexpected(explain_account(std::move(made.error())));
-    }
+    if (auto done = identify_account(identified); !done)
+        return std::unexpected(explain_account(std::move(done.error())));
     m_report.done.push_back(
         "account " + m_account_name + ": logs in by " +
         (m_account.password != nullptr ? "password" : "Unix socket, as system user " + m_account.user));
     return {};
 }
 
-// False also where SHOW CREATE USER fails.
-bool Setup::is_identified(const std::string& identified) {
-    const auto rows = ask("SHOW CREATE USER " + m_grantee);
-    if (!rows || rows->empty() || !rows->front()[0]) return false;
-    const std::string& shown = *rows->front()[0];
+// Whether the account needs no change. A password that has expired must be set again; the same one is allowed.
+bool is_identified(std::string_view shown, const std::string& identified) {
     const auto at = shown.find(identified);
     if (at == shown.npos) return false;
-    const auto rest = std::string_view(shown).substr(at + identified.size());
-    if (rest.ends_with(" PASSWORD EXPIRE")) return false;  // must be set again; the same password is allowed
-    return rest.empty() || (rest.starts_with(' ') && !rest.starts_with(" OR "));
+    const auto rest = shown.substr(at + identified.size());
+    return !rest.ends_with(" PASSWORD EXPIRE") &&
+           (rest.empty() || (rest.starts_with(' ') && !rest.starts_with(" OR ")));
+}
+
+// Does not set again what is set already: plug-ins that validate passwords may refuse a repeated one.
+util::Result<void> Setup::identify_account(const std::string& identified) {
+    auto shown = show_account(m_connection, m_grantee, m_deadline);
+    if (!shown) {
+        CEYMAIL_TRY(execute("CREATE USER IF NOT EXISTS " + m_grantee + identified));
+        shown = show_account(m_connection, m_grantee, m_deadline);  // another host may have made it at this moment
+    }
+    if (shown && is_identified(*shown, identified)) return {};
+    const bool other_password = shown && shows_password(*shown) && !contains(*shown, identified);
+    if (other_password && m_account.other_password == OtherPassword::leave)
+        return util::fail(util::ErrorKind::invalid, "account " + m_account_name + " has another password",
+                          k_other_password);
+    return execute("ALTER USER " + m_grantee + identified);
 }
 
 util::Error Setup::explain_account(util::Error error) const {
@@ -319,6 +347,11 @@ util::Result<void> Setup::report_excess() {
 util::Result<SetupReport> set_up(Connection& administrator, const Schemas& schemas, const Account& account,
                                  util::BootTime deadline) {
     return Setup(administrator, schemas, account, deadline).run();
+}
+
+bool has_password(Connection& administrator, const Account& account, util::BootTime deadline) {
+    const auto shown = show_account(administrator, grantee_of(account), deadline);
+    return shown && shows_password(*shown);
 }
 
 }  // namespace ceymail::database

@@ -29,6 +29,14 @@ std::unexpected<util::Error> superseded() {
                       k_superseded);
 }
 
+std::unexpected<util::Error> revoked_before(std::uint64_t id) {
+    return util::fail(util::ErrorKind::denied,
+                      "this is the SHA-256 of token " + std::to_string(id) +
+                          ", which was revoked here; nothing was changed. Make another: ceymail-token generate "
+                          "--detached. To make this one valid again, use --force",
+                      k_revoked_before);
+}
+
 std::string_view bytes_of(const util::Digest& digest) {
     return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
@@ -67,9 +75,16 @@ struct TokenRegistry::State {
                 "writing the audit row"),
           look(connection,
                "SELECT id, UNIX_TIMESTAMP(created_at), created_by, UNIX_TIMESTAMP(GREATEST("
-               "COALESCE(t.last_used_at, u.last_used_at), COALESCE(u.last_used_at, t.last_used_at))) FROM " +
-                   tokens(schema) + " t LEFT JOIN " + quote_name(schema) +
-                   ".metrics_token_uses u ON u.token_id = t.id WHERE active = 1",
+               "COALESCE(last_used_at, newest), COALESCE(newest, last_used_at))) FROM (SELECT id, created_at, "
+               "created_by, last_used_at, (SELECT MAX(u.last_used_at) FROM " +
+                   quote_name(schema) + ".metrics_token_uses u WHERE u.token_id = t.id) newest FROM " + tokens(schema) +
+                   " t WHERE active = 1) shown",
+               k_reading_active),
+          known(connection,
+                "SELECT id, active FROM " + tokens(schema) +
+                    " WHERE token_sha256 = ? ORDER BY active DESC, id DESC LIMIT 1",
+                "looking for the digest"),
+          name(connection, "SELECT LOWER(HEX(LEFT(token_sha256, 4))) FROM " + tokens(schema) + " WHERE id = ?",
                k_reading_active),
           workers(std::move(workers_account)) {}
 
@@ -124,6 +139,8 @@ struct TokenRegistry::State {
 
     util::Result<std::optional<std::uint64_t>> revoke_active(Expected expected, util::BootTime deadline);
     util::Result<std::uint64_t> store(const util::Digest& digest, const std::string& by, util::BootTime deadline);
+    util::Result<std::optional<Adoption>> find_known(const util::Digest& digest, OfRevokedToken of_revoked,
+                                                     util::BootTime deadline);
     util::Result<void> write_audit_row(std::string_view action, std::uint64_t id, const std::string& detail,
                                        const Actor& by, util::BootTime deadline);
 
@@ -133,6 +150,8 @@ struct TokenRegistry::State {
     Statement insert;
     Statement audit;
     Statement look;
+    Statement known;
+    Statement name;
     std::string workers;
 };
 
@@ -155,6 +174,20 @@ util::Result<std::uint64_t> TokenRegistry::State::store(const util::Digest& dige
     const std::array<Parameter, 2> parameters{bytes_of(digest), std::string_view(by)};
     CEYMAIL_TRY_ASSIGN(const Outcome stored, insert.run(parameters, deadline));
     return stored.inserted_id;
+}
+
+// Returns: the adoption that is done already; no value: the digest is to be stored.
+// Requires: the active row is locked. So the snapshot of this read, the first one without a lock, is not older.
+util::Result<std::optional<Adoption>> TokenRegistry::State::find_known(const util::Digest& digest,
+                                                                       OfRevokedToken of_revoked,
+                                                                       util::BootTime deadline) {
+    const std::array<Parameter, 1> parameters{bytes_of(digest)};
+    CEYMAIL_TRY_ASSIGN(const Outcome found, known.run(parameters, deadline));
+    if (found.rows.empty()) return std::nullopt;
+    CEYMAIL_TRY_ASSIGN(const auto id, to_number(found.rows.front()[0], k_reading_active));
+    if (found.rows.front()[1]) return Adoption{.id = id, .was_active = true, .replaced = {}};
+    if (of_revoked == OfRevokedToken::refuse) return revoked_before(id);
+    return std::nullopt;
 }
 
 util::Result<void> TokenRegistry::State::write_audit_row(std::string_view action, std::uint64_t id,
@@ -188,6 +221,25 @@ util::Result<Replacement> TokenRegistry::replace(const util::Digest& digest, con
     return m_state->transact<Replacement>(last_step, deadline, work);
 }
 
+util::Result<Adoption> TokenRegistry::adopt(const util::Digest& digest, OfRevokedToken of_revoked, const Actor& by,
+                                            const LastStep& last_step, util::BootTime deadline) {
+    bool changed = false;
+    const auto work = [&]() -> util::Result<Adoption> {
+        CEYMAIL_TRY(m_state->lock.run(deadline));
+        CEYMAIL_TRY_ASSIGN(const auto known, m_state->find_known(digest, of_revoked, deadline));
+        changed = !known;
+        if (known) return *known;
+        CEYMAIL_TRY_ASSIGN(const auto replaced, m_state->revoke_active({}, deadline));
+        CEYMAIL_TRY_ASSIGN(const auto id, m_state->store(digest, by.name, deadline));
+        const std::string detail =
+            "adopted by " + by.name + (replaced ? ", replaces token " + std::to_string(*replaced) : std::string());
+        CEYMAIL_TRY(m_state->write_audit_row("metrics_token.adopt", id, detail, by, deadline));
+        return Adoption{.id = id, .was_active = false, .replaced = replaced};
+    };
+    const auto last_of_change = [&] { return changed ? last_step() : util::Result<void>{}; };
+    return m_state->transact<Adoption>(last_of_change, deadline, work);
+}
+
 util::Result<std::optional<std::uint64_t>> TokenRegistry::revoke(const Actor& by, const LastStep& last_step,
                                                                  util::BootTime deadline, Expected expected) {
     using Revoked = std::optional<std::uint64_t>;
@@ -209,6 +261,12 @@ util::Result<std::optional<TokenStatus>> TokenRegistry::status(util::BootTime de
     CEYMAIL_TRY_ASSIGN(const auto created_at, to_number(row[1], k_reading_active));
     CEYMAIL_TRY_ASSIGN(const auto last_used_at, to_optional_number(row[3]));
     return TokenStatus{id, created_at, row[2], last_used_at};
+}
+
+util::Result<std::string> TokenRegistry::short_digest(std::uint64_t id, util::BootTime deadline) {
+    const std::array<Parameter, 1> parameters{id};
+    CEYMAIL_TRY_ASSIGN(const Outcome outcome, m_state->name.run(parameters, deadline));
+    return outcome.rows.empty() ? std::string() : outcome.rows.front()[0].value_or("");
 }
 
 }  // namespace ceymail::database

@@ -217,12 +217,16 @@ Html dashboards_card(const PageModel& model) {
                 words);
 }
 
+const char* change_in_words(std::string_view action) {
+    if (action == "metrics_token.generate") return "Generated";
+    return action == "metrics_token.adopt" ? "Adopted" : "Revoked";
+}
+
 Html history_row(const database::AuditEntry& entry, std::uint64_t now) {
-    const bool generated = entry.action == "metrics_token.generate";
     return html(
         R"(<tr><td class="when">{}</td><td class="what">{}</td><td class="name">{}</td><td class="name from">{}</td></tr>
 )",
-        time(entry.at, now), generated ? "Generated" : "Revoked", entry.detail,
+        time(entry.at, now), change_in_words(entry.action), entry.detail,
         entry.address.empty() ? "this server" : entry.address);
 }
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "ceymail/admission/new_token.hpp"
+#include "ceymail/admission/token_digest.hpp"
 #include "ceymail/database/token_registry.hpp"
 #include "ceymail/token/cli_support.hpp"
 #include "ceymail/token/commands.hpp"
@@ -36,9 +37,7 @@ util::Result<void> show(const Options& options, const util::Secret& token, const
     return {};
 }
 
-void report_made(const Options& options, const database::Replacement& made, const std::optional<SecretFile>& file) {
-    print_message("token " + std::to_string(made.id) + " is active" +
-                  (made.replaced ? "; token " + std::to_string(*made.replaced) + " is revoked" : std::string()));
+void report_place(const Options& options, const std::optional<SecretFile>& file) {
     if (!file) return print_message("this is the only time that it is shown: copy it to Prometheus now");
     const auto name = options.output.string();
     print_message(
@@ -46,6 +45,12 @@ void report_made(const Options& options, const database::Replacement& made, cons
         (file->replaces() ? ", with owner, group and mode of the file before" : ", readable by its owner only"));
     if (file->open_to_others())
         print_message("warning: " + name + " is open to others, as it was before; run: chmod o= " + name);
+}
+
+void report_made(const Options& options, const database::Replacement& made, const std::optional<SecretFile>& file) {
+    print_message("token " + std::to_string(made.id) + " is active" +
+                  (made.replaced ? "; token " + std::to_string(*made.replaced) + " is revoked" : std::string()));
+    report_place(options, file);
 }
 
 int report_not_made(const Options& options, const util::Error& error, std::optional<SecretFile>& file) {
@@ -102,7 +107,32 @@ int generate(const Options& options, const config::Configuration& configuration)
         return EX_IOERR;
     }
     report_made(options, *made, *file);
+    if (made->replaced) explain_cluster(connection, configuration);
     return forgotten ? EX_OK : report_error(forgotten.error());
+}
+
+int generate_detached(const Options& options) {
+    auto token = admission::make_token();
+    if (!token) return report_error(token.error());
+    const std::string digest = admission::to_hex(util::sha256(token->reveal()));
+    auto file = write_output(options, *token);
+    if (!file) return report_file_error(file.error());
+    if (*file)
+        if (auto kept = (*file)->keep(); !kept) return report_file_error(kept.error());
+
+    std::vector<std::string_view> shown;
+    const std::string name = json(options.output.string());
+    if (options.json && *file) shown = {"{\"file\":", name, ",\"sha256\":\"", digest, "\"}\n"};
+    if (options.json && !*file) shown = {"{\"token\":\"", token->reveal(), "\",\"sha256\":\"", digest, "\"}\n"};
+    if (!options.json && *file) shown = {digest, "\n"};
+    if (!options.json && !*file) shown = {token->reveal(), "\n", digest, "\n"};
+    if (auto written = write_all(STDOUT_FILENO, shown, "standard output"); !written) {
+        print_message(written.error().message);
+        return EX_IOERR;
+    }
+    print_message("no host accepts this token yet: give its SHA-256, the last line, to ceymail-token adopt on each");
+    report_place(options, *file);
+    return EX_OK;
 }
 
 }  // namespace ceymail::token

@@ -68,22 +68,52 @@ std::vector<Login> logins_of(const Options& options, const config::Configuration
     return logins;
 }
 
+constexpr const char* k_reset_password = "ceymail-token init --reset-password";
+
+// An account with another password is left as it is: other hosts that share this MariaDB may use it.
+util::Error other_password(const Login& login, const std::string& account) {
+    const std::string file = login.option_file.string();
+    std::error_code ignored;
+    const bool missing = !std::filesystem::exists(login.option_file, ignored);
+    const std::string left = "account " + account +
+                             " is there with a password, and is left as it is because other "
+                             "hosts may use it: ";
+    const std::string remedy =
+        file.empty() ? std::string("set ") + login.option_file_key +
+                           " to a copy of the option file of the host where init made it, or let the account log in "
+                           "by Unix socket: "
+        : missing ? "copy " + file + " from the host where init made it, or make another password: "
+                  : file +
+                        " has another; copy that file from the host where init made it, or give the account "
+                        "the password of this one: ";
+    return {util::ErrorKind::invalid, database::k_other_password, left + remedy + k_reset_password};
+}
+
 // The password is stored in the option file and wiped from memory.
 util::Result<database::SetupReport> set_up(const Login& login, database::Account account,
                                            database::Connection& connection,
                                            const config::Configuration& configuration) {
+    const std::string name = account.user + "@" + account.host;
     if (!configuration.database_host.empty() && login.option_file.empty())
         return util::fail(util::ErrorKind::invalid, std::string("database_host is set, so account ") + login.user +
                                                         " needs a password: set " + login.option_file_key +
                                                         " to a file for it");
     util::Secret password;
+    std::error_code ignored;
+    // Looked at before a password is made, which would be another.
+    if (!login.option_file.empty() && !std::filesystem::exists(login.option_file, ignored) &&
+        account.other_password == database::OtherPassword::leave &&
+        database::has_password(connection, account, command_deadline()))
+        return std::unexpected(other_password(login, name));
     if (!login.option_file.empty()) {
         CEYMAIL_TRY_ASSIGN(password,
                            read_or_make_password(login.option_file, login.system_user, login.option_file_key));
         account.password = &password;
     }
-    return database::set_up(connection, {configuration.database_mail, configuration.database_dashboard}, account,
-                            command_deadline());
+    auto done = database::set_up(connection, {configuration.database_mail, configuration.database_dashboard}, account,
+                                 command_deadline());
+    if (!done && done.error().code == database::k_other_password) return std::unexpected(other_password(login, name));
+    return done;
 }
 
 bool by_unix_socket(const Login& login) { return login.option_file.empty(); }
@@ -147,9 +177,10 @@ util::Result<SetupResult> prepare(const Options& options, const config::Configur
                                   database::Connection& connection) {
     const char* const host = configuration.database_host.empty() ? "localhost" : "%";
     const auto logins = logins_of(options, configuration);
+    const auto existing = options.reset_password ? database::OtherPassword::replace : database::OtherPassword::leave;
     SetupResult all;
     for (const auto& login : logins) {
-        auto done = set_up(login, {login.user, host, nullptr, login.purpose}, connection, configuration);
+        auto done = set_up(login, {login.user, host, nullptr, login.purpose, existing}, connection, configuration);
         if (!done) return std::unexpected(std::move(done.error()));
         append(all.report, std::move(*done));
     }

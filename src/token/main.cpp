@@ -27,6 +27,8 @@ int configured(const Options& options) {
             return init(options, *configuration);
         case Command::generate:
             return generate(options, *configuration);
+        case Command::adopt:
+            return adopt(options, *configuration);
         case Command::revoke:
             return revoke(options, *configuration);
         default:
@@ -42,6 +44,7 @@ int run(int argc, const char* const* argv) {
     }
     if (options->command == Command::help) return answer(k_help) ? EX_OK : EX_IOERR;
     if (options->command == Command::version) return answer("ceymail-token " CEYMAIL_VERSION) ? EX_OK : EX_IOERR;
+    if (options->detached) return generate_detached(*options);
     return configured(*options);
 }
 

@@ -15,6 +15,8 @@ Makes and revokes the bearer token with which Prometheus reads this host's metri
 Commands:
   init      prepares database, account and grants; may be run any number of times
   generate  makes a new token, shows it once, and revokes the one before
+  adopt     makes a token of another host the active one: reads the 64 digits of
+            its SHA-256 from standard input
   revoke    revokes the active token
   status    tells whether a token is active, since when, and when it was last used
 
@@ -23,12 +25,17 @@ Options:
                               /etc/ceymail-metrics/ceymail-metrics.conf
   --output FILE               generate: writes the token to FILE, mode 0600,
                               instead of standard output
-  --force                     generate: replaces FILE where it is there already
+  --force                     generate: replaces FILE where it is there already;
+                              adopt: also a token that was revoked here
+  --detached                  generate: prints a token and its SHA-256 for
+                              adopt; needs no configuration and no database
   --settings                  init: also prepares the account of
                               ceymail-settings, which may make and revoke
                               tokens
   --if-missing                init: only where it has succeeded before and the
                               tables are gone, as after a factory reset
+  --reset-password            init: also changes the login of an account that is
+                              there with another password
   --json                      answers in JSON
   --database-user NAME        MariaDB administrator, instead of the system user
                               (root)
@@ -48,29 +55,39 @@ std::unexpected<util::Error> misused(const std::string& what) {
 }
 
 util::Result<Command> command_of(const config::CommandLine& line) {
-    constexpr std::array<std::pair<const char*, Command>, 4> k_commands{{{"init", Command::init},
+    constexpr std::array<std::pair<const char*, Command>, 5> k_commands{{{"init", Command::init},
                                                                          {"generate", Command::generate},
+                                                                         {"adopt", Command::adopt},
                                                                          {"revoke", Command::revoke},
                                                                          {"status", Command::status}}};
     if (line.has("help")) return Command::help;
     if (line.has("version")) return Command::version;
     const auto given = line.value("command");
-    if (!given) return misused("which command? There are init, generate, revoke and status");
+    if (!given) return misused("which command? There are init, generate, adopt, revoke and status");
     for (const auto& [name, command] : k_commands)
         if (*given == name) return command;
-    return misused("no such command: " + *given + "; there are init, generate, revoke and status");
+    return misused("no such command: " + *given + "; there are init, generate, adopt, revoke and status");
 }
 
 util::Result<void> check_combination(const config::CommandLine& line, Command command) {
     if (command == Command::help || command == Command::version) return {};
     const bool to_file = line.has("output");
     const bool force = line.has("force");
-    if ((to_file || force) && command != Command::generate) return misused("--output and --force belong to generate");
+    if (to_file && command != Command::generate) return misused("--output and --force belong to generate");
+    if (force && command != Command::generate && command != Command::adopt)
+        return misused("--output and --force belong to generate, --force also to adopt");
+    if (line.has("detached") && command != Command::generate) return misused("--detached belongs to generate");
+    if (line.has("detached"))
+        for (const char* const option : {"config", "database-user", "database-option-file"})
+            if (line.has(option))
+                return misused(std::string("--") + option + " has no use with --detached, which uses no database");
+    if (line.has("reset-password") && (command != Command::init || line.has("if-missing")))
+        return misused("--reset-password belongs to init without --if-missing");
     if (line.has("settings") && command != Command::init) return misused("--settings belongs to init");
     if (line.has("if-missing") && (command != Command::init || line.has("json")))
         return misused("--if-missing belongs to init without --json");
     if (to_file && line.value("output")->empty()) return misused("--output needs the name of a file");
-    if (force && !to_file) return misused("--force belongs to --output");
+    if (force && !to_file && command == Command::generate) return misused("--force belongs to --output");
     return {};
 }
 
@@ -80,7 +97,8 @@ util::Result<Options> parse_options(int argc, const char* const* argv) {
     CEYMAIL_TRY_ASSIGN(const auto line,
                        config::CommandLine::parse({"ceymail-token",
                                                    {"config", "output", "database-user", "database-option-file"},
-                                                   {"force", "settings", "if-missing", "json", "help", "version"},
+                                                   {"force", "detached", "settings", "if-missing", "reset-password",
+                                                    "json", "help", "version"},
                                                    "command"},
                                                   argc, argv));
     CEYMAIL_TRY_ASSIGN(const auto command, command_of(line));
@@ -89,8 +107,10 @@ util::Result<Options> parse_options(int argc, const char* const* argv) {
                    .config = line.value("config"),
                    .output = line.value("output").value_or(""),
                    .force = line.has("force"),
+                   .detached = line.has("detached"),
                    .settings = line.has("settings"),
                    .if_missing = line.has("if-missing"),
+                   .reset_password = line.has("reset-password"),
                    .json = line.has("json"),
                    .database_user = line.value("database-user").value_or(""),
                    .database_option_file = line.value("database-option-file").value_or("")};

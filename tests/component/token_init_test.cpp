@@ -182,8 +182,67 @@ BOOST_AUTO_TEST_CASE(takes_awkward_passwords_as_the_service_does) {
         std::ofstream(option_file) << "[client]\npassword=" << value << "\n";
         fs::permissions(option_file, fs::perms{0600});
         BOOST_TEST_REQUIRE(::chown(option_file.c_str(), 65534, 65534) == 0);
-        BOOST_TEST_CONTEXT(value) { expect_ready(by_tcp()); }
+        BOOST_TEST_CONTEXT(value) {
+            BOOST_TEST(tool(by_tcp(), {"init", "--reset-password"}).status == 0);
+            expect_ready(by_tcp());
+        }
     }
+}
+
+// Two hosts of a cluster: one MariaDB, and an option file for each.
+BOOST_AUTO_TEST_CASE(leaves_the_password_of_an_account_that_is_there_unless_told) {
+    const auto first = by_tcp();
+    const auto second_file = directory / "second.cnf";
+    const auto second = by_tcp({{"database_option_file", second_file}});
+    expect_ready(first);
+    const auto hash = [this] {
+        return mariadb.query("SELECT authentication_string FROM mysql.user WHERE User='nobody'");
+    };
+    const auto before = hash();
+    const std::string k_left =
+        "account nobody@% is there with a password, and is left as it is because other hosts may use it: ";
+
+    const auto copy = refused(second, k_left + "copy " + second_file.string() + " from the host where init made it",
+                              "or make another password: ");
+    BOOST_TEST(copy == "ceymail-token init --reset-password");
+    BOOST_TEST(!fs::exists(second_file));  // it would hold a password that opens nothing
+    BOOST_TEST(hash() == before);
+
+    std::ofstream(second_file) << "[client]\npassword=another\n";
+    fs::permissions(second_file, fs::perms{0600});
+    (void)refused(second, k_left + second_file.string() + " has another; copy that file", "the password of this one: ");
+    BOOST_TEST(hash() == before);
+    expect_ready(first);
+
+    // As configuration management does it: the same file on all hosts.
+    fs::copy_file(option_file, second_file, fs::copy_options::overwrite_existing);
+    BOOST_TEST_REQUIRE(::chown(second_file.c_str(), 65534, 65534) == 0);
+    expect_ready(second);
+    BOOST_TEST(hash() == before);
+
+    fs::remove(second_file);
+    BOOST_TEST(tool(second, {"init", "--reset-password"}).status == 0);
+    expect_ready(second);
+    BOOST_TEST(hash() != before);
+}
+
+BOOST_AUTO_TEST_CASE(takes_the_password_of_a_file_that_is_there_before_the_account) {
+    std::ofstream(option_file) << "[client]\npassword=shared by all hosts\n";
+    fs::permissions(option_file, fs::perms{0600});
+    BOOST_TEST_REQUIRE(::chown(option_file.c_str(), 65534, 65534) == 0);
+    expect_ready(by_tcp());
+    BOOST_TEST(slurp(option_file) == "[client]\npassword=shared by all hosts\n");
+}
+
+BOOST_AUTO_TEST_CASE(takes_no_password_away_where_no_option_file_is_set) {
+    const auto with_file = by_socket({{"database_option_file", option_file}});
+    expect_ready(with_file);
+    const auto remedy = refused(by_socket(), "account nobody@localhost is there with a password, and is left as it is",
+                                "or let the account log in by Unix socket: ");
+    BOOST_TEST(remedy == "ceymail-token init --reset-password");
+    expect_ready(with_file);
+    BOOST_TEST(tool(by_socket(), {"init", "--reset-password"}).status == 0);
+    expect_ready(by_socket());
 }
 
 BOOST_AUTO_TEST_CASE(explains_plugins_that_validate_passwords_and_its_remedy_works) {

@@ -102,7 +102,8 @@ BOOST_AUTO_TEST_CASE(tells_what_it_is_without_configuration_or_database) {
     const auto tool = built_program("ceymail-token");
     const auto help = run({.arguments = {tool, "--help"}});
     BOOST_TEST(help.status == 0);
-    for (const char* word : {"init", "generate", "revoke", "status", "--config", "--json", "--output", "--force"})
+    for (const char* word : {"init", "generate", "adopt", "revoke", "status", "--detached", "--reset-password",
+                             "--config", "--json", "--output", "--force"})
         BOOST_TEST(contains(help.output, word), word);
     const auto version = run({.arguments = {tool, "--version"}});
     BOOST_TEST(version.status == 0);
@@ -122,6 +123,14 @@ BOOST_AUTO_TEST_CASE(refuses_what_it_does_not_understand) {
         {{"generate", "--force"}, "--force belongs to --output"},
         {{"generate", "--output", ""}, "--output"},
         {{"revoke", "--output", "x"}, "belong to generate"},
+        {{"adopt", "--output", "x"}, "belong to generate"},
+        {{"revoke", "--force"}, "belong to generate, --force also to adopt"},
+        {{"adopt", "--detached"}, "--detached belongs to generate"},
+        {{"generate", "--detached", "--config", "x"}, "--config has no use with --detached"},
+        {{"generate", "--detached", "--database-user", "x"}, "--database-user has no use with --detached"},
+        {{"generate", "--detached", "--force"}, "--force belongs to --output"},
+        {{"generate", "--reset-password"}, "--reset-password belongs to init"},
+        {{"init", "--if-missing", "--reset-password"}, "--reset-password belongs to init"},
     };
     for (auto c : cases) {
         c.arguments.insert(c.arguments.begin(), built_program("ceymail-token"));
@@ -266,8 +275,9 @@ BOOST_FIXTURE_TEST_CASE(answers_in_json, Ready) {
     BOOST_TEST(done({"generate", "--json", "--output", output()}) ==
                "{\"file\":\"" + output().string() + "\",\"id\":2,\"replaced_id\":1}\n");
     const auto shown = done({"status", "--json"});
-    const std::regex status(R"(\{"active":true,"id":2,"created_at":"20[0-9-]+T[0-9:]+Z","created_by":"root",)"
-                            R"("last_used_at":null\}\n)");
+    const std::regex status(
+        R"(\{"active":true,"id":2,"sha256_begins":"[0-9a-f]{8}","created_at":"20[0-9-]+T[0-9:]+Z","created_by":"root",)"
+        R"("last_used_at":null\}\n)");
     BOOST_TEST(std::regex_match(shown, status), shown);
     BOOST_TEST(done({"revoke", "--json"}) == "{\"revoked_id\":2}\n");
     BOOST_TEST(done({"revoke", "--json"}) == "{\"revoked_id\":null}\n");
@@ -283,7 +293,7 @@ BOOST_FIXTURE_TEST_CASE(status_tells_times_and_ages, Ready) {
         "VALUES (1, UTC_TIMESTAMP() - INTERVAL 200 SECOND)");
     const auto shown = done({"status"});
     const std::regex words(
-        "active: yes, token 1\n"
+        "active: yes, token 1, SHA-256 [0-9a-f]{8}\\.\\.\\.\n"
         "created: 20[0-9-]+ [0-9:]+ \\+0000, 2 days ago, by root\n"
         "last used: 20[0-9-]+ [0-9:]+ \\+0000, 3 minutes ago\n");
     BOOST_TEST(std::regex_match(shown, words), shown);

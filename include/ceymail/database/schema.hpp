@@ -26,12 +26,19 @@ enum class Purpose {
     settings_with_sessions,  // the same, and read id, name and role of the dashboard's users
 };
 
+// What set_up() does with an account that is there and has another password. Other hosts of a cluster may use it.
+enum class OtherPassword { leave, replace };
+
+// Error::code of set_up() where OtherPassword::leave applies. The kind is invalid; the account was not changed.
+inline constexpr int k_other_password = -1;
+
 // Without a password it logs in by unix_socket, as the system user of that name.
 struct Account {
     std::string user;
     std::string host;  // "localhost", or "%" for TCP
     const util::Secret* password = nullptr;
     Purpose purpose = Purpose::metrics;
+    OtherPassword other_password = OtherPassword::leave;
 };
 
 // Lines for the administrator.
@@ -46,8 +53,13 @@ struct SetupReport {
 // authentication, and grants it what it needs. It may run any number of times. It reports other grants of the account,
 // and does not revoke them, because only the administrator knows their purpose. It does not change the account of
 // `administrator`.
-// Errors: those of Connection. DDL cannot be rolled back: earlier steps stay, and a later run completes them.
+// Errors: those of Connection, k_other_password. DDL cannot be rolled back: earlier steps stay, and a later run
+// completes them.
 [[nodiscard]] util::Result<SetupReport> set_up(Connection& administrator, const Schemas& schemas,
                                                const Account& account, util::BootTime deadline);
+
+// Returns: whether the account is there and logs in by something else than unix_socket. False where that cannot be
+// read.
+[[nodiscard]] bool has_password(Connection& administrator, const Account& account, util::BootTime deadline);
 
 }  // namespace ceymail::database

@@ -50,6 +50,17 @@ struct Replacement {
     std::optional<std::uint64_t> replaced;  // the revoked token
 };
 
+// Error::code where a digest is one of a token that was revoked here. The kind is denied, and nothing was changed.
+inline constexpr int k_revoked_before = -3;
+
+enum class OfRevokedToken { refuse, accept };
+
+struct Adoption {
+    std::uint64_t id = 0;
+    bool was_active = false;                // nothing was changed
+    std::optional<std::uint64_t> replaced;  // the revoked token
+};
+
 // Each change and its row in audit_logs are one transaction. After a conflict with another change it is tried again
 // until the deadline.
 // Errors: those of Connection, k_superseded, k_in_doubt.
@@ -72,6 +83,13 @@ public:
                                                     const LastStep& last_step, util::BootTime deadline,
                                                     Expected expected = {});
 
+    // Makes `digest`, of a token that was made elsewhere, the active one, unless it is the active one already.
+    // `last_step` is called only before a change.
+    // Errors: also k_revoked_before.
+    // Requires: an administrator's account, which may read digests.
+    [[nodiscard]] util::Result<Adoption> adopt(const util::Digest& digest, OfRevokedToken of_revoked, const Actor& by,
+                                               const LastStep& last_step, util::BootTime deadline);
+
     // Revokes the active token.
     // Returns: its id; no value where none was active.
     [[nodiscard]] util::Result<std::optional<std::uint64_t>> revoke(const Actor& by, const LastStep& last_step,
@@ -79,6 +97,10 @@ public:
 
     // Returns: the active token; no value where there is none.
     [[nodiscard]] util::Result<std::optional<TokenStatus>> status(util::BootTime deadline);
+
+    // Returns: the first 8 hexadecimal digits of the token's SHA-256, which name it on all hosts that have it.
+    // Requires: an administrator's account, which may read digests.
+    [[nodiscard]] util::Result<std::string> short_digest(std::uint64_t id, util::BootTime deadline);
 
 private:
     struct State;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The four commands of ceymail-token. Each prints its result or error on standard error and returns an exit code,
+// The commands of ceymail-token. Each prints its result or error on standard error and returns an exit code,
 // sysexits(3).
 // Processes: one, started by the administrator, as root or with a MariaDB administrator's account.
 // May touch: the schema, accounts and tokens in the database; the files that the configuration and --output name.
@@ -14,6 +14,9 @@ namespace ceymail::token {
 
 [[nodiscard]] int init(const Options& options, const config::Configuration& configuration);
 [[nodiscard]] int generate(const Options& options, const config::Configuration& configuration);
+// generate --detached: uses neither configuration nor database.
+[[nodiscard]] int generate_detached(const Options& options);
+[[nodiscard]] int adopt(const Options& options, const config::Configuration& configuration);
 [[nodiscard]] int revoke(const Options& options, const config::Configuration& configuration);
 [[nodiscard]] int status(const Options& options, const config::Configuration& configuration);
 
