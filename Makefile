@@ -73,7 +73,8 @@ ROOMS := $(filter-out $(PROGRAM_ROOMS),$(notdir $(patsubst %/,%,$(wildcard src/*
 LIBRARY := $(OUT)/libceymail.a
 LIBRARY_OBJECTS := $(foreach room,$(ROOMS),$(call objects,src/$(room)))
 SUPPORT := $(OUT)/libsupport.a
-TESTS := $(foreach kind,$(TEST_KINDS),$(if $(wildcard tests/$(kind)/*.cpp),$(OUT)/tests-$(kind)))
+ALL_TEST_KINDS := $(TEST_KINDS) fleet
+TESTS := $(foreach kind,$(ALL_TEST_KINDS),$(if $(wildcard tests/$(kind)/*.cpp),$(OUT)/tests-$(kind)))
 
 .PHONY: all programs tests help
 .DEFAULT_GOAL := all
@@ -99,7 +100,7 @@ $(PROGRAMS):
 	$(say) LINK $@
 	$(Q)$(CXX) $(link_flags) -o $@ $^ $(link_libraries)
 
-$(foreach kind,$(TEST_KINDS),$(eval $(OUT)/tests-$(kind): $(call objects,tests/$(kind)) $(SUPPORT) $(LIBRARY)))
+$(foreach kind,$(ALL_TEST_KINDS),$(eval $(OUT)/tests-$(kind): $(call objects,tests/$(kind)) $(SUPPORT) $(LIBRARY)))
 $(TESTS): $(REPORTS)
 $(TESTS):
 	$(say) LINK $@
@@ -210,8 +211,9 @@ dependencies_of_cross := machine
 dependencies_of_check-cross := machine demo
 
 dependencies_of_check-bare := machine
+dependencies_of_check-fleet := build run check fleet
 
-DEPENDENCIES := $(addprefix dependencies-,build run demo check tests console check-settings check-grafana lint tidy model bench fuzz deb check-machine check-bare cross check-cross)
+DEPENDENCIES := $(addprefix dependencies-,build run demo check tests console check-settings check-grafana lint tidy model bench fuzz deb check-machine check-bare check-fleet cross check-cross)
 .PHONY: $(DEPENDENCIES)
 $(DEPENDENCIES): dependencies-%:
 	@deploy/dependencies/install $(call dependencies_of,$*)
@@ -268,6 +270,11 @@ pictures: dependencies-console ## takes the README's pictures from a demo; 6 min
 .PHONY: check-bare
 check-bare: dependencies-check-bare ## runs `make run` on a bare Debian in a closed home directory; CHECK=check: `make check` too
 	@tests/bare/run $(BUILD) $(CHECK)
+
+.PHONY: check-fleet
+check-fleet: dependencies-check-fleet ## tests three hosts on a Galera cluster, as root; ten minutes; RACES=100
+	$(call build_now,programs $(OUT)/tests-fleet)
+	@CEYMAIL_RACES=$(RACES) timeout 1200 tests/run $(OUT) fleet
 
 .PHONY: fuzz sanitize
 sanitize: dependencies-tests ## runs the tests under the address, undefined-behaviour and thread sanitizers
