@@ -549,7 +549,7 @@ BOOST_AUTO_TEST_CASE(tells_what_to_do_about_a_collector_that_fails_though_nobody
     ChildProcess metrics({.arguments = {built_program("ceymail-metrics"), "--config", shared().configuration()},
                           .errors_file = shared().directory / "metrics.log"});
     CgiAnswer shown;
-    BOOST_TEST_REQUIRE(eventually([&] { return (shown = ask({})).mentions("1 of 10 failing"); }), shown.body);
+    BOOST_TEST_REQUIRE(eventually([&] { return (shown = ask({})).mentions("1 of 11 failing"); }), shown.body);
     BOOST_TEST(shown.status == 200);
     BOOST_TEST(shown.mentions("<strong>Mail queue</strong><span class=\"badge bad\">Failing</span>"));
     BOOST_TEST(shown.mentions("no &lt;b&gt;queue&lt;/b&gt;"), shown.body);

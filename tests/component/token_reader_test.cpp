@@ -118,6 +118,38 @@ BOOST_AUTO_TEST_CASE(notes_the_last_use_under_safe_updates) {
     BOOST_TEST(last_use() == "1\t1\n");
 }
 
+// Another host of a cluster, whose server has the same name, has just noted it.
+BOOST_AUTO_TEST_CASE(takes_a_conflict_with_another_host_for_a_noted_use) {
+    const auto signal = [this](int code) {
+        query(
+            "USE ceymail_dashboard; CREATE OR REPLACE TRIGGER refuse BEFORE INSERT ON metrics_token_uses "
+            "FOR EACH ROW SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = " +
+            std::to_string(code));
+    };
+    auto tokens = reader();
+    signal(1213);
+    const auto conflict = tokens.touch(1, in(5s));
+    BOOST_TEST(conflict.has_value(), (conflict ? "" : conflict.error().message));
+    signal(1644);
+    BOOST_TEST(!tokens.touch(1, in(5s)).has_value());
+    query("DROP TRIGGER ceymail_dashboard.refuse");
+}
+
+// As earlier releases made the table.
+BOOST_AUTO_TEST_CASE(notes_the_last_use_beside_the_one_row_of_an_earlier_release) {
+    query("USE ceymail_dashboard; DROP TABLE metrics_token_uses;\n" +
+          slurp(source("deploy/sql/002-metrics-token-uses.sql")) +
+          "INSERT INTO metrics_token_uses (token_id, last_used_at) VALUES (6, '2026-01-02 03:04:05')");
+    for (int twice = 0; twice < 2; ++twice) apply_schema();
+    query(
+        "GRANT INSERT (token_id, last_used_at), UPDATE (token_id, last_used_at), SELECT (host) "
+        "ON ceymail_dashboard.metrics_token_uses TO worker@localhost");
+    auto tokens = reader();
+    for (std::uint64_t id : {7, 8}) BOOST_TEST(tokens.touch(id, in(5s)).has_value());
+    BOOST_TEST(query("SELECT host = @@hostname, token_id, last_used_at > '2026-02-01' FROM "
+                     "ceymail_dashboard.metrics_token_uses ORDER BY token_id") == "0\t6\t0\n1\t8\t1\n");
+}
+
 BOOST_AUTO_TEST_CASE(reports_missing_grants_before_it_writes) {
     for (const auto* privilege :
          {"UPDATE (token_id, last_used_at)", "INSERT (token_id, last_used_at)", "SELECT (host)"}) {

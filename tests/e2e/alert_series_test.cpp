@@ -180,6 +180,7 @@ BOOST_AUTO_TEST_CASE(are_such_as_the_program_emits_at_its_defaults) {
         if (series.metric == "ceymail_queue_oldest_deferred_timestamp_seconds") continue;
         if (series.metric == "ceymail_attached") continue;
         if (series.metric == "ceymail_certificate_loaded_timestamp_seconds") continue;
+        if (series.metric == "ceymail_galera_ready") continue;  // tests/fleet shows it
         BOOST_TEST(impossible(series, exposition) == "", series.metric);
     }
 }

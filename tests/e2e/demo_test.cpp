@@ -38,6 +38,7 @@ constexpr std::array k_may_be_empty_too = {
     "ceymail_service_start",
     "ceymail_token_created",
     "ceymail_attached",
+    "alerting CeymailGaleraNodeOut",
 };
 
 // Alerts of the mail log, which look at half an hour or more, and what this load does not make Postfix log.

@@ -237,7 +237,7 @@ const everyStateOfThePage = async (script) => {
   await eventually(async () => { await page.reload(); return (await text(page)).includes('All working'); });
   await shows(page, 'scraped', 200, 'All working');
   rmdirSync(`${DIRECTORY}/queue/active`);
-  await eventually(async () => { await page.reload(); return (await text(page)).includes('1 of 10 failing'); });
+  await eventually(async () => { await page.reload(); return (await text(page)).includes('1 of 11 failing'); });
   await shows(page, 'collector-failing', 200, 'What to do:');
   process.kill(Number(METRICS), 'SIGSTOP');
   const gatherer = readFileSync(`/proc/${METRICS}/task/${METRICS}/children`, 'utf8').split(' ').find((pid) => pid && readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('ceymail-gather'));
