@@ -7,6 +7,8 @@
 #include <thread>
 #include <utility>
 
+#include <mariadb/mysqld_error.h>
+
 #include "ceymail/database/identifier.hpp"
 #include "ceymail/database/server_error.hpp"
 #include "ceymail/database/statement.hpp"
@@ -80,9 +82,9 @@ struct TokenRegistry::State {
                    quote_name(schema) + ".metrics_token_uses u WHERE u.token_id = t.id) newest FROM " + tokens(schema) +
                    " t WHERE active = 1) shown",
                k_reading_active),
-          known(connection,
-                "SELECT id, active FROM " + tokens(schema) +
-                    " WHERE token_sha256 = ? ORDER BY active DESC, id DESC LIMIT 1",
+          compare(connection, "SELECT id, token_sha256 = ? FROM " + tokens(schema) + " WHERE active = 1 FOR UPDATE",
+                  k_reading_active),
+          known(connection, "SELECT id FROM " + tokens(schema) + " WHERE token_sha256 = ? AND active IS NULL LIMIT 1",
                 "looking for the digest"),
           name(connection, "SELECT LOWER(HEX(LEFT(token_sha256, 4))) FROM " + tokens(schema) + " WHERE id = ?",
                k_reading_active),
@@ -139,8 +141,8 @@ struct TokenRegistry::State {
 
     util::Result<std::optional<std::uint64_t>> revoke_active(Expected expected, util::BootTime deadline);
     util::Result<std::uint64_t> store(const util::Digest& digest, const std::string& by, util::BootTime deadline);
-    util::Result<std::optional<Adoption>> find_known(const util::Digest& digest, OfRevokedToken of_revoked,
-                                                     util::BootTime deadline);
+    util::Result<Adoption> adopt(const util::Digest& digest, OfRevokedToken of_revoked, const Actor& by,
+                                 util::BootTime deadline);
     util::Result<void> write_audit_row(std::string_view action, std::uint64_t id, const std::string& detail,
                                        const Actor& by, util::BootTime deadline);
 
@@ -150,6 +152,7 @@ struct TokenRegistry::State {
     Statement insert;
     Statement audit;
     Statement look;
+    Statement compare;
     Statement known;
     Statement name;
     std::string workers;
@@ -176,18 +179,28 @@ util::Result<std::uint64_t> TokenRegistry::State::store(const util::Digest& dige
     return stored.inserted_id;
 }
 
-// Returns: the adoption that is done already; no value: the digest is to be stored.
-// Requires: the active row is locked. So the snapshot of this read, the first one without a lock, is not older.
-util::Result<std::optional<Adoption>> TokenRegistry::State::find_known(const util::Digest& digest,
-                                                                       OfRevokedToken of_revoked,
-                                                                       util::BootTime deadline) {
+// The active row is compared by the read that locks it: a snapshot may be older. *Seen* on Galera: a digest was stored
+// twice by two hosts at one moment.
+util::Result<Adoption> TokenRegistry::State::adopt(const util::Digest& digest, OfRevokedToken of_revoked,
+                                                   const Actor& by, util::BootTime deadline) {
     const std::array<Parameter, 1> parameters{bytes_of(digest)};
-    CEYMAIL_TRY_ASSIGN(const Outcome found, known.run(parameters, deadline));
-    if (found.rows.empty()) return std::nullopt;
-    CEYMAIL_TRY_ASSIGN(const auto id, to_number(found.rows.front()[0], k_reading_active));
-    if (found.rows.front()[1]) return Adoption{.id = id, .was_active = true, .replaced = {}};
-    if (of_revoked == OfRevokedToken::refuse) return revoked_before(id);
-    return std::nullopt;
+    CEYMAIL_TRY_ASSIGN(const Outcome active, compare.run(parameters, deadline));
+    std::optional<std::uint64_t> seen;
+    if (!active.rows.empty()) {
+        CEYMAIL_TRY_ASSIGN(seen, to_number(active.rows.front()[0], k_reading_active));
+        if (active.rows.front()[1] == "1") return Adoption{.id = *seen, .was_active = true, .replaced = {}};
+    }
+    CEYMAIL_TRY_ASSIGN(const Outcome revoked, known.run(parameters, deadline));
+    if (!revoked.rows.empty() && of_revoked == OfRevokedToken::refuse) {
+        CEYMAIL_TRY_ASSIGN(const auto id, to_number(revoked.rows.front()[0], k_reading_active));
+        return revoked_before(id);
+    }
+    CEYMAIL_TRY_ASSIGN(const auto replaced, revoke_active(seen.value_or(k_none), deadline));
+    CEYMAIL_TRY_ASSIGN(const auto id, store(digest, by.name, deadline));
+    const std::string detail =
+        "adopted by " + by.name + (replaced ? ", replaces token " + std::to_string(*replaced) : std::string());
+    CEYMAIL_TRY(write_audit_row("metrics_token.adopt", id, detail, by, deadline));
+    return Adoption{.id = id, .was_active = false, .replaced = replaced};
 }
 
 util::Result<void> TokenRegistry::State::write_audit_row(std::string_view action, std::uint64_t id,
@@ -225,16 +238,11 @@ util::Result<Adoption> TokenRegistry::adopt(const util::Digest& digest, OfRevoke
                                             const LastStep& last_step, util::BootTime deadline) {
     bool changed = false;
     const auto work = [&]() -> util::Result<Adoption> {
-        CEYMAIL_TRY(m_state->lock.run(deadline));
-        CEYMAIL_TRY_ASSIGN(const auto known, m_state->find_known(digest, of_revoked, deadline));
-        changed = !known;
-        if (known) return *known;
-        CEYMAIL_TRY_ASSIGN(const auto replaced, m_state->revoke_active({}, deadline));
-        CEYMAIL_TRY_ASSIGN(const auto id, m_state->store(digest, by.name, deadline));
-        const std::string detail =
-            "adopted by " + by.name + (replaced ? ", replaces token " + std::to_string(*replaced) : std::string());
-        CEYMAIL_TRY(m_state->write_audit_row("metrics_token.adopt", id, detail, by, deadline));
-        return Adoption{.id = id, .was_active = false, .replaced = replaced};
+        auto adopted = m_state->adopt(digest, of_revoked, by, deadline);
+        changed = adopted && !adopted->was_active;
+        // Another token became active between two reads: here that is a conflict as any other.
+        if (!adopted && adopted.error().code == k_superseded) adopted.error().code = ER_LOCK_DEADLOCK;
+        return adopted;
     };
     const auto last_of_change = [&] { return changed ? last_step() : util::Result<void>{}; };
     return m_state->transact<Adoption>(last_of_change, deadline, work);
