@@ -199,7 +199,7 @@ dependencies_of_check := build run check browser node
 dependencies_of_tests := build run check
 dependencies_of_demo := build run demo
 dependencies_of_console := build run check demo browser
-dependencies_of_bench := build run bench package machine
+dependencies_of_bench := build run check bench fleet package machine
 dependencies_of_fuzz := build fuzz
 dependencies_of_tidy := build tidy
 dependencies_of_model := build model
@@ -249,7 +249,7 @@ bench: dependencies-bench ## measures this and its peers; 15 minutes as root on 
 	$(call build_now,programs bench-programs)
 	@python3 -B tests/bench/run.py $(OUT) $(BUILD) $(ONLY)
 
-bench-programs: $(BENCH_PROGRAMS)
+bench-programs: $(BENCH_PROGRAMS) $(OUT)/tests-fleet
 
 bench-picture: ## draws docs/pictures/growth.svg from the CSV beside it
 	@python3 -B tests/bench/picture.py docs/pictures/growth.csv docs/pictures/growth.svg

@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import signal
 import statistics
 import subprocess
@@ -210,6 +211,17 @@ def requests(stage: Stage, figures: Figures):
                  "constant libfcgi without any", "200", addresses=ADDRESSES, token=stage.token)
     for name, what in (("static", "nginx alone: static file"), ("limit_req", "nginx alone: limit_req refusing")):
         figures.single(what, "/s", [stage.load(name, SECONDS)["per_second"] for _ in range(PAIRS)])
+
+
+@measurement
+def causal_read(stage: Stage, figures: Figures):
+    """Of the token, on a node of a Galera cluster of three on this machine, beside a plain read there."""
+    lines = [subprocess.run([stage.programs / "tests-fleet", "--run_test=cost"], check=True, cwd=ROOT, text=True,
+                            env=os.environ | {"CEYMAIL_BUILD": str(stage.programs)}, capture_output=True).stdout
+             for _ in range(2 if QUICK else 3)]
+    runs = [[float(word) * 1e-6 for word in re.findall(r"([0-9.]+) us", line)] for line in lines]
+    figures.pair("causal read on Galera, median", "plain read", "s", [(run[0], run[2]) for run in runs])
+    figures.pair("causal read on Galera, 99th percentile", "plain read", "s", [(run[1], run[3]) for run in runs])
 
 
 @measurement
