@@ -127,7 +127,7 @@ int gather(const fs::path& log, int socket, const KeptReading& kept) {
 int serve(int socket, KeptReading& kept) {
     const util::Fd never(::eventfd(0, EFD_CLOEXEC));
     std::atomic<util::AwakeTime> busy{};
-    serve_log_reader(socket, never.get(), kept, busy);
+    serve_log_reader(socket, -1, never.get(), kept, busy);
     return 0;
 }
 

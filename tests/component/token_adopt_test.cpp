@@ -207,7 +207,7 @@ BOOST_FIXTURE_TEST_CASE(adopt_makes_the_responder_forget_the_token_before, Fixtu
     auto segment = shared::Segment::attach(runtime());
     BOOST_TEST_REQUIRE(segment.has_value());
     admission::VerifiedToken verified(segment->layout().verified);
-    verified.remember(util::sha256("first"), verified.epoch());
+    verified.remember(util::sha256("first"), verified.begin_question());
     BOOST_TEST_REQUIRE(adopt(k_first).status == 0);  // changes nothing, and costs no grace
     BOOST_TEST(verified.within_grace(util::sha256("first"), 300s));
     BOOST_TEST_REQUIRE(adopt(k_second).status == 0);
