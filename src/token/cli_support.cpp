@@ -62,8 +62,9 @@ util::Result<bool> forget_remembered_token(const config::Configuration& configur
 }
 
 void explain_cluster(database::Connection& connection, const config::Configuration& configuration) {
+    constexpr std::chrono::seconds k_wait{2};  // the change is made and shown; only these words are left
     auto status = database::galera_status(connection);
-    const auto node = database::read_galera_node(status, command_deadline());
+    const auto node = database::read_galera_node(status, util::BootClock::now() + k_wait);
     if (!node || !*node) return;
     const std::string grace = std::to_string(configuration.auth_grace.count());
     print_message(
