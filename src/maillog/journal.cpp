@@ -11,15 +11,17 @@
 
 #include <systemd/sd-journal.h>
 
+#include "ceymail/maillog/journal_files.hpp"
+
 namespace ceymail::maillog {
 namespace {
 
 using util::ErrorKind;
 
-constexpr std::uint64_t k_system_accounts = 1000;  // SYS_UID_MAX of login.defs(5) is 999
-constexpr std::uint64_t k_cost_of_entry = 64;      // bytes, so that empty ones cost too
-// What was read stays mapped. Files are opened again in 2 ms.
-constexpr std::uint64_t k_scanned_until_closed = 2U << 20U;
+constexpr std::uint64_t k_system_accounts = 1000;            // SYS_UID_MAX of login.defs(5) is 999
+constexpr std::uint64_t k_cost_of_entry = 64;                // bytes, so that empty ones cost too
+constexpr std::uint64_t k_scanned_until_closed = 2U << 20U;  // what was read stays mapped
+constexpr int k_most_attempts = 100;
 constexpr std::uint64_t k_note_interval_us = 600'000'000;
 
 // In front of each line of a batch.
@@ -81,21 +83,55 @@ std::unexpected<util::Error> Journal::no_journal() const {
                                                 "CAP_DAC_READ_SEARCH, or name a file by mail_log");
 }
 
+// Returns: false where a file is gone already. One file that is damaged, not yet whole or cannot be read must not keep
+// the others from being read.
+util::Result<bool> Journal::open_unread(const std::vector<std::string>& files) {
+    auto opened = files;
+    std::erase_if(opened, [this](const auto& file) { return std::ranges::binary_search(m_read, file); });
+    sd_journal* journal = nullptr;
+    int error = open_journal_files(opened, journal);
+    if (error < 0 && error != -ENOENT) {
+        const auto cannot_open = [](const auto& file) { return !can_open_journal_file(file); };
+        std::erase_if(opened, cannot_open);
+        if (opened.empty()) {
+            opened = files;
+            std::erase_if(opened, cannot_open);
+        }
+        if (opened.empty()) return no_journal();
+        error = open_journal_files(opened, journal);
+    }
+    if (error == -ENOENT) return false;
+    if (error < 0) return failed("cannot open the journal", error);
+    m_journal.reset(journal);
+    m_archived = files;
+    std::erase_if(m_archived, [&](const auto& file) {
+        const bool is_known = std::ranges::binary_search(m_read, file) || std::ranges::binary_search(opened, file);
+        return !is_archived_journal_file(file) || !is_known;
+    });
+    return true;
+}
+
+// A file that is renamed between the list and the opening is not open, and its entries would be passed over. So the
+// list must be the same afterwards.
 util::Result<void> Journal::open() {
     if (m_journal) return {};
-    sd_journal* opened = nullptr;
-    const int error = m_directory.empty()
-                          ? ::sd_journal_open(&opened, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM)
-                          : ::sd_journal_open_directory(&opened, m_directory.c_str(), SD_JOURNAL_SYSTEM);
-    if (error == -ENOENT) return no_journal();
-    if (error < 0) return failed("cannot open the journal", error);
-    m_journal.reset(opened);
-    m_position = {};
+    for (int i = 0; !m_journal; ++i) {
+        if (i == k_most_attempts) return failed("cannot open the journal, whose files change", -EBUSY);
+        const auto files = list_journal_files(m_directory);
+        if (files.empty()) return no_journal();
+        CEYMAIL_TRY_ASSIGN(const bool is_open, open_unread(files));
+        if (!is_open || list_journal_files(m_directory) != files) {
+            m_journal.reset();
+        }
+    }
+    m_has_read_file =
+        std::ranges::any_of(m_read, [&](const auto& file) { return std::ranges::binary_search(m_archived, file); });
+    m_is_sought = false;
     m_scanned_bytes = 0;
     constexpr std::string_view k_facility = "SYSLOG_FACILITY=2";
-    if (const int refused = ::sd_journal_add_match(opened, k_facility.data(), k_facility.size()); refused < 0)
+    if (const int refused = ::sd_journal_add_match(m_journal.get(), k_facility.data(), k_facility.size()); refused < 0)
         return failed("cannot look for mail in the journal", refused);
-    ::sd_journal_set_data_threshold(opened, k_longest_message + sizeof "MESSAGE=");
+    ::sd_journal_set_data_threshold(m_journal.get(), k_longest_message + sizeof "MESSAGE=");
     return {};
 }
 
@@ -197,35 +233,40 @@ util::Result<void> Journal::read_entries(const JournalPosition& from, std::span<
     return {};
 }
 
-// Takes in which files came and went. journald tells of a change with some delay, so that no change says nothing of the
-// entries.
-util::Result<Journal::Ends> Journal::look_at_files() {
-    if (const int error = ::sd_journal_wait(m_journal.get(), 0); error < 0)
-        return failed("cannot watch the journal", error);
-    std::uint64_t bytes = 0;
+util::Result<Journal::Ends> Journal::find_ends() {
     Ends ends;
-    int error = ::sd_journal_get_usage(m_journal.get(), &bytes);
-    if (error >= 0) error = ::sd_journal_get_cutoff_realtime_usec(m_journal.get(), &ends.oldest_us, &ends.newest_us);
+    const int error = ::sd_journal_get_cutoff_realtime_usec(m_journal.get(), &ends.oldest_us, &ends.newest_us);
     if (error < 0) return failed("cannot read the journal", error);
-    if (bytes > 0) return ends;
-    m_journal.reset();
-    return no_journal();
+    return ends;
+}
+
+void Journal::close_if_due(const JournalBatch& batch) noexcept {
+    if (batch.at_end) m_read = m_archived;
+    m_scanned_bytes += batch.scanned_bytes;
+    if (m_files == Files::closed_at_end && (batch.at_end || m_scanned_bytes > k_scanned_until_closed)) close();
 }
 
 util::Result<JournalBatch> Journal::read(const JournalPosition& from, std::span<std::byte> space,
                                          std::uint64_t now_us) {
+    const bool goes_on = m_position == from && from.state != JournalState::none;
+    if (!goes_on) {
+        m_read.clear();
+        if (m_files == Files::closed_at_end) close();
+    }
     CEYMAIL_TRY(open());
-    CEYMAIL_TRY_ASSIGN(const auto ends, look_at_files());
+    CEYMAIL_TRY_ASSIGN(const auto ends, find_ends());
     JournalBatch batch;
     batch.position = from;
     if (from.state == JournalState::none) {
         CEYMAIL_TRY_ASSIGN(batch, begin_at_end(now_us));
+        m_is_sought = false;
     } else {
-        const bool goes_on = m_position == from && from.state == JournalState::at_entry;
         const auto known_us = std::max({from.realtime_us, from.checked_us, goes_on ? m_end_seen_us : 0});
-        if (ends.oldest_us > known_us) ++batch.gaps;
-        if (!goes_on) CEYMAIL_TRY(seek(from));
+        // The oldest files are deleted first. Where one is left that was read, none was deleted that was not.
+        if (ends.oldest_us > known_us && !m_has_read_file) ++batch.gaps;
+        if (!goes_on || !m_is_sought) CEYMAIL_TRY(seek(from));
         CEYMAIL_TRY(read_entries(from, space, batch));
+        m_is_sought = from.state == JournalState::at_entry || batch.position != from;
         const bool is_note_due = now_us - from.checked_us >= k_note_interval_us;  // also after the clock was set back
         if (batch.at_end && (is_note_due || batch.gaps > 0 || batch.position != from))
             batch.position.checked_us = now_us;
@@ -233,8 +274,7 @@ util::Result<JournalBatch> Journal::read(const JournalPosition& from, std::span<
     }
     m_position = batch.position;
     if (batch.at_end) m_end_seen_us = now_us;
-    m_scanned_bytes += batch.scanned_bytes;
-    if (m_scanned_bytes > k_scanned_until_closed) m_journal.reset();
+    close_if_due(batch);
     return batch;
 }
 

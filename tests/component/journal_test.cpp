@@ -3,16 +3,20 @@
 #include <boost/test/unit_test.hpp>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "ceymail/maillog/journal.hpp"
 #include "ceymail/maillog/parser.hpp"
+#include "ceymail/util/fd.hpp"
 #include "support/journald.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -149,6 +153,73 @@ BOOST_AUTO_TEST_CASE(loses_no_line_when_its_files_are_rotated) {
     found.insert(found.end(), rest.messages.begin(), rest.messages.end());
     BOOST_TEST(found == written, same);
     BOOST_TEST(rest.gaps == 0U);
+}
+
+// Of another entry after the files were read to their end: the new file has no older one, but nothing is missing.
+BOOST_AUTO_TEST_CASE(misses_nothing_where_it_has_opened_the_new_file_alone) {
+    journald.log("postfix/smtp", "one");
+    journald.rotate();
+    BOOST_TEST(reader.read_all().messages.size() == 1U);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    journald.log("postfix/smtp", "two");
+    const auto all = reader.read_all();
+    BOOST_TEST(all.messages == (Messages{"two"}), same);
+    BOOST_TEST(all.gaps == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(opens_no_file_again_that_is_read_and_written_no_more) {
+    for (int i = 0; i < 5; ++i) {
+        journald.log("postfix/smtp", "read");
+        journald.rotate();
+    }
+    static_cast<void>(reader.read_all());
+    journald.log("postfix/smtp", "next");
+    const util::Fd watch(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+    BOOST_TEST_REQUIRE(::inotify_add_watch(watch.get(), journald.directory().c_str(), IN_OPEN) >= 0);
+    BOOST_TEST(reader.read_all().messages == (Messages{"next"}), same);
+    std::string events(1 << 16, '\0');
+    const auto got = ::read(watch.get(), events.data(), events.size());
+    events.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    BOOST_TEST(events.contains("system.journal"));
+    BOOST_TEST(!events.contains("system@"));
+}
+
+BOOST_AUTO_TEST_CASE(gives_the_others_lines_where_one_file_is_damaged) {
+    journald.log("postfix/smtp", "lost");
+    journald.rotate();
+    for (const auto& entry : std::filesystem::directory_iterator(journald.directory()))
+        if (entry.path().filename().string().starts_with("system@")) std::filesystem::resize_file(entry.path(), 0);
+    journald.log("postfix/smtp", "next");
+    BOOST_TEST(reader.read_all().messages == (Messages{"next"}), same);
+}
+
+// While lines come, the files are rotated and the oldest are deleted, and the process is replaced now and then.
+BOOST_AUTO_TEST_CASE(gives_each_line_once_while_files_are_rotated_under_its_hands) {
+    constexpr int k_rounds = 40, k_lines = 25;
+    std::atomic<bool> ended = false;
+    std::thread writing([&] {
+        for (int i = 0; i < k_rounds; ++i) {
+            for (int k = 0; k < k_lines; ++k) journald.log_many("postfix/smtp", std::to_string(i * k_lines + k), 1);
+            journald.sync();
+            journald.rotate();
+        }
+        ended = true;
+    });
+    Messages found;
+    std::uint64_t gaps = 0;
+    for (int i = 0; !ended; ++i) {
+        if (i % 50 == 49) reader.restart();
+        const auto all = reader.read_all();
+        gaps += all.gaps;
+        found.insert(found.end(), all.messages.begin(), all.messages.end());
+    }
+    writing.join();
+    const auto rest = reader.read_all();
+    found.insert(found.end(), rest.messages.begin(), rest.messages.end());
+    Messages written;
+    for (int i = 0; i < k_rounds * k_lines; ++i) written.push_back(std::to_string(i));
+    BOOST_TEST(found == written, same);
+    BOOST_TEST(gaps + rest.gaps == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(says_that_lines_are_missing_where_files_were_deleted_unread) {

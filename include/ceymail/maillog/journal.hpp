@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ceymail/maillog/journal_position.hpp"
 #include "ceymail/util/result.hpp"
@@ -50,12 +51,20 @@ struct JournalLine {
 // Takes the first line from `lines`. Returns: no value at the end, and where the bytes are none of a JournalBatch.
 [[nodiscard]] std::optional<JournalLine> next_line(std::span<const std::byte>& lines) noexcept;
 
-// Threads: one. Keeps the files open between two reads, but closes them now and then: what was read stays mapped.
+// Threads: one. Closes the files when they were read to the end, because what was read stays mapped while they are
+// open. It opens no file again that was read to its end and is written no more.
 class Journal {
 public:
+    enum class Files { closed_at_end, kept_open };
+
     // `directory`: with journal files; empty: this host's, in /var/log/journal and /run/log/journal.
     // Of both, only the files of the system: those of a user have nothing of the mail system in them.
-    explicit Journal(std::string directory) : m_directory(std::move(directory)) {}
+    // `files`: kept_open for a process that gives up the right to open them after open().
+    explicit Journal(std::string directory, Files files = Files::closed_at_end)
+        : m_directory(std::move(directory)), m_files(files) {}
+
+    // Opens the files, if they are not open. read() does it too. Errors: as of read().
+    util::Result<void> open();
 
     // Reads entries that follow `from`, until `space` is nearly full, k_most_entries were looked at or there are no
     // more. With JournalState::none it begins at the end of the journal. `now_us`: the wall clock.
@@ -83,8 +92,9 @@ private:
         std::uint64_t newest_us = 0;
     };
 
-    util::Result<void> open();
-    util::Result<Ends> look_at_files();
+    util::Result<bool> open_unread(const std::vector<std::string>& files);
+    util::Result<Ends> find_ends();
+    void close_if_due(const JournalBatch& batch) noexcept;
     util::Result<void> seek(const JournalPosition& from);
     util::Result<JournalBatch> begin_at_end(std::uint64_t now_us);
     util::Result<void> read_entries(const JournalPosition& from, std::span<std::byte> space, JournalBatch& batch);
@@ -96,11 +106,16 @@ private:
     std::unexpected<util::Error> failed(const char* what, int error);
 
     std::string m_directory;
+    Files m_files;
     std::unique_ptr<sd_journal, Close> m_journal;
-    JournalPosition m_position{};       // where the last read() ended; none: seek first
-    bool m_passing = false;             // behind a seek: entries up to m_position may come again
-    std::uint64_t m_scanned_bytes = 0;  // since the files were opened
-    std::uint64_t m_end_seen_us = 0;    // when the last read() that got there began
+    std::vector<std::string> m_archived;  // files that nobody writes any more, when the journal was opened
+    std::vector<std::string> m_read;      // of those, the ones that were read to the end, for m_position
+    bool m_has_read_file = false;         // one of m_read was still there when the journal was opened
+    JournalPosition m_position{};         // where the last read() ended
+    bool m_is_sought = false;             // the open files are at m_position
+    bool m_passing = false;               // behind a seek: entries up to m_position may come again
+    std::uint64_t m_scanned_bytes = 0;    // since the files were opened
+    std::uint64_t m_end_seen_us = 0;      // when the last read() that got there began
 };
 
 }  // namespace ceymail::maillog
