@@ -74,15 +74,6 @@ CheckPart read_from_here(const Configuration& configuration, std::size_t index) 
     }));
 }
 
-// Returns: whether the mail log is the journal, as the gatherer decides it when it starts.
-bool is_journal(const Configuration& configuration) {
-    using config::MailLogSource;
-    const auto source = config::mail_log_source(configuration);
-    std::error_code ignored;
-    return source == MailLogSource::journal ||
-           (source == MailLogSource::file_or_journal && !std::filesystem::exists(configuration.mail_log, ignored));
-}
-
 // Returns: whether the end of the journal can be found, with the rights of this process.
 util::Result<void> look_at_journal(const Configuration& configuration) {
     const auto space = std::make_unique<std::array<std::byte, maillog::Journal::k_space>>();
@@ -311,6 +302,14 @@ void report_mail_log(CheckReport& report, const Configuration& configuration, co
 }
 
 }  // namespace
+
+bool is_journal(const Configuration& configuration) {
+    using config::MailLogSource;
+    const auto source = config::mail_log_source(configuration);
+    std::error_code ignored;
+    return source == MailLogSource::journal ||
+           (source == MailLogSource::file_or_journal && !std::filesystem::exists(configuration.mail_log, ignored));
+}
 
 CollectorsCheck::CollectorsCheck(const Configuration& configuration)
     : m_configuration(configuration), m_service(ask_service(configuration)), m_journal(find_journal(configuration)) {

@@ -66,6 +66,12 @@ public:
         }
     }
 
+    void count(const AccountMessages& found) {
+        if (found.account.empty()) return;
+        const std::string name(found.account);
+        if (m_messages.size() < k_most_accounts || m_messages.contains(name)) m_messages[name] += found.messages;
+    }
+
     [[nodiscard]] bool is_too_old(std::string_view line) const {
         const auto time = time_of(line, m_now);
         return time && *time < begin();
@@ -85,12 +91,10 @@ private:
     [[nodiscard]] sys_seconds begin() const noexcept { return m_now - std::chrono::hours(1); }
 
     void add_line(std::string_view line) {
-        const auto [account, messages] = account_of(line);
-        if (account.empty()) return;
+        const auto found = account_of(line);
+        if (found.account.empty()) return;
         const auto time = time_of(line, m_now);
-        if (!time || *time < begin()) return;
-        const std::string name(account);
-        if (m_messages.size() < k_most_accounts || m_messages.contains(name)) m_messages[name] += messages;
+        if (time && *time >= begin()) count(found);
     }
 
     sys_seconds m_now;
@@ -106,7 +110,40 @@ util::Result<bool> is_listed_again(const std::vector<util::Fd>& files, std::size
     return false;
 }
 
+// Returns: none where the entries since then cost more than `limit`.
+util::Result<std::optional<BusiestAccount>> count_since(Journal& journal, sys_seconds begin, sys_seconds now,
+                                                        std::uint64_t limit) {
+    const auto us = [](sys_seconds time) {
+        return static_cast<std::uint64_t>(std::chrono::microseconds(time.time_since_epoch()).count());
+    };
+    Tally tally(now);
+    std::vector<std::byte> space(Journal::k_space);
+    JournalPosition position;
+    position.state = JournalState::since;
+    position.realtime_us = us(begin);
+    for (std::uint64_t work = 0; work <= limit;) {
+        CEYMAIL_TRY_ASSIGN(const auto batch, journal.read(position, space, us(now)));
+        position = batch.position;
+        work += batch.scanned_bytes;
+        std::span<const std::byte> lines(space.data(), batch.size);
+        while (const auto line = next_line(lines)) tally.count(account_of_entry(line->identifier, line->message));
+        if (batch.at_end) return tally.busiest();
+    }
+    return std::nullopt;
+}
+
 }  // namespace
+
+util::Result<BusiestAccount> find_busiest_account(Journal& journal, sys_seconds now, std::uint64_t limit) {
+    for (const auto period : {std::chrono::minutes(60), std::chrono::minutes(10), std::chrono::minutes(1)}) {
+        CEYMAIL_TRY_ASSIGN(auto found, count_since(journal, now - period, now, limit));
+        if (!found) continue;
+        found->period = period;
+        return *found;
+    }
+    return util::fail(util::ErrorKind::exhausted,
+                      "the journal has more lines of mail within the last minute than are read here");
+}
 
 util::Result<BusiestAccount> find_busiest_account(const std::vector<util::Fd>& files, sys_seconds now,
                                                   std::uint64_t limit) {

@@ -99,6 +99,12 @@ void count_line(std::string_view line, util::BootTime now, Counters& counters) n
     ++counters.unparsed(Program::none);
 }
 
+AccountMessages account_of_text(const Tag& tag, std::string_view text) noexcept {
+    if (handler_of(tag).program != Program::smtpd) return {};
+    const auto times = unfold_repeats(text);
+    return {account_of_smtpd(text), times};
+}
+
 // A crash leaves blocks of NUL in front of the next line.
 std::string_view without_nul(std::string_view line) noexcept {
     while (line.starts_with('\0')) line.remove_prefix(1);
@@ -118,10 +124,11 @@ void parse(std::string_view lines, util::BootTime now, Counters& counters) noexc
 
 AccountMessages account_of(std::string_view line) noexcept {
     const auto parts = split_line(without_nul(line));
-    if (!parts || handler_of(parts->tag).program != Program::smtpd) return {};
-    auto text = parts->text;
-    const auto times = unfold_repeats(text);
-    return {account_of_smtpd(text), times};
+    return parts ? account_of_text(parts->tag, parts->text) : AccountMessages{};
+}
+
+AccountMessages account_of_entry(std::string_view identifier, std::string_view message) noexcept {
+    return account_of_text(parse_tag(identifier), message);
 }
 
 void parse_entry(std::string_view identifier, std::string_view message, util::BootTime now,

@@ -46,9 +46,13 @@ void check_token(CheckReport& report, const config::Configuration& configuration
 void check_token_file(CheckReport& report, const config::Configuration& configuration,
                       const std::filesystem::path& file);
 
+// Returns: whether the mail log is the journal, as the gatherer decides it when it starts.
+[[nodiscard]] bool is_journal(const config::Configuration& configuration);
+
 // Names the account that handed in the most mail within the last hour, by the mail log. Prints nothing where there is
 // no log. Requires: root asked; no other user may learn the name.
-// Security: parses the lines as the log reader does, without capability and with its filter of system calls.
+// Security: parses the lines without capability, with the filter of system calls of the log reader, or, where the log
+// is the journal, of the journal reader.
 void check_busiest_sender(CheckReport& report, const config::Configuration& configuration);
 
 // Returns: `text` in double quotes on one line of printable ASCII: other bytes, " and \ as \xHH. What is longer than

@@ -40,6 +40,8 @@ struct AccountMessages {
 // Returns: the account that handed in a message by this line, which is without its LF.
 // Security: personal data, and any bytes but ','. The service never asks for it; only --check does, run by root.
 [[nodiscard]] AccountMessages account_of(std::string_view line) noexcept;
+// The same of an entry of the journal, as parse_entry() takes it.
+[[nodiscard]] AccountMessages account_of_entry(std::string_view identifier, std::string_view message) noexcept;
 
 // Parses whole lines of /var/log/fail2ban.log, as parse() does.
 void parse_fail2ban(std::string_view lines, Counters& counters) noexcept;
