@@ -53,6 +53,8 @@ constexpr std::array k_may_be_empty_of_mail = {
     "alerting CeymailMailLogNotUnderstood",
     "alerting CeymailMailLogLags",
     "alerting CeymailMailLogSkipped",
+    "alerting CeymailMailJournalLags",
+    "alerting CeymailMailJournalGaps",
     "ceymail_mail_rejects_total",
     "ceymail_mail_log_unparsed_lines_total",
     "ceymail_mail_spam_verdicts_total",
