@@ -65,13 +65,14 @@ void MariadbServer::start() {
 }
 
 void MariadbServer::wait_until_it_answers() {
-    const auto deadline = util::BootClock::now() + 30s;
+    const auto deadline = util::BootClock::now() + 90s;  // with many at once
     while (m_server->running() && util::BootClock::now() < deadline) {
         database::Connection connection(address());
         if (connection.ensure(util::BootClock::now() + 5s)) return;
         std::this_thread::sleep_for(10ms);
     }
-    throw std::runtime_error("MariaDB does not come up: " + m_server->errors() + log());
+    const bool has_log = std::filesystem::exists(m_directory / "mariadb.log");
+    throw std::runtime_error("MariaDB does not come up: " + m_server->errors() + (has_log ? log() : "no log yet"));
 }
 
 void MariadbServer::stop() {
