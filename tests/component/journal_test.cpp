@@ -193,7 +193,7 @@ BOOST_AUTO_TEST_CASE(gives_the_others_lines_where_one_file_is_damaged) {
     BOOST_TEST(reader.read_all().messages == (Messages{"next"}), same);
 }
 
-// While lines come, the files are rotated and the oldest are deleted, and the process is replaced now and then.
+// While lines come, the files are rotated, and the process is replaced now and then.
 BOOST_AUTO_TEST_CASE(gives_each_line_once_while_files_are_rotated_under_its_hands) {
     constexpr int k_rounds = 40, k_lines = 25;
     std::atomic<bool> ended = false;
