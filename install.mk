@@ -20,6 +20,8 @@ INSTALL ?= install
 
 examplesdir = $(datadir)/doc/ceymail-metrics/examples
 sharedir = $(datadir)/ceymail-metrics
+role = deploy/ansible/roles/ceymail_metrics
+roledir = $(sharedir)/ansible/roles/ceymail_metrics
 # The root directory of the sandboxed services. It is empty: each directory and file is a mount point for their units.
 sandboxdir = $(prefix)/lib/ceymail-metrics/root
 SANDBOX_DIRECTORIES = boot dev efi etc/apache2 etc/ceymail-metrics etc/dovecot \
@@ -64,12 +66,21 @@ install: programs ## installs the programs and their files; DESTDIR and prefix a
 	$(call put,644,$(examplesdir)/nginx,nginx/*.conf)
 	$(call put,644,$(examplesdir)/apache,apache/*.conf)
 	$(call put,644,$(examplesdir)/systemd,deploy/systemd/tcp-mariadb.conf)
+	$(call put,644,$(unitdir),deploy/push/*.service)
+	$(call put,644,$(examplesdir)/push,deploy/push/*.yml deploy/push/*.env)
+	$(call put,644,$(examplesdir)/push/receiver,deploy/push/receiver/*)
 	$(call put,644,$(sharedir)/sql,deploy/sql/*.sql)
 	$(call put,644,$(sharedir)/prometheus,deploy/prometheus/*.*)
 	$(call put,644,$(sharedir)/prometheus/consoles,deploy/prometheus/consoles/*.html)
 	$(call put,644,$(sharedir)/grafana/dashboards,deploy/grafana/dashboards/*.json)
 	$(call put,644,$(sharedir)/grafana/provisioning/dashboards,deploy/grafana/provisioning/dashboards/*.yaml)
 	$(call put,644,$(sharedir)/grafana/provisioning/datasources,deploy/grafana/provisioning/datasources/*.yaml)
+	$(call put,644,$(sharedir)/ansible,deploy/ansible/*.yml)
+	$(call put,644,$(roledir)/defaults,$(role)/defaults/*)
+	$(call put,644,$(roledir)/handlers,$(role)/handlers/*)
+	$(call put,644,$(roledir)/meta,$(role)/meta/*)
+	$(call put,644,$(roledir)/tasks,$(role)/tasks/*)
+	$(call put,644,$(roledir)/templates,$(role)/templates/*)
 	$(call put,644,$(mandir)/man5,deploy/man/*.5)
 	$(call put,644,$(mandir)/man8,deploy/man/*.8)
 	$(call put,644,$(bashcompletiondir),deploy/completion/bash/ceymail-metrics)
