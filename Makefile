@@ -206,12 +206,12 @@ dependencies_of_model := build model
 dependencies_of_check-settings := build run check browser node
 dependencies_of_check-grafana := node
 dependencies_of_deb := build package
-dependencies_of_check-machine := build package machine
+dependencies_of_check-machine := build package machine $(if $(filter fleet,$(HOST)),push)
 dependencies_of_cross := machine
 dependencies_of_check-cross := machine demo
 
 dependencies_of_check-bare := machine
-dependencies_of_check-fleet := build run check fleet
+dependencies_of_check-fleet := build run check fleet push
 
 DEPENDENCIES := $(addprefix dependencies-,build run demo check tests console check-settings check-grafana lint tidy model bench fuzz deb check-machine check-bare check-fleet cross check-cross)
 .PHONY: $(DEPENDENCIES)
@@ -272,9 +272,9 @@ check-bare: dependencies-check-bare ## runs `make run` on a bare Debian in a clo
 	@tests/bare/run $(BUILD) $(CHECK)
 
 .PHONY: check-fleet
-check-fleet: dependencies-check-fleet ## tests three hosts on a Galera cluster, as root; ten minutes; RACES=100
+check-fleet: dependencies-check-fleet ## tests three hosts on a Galera cluster, a token for 20 hosts, and pushing, as root; ten minutes; RACES=100 AWAY=600
 	$(call build_now,programs $(OUT)/tests-fleet)
-	@CEYMAIL_RACES=$(RACES) timeout 1200 tests/run $(OUT) fleet
+	@CEYMAIL_RACES=$(RACES) CEYMAIL_AWAY=$(AWAY) timeout 1800 tests/run $(OUT) fleet
 
 .PHONY: fuzz sanitize
 sanitize: dependencies-tests ## runs the tests under the address, undefined-behaviour and thread sanitizers
@@ -329,7 +329,7 @@ check-arm64: dependencies-check-cross ## cross-builds the package for arm64, and
 	@$(package_foreign)
 	@tests/cross/run $(ARCH) $(VERSION) $(BUILD) $(foreign_build)
 
-check-machine: dependencies-check-machine ## boots a Debian or Ubuntu (SUITE=jammy), installs the package and tests it; HOST=ceymail WEB=nginx (or apache): a CeyMail host; HOST=mail: compares the mail metrics with what was done
+check-machine: dependencies-check-machine ## boots a Debian or Ubuntu (SUITE=jammy), installs the package and tests it; HOST=ceymail WEB=nginx (or apache): a CeyMail host; HOST=mail: compares the mail metrics with what was done; HOST=fleet: Ansible, one token for many hosts, pushing
 	@tests/machine/run $(BUILD) $(VERSION)
 
 clean: ## removes the build directory

@@ -31,8 +31,9 @@ constexpr std::array k_may_be_empty = {
     "alerting CeymailTokenUnused",
 };
 
-// Alerts on queues that this load keeps short, and metrics that not every host has.
+// Alerts on queues that this load keeps short and on hosts that push, and metrics that not every host has.
 constexpr std::array k_may_be_empty_too = {
+    "alerting CeymailHostSilent",
     "alerting CeymailMaildropNotEmpty",
     "alerting CeymailQueueHigh",
     "ceymail_service_start",
