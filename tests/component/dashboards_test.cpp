@@ -19,6 +19,7 @@ namespace {
 const std::string k_alerts = "deploy/prometheus/ceymail-alerts.rules.yml";
 const std::string k_thresholds = "deploy/prometheus/ceymail-thresholds.rules.yml";
 const std::string k_recording = "deploy/prometheus/ceymail-recording.rules.yml";
+const std::string k_fleet = "deploy/prometheus/ceymail-fleet.rules.yml";
 
 const std::array<std::string, 3> k_dashboards{"overview", "fleet", "mail-flow"};
 
@@ -72,7 +73,8 @@ std::set<std::string> anchors(const std::string& markdown) {
 BOOST_AUTO_TEST_SUITE(dashboards)
 
 BOOST_AUTO_TEST_CASE(promtool_accepts_rules_and_configuration) {
-    const auto rules = promtool({"check", "rules", source(k_thresholds), source(k_recording), source(k_alerts)});
+    const auto rules =
+        promtool({"check", "rules", source(k_thresholds), source(k_recording), source(k_fleet), source(k_alerts)});
     BOOST_TEST(rules.status == 0, rules.output + rules.errors);
     // The token's file is made by whoever installs.
     const auto config = promtool({"check", "config", "--syntax-only", source("deploy/prometheus/prometheus.yml")});
@@ -80,8 +82,9 @@ BOOST_AUTO_TEST_CASE(promtool_accepts_rules_and_configuration) {
 }
 
 BOOST_AUTO_TEST_CASE(every_alert_fires_and_is_silent_where_it_should) {
-    const auto tested = promtool(
-        {"test", "rules", source("tests/prometheus/rules_test.yml"), source("tests/prometheus/recording_test.yml")});
+    const auto tested =
+        promtool({"test", "rules", source("tests/prometheus/rules_test.yml"),
+                  source("tests/prometheus/recording_test.yml"), source("tests/prometheus/fleet_test.yml")});
     BOOST_TEST(tested.status == 0, tested.output + tested.errors);
 
     const auto cases = slurp(source("tests/prometheus/rules_test.yml"));
@@ -122,7 +125,7 @@ BOOST_AUTO_TEST_CASE(every_threshold_is_recorded_once_and_used_by_alerts_and_pan
     const auto thresholds = slurp(source(k_thresholds));
     const auto recorded = matches(thresholds, "- record: ceymail:threshold:(\\w+)");
     const auto rules = std::ranges::count(thresholds.substr(thresholds.find("\ngroups:")), '\n');
-    BOOST_TEST(static_cast<std::size_t>(rules) == 4 + 2 * recorded.size(), "another line than record and expr");
+    BOOST_TEST(static_cast<std::size_t>(rules) == 5 + 2 * recorded.size(), "another line than record and expr");
     const std::string used = "ceymail:threshold:(\\w+)";
     BOOST_TEST((matches(slurp(source(k_alerts)), used) == recorded));
     std::set<std::string> shown;
@@ -208,6 +211,51 @@ BOOST_AUTO_TEST_CASE(the_rules_find_what_is_wrong) {
         const auto found = findings(directory.write("changed.json", jq({change, dashboard("overview")})));
         BOOST_TEST((("\n" + found).find("\n" + want + ": ") != std::string::npos), change + " gives:\n" + found);
     }
+}
+
+// Over a time 500 hosts would be 500 lines of each graph: seconds of Prometheus, megabytes of the browser.
+BOOST_AUTO_TEST_CASE(the_rules_find_what_is_expensive_for_many_hosts) {
+    const std::string selectors = R"({job=~"$job",instance=~"$instance"})";
+    struct {
+        std::string kind;   // of panel, or an annotation
+        std::string query;  // of its first target
+        bool is_found;
+    } const cases[] = {
+        {"timeseries", "ceymail_queue_hold" + selectors, true},
+        {"timeseries", "topk(10, ceymail_queue_hold" + selectors + ")", true},
+        {"timeseries", "instance:ceymail_disk_used:ratio" + selectors, true},
+        {"timeseries", "min(ceymail:threshold:disk_used_ratio" + selectors + ")", true},
+        {"timeseries", R"(sum({__name__="ceymail_mailboxes_total",)" + selectors.substr(1) + ")", true},
+        {"timeseries", "instance:ceymail_disk_used:topk10" + selectors + " * up" + selectors, true},
+        {"timeseries", "instance:ceymail_disk_used:topk10" + selectors, false},
+        {"timeseries", R"(max(job:ceymail_disk_used:median{job=~"$job"}))", false},
+        {"table", "max by (instance) (up" + selectors + ")", true},
+        {"table", "topk(25, up" + selectors + ")", false},
+        {"annotation", "ceymail_auth_stale" + selectors + " == 1", true},
+        {"annotation", R"(changes(job:ceymail_hosts:count{job=~"$job"}[2m]) > 0)", false},
+    };
+    const TemporaryDirectory directory;
+    for (const auto& [kind, query, is_found] : cases) {
+        const auto found = findings(directory.write(
+            "changed.json", jq({"--arg", "kind", kind, "--arg", "query", query,
+                                "if $kind == \"annotation\" then .annotations.list[0].expr = $query"
+                                " else (first(.panels[] | select(.type == $kind)).targets[0].expr) = $query end",
+                                dashboard("fleet")})));
+        BOOST_TEST((found.find("fleet-cost: ") != std::string::npos) == is_found, query + " gives:\n" + found);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(every_recorded_series_of_the_dashboards_is_recorded) {
+    std::set<std::string> recorded;
+    for (const auto& rules : {k_thresholds, k_recording, k_fleet})
+        recorded.merge(matches(slurp(source(rules)), "- record: ([\\w:]+)"));
+    for (const auto& name : k_dashboards)
+        for (const auto& series : matches(slurp(dashboard(name)), "\\b((?:job\\w*|instance|ceymail):\\w[\\w:]+)\\{"))
+            BOOST_TEST(recorded.contains(series), name + " shows " + series);
+    std::set<std::string> shown = matches(slurp(dashboard("fleet")), "\\b((?:job\\w*|instance):\\w[\\w:]+)\\{");
+    for (const auto& series : matches(slurp(source(k_fleet)), "- record: ([\\w:]+)"))
+        BOOST_TEST((shown.contains(series) || series == "instance:ceymail_seen:timestamp_seconds"),
+                   series + " is recorded and not shown");
 }
 
 // JSON is YAML, and a recording rule is the one place where promtool looks at an expression that is not in use yet.

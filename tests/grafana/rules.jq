@@ -13,6 +13,8 @@ def variable($name): .templating.list[] | select(.name == $name);
 # PromQL without what stands in quotes, where a { can be text.
 def bare: gsub("\"[^\"]*\""; "\"\"");
 def selectors: [scan("\\{[^}]*\\}")];
+# Series over all hosts of a job have no label instance.
+def without_sums: gsub("\\bjob\\w*:[\\w:]+\\{[^}]*\\}"; "");
 
 def is_templated: . == "${datasource}" or . == "$datasource";
 
@@ -43,7 +45,8 @@ def target_rules: targets
   | (select([.expr | scan("\\[[^\\]]*\\]")] | any(. != "[$__rate_interval]"))
       | finding("target-rate-interval-rule"; .panel; "wants [$__rate_interval] in \(.expr)")),
     (select(.expr | test("\\$__interval\\b")) | finding("target-rate-interval-rule"; .panel; "has $__interval in \(.expr)")),
-    (("job", "instance") as $called | select((.expr | selectors | any(contains("\($called)=~\"$\($called)\"") | not))
+    (("job", "instance") as $called | (if $called == "instance" then .expr |= without_sums else . end)
+      | select((.expr | selectors | any(contains("\($called)=~\"$\($called)\"") | not))
         or (.expr | bare | test("(?<![\\w:$])(?:[\\w:]*ceymail[_:][\\w:]+|up|scrape_\\w+)\\b(?![\\w:]|\\s*[{(])")))
       | finding("target-\($called)-rule"; .panel; "wants \($called)=~\"$\($called)\" in each selector of \(.expr)")),
     (select(.expr | bare | test("(?<!rate\\()(?<!increase\\()\\b\\w+(?:_total|_jiffies)\\{"))
@@ -76,6 +79,16 @@ def empty_state: panels
   | select([.targets[]?.expr] | any(test("\\bceymail_(mail_|bans_|certificate_|backup_)")))
   | select((.fieldConfig.defaults.noValue // "") == "") | finding("empty-state"; .title; "wants a noValue");
 
+# One line a host is too much for 500 hosts. Over a time the fleet dashboard reads what is recorded over all hosts or
+# of the ten worst; at one moment it also reads a series a host, and keeps some of them.
+def fleet_cost: select(.uid == "ceymail-fleet")
+  | (targets, (.annotations.list[] | . + {panel: .name}))
+  | .expr as $expr
+  | ([$expr | without_sums | scan("([\\w:]*)\\{")[0] | select(test("^instance:\\w+:topk\\d+$") | not)]
+      | length > 0) as $reads_hosts
+  | select($reads_hosts and ((.instant and ($expr | test("\\btopk\\(\\d+, "))) | not))
+  | finding("fleet-cost"; .panel; "wants recorded sums or top lists over a time, topk at a moment: \($expr)");
+
 # From each dashboard to the two others, with the hosts where both have one host in view.
 def uids: ["ceymail-overview", "ceymail-fleet", "ceymail-mail-flow"];
 def link_rules: .uid as $uid
@@ -86,4 +99,4 @@ def link_rules: .uid as $uid
 
 template_datasource, template_label("job"; "Job"), template_label("instance"; "Instance"), template_queries,
 panel_rules, target_rules, whole_rules, layout_rules, legend_rules, threshold_rules,
-empty_state, link_rules
+empty_state, link_rules, fleet_cost
