@@ -249,6 +249,12 @@ bench: dependencies-bench ## measures this and its peers; 15 minutes as root on 
 	$(call build_now,programs bench-programs)
 	@python3 -B tests/bench/run.py $(OUT) $(BUILD) $(ONLY)
 
+.PHONY: bench-fleet
+bench-fleet: dependencies-bench ## measures Prometheus and the fleet dashboard for many hosts; 15 minutes as root; HOSTS=500 REPLAYS=5000 MINUTES=2 BESIDE=REVISION
+	$(call build_now,programs)
+	@HOSTS=$(HOSTS) REPLAYS=$(REPLAYS) MINUTES=$(MINUTES) BESIDE=$(BESIDE) ONLY="$(ONLY)" \
+	  timeout 1800 python3 -B tests/bench/fleet.py $(OUT) $(BUILD)
+
 bench-programs: $(BENCH_PROGRAMS) $(OUT)/tests-fleet
 
 bench-picture: ## draws docs/pictures/growth.svg from the CSV beside it
