@@ -303,18 +303,19 @@ def watch(stage, shipped, targets, what, goal):
             if name == "prometheus_rule_group_last_duration_seconds":
                 durations.setdefault(labels.split(";")[-1].rstrip('"'), []).append(float(value))
     cost = (prometheus.processor() - before) / (time.monotonic() - begin)
-    window = f'{{job="ceymail"}}[{seconds}s]'
-    failed = prometheus.value(f"sum(count_over_time(up{window})) - sum(sum_over_time(up{window}))")
-    least = prometheus.value(f"min(count_over_time(up{window}))")
+    scrapes = json.loads(prometheus.get("/api/v1/query", query=f'up{{job="ceymail"}}[{seconds}s]'))["data"]["result"]
+    expected = sum(len(series["values"]) for series in scrapes)
+    gone = sum(value == "0" for series in scrapes for _, value in series["values"])
+    for series in scrapes:
+        moments = [moment for moment, _ in series["values"]]
+        gone += sum(round((after - moment) / INTERVAL) - 1 for moment, after in zip(moments, moments[1:]))
     own = prometheus.own()
     late = [float(value) for name, labels, value in own
             if name == "prometheus_target_interval_length_seconds" and 'quantile="0.99"' in labels]
     skipped = sum(float(value) for name, _, value in own if name == "prometheus_rule_group_iterations_missed_total")
     slowest = max(durations, key=lambda group: statistics.median(durations[group]))
     judge = shipped.name == "now"
-    expected = seconds // INTERVAL
-    gone = failed + max(0, expected - least)
-    show(f"{what}: missed scrapes", f"{gone:.0f} of {expected * len(targets)} (interval, p99: {max(late):.2f} s)",
+    show(f"{what}: missed scrapes", f"{gone} of {expected} (interval, p99: {max(late):.2f} s)",
          "0", gone == 0 if judge else None)
     median = statistics.median(durations[slowest])
     highest = max(itertools.chain(*durations.values()))
