@@ -112,7 +112,7 @@ public:
             shipped_with("deploy/prometheus/many-hosts.yml",
                          {{"/etc/prometheus/", m_directory.path().string() + "/"},
                           {"  - ceymail-thresholds.rules.yml  # the one to edit\n  - ceymail-recording.rules.yml\n"
-                           "  - ceymail-alerts.rules.yml\n",
+                           "  - ceymail-fleet.rules.yml\n  - ceymail-alerts.rules.yml\n",
                            "  - " + rules.string() + "\n"},
                           {"    scheme: https\n", "    scheme: https\n" + tls}}));
         m_server.emplace(std::vector<std::string>{"prometheus", "--config.file=" + file.string(),
