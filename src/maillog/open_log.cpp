@@ -49,6 +49,13 @@ std::unexpected<util::Error> cannot_open(int error, const std::string& path) {
     return util::fail_errno(error, "cannot follow " + path, remedy);
 }
 
+// A log that was never looked at has no file yet.
+bool is_file_of(const util::Fd& file, const Position& last) {
+    if (last.state == PositionState::none) return true;
+    const auto status = status_of(file.get());
+    return status && status->is_same_file(last.file);
+}
+
 }  // namespace
 
 util::Result<util::Fd> open_log(const std::filesystem::path& path) {
@@ -64,13 +71,13 @@ util::Result<util::Fd> open_log(const std::filesystem::path& path) {
     return fd;
 }
 
-util::Result<std::vector<util::Fd>> open_log_files(const std::filesystem::path& path) {
+util::Result<std::vector<util::Fd>> open_log_files(const std::filesystem::path& path, const Position& last) {
     // In this order: a rotation in between shows one file twice, but passes over none.
     auto log = open_log(path);  // model: mail-log/open-log
     if (!log && log.error().kind != ErrorKind::not_found) return std::unexpected(std::move(log.error()));
     auto rotated = open_log(path.string() + ".1");  // model: mail-log/open-rotated
     std::vector<util::Fd> files;
-    if (rotated) files.push_back(std::move(*rotated));
+    if (rotated && (log || is_file_of(*rotated, last))) files.push_back(std::move(*rotated));
     if (log) files.push_back(std::move(*log));
     return files;
 }

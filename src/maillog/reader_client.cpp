@@ -145,8 +145,10 @@ util::Result<void> ReaderClient::load() {
     return util::fail(ErrorKind::invalid, "the log reader left impossible counters; they start again at 0");
 }
 
+Position ReaderClient::last_position(Log log) const { return m_reset ? Position{} : m_reading->position(log); }
+
 std::vector<util::Fd> ReaderClient::open_fail2ban() {
-    auto files = open_log_files(m_paths.fail2ban);
+    auto files = open_log_files(m_paths.fail2ban, last_position(Log::fail2ban));
     m_has_fail2ban = files && !files->empty();
     if (files) {
         m_fail2ban_logged = false;
@@ -162,7 +164,7 @@ util::Result<ReadOutcome> ReaderClient::ask(Source source, util::BootTime deadli
     std::vector<util::Fd> files;
     const bool is_file = source == Source::file && !m_paths.mail.empty();
     if (is_file) {
-        CEYMAIL_TRY_ASSIGN(files, open_log_files(m_paths.mail));
+        CEYMAIL_TRY_ASSIGN(files, open_log_files(m_paths.mail, last_position(Log::mail)));
     }
     const auto mail_files = files.size();
     if (!m_paths.fail2ban.empty()) std::ranges::move(open_fail2ban(), std::back_inserter(files));

@@ -81,7 +81,7 @@ struct Fixture {
     void restart() { follower.emplace(*kept, Log::mail, *block); }
 
     void hand_over() {
-        auto files = open_log_files(log);
+        auto files = open_log_files(log, kept->committed().position(Log::mail));
         if (!files) throw std::runtime_error(files.error().message);
         if (const auto done = follower->hand_over(std::move(*files)); !done)
             throw std::runtime_error(done.error().message);
@@ -441,6 +441,23 @@ BOOST_AUTO_TEST_CASE(goes_on_in_a_line_without_end_after_a_restart) {
     read_all();
     BOOST_TEST(counted() == 3U);
     BOOST_TEST(skipped() == 400'011U);
+}
+
+BOOST_AUTO_TEST_CASE(reads_the_rotated_file_no_second_time_where_the_log_is_deleted) {
+    begin_with(lines(0, 3));
+    rename_away();
+    append(lines(3, 2));
+    read_all();
+    BOOST_TEST(counted() == 5U);
+    fs::remove(log);
+    read_all();
+    restart();
+    read_all();
+    BOOST_TEST(counted() == 5U);
+    append(lines(5, 1));
+    read_all();
+    BOOST_TEST(counted() == 6U);
+    BOOST_TEST(skipped() == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(reads_no_more_than_its_limit_and_tells_what_is_left) {

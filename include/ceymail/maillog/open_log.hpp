@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "ceymail/maillog/position.hpp"
 #include "ceymail/util/fd.hpp"
 #include "ceymail/util/result.hpp"
 
@@ -19,7 +20,9 @@ namespace ceymail::maillog {
 
 // Opens the files in which a reader may find its place: PATH.1 if logrotate has left it uncompressed, then PATH.
 // Returns: the files, oldest first; none where there is no log (yet). A file may be there twice.
+// Where PATH is missing, a PATH.1 that is not the file of `last` is left out: it is older than the deleted log.
 // Errors: as open_log(), for PATH. What is wrong with PATH.1 is no error: it is left out.
-[[nodiscard]] util::Result<std::vector<util::Fd>> open_log_files(const std::filesystem::path& path);
+[[nodiscard]] util::Result<std::vector<util::Fd>> open_log_files(const std::filesystem::path& path,
+                                                                 const Position& last = {});
 
 }  // namespace ceymail::maillog

@@ -75,6 +75,7 @@ private:
     util::Result<ReadOutcome> read_file(util::BootTime deadline);
     util::Result<ReadOutcome> ask(Source source, util::BootTime deadline);
     util::Result<ReadOutcome> await(std::uint64_t number, util::BootTime deadline);
+    [[nodiscard]] Position last_position(Log log) const;
     [[nodiscard]] std::vector<util::Fd> open_fail2ban();
     util::Result<void> load();
 
