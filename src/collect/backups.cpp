@@ -84,6 +84,7 @@ util::Result<Families> BackupsCollector::collect(util::BootTime deadline) {
         m_read_at.reset();
         auto newest = newest_backup(m_directory, m_file_clock(), deadline);
         if (!newest && newest.error().kind != util::ErrorKind::not_found) return std::unexpected(newest.error());
+        m_is_there = newest.has_value();
         m_newest = newest ? *newest : std::nullopt;
         m_read_at = now;
     }
@@ -98,13 +99,17 @@ util::Result<Families> BackupsCollector::collect(util::BootTime deadline) {
 }
 
 std::vector<Finding> BackupsCollector::findings() const {
-    if (!m_newest) return {};
+    if (!m_newest && !m_is_there) return {};  // not every host makes backups
+    const std::string remedy = "; look at what makes the backups, and at the space on its disk";
+    if (!m_newest)
+        return {{Finding::Level::warning, "backup",
+                 "there is no finished archive in " + m_directory.string() + remedy +
+                     ", or name another directory by backup_directory"}};
     const auto words = "the newest archive in " + m_directory.string() + " is of " +
                        util::utc_time(seconds_of(m_newest->modified)) + ", " + std::to_string(m_newest->bytes) +
                        " bytes";
     if (m_file_clock() - m_newest->modified < k_old) return {{Finding::Level::ok, "backup", words}};
-    return {{Finding::Level::warning, "backup",
-             words + ": older than 26 hours; look at what makes the backups, and at the space on its disk"}};
+    return {{Finding::Level::warning, "backup", words + ": older than 26 hours" + remedy}};
 }
 
 }  // namespace ceymail::collect

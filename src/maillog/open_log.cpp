@@ -31,7 +31,7 @@ util::Result<void> check(const struct stat& status, const std::string& path) {
     if (!S_ISREG(status.st_mode))
         return util::fail(ErrorKind::conflict, "cannot follow " + path + ": it is " +
                                                    std::string(type_of(status.st_mode)) +
-                                                   "; name the regular file that syslog writes");
+                                                   "; name the regular file itself");
     if (!may_own(status.st_uid))
         return util::fail(ErrorKind::conflict, "cannot follow " + path + ": it belongs to user " +
                                                    std::to_string(status.st_uid) +

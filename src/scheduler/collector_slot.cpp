@@ -63,7 +63,7 @@ void CollectorSlot::record_result(Run run, util::BootTime now) {
     shortfall = std::move(run.shortfall);
     suspect = now > deadline || (!result && duration > k_suspect_timeout);
     if (!result) return log_failure(result.error().message);
-    if (shortfall) return log_failure(shortfall->message, "what it depends on is absent until it succeeds");
+    if (shortfall) return log_failure(shortfall->message, "only what it could not read is absent");
     log_recovery();
 }
 

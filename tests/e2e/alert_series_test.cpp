@@ -182,7 +182,8 @@ BOOST_AUTO_TEST_CASE(are_such_as_the_program_emits_at_its_defaults) {
         if (series.metric == "ceymail_certificate_loaded_timestamp_seconds") continue;
         if (series.metric == "ceymail_galera_ready") continue;  // tests/fleet shows it
         // The miniature's mail log is a file.
-        if (series.metric == "ceymail_mail_log_unread_seconds" || series.metric == "ceymail_mail_log_gaps_total") continue;
+        if (series.metric == "ceymail_mail_log_unread_seconds" || series.metric == "ceymail_mail_log_gaps_total")
+            continue;
         BOOST_TEST(impossible(series, exposition) == "", series.metric);
     }
 }

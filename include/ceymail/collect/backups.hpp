@@ -52,6 +52,7 @@ private:
     FileClock m_file_clock;
     std::optional<util::BootTime> m_read_at{};  // of the last success
     std::optional<Backup> m_newest{};
+    bool m_is_there = false;  // the directory, at the last look
 };
 
 }  // namespace ceymail::collect
