@@ -4,7 +4,8 @@
 #   VARIANT=release|debug|sanitize|tsan|fuzz   kind of build; the output goes to $(BUILD)/VARIANT
 #   V=1                                        shows the commands
 
-VERSION := 0.1.0
+# CHANGELOG.md alone has the version: that of its first section.
+VERSION := $(shell awk '/^.. [0-9]/ { print $$2; exit }' CHANGELOG.md)
 VARIANT ?= release
 BUILD ?= build
 OUT := $(BUILD)/$(VARIANT)
@@ -206,6 +207,7 @@ dependencies_of_model := build model
 dependencies_of_check-settings := build run check browser node
 dependencies_of_check-grafana := node
 dependencies_of_deb := build package
+dependencies_of_release := build package release
 dependencies_of_check-machine := build package machine $(if $(filter fleet,$(HOST)),push)
 dependencies_of_cross := machine
 dependencies_of_check-cross := machine demo
@@ -213,7 +215,7 @@ dependencies_of_check-cross := machine demo
 dependencies_of_check-bare := machine
 dependencies_of_check-fleet := build run check fleet push
 
-DEPENDENCIES := $(addprefix dependencies-,build run demo check tests console check-settings check-grafana lint tidy model bench fuzz deb check-machine check-bare check-fleet cross check-cross)
+DEPENDENCIES := $(addprefix dependencies-,build run demo check tests console check-settings check-grafana lint tidy model bench fuzz deb release check-machine check-bare check-fleet cross check-cross)
 .PHONY: $(DEPENDENCIES)
 $(DEPENDENCIES): dependencies-%:
 	@deploy/dependencies/install $(call dependencies_of,$*)
@@ -329,6 +331,10 @@ package_foreign = FOR=$(ARCH) WITHIN="deploy/cross $(ARCH) $(BUILD)" deploy/pack
 .PHONY: deb check-arm64 check-machine
 deb: dependencies-$(if $(FOREIGN),cross,deb) ## builds build/ceymail-metrics_VERSION_ARCH.deb; ARCH=arm64 cross-builds it as root
 	@$(if $(FOREIGN),$(package_foreign),deploy/package $(VERSION) $(BUILD))
+
+.PHONY: release
+release: dependencies-release ## builds the package twice, compares, and writes build/dist; KEY= signs it, REPOSITORY= of apt
+	@KEY='$(KEY)' REPOSITORY='$(REPOSITORY)' deploy/release $(VERSION) $(BUILD)
 
 check-arm64: ARCH := arm64
 check-arm64: dependencies-check-cross ## cross-builds the package for arm64, and runs it and its unit tests under qemu
