@@ -341,8 +341,12 @@ check-arm64: dependencies-check-cross ## cross-builds the package for arm64, and
 	@$(package_foreign)
 	@tests/cross/run $(ARCH) $(VERSION) $(BUILD) $(foreign_build)
 
-check-machine: dependencies-check-machine ## boots a Debian or Ubuntu (SUITE=jammy), installs the package and tests it; HOST=ceymail WEB=nginx (or apache): a CeyMail host; HOST=mail: compares the mail metrics with what was done; HOST=fleet: Ansible, one token for many hosts, pushing
+check-machine: dependencies-check-machine ## boots a Debian or Ubuntu (SUITE=jammy), installs the package and tests it; HOST=ceymail WEB=nginx (or apache): a CeyMail host; HOST=mail: compares the mail metrics with what was done; HOST=fleet: Ansible, one token for many hosts, pushing; HOST=upgrade: installs and upgrades by apt
 	@tests/machine/run $(BUILD) $(VERSION)
+
+.PHONY: check-first-hour
+check-first-hour: dependencies-check-machine ## follows the README and the manual pages on a CeyMail host that it boots
+	@HOST=first-hour tests/machine/run $(BUILD) $(VERSION)
 
 clean: ## removes the build directory
 	rm -rf $(BUILD)

@@ -83,11 +83,11 @@ spend() {
 
 # --- the README --------------------------------------------------------------------------------------------------
 
-# What stands in the section Install between the fences of LANGUAGE: the block of that NUMBER.
+# LANGUAGE NUMBER [SECTION]: the block of that number in the README's section, by default Install.
 readme_block() {
-    awk -v fence="\`\`\`$1" -v number="$2" '
+    awk -v fence="\`\`\`$1" -v number="$2" -v wanted="## ${3:-Install}" '
         /^## / { section = $0 }
-        section != "## Install" { next }
+        section != wanted { next }
         $0 == "```" { inside = 0 }
         inside && block == number { print }
         $0 == fence { inside = 1; block++ }' "$here/../../README.md"

@@ -249,17 +249,10 @@ END
 
 # --- a Prometheus on another host --------------------------------------------------------------------------------
 
-# It is a process of this system in the network of the machine, and knows the names in the machine's /etc/hosts. It ends
-# soon after the machine, also before a reboot.
-start_prometheus() {
-    local directory=$work/prometheus leader
-    leader=$(cat "$leader_file")
-    rm -rf "$directory"
-    mkdir -p "$directory"
-    inside cat $ca >"$directory/ca.pem"
-    inside cat /etc/hosts >"$directory/hosts"
-    (umask 077; inside sed 's/^Authorization: Bearer //' /root/header >"$directory/token")
-    cat >"$directory/prometheus.yml" <<END
+# DIRECTORY: where its token and the CA are.
+prometheus_configuration() {
+    local directory=$1
+    cat <<END
 scrape_configs:
   - job_name: ceymail
     scrape_interval: 6s
@@ -270,6 +263,19 @@ scrape_configs:
     tls_config: { ca_file: $directory/ca.pem }
     static_configs: [ { targets: [ '$dashboard_domain' ] } ]
 END
+}
+
+# It is a process of this system in the network of the machine, and knows the names in the machine's /etc/hosts. It ends
+# soon after the machine, also before a reboot.
+start_prometheus() {
+    local directory=$work/prometheus leader
+    leader=$(cat "$leader_file")
+    rm -rf "$directory"
+    mkdir -p "$directory"
+    inside cat $ca >"$directory/ca.pem"
+    inside cat /etc/hosts >"$directory/hosts"
+    (umask 077; inside sed 's/^Authorization: Bearer //' /root/header >"$directory/token")
+    prometheus_configuration "$directory" >"$directory/prometheus.yml"
     (
         nsenter -t "$leader" -n -- unshare -m -- sh -c 'mount --bind "$1/hosts" /etc/hosts && exec prometheus \
             --config.file="$1/prometheus.yml" --storage.tsdb.path="$1/data" --web.listen-address=127.0.0.1:9090' \
