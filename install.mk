@@ -30,9 +30,11 @@ SANDBOX_DIRECTORIES = boot dev efi etc/apache2 etc/ceymail-metrics etc/dovecot \
   var/spool var/tmp
 SANDBOX_FILES = etc/ld.so.cache etc/machine-id $(patsubst /%,%,$(loader)) \
   $(addprefix $(patsubst /%,%,$(libexecdir))/,ceymail-metrics ceymail-settings)
-# The libraries and the loader that the services map. Their paths depend on the architecture.
+# The libraries and the loader that the services map. Their paths depend on the architecture. The words of readelf depend on
+# the locale, also on LANGUAGE under another locale than C.
 libraries = /usr/lib$(addprefix /,$(shell $(CXX) -print-multiarch))
-loader = $(shell readelf -l $(OUT)/ceymail-metrics | sed -n 's/.*interpreter: \(.*\)]/\1/p')
+loader = $(or $(shell LC_ALL=C readelf -l $(OUT)/ceymail-metrics | sed -n 's/.*interpreter: \(.*\)]/\1/p'), \
+  $(error readelf names no loader of $(OUT)/ceymail-metrics: without it the services could not start))
 
 # $(call put,MODE,DIRECTORY,FILES): installs those of FILES that exist.
 put = $(if $(wildcard $3),$(Q)$(INSTALL) -d $(DESTDIR)$2 && $(INSTALL) -m $1 $(wildcard $3) $(DESTDIR)$2/)
