@@ -101,6 +101,27 @@ case_the_file_that_was_left_alone_is_the_new_one() {
 }
 case_the_limiter_outlives_that_too() { ADDRESS=127.31.0.2 expect_code 429; }
 
+# --- cases: the bill of materials ----------------------------------------------------------------------------------
+
+# Each file of the package with its checksum, each library that it depends on with a version, and no name that is not there.
+case_the_bill_of_materials_is_that_of_the_package() {
+    local package record bill=$work/bill.json
+    package=$(package 0.2.0)
+    record=$(ls "$build/deb/ceymail-metrics_0.2.0"_*.buildinfo "$work/$suite/deb/ceymail-metrics_0.2.0"_*.buildinfo 2>/dev/null | head -n 1)
+    (cd "$deploy/.." && SOURCE_DATE_EPOCH=1700000000 deploy/sbom "$package" "$record" README.md) >"$bill" || return
+    diff <(jq -r '.files[] | .fileName + " " + (.checksums[] | select(.algorithm == "SHA256").checksumValue)' "$bill" | sort) \
+        <(dpkg-deb --fsys-tarfile "$package" | tar -t --verbose | awk '/^-/ { print $6 }' | while read -r file; do
+            echo "$file $(dpkg-deb --fsys-tarfile "$package" | tar -xO "$file" | sha256sum | cut -d ' ' -f 1)"
+        done | sort) || return
+    [ "$(jq -r '[.packages[], .files[] | .SPDXID] | length - (unique | length)' "$bill")" = 0 ] || complain "a name is there twice" || return
+    [ "$(jq -r '([.packages[], .files[] | .SPDXID] + ["SPDXRef-DOCUMENT"]) as $all | [.relationships[] | .spdxElementId, .relatedSpdxElement] - $all | length' "$bill")" = 0 ] ||
+        complain "a relation has no end" || return
+    diff <(jq -r '.relationships[] | select(.relationshipType == "RUNTIME_DEPENDENCY_OF") | .spdxElementId' "$bill" | sed 's/SPDXRef-Debian-//; s/-2b-/+/g' | sort) \
+        <(dpkg-deb --field "$package" Depends | sed 's/, /\n/g' | sed 's/[ :].*//' | sort) || return
+    jq -e --arg sum "$(sha256sum <"$package" | cut -d ' ' -f 1)" '.packages[0].checksums[] | select(.checksumValue == $sum)' "$bill" >/dev/null &&
+        jq -e '.packages[] | select(.name == "libmariadb3").versionInfo' "$bill" >/dev/null || complain "no checksum or no version"
+}
+
 # --- cases: what must not be installed -----------------------------------------------------------------------------
 
 case_a_version_has_one_content() {
