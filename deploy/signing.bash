@@ -21,7 +21,7 @@ open_key() {
     local name=()
     [ -n "$signing_home" ] || name=("$KEY")
     fingerprint=$(gpg --batch --quiet --list-secret-keys --with-colons "${name[@]}" 2>/dev/null |
-        awk -F: '$1 == "fpr" { print $10; exit }')
+        awk -F: '$1 == "fpr" && !found++ { print $10 }') || true
     [ -n "$fingerprint" ] || die "KEY=$KEY: no secret key; give a file of gpg --export-secret-keys, or the fingerprint of a key in gpg's keyring" 65
 }
 close_key() {
