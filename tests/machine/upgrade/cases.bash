@@ -109,10 +109,9 @@ case_the_bill_of_materials_is_that_of_the_package() {
     package=$(package 0.2.0)
     record=$(ls "$build/deb/ceymail-metrics_0.2.0"_*.buildinfo "$work/$suite/deb/ceymail-metrics_0.2.0"_*.buildinfo 2>/dev/null | head -n 1)
     (cd "$deploy/.." && SOURCE_DATE_EPOCH=1700000000 deploy/sbom "$package" "$record" README.md) >"$bill" || return
+    rm -rf "$work/files" && dpkg-deb -x "$package" "$work/files" || return
     diff <(jq -r '.files[] | .fileName + " " + (.checksums[] | select(.algorithm == "SHA256").checksumValue)' "$bill" | sort) \
-        <(dpkg-deb --fsys-tarfile "$package" | tar -t --verbose | awk '/^-/ { print $6 }' | while read -r file; do
-            echo "$file $(dpkg-deb --fsys-tarfile "$package" | tar -xO "$file" | sha256sum | cut -d ' ' -f 1)"
-        done | sort) || return
+        <(cd "$work/files" && find . -type f -exec sha256sum {} + | awk '{ print $2, $1 }' | sort) || return
     [ "$(jq -r '[.packages[], .files[] | .SPDXID] | length - (unique | length)' "$bill")" = 0 ] || complain "a name is there twice" || return
     [ "$(jq -r '([.packages[], .files[] | .SPDXID] + ["SPDXRef-DOCUMENT"]) as $all | [.relationships[] | .spdxElementId, .relatedSpdxElement] - $all | length' "$bill")" = 0 ] ||
         complain "a relation has no end" || return
