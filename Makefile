@@ -199,6 +199,7 @@ dependencies_of_run := build run
 dependencies_of_check := build run check browser node
 dependencies_of_tests := build run check
 dependencies_of_demo := build run demo
+dependencies_of_fleet := build run demo fleet
 dependencies_of_console := build run check demo browser
 dependencies_of_bench := build run check bench fleet package machine
 dependencies_of_fuzz := build fuzz
@@ -213,9 +214,9 @@ dependencies_of_cross := machine
 dependencies_of_check-cross := machine demo
 
 dependencies_of_check-bare := machine
-dependencies_of_check-fleet := build run check fleet push
+dependencies_of_check-fleet := build run check demo fleet push
 
-DEPENDENCIES := $(addprefix dependencies-,build run demo check tests console check-settings check-grafana lint tidy model bench fuzz deb release check-machine check-bare check-fleet cross check-cross)
+DEPENDENCIES := $(addprefix dependencies-,build run demo fleet check tests console check-settings check-grafana lint tidy model bench fuzz deb release check-machine check-bare check-fleet cross check-cross)
 .PHONY: $(DEPENDENCIES)
 $(DEPENDENCIES): dependencies-%:
 	@deploy/dependencies/install $(call dependencies_of,$*)
@@ -224,7 +225,7 @@ $(DEPENDENCIES): dependencies-%:
 build_now = @+{ $(MAKE) --no-print-directory -j$$(nproc) $1 $(if $(SUDO_UID),&& \
   chown -R $(SUDO_UID):$(SUDO_GID) $(OUT)); }
 
-.PHONY: run demo check check-console check-settings check-grafana pictures torture log-storm clean
+.PHONY: run demo fleet check check-console check-settings check-grafana pictures torture log-storm clean
 run: dependencies-run ## starts a small mail server with the responder; ONCE=1 prints one scrape and stops
 	$(call build_now,programs) >&2
 	@exec deploy/miniature/run $(OUT) $(BUILD)/run
@@ -232,6 +233,10 @@ run: dependencies-run ## starts a small mail server with the responder; ONCE=1 p
 demo: dependencies-demo ## the same with a Prometheus, its console and a mail load; prints the addresses
 	$(call build_now,programs) >&2
 	@exec deploy/miniature/demo $(OUT) $(BUILD)/demo
+
+fleet: dependencies-fleet ## starts three hosts on a Galera cluster, with Prometheus, VictoriaMetrics and Alertmanager; ONCE=1
+	$(call build_now,programs) >&2
+	@exec deploy/miniature/fleet $(OUT) $(BUILD)/fleet
 
 check: dependencies-check ## builds and runs all tests; ends with `N passed, N failed`
 	$(call build_now,programs tests)
