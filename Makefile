@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # ceymail-metrics. `make help` lists the targets. install.mk holds `make install`.
 #
-#   VARIANT=release|debug|sanitize|tsan|fuzz   kind of build; the output goes to $(BUILD)/VARIANT
-#   V=1                                        shows the commands
+#   VARIANT=release|debug|sanitize|tsan|fuzz|coverage   kind of build; the output goes to $(BUILD)/VARIANT
+#   V=1                                                 shows the commands
 
 # CHANGELOG.md alone has the version: that of its first section.
 VERSION := $(shell awk '/^.. [0-9]/ { print $$2; exit }' CHANGELOG.md)
@@ -42,8 +42,16 @@ else ifeq ($(VARIANT),fuzz)
   WARNINGS += -Wno-deprecated-declarations  # from std::stable_partition in the headers of g++ 12
   CXXFLAGS := -O2 -gline-tables-only -fno-omit-frame-pointer -fno-sanitize-recover=all \
     -fsanitize=fuzzer-no-link,address,undefined
+else ifeq ($(VARIANT),coverage)
+  # clang's counters are in a file that each process maps when it starts. So they are kept after _exit(2) and signals,
+  # and a process confined by Landlock and seccomp still counts. Only src is instrumented. Its objects are linked before
+  # those of the tests and not optimized, so that inline functions of the headers are its instrumented ones.
+  coverage_flags := -fprofile-instr-generate=$(abspath $(OUT))/profiles/now/%m%c.profraw
+  $(OUT)/src/%.o: CXX := clang++-19
+  $(OUT)/src/%.o: CXXFLAGS := -O0 -fcoverage-mapping -mllvm -runtime-counter-relocation $(coverage_flags)
+  $(OUT)/src/%.o: WARNINGS := -w  # g++ is the one that warns
 else
-  $(error VARIANT=$(VARIANT) is none of release, debug, sanitize, tsan, fuzz)
+  $(error VARIANT=$(VARIANT) is none of release, debug, sanitize, tsan, fuzz, coverage)
 endif
 
 ifeq ($(V),1)
@@ -100,6 +108,10 @@ $(PROGRAMS): $(REPORTS)
 $(PROGRAMS):
 	$(say) LINK $@
 	$(Q)$(CXX) $(link_flags) -o $@ $^ $(link_libraries)
+ifeq ($(VARIANT),coverage)
+  $(PROGRAMS) $(TESTS): private CXX := clang++-19
+  $(PROGRAMS) $(TESTS): private link_flags += $(coverage_flags) -Wl,--whole-archive $(LIBRARY) -Wl,--no-whole-archive
+endif
 
 $(foreach kind,$(ALL_TEST_KINDS),$(eval $(OUT)/tests-$(kind): $(call objects,tests/$(kind)) $(SUPPORT) $(LIBRARY)))
 $(TESTS): $(REPORTS)
@@ -203,6 +215,8 @@ dependencies_of_fleet := build run demo fleet
 dependencies_of_console := build run check demo browser
 dependencies_of_bench := build run check bench fleet package machine
 dependencies_of_fuzz := build fuzz
+dependencies_of_coverage := build run check fuzz coverage
+dependencies_of_mutate := build run check fuzz coverage
 dependencies_of_tidy := build tidy
 dependencies_of_model := build model
 dependencies_of_check-settings := build run check browser node
@@ -216,7 +230,7 @@ dependencies_of_check-cross := machine demo
 dependencies_of_check-bare := machine
 dependencies_of_check-fleet := build run check demo fleet push
 
-DEPENDENCIES := $(addprefix dependencies-,build run demo fleet check tests console check-settings check-grafana lint tidy model bench fuzz deb release check-machine check-bare check-fleet cross check-cross)
+DEPENDENCIES := $(addprefix dependencies-,build run demo fleet check tests console check-settings check-grafana lint tidy model coverage mutate bench fuzz deb release check-machine check-bare check-fleet cross check-cross)
 .PHONY: $(DEPENDENCIES)
 $(DEPENDENCIES): dependencies-%:
 	@deploy/dependencies/install $(call dependencies_of,$*)
@@ -306,6 +320,15 @@ check-settings: dependencies-check-settings ## tests the settings page in a brow
 
 check-grafana: dependencies-check-grafana ## checks the dashboards against the types of Grafana
 	@tests/run $(OUT) grafana
+
+# The report of the coverage says which suites run against which change.
+.PHONY: coverage mutate
+coverage: dependencies-coverage ## reports which lines and branches the tests reach; half an hour; ONLY="unit component/cgi"
+	@$(MAKE) --no-print-directory -j$$(nproc) VARIANT=coverage programs tests
+	@tests/coverage/run $(BUILD)/coverage $(BUILD)/coverage-report $(ONLY)
+
+mutate: dependencies-mutate ## changes src in N=300 places of SEED=1 and looks which changes no test notices; ROOMS="admission"
+	@N=$(N) SEED=$(SEED) ROOMS="$(ROOMS)" tests/mutation/run $(BUILD)/mutate $(BUILD)/coverage
 
 .PHONY: lint format tidy
 lint: dependencies-lint ## checks the includes between rooms, the code's format, scripts and manual pages
