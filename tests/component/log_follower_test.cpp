@@ -432,6 +432,16 @@ BOOST_AUTO_TEST_CASE(skips_a_line_that_is_longer_than_the_block_whole) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(begins_within_a_line_that_is_longer_than_the_block) {
+    append(lines(0, 2) + std::string(2 * sizeof(LineBlock), 'x'));
+    read_all();
+    BOOST_TEST(counted() == 0U);
+    append("x\n" + lines(2, 1));
+    read();
+    BOOST_TEST(counted() == 1U);
+    BOOST_TEST(skipped() == 2U);
+}
+
 BOOST_AUTO_TEST_CASE(goes_on_in_a_line_without_end_after_a_restart) {
     begin_with(lines(0, 2) + std::string(400'000, 'x'));
     restart();

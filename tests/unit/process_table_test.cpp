@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Services found in a process table made up of files.
+#include <unistd.h>
+
 #include <boost/test/unit_test.hpp>
 
 #include "ceymail/collect/process_table.hpp"
@@ -325,6 +327,21 @@ BOOST_AUTO_TEST_CASE(a_hidden_process_table_is_an_error_and_not_a_machine_at_res
     std::filesystem::remove_all(machine.root() / "proc/1");
     const auto told = machine.services();
     BOOST_TEST(told.find("hidepid") != std::string::npos, told);
+}
+
+BOOST_AUTO_TEST_CASE(a_master_whose_pid_may_not_be_read_is_an_error_and_not_a_dead_postfix) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0U, "this case takes root, to become another user");
+    const Machine machine;
+    machine.install("/usr/lib/postfix/sbin/master");
+    machine.master_pid("        30\n");
+    std::filesystem::permissions(machine.root() / "queue/pid", std::filesystem::perms::none);
+    BOOST_TEST_REQUIRE(::seteuid(65534) == 0);
+    const auto told = machine.services();
+    BOOST_TEST_REQUIRE(::seteuid(0) == 0);
+    BOOST_TEST(told.find("cannot see whether Postfix runs: cannot read " + (machine.root() / "queue/pid").string()) !=
+                   std::string::npos,
+               told);
+    BOOST_TEST(told.find("CAP_DAC_READ_SEARCH") != std::string::npos, told);
 }
 
 BOOST_AUTO_TEST_CASE(the_filter_goes_by_its_process_where_no_systemd_can_enable_it) {

@@ -208,6 +208,9 @@ BOOST_AUTO_TEST_CASE(tells_what_its_helpers_cost_in_the_last_read) {
     BOOST_TEST(parallel.helper_cpu_time().count() > 0);
     (void)counts(parallel);  // nothing has changed
     BOOST_TEST(parallel.helper_cpu_time().count() == 0);
+    message("deferred/3/more");
+    (void)counts(parallel);  // for one directory no thread is started
+    BOOST_TEST(parallel.helper_cpu_time().count() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(does_not_read_an_unchanged_directory_again) {
@@ -429,6 +432,22 @@ BOOST_AUTO_TEST_CASE(names_the_directory_and_the_capability_when_it_may_not_read
     BOOST_TEST(counts().deferred == 1U);  // and is itself again
 }
 
+BOOST_AUTO_TEST_CASE(a_directory_below_a_queue_that_may_not_be_read_is_an_error_and_not_empty) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0U, "this case takes root, to become somebody else");
+    messages("deferred/0/A", 1);
+    for (const char* const closed : {"deferred/0", "deferred/0/A"}) {
+        fs::permissions(directory / closed, fs::perms::none);
+        QueueReader unprivileged{directory.path(), {.now = long_after}};
+        BOOST_TEST_REQUIRE(::seteuid(65534) == 0);
+        const auto got = unprivileged.read(in_a_minute());
+        BOOST_TEST_REQUIRE(::seteuid(0) == 0);
+        fs::permissions(directory / closed, fs::perms{0755});
+        BOOST_TEST_REQUIRE(!got.has_value(), closed);
+        BOOST_TEST((got.error().kind == util::ErrorKind::denied));
+        BOOST_TEST(contains(got.error(), (directory / closed).string()));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(does_not_ask_for_the_capability_that_is_there) {
     BOOST_TEST_REQUIRE(::geteuid() == 0U, "this case takes root, to become somebody else");
     messages("deferred/0", 1);
@@ -581,6 +600,18 @@ BOOST_AUTO_TEST_CASE(tells_none_where_there_are_more_births_than_are_to_be_remem
     fs::remove(directory / "deferred/0/more");
     BOOST_TEST(oldest(asking).has_value());
     BOOST_TEST(asked == 20);  // they had been forgotten
+}
+
+BOOST_AUTO_TEST_CASE(asks_again_in_an_unchanged_directory_after_there_were_too_many_births_elsewhere) {
+    QueueReader asking{directory.path(), {.now = long_after, .birth_of = births, .max_births = 10}};
+    messages("deferred/0", 10);
+    const auto first = oldest(asking);
+    BOOST_TEST(asked == 10);
+    message("deferred/1/more");
+    BOOST_TEST(!oldest(asking).has_value());
+    fs::remove(directory / "deferred/1/more");
+    BOOST_TEST((oldest(asking) == first));
+    BOOST_TEST(asked == 20);
 }
 
 BOOST_AUTO_TEST_CASE(a_message_that_goes_while_its_birth_is_asked_for_is_no_obstacle) {
