@@ -192,6 +192,8 @@ BOOST_AUTO_TEST_CASE(are_refused_where_they_are_not_exactly_that) {
         {"text after it", R"({"userId":7,"username":"amal","role":"admin","exp":1}x)"},
         {"two objects", R"({"userId":7,"username":"amal","role":"admin","exp":1}{})"},
         {"not closed", R"({"userId":7,"username":"amal","role":"admin","exp":1)"},
+        {"a text not closed", R"({"userId":7,"role":"admin","exp":1,"username":"amal)"},
+        {"cut off within an escape", R"({"userId":7,"role":"admin","exp":1,"username":"amal\)"},
         {"a comma at the end", R"({"userId":7,"username":"amal","role":"admin","exp":1,})"},
         {"no comma", R"({"userId":7 "username":"amal","role":"admin","exp":1})"},
         {"no colon", R"({"userId" 7,"username":"amal","role":"admin","exp":1})"},
