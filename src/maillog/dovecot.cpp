@@ -19,14 +19,11 @@ std::optional<LoginService> take_login_service(Cursor& cursor) noexcept {
     return std::nullopt;
 }
 
-bool count_capitalized_severity(const Entry& entry, const Cursor& cursor) noexcept {
+void count_capitalized_severity(const Entry& entry, const Cursor& cursor) noexcept {
     constexpr std::string_view k_words[] = {"Warning: ", "Error: ", "Fatal: ", "Panic: "};
     for (std::size_t i = 0; i < std::size(k_words); ++i) {
-        if (!cursor.sees(k_words[i])) continue;
-        entry.warn(static_cast<Severity>(i));
-        return true;
+        if (cursor.sees(k_words[i])) return entry.warn(static_cast<Severity>(i));
     }
-    return false;
 }
 
 // The end of a connection: "Disconnected: Aborted login by logging out (auth failed, 1 attempts in 4 secs): user=<...".

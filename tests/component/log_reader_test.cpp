@@ -8,6 +8,8 @@
 #include <boost/test/unit_test.hpp>
 #include <chrono>
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -74,6 +76,19 @@ struct Running {
     }
 
     void append(const std::string& text) const { std::ofstream(log, std::ios::app) << text; }
+    // As a taken-over reader could, in both readings. The file has them behind a page and three numbers.
+    void make_counters_impossible() const {
+        constexpr std::size_t k_readings = 4096 + 3 * sizeof(std::uint64_t);
+        static_assert(sizeof(maillog::KeptReading) == 3 * sizeof(std::uint64_t) + 2 * sizeof(maillog::Reading));
+        constexpr std::uint64_t k_huge = ~std::uint64_t{0};
+        std::fstream file(responder.directory() / "run/mail-log", std::ios::in | std::ios::out | std::ios::binary);
+        for (std::size_t i = 0; i < 2; ++i) {
+            file.seekp(static_cast<std::streamoff>(k_readings + i * sizeof(maillog::Reading) +
+                                                   offsetof(maillog::Counters, skipped_bytes)));
+            file.write(reinterpret_cast<const char*>(&k_huge), sizeof k_huge);
+        }
+        BOOST_TEST_REQUIRE(file.flush().good());
+    }
     [[nodiscard]] CgiAnswer scrape() const { return responder.ask({.token = TokenDatabase::k_token, .timeout = "3"}); }
     [[nodiscard]] bool comes(const std::string& line) const {
         return eventually([&] { return scrape().has_line(line); });
@@ -292,6 +307,17 @@ BOOST_AUTO_TEST_CASE(a_damaged_file_of_counters_is_replaced) {
     responder.start();
     BOOST_TEST(responder.log().contains("replaced " + file.string()));
     BOOST_TEST(scrape().has_line("ceymail_collector_success{collector=\"mail_log\"} 1"));
+    append(k_delivery);
+    BOOST_TEST(comes(sent(1)));
+}
+
+BOOST_AUTO_TEST_CASE(starts_again_at_0_after_impossible_counters) {
+    append(std::string(k_delivery) + k_delivery);
+    BOOST_TEST(comes(sent(2)));
+    make_counters_impossible();
+    const auto answer = scrape();
+    BOOST_TEST(answer.has_line("ceymail_collector_success{collector=\"mail_log\"} 1"));
+    BOOST_TEST(answer.has_line("ceymail_mail_log_skipped_bytes_total 0"));
     append(k_delivery);
     BOOST_TEST(comes(sent(1)));
 }

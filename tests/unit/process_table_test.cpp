@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(a_stat_line_is_read_whatever_the_command_holds) {
 
 BOOST_AUTO_TEST_CASE(what_is_no_stat_line_is_no_process) {
     for (const auto* in : {"", "7", "7 (nginx", "7 nginx) S 1 7 1 0 -1 4", ")(", "7 (nginx)", "7 (nginx) S 1 7 1 0 -1",
-                           "7 (nginx) S 1 7 1 0 -1 many"}) {
+                           "7 (nginx) S 1 7 1 0 -1 many", "7 (nginx S 1 7 1 0 -1 4 5", "7 )nginx( S 1 7 1 0 -1 4 5"}) {
         BOOST_TEST(!parse_stat(in).has_value(), in);
     }
 }
