@@ -63,6 +63,16 @@ BOOST_AUTO_TEST_CASE(knows_printable_texts) {
         BOOST_TEST(!is_printable(text));
 }
 
+BOOST_AUTO_TEST_CASE(control_characters_begin_and_end_where_unicode_has_them) {
+    // Those that turn the direction of text too: a name could show as another one.
+    for (const char* const control :
+         {"\x01", "\x1F", "\x7F", "\u0080", "\u009F", "\u202A", "\u202E", "\u2066", "\u2069"})
+        BOOST_TEST(!ceymail::page::is_printable(control),
+                   "control " << static_cast<int>(static_cast<unsigned char>(control[0])));
+    for (const char* const other : {" ", "~", "\u00A0", "\u2029", "\u202F", "\u2065", "\u206A"})
+        BOOST_TEST(ceymail::page::is_printable(other), other);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
