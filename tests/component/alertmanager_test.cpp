@@ -192,7 +192,8 @@ struct Notification {
 std::string bad_host() {
     std::string text =
         "ceymail_build_info{version=\"0.1.0\"} 1\nceymail_attached 0\nceymail_database_up 0\nceymail_auth_stale 1\n"
-        "ceymail_collector_success{collector=\"accounts\"} 0\nceymail_collector_success{collector=\"queue\"} 0\n"
+        "ceymail_collector_success{collector=\"accounts\"} 0\nceymail_collector_success{collector=\"galera\"} "
+        "0\nceymail_collector_success{collector=\"queue\"} 0\n"
         "ceymail_disk_used_bytes 99\nceymail_disk_total_bytes 100\nceymail_queue_hold 3\nceymail_queue_maildrop 3\n";
     for (const std::string name : {"postfix", "dovecot", "mariadb", "nginx", "opendkim", "spamassassin", "rsyslog"})
         text += "ceymail_service_up{name=\"" + name + "\"} 0\n";
