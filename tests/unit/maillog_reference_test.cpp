@@ -291,7 +291,7 @@ BOOST_AUTO_TEST_CASE(both_parsers_count_the_same_over_lines_made_by_chance) {
 BOOST_AUTO_TEST_CASE(the_lines_made_by_chance_reach_every_counter) {
     LineMaker maker(1);
     const auto counters = std::make_unique<Counters>();
-    for (int i = 0; i < 60'000; ++i) parse(maker.line(), util::BootTime{}, *counters);
+    for (int i = 0; i < 300'000; ++i) parse(maker.line(), util::BootTime{}, *counters);
     const auto words = testing::describe(*counters);
     for (const char* word : {"received smtp",
                              "received submission",
