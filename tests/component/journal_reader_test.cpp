@@ -46,13 +46,6 @@ std::string sent(int count) {
 
 std::string proc(pid_t pid, const std::string& file) { return "/proc/" + std::to_string(pid) + "/" + file; }
 
-std::string names_of_fds(pid_t pid) {
-    std::string names;
-    for (const auto& entry : std::filesystem::directory_iterator(proc(pid, "fd")))
-        names += std::filesystem::read_symlink(entry.path()).string() + "\n";
-    return names;
-}
-
 struct Running {
     const Journald journald;
     const TokenDatabase database;

@@ -9,7 +9,6 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
@@ -18,6 +17,7 @@
 #include "support/child_process.hpp"
 #include "support/http_client.hpp"
 #include "support/maillog_description.hpp"
+#include "support/miniature.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace {
@@ -28,16 +28,6 @@ using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
 constexpr auto k_patience = 30s;
-
-template <class Condition>
-bool comes_true(Condition condition) {
-    const auto deadline = std::chrono::steady_clock::now() + k_patience;
-    while (!condition()) {
-        if (std::chrono::steady_clock::now() > deadline) return false;
-        std::this_thread::sleep_for(20ms);
-    }
-    return true;
-}
 
 struct Host {
     TemporaryDirectory directory;
@@ -87,7 +77,7 @@ struct PostfixWithTls : Host {
     PostfixWithTls() {
         paths.postfix = directory / "p/etc";
         configuration.mail_log = "/dev/stdout";  // where this Postfix writes
-        if (!comes_true([&] { return fs::exists(directory / "p/queue/public/pickup"); }))
+        if (!eventually([&] { return fs::exists(directory / "p/queue/public/pickup"); }, k_patience))
             throw std::runtime_error("Postfix does not come up: " + log());
         const auto pem = (directory / "tls.pem").string();
         require({"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
@@ -100,13 +90,15 @@ struct PostfixWithTls : Host {
         postconf({"-M", "-e", service + "=127.0.0.1:" + std::to_string(port) + " inet n - n - - smtpd"});
         postconf(
             {"-M", "-e", "anvil/unix = anvil unix - - n - 1 anvil", "tlsmgr/unix = tlsmgr unix - - n 1000? 1 tlsmgr"});
-        if (!comes_true([&, next = std::chrono::steady_clock::now()]() mutable {
-                if (const auto now = std::chrono::steady_clock::now(); now >= next) {
-                    process.signal(SIGHUP);
-                    next = now + 3s;
-                }
-                return speaks_tls();
-            }))
+        if (!eventually(
+                [&, next = std::chrono::steady_clock::now()]() mutable {
+                    if (const auto now = std::chrono::steady_clock::now(); now >= next) {
+                        process.signal(SIGHUP);
+                        next = now + 3s;
+                    }
+                    return speaks_tls();
+                },
+                k_patience))
             throw std::runtime_error("Postfix does not listen: " + log());
     }
 
@@ -153,9 +145,9 @@ BOOST_FIXTURE_TEST_CASE(following_the_remedies_turns_both_tls_metrics_on, Postfi
     BOOST_TEST(says(all[1], "ceymail_mail_tls_total{direction=\"outbound\"} is absent"), all[1]);
     for (const auto& warning : all) follow(warning);
     BOOST_TEST(warnings().empty());
-    BOOST_TEST(comes_true([&] { return speaks_tls() && counted(maillog::Direction::inbound) > 0; }), log());
+    BOOST_TEST(eventually([&] { return speaks_tls() && counted(maillog::Direction::inbound) > 0; }, k_patience), log());
     send();
-    BOOST_TEST(comes_true([&] { return counted(maillog::Direction::outbound) > 0; }), log());
+    BOOST_TEST(eventually([&] { return counted(maillog::Direction::outbound) > 0; }, k_patience), log());
 }
 
 BOOST_FIXTURE_TEST_CASE(following_the_remedy_for_one_service_turns_its_lines_on, PostfixWithTls) {
@@ -166,7 +158,7 @@ BOOST_FIXTURE_TEST_CASE(following_the_remedy_for_one_service_turns_its_lines_on,
     BOOST_TEST(says(found, "postconf -P " + service + "/smtpd_tls_loglevel=1 && postfix reload"), found);
     follow(found);
     BOOST_TEST(warnings().empty());
-    BOOST_TEST(comes_true([&] { return speaks_tls() && counted(maillog::Direction::inbound) > 0; }), log());
+    BOOST_TEST(eventually([&] { return speaks_tls() && counted(maillog::Direction::inbound) > 0; }, k_patience), log());
 }
 
 BOOST_AUTO_TEST_CASE(a_service_alone_may_be_silent) {
@@ -201,7 +193,7 @@ BOOST_FIXTURE_TEST_CASE(following_the_remedy_mail_log_names_the_file_that_postfi
                                 .output_file = directory / "log",
                                 .errors_file = directory / "log"}};
     paths.postfix = directory / "p/etc";
-    BOOST_TEST_REQUIRE(comes_true([&] { return fs::exists(directory / "p/queue/public/pickup"); }));
+    BOOST_TEST_REQUIRE(eventually([&] { return fs::exists(directory / "p/queue/public/pickup"); }, k_patience));
     const auto file = (directory / "p/mail.log").string();
     BOOST_TEST(run({.arguments = {"postconf", "-c", paths.postfix.string(), "-e", "maillog_file = " + file,
                                   "maillog_file_prefixes = " + directory.path().string()}})
@@ -226,7 +218,7 @@ BOOST_FIXTURE_TEST_CASE(following_the_remedy_mail_log_names_the_file_that_postfi
             run({.arguments = {"postfix", "reload"}, .environment = {"MAIL_CONFIG=" + paths.postfix.string()}});
         return done.status == 0;
     };
-    BOOST_TEST(comes_true([&] { return reload() && fs::exists(file) && slurp(file).contains("reload"); }),
+    BOOST_TEST(eventually([&] { return reload() && fs::exists(file) && slurp(file).contains("reload"); }, k_patience),
                slurp(directory / "log"));
 }
 

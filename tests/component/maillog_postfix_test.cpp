@@ -6,7 +6,6 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
-#include <thread>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -19,6 +18,7 @@
 #include "support/child_process.hpp"
 #include "support/http_client.hpp"
 #include "support/maillog_description.hpp"
+#include "support/miniature.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace {
@@ -28,16 +28,6 @@ using namespace ceymail::testing;
 using namespace std::chrono_literals;
 
 constexpr auto k_patience = 30s;
-
-template <class Condition>
-bool comes_true(Condition condition) {
-    const auto deadline = std::chrono::steady_clock::now() + k_patience;
-    while (!condition()) {
-        if (std::chrono::steady_clock::now() > deadline) return false;
-        std::this_thread::sleep_for(20ms);
-    }
-    return true;
-}
 
 // The Postfix of the miniature with two ports for mail. It relays to two domains: to example.com, whose host is down,
 // and to bounced.example, which error(8) returns.
@@ -50,7 +40,7 @@ public:
                      .output_file = m_directory / "log",
                      .errors_file = m_directory / "log"}) {
         const auto etc = configuration();
-        if (!comes_true([&] { return std::filesystem::exists(m_directory / "p/queue/public/pickup"); }))
+        if (!eventually([&] { return std::filesystem::exists(m_directory / "p/queue/public/pickup"); }, k_patience))
             throw std::runtime_error("Postfix does not come up: " + slurp(m_directory / "log"));
         configure({"-e", "mynetworks = 192.0.2.0/24", "relay_domains = example.com bounced.example",
                    "relay_recipient_maps = inline:{ {@bounced.example = x}, {u@example.com = x}, "
@@ -71,13 +61,15 @@ public:
             {"-M", "-e", service(m_milter_port) + "=" + command(m_milter_port) + " -o smtpd_milters=inet:127.0.0.1:1"});
         std::ofstream(etc / "header_checks", std::ios::app) << "/^X-Refuse:/ REJECT not wanted here\n";
         // Again until it listens: one that comes while master(8) starts has been seen to have no effect.
-        if (!comes_true([&, next = std::chrono::steady_clock::now()]() mutable {
-                if (const auto now = std::chrono::steady_clock::now(); now >= next) {
-                    m_process.signal(SIGHUP);
-                    next = now + 3s;
-                }
-                return connects(m_port);
-            }))
+        if (!eventually(
+                [&, next = std::chrono::steady_clock::now()]() mutable {
+                    if (const auto now = std::chrono::steady_clock::now(); now >= next) {
+                        m_process.signal(SIGHUP);
+                        next = now + 3s;
+                    }
+                    return connects(m_port);
+                },
+                k_patience))
             throw std::runtime_error("Postfix does not listen: " + slurp(m_directory / "log"));
     }
 
@@ -193,7 +185,7 @@ void send_by_sendmail(const Postfix& postfix, const std::string& recipient) {
 }
 
 void check(const Postfix& postfix, const std::string& want) {
-    if (comes_true([&] { return postfix.counted() == want; })) return;
+    if (eventually([&] { return postfix.counted() == want; }, k_patience)) return;
     BOOST_ERROR("counted: " << postfix.counted() << "\nwant:    " << want << "\n" << postfix.log());
 }
 

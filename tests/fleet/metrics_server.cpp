@@ -6,10 +6,6 @@
 
 #include <curl/curl.h>
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
-#include "ceymail/util/fd.hpp"
 #include "support/http_client.hpp"
 #include "support/mariadb_server.hpp"
 #include "support/miniature.hpp"
@@ -18,15 +14,6 @@ namespace ceymail::testing {
 namespace {
 
 using namespace std::chrono_literals;
-
-bool listens_on(int port) {
-    const util::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-}
 
 std::string escaped(const std::string& text) {
     char* const made = ::curl_easy_escape(nullptr, text.c_str(), static_cast<int>(text.size()));

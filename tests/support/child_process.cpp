@@ -193,6 +193,13 @@ Finished run(const ChildOptions& options, std::chrono::milliseconds timeout) {
     return {*status, child.output(), child.errors()};
 }
 
+std::string names_of_fds(pid_t pid) {
+    std::string names;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd"))
+        names += std::filesystem::read_symlink(entry.path()).string() + "\n";
+    return names;
+}
+
 std::string built_program(const std::string& name) {
     const char* const build = std::getenv("CEYMAIL_BUILD");
     return std::filesystem::absolute(build != nullptr ? build : "build/release") / name;

@@ -67,6 +67,9 @@ struct Finished {
 // Runs it to its end. One that is not done after `timeout` is killed, and a std::runtime_error says so.
 [[nodiscard]] Finished run(const ChildOptions& options, std::chrono::milliseconds timeout = std::chrono::seconds(20));
 
+// What the descriptors of a process lead to, a line each: "socket:[4711]", "/etc/passwd".
+[[nodiscard]] std::string names_of_fds(pid_t pid);
+
 // A program of this project as built: $CEYMAIL_BUILD/NAME, or build/release/NAME.
 [[nodiscard]] std::string built_program(const std::string& name);
 

@@ -37,4 +37,7 @@ struct HttpAnswer {
 // Nobody listened on this TCP port of 127.0.0.1 a moment ago.
 [[nodiscard]] int free_port();
 
+// Whether something listens on this port of 127.0.0.1.
+[[nodiscard]] bool listens_on(int port);
+
 }  // namespace ceymail::testing

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "support/web_server.hpp"
 
-#include <cstdint>
 #include <filesystem>
 #include <stdexcept>
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
-#include "ceymail/util/fd.hpp"
 #include "support/http_client.hpp"
 #include "support/miniature.hpp"
 
@@ -16,15 +11,6 @@ namespace ceymail::testing {
 namespace {
 
 using namespace std::chrono_literals;
-
-bool listens_on(int port) {
-    const util::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-}
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
     for (auto at = text.find(from); at != text.npos; at = text.find(from, at + to.size()))
