@@ -81,7 +81,7 @@ void count_disconnect(const Entry& entry, Cursor cursor) noexcept {
     counters.received(is_submission ? Source::submission : Source::smtp) += session->messages() * entry.times;
 }
 
-// "NAME[ADDR], sasl_method=PLAIN, sasl_username=a@example.org". Returns: the name, empty where nobody logged in; no
+// "NAME[ADDR], sasl_method=PLAIN, sasl_username=a@example.org". Returns: the name, empty without a login; no
 // value for a text of another form.
 std::optional<std::string_view> account_of_client(Cursor cursor) noexcept {
     const auto is_value = [](char c) { return c != ','; };

@@ -84,7 +84,7 @@ struct Counters {
     SenderWindow senders;
 
     // Of the journal
-    std::uint64_t log_gaps = 0;       // places where entries are missing, nobody knows how many
+    std::uint64_t log_gaps = 0;       // places where an unknown number of entries is missing
     std::uint64_t foreign_lines = 0;  // of other users' processes, not counted
 
     [[nodiscard]] bool is_valid() const noexcept { return version == k_counters_version && size == sizeof(Counters); }

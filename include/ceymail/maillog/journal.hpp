@@ -26,7 +26,7 @@ inline constexpr std::size_t k_longest_identifier = 256;
 
 // Returns: whether an entry counts as one of the mail system. `uid`: _UID, the kernel's word on who sent the line.
 // `unit`: _SYSTEMD_UNIT, empty where journald did not know it. It is
-//   - of a unit of Postfix, Dovecot, SpamAssassin or OpenDKIM, whoever runs in it;
+//   - of a unit of Postfix, Dovecot, SpamAssassin or OpenDKIM, whatever its user is;
 //   - of root;
 //   - of a system account (below 1000), but not from the service of another program: of a scope, because an
 //     administrator may start Postfix by hand, or of a process that had ended before journald looked at it.
@@ -38,7 +38,7 @@ struct JournalBatch {
     std::size_t size = 0;             // bytes of the lines
     std::uint64_t scanned_bytes = 0;  // work that was done, also for entries that do not count
     std::uint64_t foreign = 0;        // entries that do not count, see is_of_mail_system()
-    std::uint64_t gaps = 0;           // places where entries are missing, nobody knows how many
+    std::uint64_t gaps = 0;           // places where an unknown number of entries is missing
     std::uint64_t behind_us = 0;      // from the position to the newest entry; 0 at the end
     bool at_end = false;
 };
@@ -108,7 +108,7 @@ private:
     std::string m_directory;
     Files m_files;
     std::unique_ptr<sd_journal, Close> m_journal;
-    std::vector<std::string> m_archived;  // files that nobody writes any more, when the journal was opened
+    std::vector<std::string> m_archived;  // files to which nothing is written any more, when the journal was opened
     std::vector<std::string> m_read;      // of those, the ones that were read to the end, for m_position
     bool m_has_read_file = false;         // one of m_read was still there when the journal was opened
     JournalPosition m_position{};         // where the last read() ended

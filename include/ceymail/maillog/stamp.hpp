@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The time of a line of syslog. The counters do not depend on it: whoever writes a line can choose its stamp.
+// The time of a line of syslog. The counters do not depend on it: the writer of a line can choose its stamp.
 #pragma once
 
 #include <chrono>
