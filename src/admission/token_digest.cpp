@@ -16,14 +16,6 @@ constexpr int value_of(char c) noexcept {
 
 }  // namespace
 
-std::string to_hex(const util::Digest& digest) {
-    constexpr std::string_view k_digits = "0123456789abcdef";
-    std::string text;
-    text.reserve(2 * digest.size());
-    for (const auto byte : digest) text.append({k_digits[byte >> 4U], k_digits[byte & 15U]});
-    return text;
-}
-
 std::optional<util::Digest> parse_digest(std::string_view text) noexcept {
     util::Digest digest{};
     if (text.size() != 2 * digest.size()) return std::nullopt;

@@ -15,6 +15,7 @@
 #include "ceymail/attachment/site_file.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/file.hpp"
+#include "ceymail/util/hex.hpp"
 #include "ceymail/util/log.hpp"
 #include "ceymail/util/secret.hpp"
 
@@ -138,15 +139,7 @@ Outcome<void> save_undo(const Host& host, const Undo& undo) {
 
 void forget_undo(const Host& host) noexcept { ::unlink(undo_path(host).c_str()); }
 
-std::string digest_of(std::string_view text) {
-    constexpr std::string_view k_digits = "0123456789abcdef";
-    std::string hexadecimal;
-    for (const auto byte : util::sha256(text)) {
-        hexadecimal += k_digits[byte >> 4U];
-        hexadecimal += k_digits[byte & 15U];
-    }
-    return hexadecimal;
-}
+std::string digest_of(std::string_view text) { return util::to_hex(util::sha256(text)); }
 
 void publish(const Host& host, bool attached) {
     const auto seconds =

@@ -38,16 +38,6 @@ constexpr std::array k_files{
 
 const ServerFiles& files_of(TlsServer server) { return k_files[static_cast<std::size_t>(server)]; }
 
-std::vector<std::string_view> lines_of(std::string_view text) {
-    std::vector<std::string_view> lines;
-    while (!text.empty()) {
-        const auto end = std::min(text.find('\n'), text.size());
-        lines.push_back(text.substr(0, end));
-        text.remove_prefix(std::min(end + 1, text.size()));
-    }
-    return lines;
-}
-
 // "name = value" in two, trimmed; the value is empty if there is no '='.
 std::pair<std::string_view, std::string_view> split(std::string_view line) {
     const auto at = std::min(line.find('='), line.size());
@@ -91,7 +81,7 @@ std::vector<DovecotSetting> dovecot_settings(std::string_view text) {
     constexpr std::array<std::string_view, 3> k_keys{"ssl", "ssl_cert", "ssl_server_cert_file"};
     std::vector<DovecotSetting> settings;
     std::size_t depth = 0;
-    for (auto line : lines_of(text)) {
+    for (auto line : util::lines_of(text)) {
         line = line.substr(0, std::min(line.find(" #"), line.size()));
         line = util::trimmed(line.substr(0, std::min(line.find("\t#"), line.size())));
         if (line.empty() || line.front() == '#') continue;

@@ -16,9 +16,7 @@ constexpr std::size_t k_fields_before_command = 7;  // service type private unpr
 // Lines without comments and empty ones, each with the lines that begin with a blank and continue it.
 std::vector<std::string> logical_lines(std::string_view text) {
     std::vector<std::string> lines;
-    while (!text.empty()) {
-        const auto line = text.substr(0, text.find('\n'));
-        text.remove_prefix(std::min(text.size(), line.size() + 1));
+    for (const auto line : util::lines_of(text)) {
         const auto words = util::trimmed(line);
         if (words.empty() || words.front() == '#') continue;
         const bool continues = line.front() == ' ' || line.front() == '\t';

@@ -51,16 +51,6 @@ std::string replacement(std::string_view text) {
 
 std::string text_of(const fs::path& file) { return util::read_file(file).value_or(std::string()); }
 
-std::vector<std::string_view> lines_of(std::string_view text) {
-    std::vector<std::string_view> lines;
-    while (!text.empty()) {
-        const auto line = text.substr(0, text.find('\n'));
-        text.remove_prefix(std::min(text.size(), line.size() + 1));
-        lines.push_back(util::trimmed(line));
-    }
-    return lines;
-}
-
 bool is_equal_word(std::string_view a, std::string_view b) {
     const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
     return std::ranges::equal(a, b, {}, lower, lower);
@@ -86,7 +76,7 @@ std::optional<Value> last_value(const std::vector<fs::path>& files, std::string_
     std::optional<Value> found;
     for (const auto& file : files) {
         const auto text = text_of(file);
-        for (const auto line : lines_of(text)) {
+        for (const auto line : util::lines_of(text)) {
             const auto equals = line.find('=');
             if (equals != line.npos && util::trimmed(line.substr(0, equals)) == key)
                 found = Value{std::string(util::trimmed(line.substr(equals + 1))), file};
@@ -229,7 +219,8 @@ void add_rsyslog(std::vector<std::string>& warnings, const fs::path& etc) {
     files.insert(files.begin(), etc / "rsyslog.conf");
     for (const auto& file : files) {
         const auto text = text_of(file);
-        const bool is_on = std::ranges::any_of(lines_of(text), [&](std::string_view line) {
+        const bool is_on = std::ranges::any_of(util::lines_of(text), [&](std::string_view line) {
+            line = util::trimmed(line);
             return is_equal_word(line.substr(0, k_directive.size()), k_directive) &&
                    is_equal_word(util::trimmed(line.substr(k_directive.size())), "on");
         });

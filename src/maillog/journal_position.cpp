@@ -5,6 +5,8 @@
 #include <charconv>
 #include <system_error>
 
+#include "ceymail/util/hex.hpp"
+
 namespace ceymail::maillog {
 namespace {
 
@@ -29,11 +31,6 @@ void append_hex(std::string& text, std::uint64_t value) {
     text.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value, 16).ptr);
 }
 
-void append_id(std::string& text, const Id& id) {
-    constexpr std::string_view k_digits = "0123456789abcdef";
-    for (const auto byte : id) text.append({k_digits[byte >> 4U], k_digits[byte & 15U]});
-}
-
 bool parse_part(char name, std::string_view value, JournalPosition& position) noexcept {
     switch (name) {
         case 's':
@@ -56,10 +53,9 @@ bool parse_part(char name, std::string_view value, JournalPosition& position) no
 }  // namespace
 
 std::string to_cursor(const JournalPosition& position) {
-    std::string cursor = "s=";
-    append_id(cursor, position.seqnum_id);
+    auto cursor = "s=" + util::to_hex(position.seqnum_id);
     append_hex(cursor += ";i=", position.seqnum);
-    append_id(cursor += ";b=", position.boot_id);
+    cursor += ";b=" + util::to_hex(position.boot_id);
     append_hex(cursor += ";m=", position.monotonic_us);
     append_hex(cursor += ";t=", position.realtime_us);
     append_hex(cursor += ";x=", position.xor_hash);

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <charconv>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <vector>
 
@@ -12,19 +13,14 @@
 #include <openssl/hmac.h>
 #include <sys/random.h>
 
+#include "ceymail/util/hex.hpp"
+
 namespace ceymail::page {
 namespace {
 
 constexpr std::size_t k_nonce_bytes = 16;
 constexpr std::size_t k_mac_digits = 64;
 constexpr std::size_t k_max_token_size = 160;
-
-std::string hex(const unsigned char* bytes, std::size_t size) {
-    constexpr std::string_view k_digits = "0123456789abcdef";
-    std::string text;
-    for (std::size_t i = 0; i < size; ++i) text.append({k_digits[bytes[i] >> 4], k_digits[bytes[i] & 0xF]});
-    return text;
-}
 
 std::optional<std::uint64_t> number(std::string_view digits) {
     std::uint64_t value = 0;
@@ -50,7 +46,7 @@ util::Result<std::string> random_hex(std::size_t bytes) {
     std::vector<unsigned char> random(bytes);
     if (::getrandom(random.data(), bytes, 0) != static_cast<ssize_t>(bytes))
         return util::fail_errno(errno, "cannot get random bytes of the kernel");
-    return hex(random.data(), bytes);
+    return util::to_hex(random);
 }
 
 util::Result<CsrfTokens> CsrfTokens::make(util::ClockFunction clock) {
@@ -79,7 +75,7 @@ std::string CsrfTokens::mac_of(std::string_view head, Action action, std::string
     if (HMAC(EVP_sha256(), m_key.data(), static_cast<int>(m_key.size()),
              reinterpret_cast<const unsigned char*>(message.data()), message.size(), mac.data(), &size) == nullptr)
         throw std::runtime_error("OpenSSL cannot compute an HMAC");
-    return hex(mac.data(), size);
+    return util::to_hex(std::span(mac).first(size));
 }
 
 util::Result<std::string> CsrfTokens::issue(const FormPurpose& purpose) const {

@@ -13,6 +13,7 @@
 #include "ceymail/database/token_registry.hpp"
 #include "ceymail/token/cli_support.hpp"
 #include "ceymail/token/commands.hpp"
+#include "ceymail/util/hex.hpp"
 #include "ceymail/util/text.hpp"
 
 namespace ceymail::token {
@@ -102,7 +103,7 @@ int adopt(const Options& options, const config::Configuration& configuration) {
     }
     // Again: a request may have stored the old token between the first call and COMMIT.
     const auto forgotten = adopted->was_active ? util::Result<void>{} : forget();
-    code = report(options, *adopted, admission::to_hex(*digest).substr(0, 8));
+    code = report(options, *adopted, util::to_hex(*digest).substr(0, 8));
     if (adopted->replaced) explain_cluster(connection, configuration);
     return forgotten ? code : report_error(forgotten.error());
 }

@@ -4,12 +4,12 @@
 #include <unistd.h>
 
 #include "ceymail/admission/new_token.hpp"
-#include "ceymail/admission/token_digest.hpp"
 #include "ceymail/database/token_registry.hpp"
 #include "ceymail/token/cli_support.hpp"
 #include "ceymail/token/commands.hpp"
 #include "ceymail/token/interrupt.hpp"
 #include "ceymail/token/secret_file.hpp"
+#include "ceymail/util/hex.hpp"
 
 namespace ceymail::token {
 namespace {
@@ -114,7 +114,7 @@ int generate(const Options& options, const config::Configuration& configuration)
 int generate_detached(const Options& options) {
     auto token = admission::make_token();
     if (!token) return report_error(token.error());
-    const std::string digest = admission::to_hex(util::sha256(token->reveal()));
+    const std::string digest = util::to_hex(util::sha256(token->reveal()));
     auto file = write_output(options, *token);
     if (!file) return report_file_error(file.error());
     if (*file)

@@ -11,6 +11,7 @@
 #include "ceymail/admission/verified_token.hpp"
 #include "ceymail/database/token_reader.hpp"
 #include "ceymail/shared/segment.hpp"
+#include "ceymail/util/hex.hpp"
 #include "support/mariadb_server.hpp"
 
 using namespace ceymail;
@@ -23,8 +24,8 @@ namespace fs = std::filesystem;
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
 
-const std::string k_first = admission::to_hex(util::sha256("first"));
-const std::string k_second = admission::to_hex(util::sha256("second"));
+const std::string k_first = util::to_hex(util::sha256("first"));
+const std::string k_second = util::to_hex(util::sha256("second"));
 
 struct Fixture : MariadbServer {
     Fixture() {
@@ -68,7 +69,7 @@ BOOST_AUTO_TEST_CASE(generate_detached_prints_a_token_and_its_sha256_without_con
     std::smatch parts;
     BOOST_TEST_REQUIRE(
         std::regex_match(made.output, parts, std::regex("(ceymail_metrics_[A-Za-z0-9_-]{43})\n([0-9a-f]{64})\n")));
-    BOOST_TEST(parts[2] == admission::to_hex(util::sha256(std::string(parts[1]))));
+    BOOST_TEST(parts[2] == util::to_hex(util::sha256(std::string(parts[1]))));
     BOOST_TEST(contains(made.errors, "ceymail-token adopt"), made.errors);
     BOOST_TEST(!contains(made.errors, parts[1]));
     const auto again = run({.arguments = {built_program("ceymail-token"), "generate", "--detached"}});
@@ -94,7 +95,7 @@ BOOST_AUTO_TEST_CASE(generate_detached_writes_the_token_to_a_file_and_prints_the
     auto token = slurp(file);
     BOOST_TEST(static_cast<unsigned>(fs::status(file).permissions()) == 0600U);
     token.pop_back();
-    BOOST_TEST(made.output == admission::to_hex(util::sha256(token)) + "\n");
+    BOOST_TEST(made.output == util::to_hex(util::sha256(token)) + "\n");
     BOOST_TEST(make({}).status == 73);
     BOOST_TEST(slurp(file) == token + "\n");
     const auto json = make({"--force", "--json"});
@@ -102,7 +103,7 @@ BOOST_AUTO_TEST_CASE(generate_detached_writes_the_token_to_a_file_and_prints_the
     second.pop_back();
     BOOST_TEST(second != token);
     BOOST_TEST(json.output ==
-               "{\"file\":\"" + file + "\",\"sha256\":\"" + admission::to_hex(util::sha256(second)) + "\"}\n");
+               "{\"file\":\"" + file + "\",\"sha256\":\"" + util::to_hex(util::sha256(second)) + "\"}\n");
 }
 
 BOOST_AUTO_TEST_CASE(generate_detached_answers_in_json) {
@@ -188,8 +189,8 @@ BOOST_FIXTURE_TEST_CASE(adopt_refuses_a_token_that_was_revoked_here_unless_force
 
 BOOST_FIXTURE_TEST_CASE(two_adopts_at_once_leave_one_active_token, Fixture) {
     for (int n = 0; n < 10; ++n) {
-        const auto one = admission::to_hex(util::sha256("one" + std::to_string(n)));
-        const auto two = n % 2 == 0 ? one : admission::to_hex(util::sha256("two" + std::to_string(n)));
+        const auto one = util::to_hex(util::sha256("one" + std::to_string(n)));
+        const auto two = n % 2 == 0 ? one : util::to_hex(util::sha256("two" + std::to_string(n)));
         Finished other;
         std::jthread beside([&] { other = adopt(two); });
         const auto first = adopt(one);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/admission/token_digest.hpp"
+#include "ceymail/util/hex.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -9,8 +10,7 @@ BOOST_AUTO_TEST_SUITE(token_digest)
 
 // Source: FIPS 180-4, example "abc".
 BOOST_AUTO_TEST_CASE(writes_what_sha256sum_prints) {
-    BOOST_TEST(admission::to_hex(util::sha256("abc")) ==
-               "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    BOOST_TEST(util::to_hex(util::sha256("abc")) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 BOOST_AUTO_TEST_CASE(reads_digits_of_both_cases) {
@@ -23,7 +23,7 @@ BOOST_AUTO_TEST_CASE(reads_digits_of_both_cases) {
 }
 
 BOOST_AUTO_TEST_CASE(refuses_anything_but_64_hexadecimal_digits) {
-    const std::string right = admission::to_hex(util::sha256("abc"));
+    const std::string right = util::to_hex(util::sha256("abc"));
     const struct {
         const char* label;
         std::string text;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <vector>
 
 namespace ceymail::util {
 
@@ -18,6 +19,16 @@ namespace ceymail::util {
     const bool quoted =
         text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.back() == text.front();
     return quoted ? text.substr(1, text.size() - 2) : text;
+}
+
+// Returns: the lines of `text`, without their "\n".
+[[nodiscard]] inline std::vector<std::string_view> lines_of(std::string_view text) {
+    std::vector<std::string_view> lines;
+    while (!text.empty()) {
+        lines.push_back(text.substr(0, text.find('\n')));
+        text.remove_prefix(std::min(text.size(), lines.back().size() + 1));
+    }
+    return lines;
 }
 
 }  // namespace ceymail::util
