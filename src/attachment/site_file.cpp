@@ -14,6 +14,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "ceymail/util/clock.hpp"
+
 namespace ceymail::attachment {
 namespace {
 
@@ -198,8 +200,8 @@ bool SiteFile::was_written_since() const noexcept {
 
 std::chrono::system_clock::time_point SiteFile::changed_at() const noexcept {
     const auto& latest = m_status.st_ctim;  // never earlier than a write
-    return std::chrono::system_clock::time_point(std::chrono::duration_cast<std::chrono::system_clock::duration>(
-        std::chrono::seconds(latest.tv_sec) + std::chrono::nanoseconds(latest.tv_nsec)));
+    return std::chrono::system_clock::time_point(
+        std::chrono::duration_cast<std::chrono::system_clock::duration>(util::file_time(latest)));
 }
 
 fs::path aside_name(const fs::path& path) {

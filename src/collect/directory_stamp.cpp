@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <ctime>
 
+#include "ceymail/util/clock.hpp"
+
 namespace ceymail::collect {
 namespace {
 
@@ -25,10 +27,6 @@ constexpr std::array<std::uint32_t, 9> k_local{EXT4_SUPER_MAGIC, k_xfs,       BT
                                                TMPFS_MAGIC,      RAMFS_MAGIC, OVERLAYFS_SUPER_MAGIC,
                                                F2FS_SUPER_MAGIC, k_zfs,       k_bcachefs};
 
-FileTime file_time(const timespec& time) noexcept {
-    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
-
 FileTime tick_of(FileTime time) noexcept {
     return time % std::chrono::seconds(1) == FileTime::zero() ? k_coarse_tick : k_tick;
 }
@@ -38,11 +36,11 @@ FileTime tick_of(FileTime time) noexcept {
 FileTime file_clock_now() noexcept {
     timespec now{};
     ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    return file_time(now);
+    return util::file_time(now);
 }
 
 DirectoryStamp stamp_of(const struct stat& status) noexcept {
-    return {status.st_dev, status.st_ino, file_time(status.st_mtim), file_time(status.st_ctim)};
+    return {status.st_dev, status.st_ino, util::file_time(status.st_mtim), util::file_time(status.st_ctim)};
 }
 
 bool is_settled(const DirectoryStamp& stamp, FileTime before) noexcept {

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ceymail/util/clock.hpp"
 #include "ceymail/util/siphash.hpp"
 
 namespace ceymail::maillog {
@@ -17,13 +18,17 @@ constexpr util::SipKey k_no_secret{};  // the hash tells files apart, no more
 
 }  // namespace
 
+FileStatus file_status(const struct stat& status) noexcept {
+    return {.device = status.st_dev,
+            .inode = status.st_ino,
+            .size = static_cast<std::uint64_t>(std::max<off_t>(status.st_size, 0)),
+            .modified_ns = util::file_time(status.st_mtim).count()};
+}
+
 util::Result<FileStatus> status_of(int fd) {
     struct stat status{};
     if (::fstat(fd, &status) != 0) return util::fail_errno(errno, "cannot look at the log");
-    return FileStatus{.device = status.st_dev,
-                      .inode = status.st_ino,
-                      .size = static_cast<std::uint64_t>(std::max<off_t>(status.st_size, 0)),
-                      .modified_ns = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
+    return file_status(status);
 }
 
 util::Result<std::size_t> read_at(int fd, std::span<std::byte> block, std::uint64_t offset) {

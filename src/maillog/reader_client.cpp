@@ -69,10 +69,7 @@ bool ReaderClient::is_idle(Log log, const std::filesystem::path& path) const {
     const Position& position = m_reading->position(log);
     struct stat status{};
     if (::lstat(path.c_str(), &status) != 0) return errno == ENOENT && position.state == PositionState::waiting;
-    const FileStatus found{.device = status.st_dev,
-                           .inode = status.st_ino,
-                           .size = static_cast<std::uint64_t>(std::max<off_t>(status.st_size, 0)),
-                           .modified_ns = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
+    const FileStatus found = file_status(status);
     return S_ISREG(status.st_mode) && position.state == PositionState::at_line && position.file == found &&
            position.offset == found.size;
 }

@@ -80,6 +80,13 @@ BOOST_AUTO_TEST_CASE(are_regular_files_with_content_of_the_past) {
     BOOST_TEST(newest(directory.path()) == "5 of 36000 s");
 }
 
+// Before, the time of the year 3122 became one of the past: nanoseconds end in 2262.
+BOOST_AUTO_TEST_CASE(of_a_far_future_are_none) {
+    const TemporaryDirectory directory;
+    write(directory, "year-3122.tar.gz", 9, -24h * 365 * 1100);
+    BOOST_TEST(newest(directory.path()) == "none");
+}
+
 BOOST_AUTO_TEST_CASE(fail_with_the_directory_the_cause_and_the_remedy) {
     const std::string remedy = "; name the directory of the backups by backup_directory, or leave it empty";
     const TemporaryDirectory directory;

@@ -8,6 +8,8 @@
 #include <span>
 #include <type_traits>
 
+#include <sys/stat.h>
+
 #include "ceymail/util/result.hpp"
 
 namespace ceymail::maillog {
@@ -24,6 +26,8 @@ struct FileStatus {
     }
     friend bool operator==(const FileStatus&, const FileStatus&) = default;
 };
+
+[[nodiscard]] FileStatus file_status(const struct stat& status) noexcept;
 
 // Errors: the kind of the errno.
 [[nodiscard]] util::Result<FileStatus> status_of(int fd);

@@ -3,6 +3,7 @@
 // suspend. Neither changes with `date -s`.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 
@@ -36,6 +37,15 @@ using AwakeTime = AwakeClock::time_point;
 
 // Clocks are parameters, so that tests need not sleep.
 using ClockFunction = BootTime (*)() noexcept;
+
+// Returns: the time of a file since the epoch. A file can have a time that nanoseconds cannot hold, after 2262 or
+// before 1677; it gets one of the year 2255 or 1684, so that a sum with some years does not overflow either.
+inline std::chrono::nanoseconds file_time(const timespec& time) noexcept {
+    constexpr std::int64_t k_most_seconds = 9'000'000'000;
+    const std::int64_t seconds = time.tv_sec;
+    return std::chrono::seconds{std::clamp(seconds, -k_most_seconds, k_most_seconds)} +
+           std::chrono::nanoseconds{time.tv_nsec};
+}
 
 // CPU time of the calling thread.
 [[nodiscard]] inline std::chrono::nanoseconds thread_cpu_time() noexcept {
