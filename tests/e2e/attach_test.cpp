@@ -5,6 +5,7 @@
 #include <fstream>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -594,7 +595,7 @@ BOOST_AUTO_TEST_CASE(does_not_try_a_text_again_that_failed) {
     AttachHost host(WebServer::nginx);
     BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
     host.host().interval = 0s;
-    host.host().scrape_timeout = 300ms;
+    const auto timeout = std::exchange(host.host().scrape_timeout, 300ms);
     const auto whole = slurp(host.files().metrics_file);
     std::ofstream(host.files().metrics_file) << replaced(whole, "location = /api/stats", "location = /api/other");
     host.installer_writes(host.dashboard_site());
@@ -605,6 +606,7 @@ BOOST_AUTO_TEST_CASE(does_not_try_a_text_again_that_failed) {
     BOOST_TEST(host.reloads() == reloads);
     check_dashboard(host, "not in a loop");
 
+    host.host().scrape_timeout = timeout;
     std::ofstream(host.files().metrics_file) << whole;
     host.write_site(host.dashboard_site() + "# changed\n");
     BOOST_TEST(attachment::repair(host.host()) == 0);
