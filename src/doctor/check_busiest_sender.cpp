@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "ceymail/doctor/check_parts.hpp"
+#include "ceymail/journal/journal.hpp"
 #include "ceymail/maillog/busiest_account.hpp"
-#include "ceymail/maillog/journal.hpp"
 #include "ceymail/maillog/open_log.hpp"
 #include "ceymail/system/privileges.hpp"
 #include "ceymail/system/system_calls.hpp"
@@ -64,8 +64,8 @@ util::Result<std::optional<maillog::BusiestAccount>> find_in_files(const config:
 
 util::Result<std::optional<maillog::BusiestAccount>> find_in_journal(const config::Configuration& configuration,
                                                                      std::chrono::sys_seconds now) {
-    using maillog::Journal;
-    Journal journal(configuration.journal_directory.string(), Journal::Files::kept_open);
+    using journal::Journal;
+    journal::Journal journal(configuration.journal_directory.string(), journal::Journal::Files::kept_open);
     if (!journal.open()) return std::nullopt;
     CEYMAIL_TRY(give_up_rights(configuration, system::forbid_calls_of_journal_reader));
     CEYMAIL_TRY_ASSIGN(auto found, maillog::find_busiest_account(journal, now, k_most_of_journal));

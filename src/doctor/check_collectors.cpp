@@ -12,7 +12,7 @@
 
 #include "ceymail/collect/attachment.hpp"
 #include "ceymail/doctor/check_parts.hpp"
-#include "ceymail/maillog/journal.hpp"
+#include "ceymail/journal/journal.hpp"
 #include "ceymail/maillog/open_log.hpp"
 #include "ceymail/snapshot/protocol.hpp"
 #include "ceymail/snapshot/report_client.hpp"
@@ -76,8 +76,8 @@ CheckPart read_from_here(const Configuration& configuration, std::size_t index) 
 
 // Returns: whether the end of the journal can be found, with the rights of this process.
 util::Result<void> look_at_journal(const Configuration& configuration) {
-    const auto space = std::make_unique<std::array<std::byte, maillog::Journal::k_space>>();
-    maillog::Journal journal(configuration.journal_directory.string());
+    const auto space = std::make_unique<std::array<std::byte, journal::Journal::k_space>>();
+    journal::Journal journal(configuration.journal_directory.string());
     CEYMAIL_TRY(journal.read({}, *space, 0));
     return {};
 }

@@ -111,22 +111,23 @@ util::Result<bool> is_listed_again(const std::vector<util::Fd>& files, std::size
 }
 
 // Returns: none where the entries since then cost more than `limit`.
-util::Result<std::optional<BusiestAccount>> count_since(Journal& journal, sys_seconds begin, sys_seconds now,
+util::Result<std::optional<BusiestAccount>> count_since(journal::Journal& journal, sys_seconds begin, sys_seconds now,
                                                         std::uint64_t limit) {
     const auto us = [](sys_seconds time) {
         return static_cast<std::uint64_t>(std::chrono::microseconds(time.time_since_epoch()).count());
     };
     Tally tally(now);
-    std::vector<std::byte> space(Journal::k_space);
-    JournalPosition position;
-    position.state = JournalState::since;
+    std::vector<std::byte> space(journal::Journal::k_space);
+    journal::Position position;
+    position.state = journal::State::since;
     position.realtime_us = us(begin);
     for (std::uint64_t work = 0; work <= limit;) {
         CEYMAIL_TRY_ASSIGN(const auto batch, journal.read(position, space, us(now)));
         position = batch.position;
         work += batch.scanned_bytes;
         std::span<const std::byte> lines(space.data(), batch.size);
-        while (const auto line = next_line(lines)) tally.count(account_of_entry(line->identifier, line->message));
+        while (const auto line = journal::next_line(lines))
+            tally.count(account_of_entry(line->identifier, line->message));
         if (batch.at_end) return tally.busiest();
     }
     return std::nullopt;
@@ -134,7 +135,7 @@ util::Result<std::optional<BusiestAccount>> count_since(Journal& journal, sys_se
 
 }  // namespace
 
-util::Result<BusiestAccount> find_busiest_account(Journal& journal, sys_seconds now, std::uint64_t limit) {
+util::Result<BusiestAccount> find_busiest_account(journal::Journal& journal, sys_seconds now, std::uint64_t limit) {
     for (const auto period : {std::chrono::minutes(60), std::chrono::minutes(10), std::chrono::minutes(1)}) {
         CEYMAIL_TRY_ASSIGN(auto found, count_since(journal, now - period, now, limit));
         if (!found) continue;

@@ -43,26 +43,26 @@ std::chrono::nanoseconds JournalFollower::take_cpu_time() noexcept {
 
 // syslog writes a line into the file after journald has taken it, so what is later than the file's last change is not
 // in the file.
-JournalPosition JournalFollower::place() const noexcept {
+journal::Position JournalFollower::place() const noexcept {
     const auto& kept = m_kept.committed();
     const auto& file = kept.position(Log::mail);
-    if (kept.journal.state != JournalState::none || !is_followed(file)) return kept.journal;
-    JournalPosition since;
-    since.state = JournalState::since;
+    if (kept.journal.state != journal::State::none || !is_followed(file)) return kept.journal;
+    journal::Position since;
+    since.state = journal::State::since;
     since.realtime_us = static_cast<std::uint64_t>(std::max<std::int64_t>(file.file.modified_ns, 0)) / 1000;
     since.realtime_us += k_clock_tick_us;
     return since;
 }
 
-util::Result<ReceivedLines> JournalFollower::ask(const JournalPosition& from, util::BootTime deadline) {
-    while (take_journal_reply(m_socket, m_block)) {
+util::Result<journal::ReceivedLines> JournalFollower::ask(const journal::Position& from, util::BootTime deadline) {
+    while (journal::take_reply(m_socket, m_block)) {
     }  // answers that came too late
-    const JournalRequest request{.number = ++m_number, .from = from};
-    CEYMAIL_TRY(send_journal_request(m_socket, request));
+    const journal::Request request{.number = ++m_number, .from = from};
+    CEYMAIL_TRY(journal::send_request(m_socket, request));
     for (auto now = BootClock::now(); now < deadline; now = BootClock::now()) {
         pollfd polled{m_socket, POLLIN, 0};
         if (::poll(&polled, 1, util::remaining_ms(deadline, now)) <= 0) continue;
-        const auto received = take_journal_reply(m_socket, m_block);
+        const auto received = journal::take_reply(m_socket, m_block);
         if (received && received->reply.number == request.number) return *received;
     }
     return util::fail(ErrorKind::timed_out,
@@ -70,7 +70,7 @@ util::Result<ReceivedLines> JournalFollower::ask(const JournalPosition& from, ut
 }
 
 // What was found and up to where become known together.
-void JournalFollower::count(const ReceivedLines& received, util::BootTime now) {
+void JournalFollower::count(const journal::ReceivedLines& received, util::BootTime now) {
     const auto& reply = received.reply;
     Reading& draft = m_kept.begin();
     draft.journal = reply.position;
@@ -84,7 +84,8 @@ void JournalFollower::count(const ReceivedLines& received, util::BootTime now) {
     if (m_kept.attempts() > k_deaths_until_skipped) {
         draft.counters.skipped_bytes += lines.size();
     } else {
-        while (const auto line = next_line(lines)) parse_entry(line->identifier, line->message, now, draft.counters);
+        while (const auto line = journal::next_line(lines))
+            parse_entry(line->identifier, line->message, now, draft.counters);
     }
     m_kept.commit();
 }
@@ -95,8 +96,8 @@ util::Result<JournalFollower::Outcome> JournalFollower::read(std::uint64_t& limi
     CEYMAIL_TRY_ASSIGN(const auto received, ask(from, deadline));
     const auto& reply = received.reply;
     m_cpu_time += std::chrono::nanoseconds(std::max<std::int64_t>(reply.cpu_ns, 0));
-    if (reply.outcome == JournalOutcome::no_journal) return Outcome::no_journal;
-    if (reply.outcome != JournalOutcome::done)
+    if (reply.outcome == journal::Outcome::no_journal) return Outcome::no_journal;
+    if (reply.outcome != journal::Outcome::done)
         return util::fail(ErrorKind::unavailable, "the journal reader cannot read the journal");
     const auto& kept = m_kept.committed();
     const bool is_news = reply.position != kept.journal || reply.behind_us != kept.journal_behind_us ||

@@ -100,7 +100,7 @@ private:
 
     // The lines of the file are those of the journal that were read. It has no position, so it is read from its end on.
     void leave_journal() {
-        if (m_kept.committed().journal.state == JournalState::none) return;
+        if (m_kept.committed().journal.state == journal::State::none) return;
         Reading& draft = m_kept.begin();
         draft.journal = {};
         draft.journal_behind_us = 0;

@@ -82,7 +82,7 @@ bool ReaderClient::is_idle() const {
 ReaderClient::Source ReaderClient::choose_source() {
     if (m_paths.journal == JournalUse::never) return Source::file;
     if (m_paths.journal == JournalUse::always) return Source::journal;
-    const bool reads_journal = m_reading->journal.state != JournalState::none;
+    const bool reads_journal = m_reading->journal.state != journal::State::none;
     struct stat status{};
     if (::lstat(m_paths.mail.c_str(), &status) == 0 || errno != ENOENT) {
         m_missing_since.reset();
@@ -132,7 +132,7 @@ util::Result<const Reading*> ReaderClient::read(util::BootTime deadline) {
         const auto state = m_reading->position(log).state;
         return state == PositionState::at_line || state == PositionState::within_line;
     };
-    const bool reads_journal = m_reading->journal.state != JournalState::none;
+    const bool reads_journal = m_reading->journal.state != journal::State::none;
     return reads_journal || was_seen(Log::mail) || was_seen(Log::fail2ban) ? m_reading.get() : nullptr;
 }
 

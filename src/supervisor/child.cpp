@@ -10,7 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "ceymail/maillog/journal_reader.hpp"
+#include "ceymail/journal/reader.hpp"
 #include "ceymail/maillog/log_reader.hpp"
 #include "ceymail/supervisor/roles.hpp"
 #include "ceymail/supervisor/token_memory.hpp"
@@ -126,8 +126,8 @@ int run_role(SharedResources& resources, Role role, fastcgi::BusySince* busy, pi
                                       stop->get(), resources.mail_log.writable(), *busy);
             break;
         case Role::journal_reader:
-            maillog::serve_journal_reader(resources.mail_log.journal_socket(), stop->get(),
-                                          resources.configuration.journal_directory, *busy);
+            journal::serve_reader(resources.mail_log.journal_socket(), stop->get(),
+                                  resources.configuration.journal_directory, *busy);
             break;
     }
     return EX_OK;

@@ -109,7 +109,7 @@ public:
     [[nodiscard]] util::Result<collect::Families> collect(util::BootTime deadline) override {
         CEYMAIL_TRY_ASSIGN(const maillog::Reading* const reading, m_reader.read(deadline));
         if (reading == nullptr) return collect::Families{};
-        const bool has_journal = reading->journal.state != maillog::JournalState::none;
+        const bool has_journal = reading->journal.state != journal::State::none;
         auto families = maillog::make_families(
             reading->counters, {.fail2ban = m_reader.has_fail2ban(), .journal = has_journal}, util::BootClock::now());
         families.push_back(has_journal ? unread_of_journal(*reading) : unread_of_file(*reading));

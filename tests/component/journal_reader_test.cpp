@@ -18,8 +18,8 @@
 #include <thread>
 #include <vector>
 
+#include "ceymail/journal/reader.hpp"
 #include "ceymail/maillog/journal_follower.hpp"
-#include "ceymail/maillog/journal_reader.hpp"
 #include "ceymail/maillog/kept_reading.hpp"
 #include "ceymail/maillog/log_reader.hpp"
 #include "ceymail/maillog/reader_client.hpp"
@@ -206,7 +206,7 @@ BOOST_AUTO_TEST_SUITE_END()
 // A journal reader that is played by the test, on the other end of the socket.
 struct Played {
     std::unique_ptr<maillog::KeptReading> kept = std::make_unique<maillog::KeptReading>();
-    std::vector<std::byte> block = std::vector<std::byte>(maillog::Journal::k_space);
+    std::vector<std::byte> block = std::vector<std::byte>(journal::Journal::k_space);
     util::Fd client, server;
     std::unique_ptr<maillog::JournalFollower> follower;
 
@@ -228,12 +228,12 @@ struct Played {
     }
 
     // What it sends, for a request of that number.
-    static maillog::JournalReply at_entry(std::uint64_t number) {
-        maillog::JournalReply reply;
+    static journal::Reply at_entry(std::uint64_t number) {
+        journal::Reply reply;
         reply.number = number;
-        reply.position.state = maillog::JournalState::at_entry;
+        reply.position.state = journal::State::at_entry;
         reply.at_end = 1;
-        reply.outcome = maillog::JournalOutcome::done;
+        reply.outcome = journal::Outcome::done;
         return reply;
     }
 
@@ -242,7 +242,7 @@ struct Played {
         std::thread playing([&] {
             pollfd waits{server.get(), POLLIN, 0};
             if (::poll(&waits, 1, 2000) != 1) return;
-            if (const auto request = maillog::take_journal_request(server.get())) answer(*request);
+            if (const auto request = journal::take_request(server.get())) answer(*request);
         });
         std::uint64_t limit = 1 << 20;
         auto outcome = follower->read(limit, BootClock::now() + 500ms, BootClock::now());
@@ -250,8 +250,8 @@ struct Played {
         return outcome;
     }
 
-    void send(const maillog::JournalReply& reply, const std::vector<std::byte>& lines) const {
-        BOOST_TEST(maillog::send_journal_reply(server.get(), reply, lines).has_value());
+    void send(const journal::Reply& reply, const std::vector<std::byte>& lines) const {
+        BOOST_TEST(journal::send_reply(server.get(), reply, lines).has_value());
     }
     [[nodiscard]] std::uint64_t count() const {
         return kept->committed().counters.recipients(maillog::Transport::smtp, maillog::Status::sent);
@@ -265,7 +265,7 @@ BOOST_AUTO_TEST_CASE(counts_what_is_sent_and_knows_its_end) {
         read([&](const auto& request) { send(at_entry(request.number), line("postfix/smtp", k_delivery)); });
     BOOST_TEST(outcome.has_value());
     BOOST_TEST(count() == 1U);
-    BOOST_TEST((kept->committed().journal.state == maillog::JournalState::at_entry));
+    BOOST_TEST((kept->committed().journal.state == journal::State::at_entry));
 }
 
 BOOST_AUTO_TEST_CASE(takes_no_answer_to_another_request) {
@@ -299,18 +299,18 @@ BOOST_AUTO_TEST_CASE(skips_a_batch_at_which_it_has_died_again_and_again) {
 BOOST_AUTO_TEST_CASE(says_why_it_reads_nothing) {
     const auto silent = read([](const auto&) {});
     BOOST_TEST((!silent && silent.error().kind == util::ErrorKind::timed_out));
-    const auto answered_with = [&](maillog::JournalOutcome outcome) {
+    const auto answered_with = [&](journal::Outcome outcome) {
         return read([&](const auto& request) {
             auto reply = at_entry(request.number);
             reply.outcome = outcome;
             send(reply, line("postfix/smtp", k_delivery));
         });
     };
-    const auto failed = answered_with(maillog::JournalOutcome::failed);
+    const auto failed = answered_with(journal::Outcome::failed);
     BOOST_TEST((!failed && failed.error().kind == util::ErrorKind::unavailable));
-    const auto none = answered_with(maillog::JournalOutcome::no_journal);
+    const auto none = answered_with(journal::Outcome::no_journal);
     BOOST_TEST((none && *none == maillog::JournalFollower::Outcome::no_journal));
-    const auto unknown = answered_with(static_cast<maillog::JournalOutcome>(77));
+    const auto unknown = answered_with(static_cast<journal::Outcome>(77));
     BOOST_TEST(!unknown.has_value());
     BOOST_TEST(count() == 0U);
 }
@@ -368,7 +368,7 @@ struct Switching {
         reading = std::thread(
             [this] { maillog::serve_log_reader(reader.get(), reader_journal.get(), stop.get(), *kept, busy); });
         serving = std::thread(
-            [this] { maillog::serve_journal_reader(journal.get(), stop.get(), journald.directory(), busy, 100ms); });
+            [this] { journal::serve_reader(journal.get(), stop.get(), journald.directory(), busy, 100ms); });
     }
     ~Switching() {
         static_cast<void>(::eventfd_write(stop.get(), 1));
@@ -404,7 +404,7 @@ struct Switching {
         BOOST_TEST_REQUIRE(read.has_value(), (read ? "" : read.error().message));
         return *read == nullptr ? 0 : (*read)->counters.recipients(maillog::Transport::smtp, maillog::Status::sent);
     }
-    [[nodiscard]] bool reads_journal() const { return kept->committed().journal.state != maillog::JournalState::none; }
+    [[nodiscard]] bool reads_journal() const { return kept->committed().journal.state != journal::State::none; }
 };
 
 BOOST_FIXTURE_TEST_SUITE(mail_log_source, Switching)

@@ -14,13 +14,13 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#include "ceymail/maillog/journal.hpp"
+#include "ceymail/journal/journal.hpp"
 #include "ceymail/maillog/parser.hpp"
 #include "ceymail/util/fd.hpp"
 #include "support/journald.hpp"
 #include "support/temporary_directory.hpp"
 
-namespace ceymail::maillog {
+namespace ceymail::journal {
 namespace {
 
 using testing::Journald;
@@ -50,7 +50,7 @@ public:
     void restart() { m_journal = std::make_unique<Journal>(m_directory.string()); }
     void move_to(const std::filesystem::path& directory) { m_directory = directory; }
 
-    JournalBatch read() {
+    Batch read() {
         const auto batch = m_journal->read(m_position, *m_space, now_us());
         BOOST_TEST_REQUIRE(batch.has_value(), (batch ? "" : batch.error().message));
         m_position = batch->position;
@@ -72,12 +72,12 @@ public:
         return all;
     }
 
-    JournalPosition& position() { return m_position; }
-    Counters count_all() {
-        auto counters = std::make_unique<Counters>();
+    Position& position() { return m_position; }
+    maillog::Counters count_all() {
+        auto counters = std::make_unique<maillog::Counters>();
         const auto batch = read();
         std::span<const std::byte> lines(m_space->data(), batch.size);
-        while (const auto line = next_line(lines)) parse_entry(line->identifier, line->message, {}, *counters);
+        while (const auto line = next_line(lines)) maillog::parse_entry(line->identifier, line->message, {}, *counters);
         return *counters;
     }
 
@@ -86,7 +86,7 @@ private:
     std::unique_ptr<Journal> m_journal;
     std::unique_ptr<std::array<std::byte, Journal::k_space>> m_space =
         std::make_unique<std::array<std::byte, Journal::k_space>>();
-    JournalPosition m_position{};
+    Position m_position{};
 };
 
 struct Running {
@@ -130,7 +130,7 @@ BOOST_AUTO_TEST_CASE(without_a_line_of_mail_begins_at_the_present) {
     const Journald other;
     Reader first(other.directory());
     BOOST_TEST(first.read_all().messages.empty());
-    BOOST_TEST((first.position().state == JournalState::since));
+    BOOST_TEST((first.position().state == State::since));
     other.log("postfix/smtp", "one");
     first.restart();
     BOOST_TEST(first.read_all().messages == (Messages{"one"}), same);
@@ -271,8 +271,8 @@ BOOST_AUTO_TEST_CASE(gives_a_message_with_line_ends_as_one_line) {
                           "9767E1786E4: to=<a@example.org>, relay=mx.example.net[192.0.2.1]:25, "
                           "delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)\n");
     const auto counters = reader.count_all();
-    BOOST_TEST(counters.lines(Daemon::postfix) == 3U);
-    BOOST_TEST(counters.recipients(Transport::smtp, Status::sent) == 1U);
+    BOOST_TEST(counters.lines(maillog::Daemon::postfix) == 3U);
+    BOOST_TEST(counters.recipients(maillog::Transport::smtp, maillog::Status::sent) == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(cuts_a_huge_message_and_gives_the_next_line) {
@@ -314,7 +314,7 @@ BOOST_AUTO_TEST_CASE(is_read_in_bounded_batches_and_says_how_far_it_is_behind) {
     BOOST_TEST(rest.batches > 5U);
     BOOST_TEST(reader.read().behind_us == 0U);
     Reader again(journald.directory());
-    again.position() = {.realtime_us = k_long_ago_us, .checked_us = now_us(), .state = JournalState::since};
+    again.position() = {.realtime_us = k_long_ago_us, .checked_us = now_us(), .state = State::since};
     BOOST_TEST(again.read_all().messages.size() == k_lines + 1U);
 }
 
@@ -370,7 +370,7 @@ BOOST_AUTO_TEST_CASE(costs_itself_alone_where_its_files_are_damaged) {
         const auto space = std::make_unique<std::array<std::byte, Journal::k_space>>();
         Journal damaged(copy.path().string());
         const auto batch =
-            damaged.read({.realtime_us = 1, .checked_us = now_us(), .state = JournalState::since}, *space, now_us());
+            damaged.read({.realtime_us = 1, .checked_us = now_us(), .state = State::since}, *space, now_us());
         BOOST_TEST((batch.has_value() || !batch.error().message.empty()));
     }
 }
@@ -378,4 +378,4 @@ BOOST_AUTO_TEST_CASE(costs_itself_alone_where_its_files_are_damaged) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ceymail::maillog
+}  // namespace ceymail::journal

@@ -5,7 +5,7 @@
 #include <memory>
 #include <span>
 
-#include "ceymail/maillog/journal.hpp"
+#include "ceymail/journal/journal.hpp"
 #include "ceymail/maillog/parser.hpp"
 #include "fuzz/fuzz.hpp"
 
@@ -15,17 +15,17 @@ using fuzz::require;
 namespace {
 
 void try_cursor(std::string_view text) {
-    const auto position = maillog::from_cursor(text);
+    const auto position = journal::from_cursor(text);
     if (position)
-        require(maillog::from_cursor(maillog::to_cursor(*position)) == position, "a cursor is read as written");
+        require(journal::from_cursor(journal::to_cursor(*position)) == position, "a cursor is read as written");
 }
 
 void try_lines(std::span<const std::byte> lines) {
     static const auto counters = std::make_unique<maillog::Counters>();
     const auto* const end = lines.data() + lines.size();
-    while (const auto line = maillog::next_line(lines)) {
-        require(line->identifier.size() <= maillog::k_longest_identifier, "an identifier is bounded");
-        require(line->message.size() <= maillog::k_longest_message, "a message is bounded");
+    while (const auto line = journal::next_line(lines)) {
+        require(line->identifier.size() <= journal::k_longest_identifier, "an identifier is bounded");
+        require(line->message.size() <= journal::k_longest_message, "a message is bounded");
         require(lines.data() + lines.size() == end, "what is left is the end of the batch");
         maillog::parse_entry(line->identifier, line->message, {}, *counters);
     }

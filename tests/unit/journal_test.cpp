@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "ceymail/maillog/journal.hpp"
+#include "ceymail/journal/journal.hpp"
 
-namespace ceymail::maillog {
+namespace ceymail::journal {
 namespace {
 
 BOOST_AUTO_TEST_SUITE(journal_entries)
@@ -110,4 +110,4 @@ BOOST_AUTO_TEST_CASE(that_claim_more_bytes_than_there_are_end_the_batch) {
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
-}  // namespace ceymail::maillog
+}  // namespace ceymail::journal

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "ceymail/maillog/journal.hpp"
+#include "ceymail/journal/journal.hpp"
 #include "ceymail/util/fd.hpp"
 #include "ceymail/util/result.hpp"
 
@@ -35,7 +35,7 @@ struct BusiestAccount {
 // The same of the journal: of the last hour, ten minutes or minute, the longest whose entries cost no more than `limit`
 // bytes of work. Errors: exhausted: there are too many within the last minute; those of Journal::read().
 // Requires: `journal` keeps its files open, if this process may not open them.
-[[nodiscard]] util::Result<BusiestAccount> find_busiest_account(Journal& journal, std::chrono::sys_seconds now,
+[[nodiscard]] util::Result<BusiestAccount> find_busiest_account(journal::Journal& journal, std::chrono::sys_seconds now,
                                                                 std::uint64_t limit);
 
 }  // namespace ceymail::maillog

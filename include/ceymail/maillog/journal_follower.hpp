@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <span>
 
-#include "ceymail/maillog/journal_protocol.hpp"
+#include "ceymail/journal/protocol.hpp"
 #include "ceymail/maillog/kept_reading.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/result.hpp"
@@ -33,9 +33,9 @@ public:
     [[nodiscard]] std::chrono::nanoseconds take_cpu_time() noexcept;
 
 private:
-    [[nodiscard]] JournalPosition place() const noexcept;
-    util::Result<ReceivedLines> ask(const JournalPosition& from, util::BootTime deadline);
-    void count(const ReceivedLines& received, util::BootTime now);
+    [[nodiscard]] journal::Position place() const noexcept;
+    util::Result<journal::ReceivedLines> ask(const journal::Position& from, util::BootTime deadline);
+    void count(const journal::ReceivedLines& received, util::BootTime now);
 
     int m_socket;
     KeptReading& m_kept;

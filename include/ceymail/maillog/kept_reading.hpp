@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "ceymail/journal/position.hpp"
 #include "ceymail/maillog/counters.hpp"
-#include "ceymail/maillog/journal_position.hpp"
 #include "ceymail/maillog/position.hpp"
 #include "ceymail/util/siphash.hpp"
 
@@ -23,7 +23,7 @@ struct Reading {
     std::array<Position, k_logs> positions{};
     std::array<std::uint64_t, k_logs> unread_bytes{};
     std::uint64_t fail2ban_skipped_bytes = 0;  // those of the mail log are among the counters
-    JournalPosition journal{};                 // `none` while the mail log is a file; else that file's position is none
+    ceymail::journal::Position journal{};      // `none` while the mail log is a file; else that file's position is none
     std::uint64_t journal_behind_us = 0;       // from there to the newest entry
 
     [[nodiscard]] Position& position(Log log) noexcept { return positions[static_cast<std::size_t>(log)]; }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "ceymail/maillog/journal_reader.hpp"
+#include "ceymail/journal/reader.hpp"
 
 #include <array>
 #include <chrono>
@@ -8,10 +8,10 @@
 
 #include <poll.h>
 
-#include "ceymail/maillog/journal_protocol.hpp"
+#include "ceymail/journal/protocol.hpp"
 #include "ceymail/util/log.hpp"
 
-namespace ceymail::maillog {
+namespace ceymail::journal {
 namespace {
 
 using util::AwakeClock;
@@ -26,9 +26,9 @@ class JournalReader {
 public:
     JournalReader(int socket, std::string directory) : m_socket(socket), m_journal(std::move(directory)) {}
 
-    void handle(const JournalRequest& request) {
+    void handle(const Request& request) {
         const auto before = util::thread_cpu_time();
-        JournalReply reply;
+        Reply reply;
         std::span<const std::byte> lines;
         if (const auto batch = m_journal.read(request.from, *m_space, wall_clock_us())) {
             reply = {.position = batch->position,
@@ -37,17 +37,17 @@ public:
                      .gaps = batch->gaps,
                      .behind_us = batch->behind_us,
                      .at_end = batch->at_end ? 1U : 0U,
-                     .outcome = JournalOutcome::done};
+                     .outcome = Outcome::done};
             lines = std::span(*m_space).first(batch->size);
             m_logged = false;
         } else if (batch.error().kind == util::ErrorKind::not_found) {
-            reply.outcome = JournalOutcome::no_journal;
+            reply.outcome = Outcome::no_journal;
         } else {
             log_once(batch.error());
         }
         reply.number = request.number;
         reply.cpu_ns = (util::thread_cpu_time() - before).count();
-        if (const auto sent = send_journal_reply(m_socket, reply, lines); !sent) log_once(sent.error());
+        if (const auto sent = send_reply(m_socket, reply, lines); !sent) log_once(sent.error());
     }
 
     [[nodiscard]] bool is_open() const noexcept { return m_journal.is_open(); }
@@ -67,8 +67,8 @@ private:
 
 }  // namespace
 
-void serve_journal_reader(int socket, int stop_fd, const std::filesystem::path& directory, std::atomic<AwakeTime>& busy,
-                          std::chrono::milliseconds idle) {
+void serve_reader(int socket, int stop_fd, const std::filesystem::path& directory, std::atomic<AwakeTime>& busy,
+                  std::chrono::milliseconds idle) {
     JournalReader reader(socket, directory.string());
     while (true) {
         busy.store(AwakeTime{}, std::memory_order_relaxed);
@@ -78,8 +78,8 @@ void serve_journal_reader(int socket, int stop_fd, const std::filesystem::path& 
         if (ready <= 0) continue;
         if (polled[1].revents != 0) return;
         busy.store(AwakeClock::now(), std::memory_order_relaxed);
-        if (const auto request = take_journal_request(socket)) reader.handle(*request);
+        if (const auto request = take_request(socket)) reader.handle(*request);
     }
 }
 
-}  // namespace ceymail::maillog
+}  // namespace ceymail::journal

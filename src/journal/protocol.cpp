@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "ceymail/maillog/journal_protocol.hpp"
+#include "ceymail/journal/protocol.hpp"
 
 #include <cerrno>
 
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-namespace ceymail::maillog {
+namespace ceymail::journal {
 namespace {
 
 util::Result<void> send(int socket, std::span<iovec> parts, const char* to) {
@@ -21,24 +21,24 @@ util::Result<void> send(int socket, std::span<iovec> parts, const char* to) {
 
 }  // namespace
 
-util::Result<void> send_journal_request(int socket, const JournalRequest& request) {
-    std::array<iovec, 1> parts{{{const_cast<JournalRequest*>(&request), sizeof request}}};
+util::Result<void> send_request(int socket, const Request& request) {
+    std::array<iovec, 1> parts{{{const_cast<Request*>(&request), sizeof request}}};
     return send(socket, parts, "journal reader");
 }
 
-util::Result<void> send_journal_reply(int socket, const JournalReply& reply, std::span<const std::byte> lines) {
+util::Result<void> send_reply(int socket, const Reply& reply, std::span<const std::byte> lines) {
     std::array<iovec, 2> parts{
-        {{const_cast<JournalReply*>(&reply), sizeof reply}, {const_cast<std::byte*>(lines.data()), lines.size()}}};
+        {{const_cast<Reply*>(&reply), sizeof reply}, {const_cast<std::byte*>(lines.data()), lines.size()}}};
     return send(socket, parts, "log reader");
 }
 
-std::optional<JournalRequest> take_journal_request(int socket) noexcept {
-    JournalRequest request;
+std::optional<Request> take_request(int socket) noexcept {
+    Request request;
     if (::recv(socket, &request, sizeof request, MSG_DONTWAIT) != sizeof request) return std::nullopt;
     return request;
 }
 
-std::optional<ReceivedLines> take_journal_reply(int socket, std::span<std::byte> space) noexcept {
+std::optional<ReceivedLines> take_reply(int socket, std::span<std::byte> space) noexcept {
     ReceivedLines received;
     std::array<iovec, 2> parts{{{&received.reply, sizeof received.reply}, {space.data(), space.size()}}};
     msghdr message{};
@@ -51,4 +51,4 @@ std::optional<ReceivedLines> take_journal_reply(int socket, std::span<std::byte>
     return received;
 }
 
-}  // namespace ceymail::maillog
+}  // namespace ceymail::journal

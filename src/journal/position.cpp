@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "ceymail/maillog/journal_position.hpp"
+#include "ceymail/journal/position.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -7,7 +7,7 @@
 
 #include "ceymail/util/hex.hpp"
 
-namespace ceymail::maillog {
+namespace ceymail::journal {
 namespace {
 
 using Id = std::array<std::uint8_t, 16>;
@@ -31,7 +31,7 @@ void append_hex(std::string& text, std::uint64_t value) {
     text.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value, 16).ptr);
 }
 
-bool parse_part(char name, std::string_view value, JournalPosition& position) noexcept {
+bool parse_part(char name, std::string_view value, Position& position) noexcept {
     switch (name) {
         case 's':
             return parse_id(value, position.seqnum_id);
@@ -52,7 +52,7 @@ bool parse_part(char name, std::string_view value, JournalPosition& position) no
 
 }  // namespace
 
-std::string to_cursor(const JournalPosition& position) {
+std::string to_cursor(const Position& position) {
     auto cursor = "s=" + util::to_hex(position.seqnum_id);
     append_hex(cursor += ";i=", position.seqnum);
     cursor += ";b=" + util::to_hex(position.boot_id);
@@ -62,9 +62,9 @@ std::string to_cursor(const JournalPosition& position) {
     return cursor;
 }
 
-std::optional<JournalPosition> from_cursor(std::string_view cursor) noexcept {
+std::optional<Position> from_cursor(std::string_view cursor) noexcept {
     constexpr std::string_view k_parts = "sibmtx";
-    JournalPosition position;
+    Position position;
     unsigned found = 0;
     while (!cursor.empty()) {
         const auto part = cursor.substr(0, cursor.find(';'));
@@ -73,8 +73,8 @@ std::optional<JournalPosition> from_cursor(std::string_view cursor) noexcept {
         if (parse_part(part[0], part.substr(2), position)) found |= 1U << k_parts.find(part[0]);
     }
     if (found != (1U << k_parts.size()) - 1) return std::nullopt;
-    position.state = JournalState::at_entry;
+    position.state = State::at_entry;
     return position;
 }
 
-}  // namespace ceymail::maillog
+}  // namespace ceymail::journal

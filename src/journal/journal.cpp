@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "ceymail/maillog/journal.hpp"
+#include "ceymail/journal/journal.hpp"
 
 #include <algorithm>
 #include <array>
@@ -11,9 +11,9 @@
 
 #include <systemd/sd-journal.h>
 
-#include "ceymail/maillog/journal_files.hpp"
+#include "ceymail/journal/files.hpp"
 
-namespace ceymail::maillog {
+namespace ceymail::journal {
 namespace {
 
 using util::ErrorKind;
@@ -56,7 +56,7 @@ bool is_of_mail_system(std::optional<std::uint64_t> uid, std::string_view unit) 
     return *uid == 0 || (*uid < k_system_accounts && !is_service);
 }
 
-std::optional<JournalLine> next_line(std::span<const std::byte>& lines) noexcept {
+std::optional<Line> next_line(std::span<const std::byte>& lines) noexcept {
     LineHeader header;
     if (lines.size() < sizeof header) return std::nullopt;
     std::memcpy(&header, lines.data(), sizeof header);
@@ -66,7 +66,7 @@ std::optional<JournalLine> next_line(std::span<const std::byte>& lines) noexcept
         return std::nullopt;
     const auto* const text = reinterpret_cast<const char*>(rest.data());
     lines = rest.subspan(header.identifier + header.message);
-    return JournalLine{{text, header.identifier}, {text + header.identifier, header.message}};
+    return Line{{text, header.identifier}, {text + header.identifier, header.message}};
 }
 
 void Journal::Close::operator()(sd_journal* journal) const noexcept { ::sd_journal_close(journal); }
@@ -89,16 +89,16 @@ util::Result<bool> Journal::open_unread(const std::vector<std::string>& files) {
     auto opened = files;
     std::erase_if(opened, [this](const auto& file) { return std::ranges::binary_search(m_read, file); });
     sd_journal* journal = nullptr;
-    int error = open_journal_files(opened, journal);
+    int error = open_files(opened, journal);
     if (error < 0 && error != -ENOENT) {
-        const auto cannot_open = [](const auto& file) { return !can_open_journal_file(file); };
+        const auto cannot_open = [](const auto& file) { return !can_open(file); };
         std::erase_if(opened, cannot_open);
         if (opened.empty()) {
             opened = files;
             std::erase_if(opened, cannot_open);
         }
         if (opened.empty()) return no_journal();
-        error = open_journal_files(opened, journal);
+        error = open_files(opened, journal);
     }
     if (error == -ENOENT) return false;
     if (error < 0) return failed("cannot open the journal", error);
@@ -106,7 +106,7 @@ util::Result<bool> Journal::open_unread(const std::vector<std::string>& files) {
     m_archived = files;
     std::erase_if(m_archived, [&](const auto& file) {
         const bool is_known = std::ranges::binary_search(m_read, file) || std::ranges::binary_search(opened, file);
-        return !is_archived_journal_file(file) || !is_known;
+        return !is_archived(file) || !is_known;
     });
     return true;
 }
@@ -117,10 +117,10 @@ util::Result<void> Journal::open() {
     if (m_journal) return {};
     for (int i = 0; !m_journal; ++i) {
         if (i == k_most_attempts) return failed("cannot open the journal, whose files change", -EBUSY);
-        const auto files = list_journal_files(m_directory);
+        const auto files = list_files(m_directory);
         if (files.empty()) return no_journal();
         CEYMAIL_TRY_ASSIGN(const bool is_open, open_unread(files));
-        if (!is_open || list_journal_files(m_directory) != files) {
+        if (!is_open || list_files(m_directory) != files) {
             m_journal.reset();
         }
     }
@@ -141,7 +141,7 @@ util::Result<bool> Journal::to_next() {
     return found > 0;
 }
 
-util::Result<JournalPosition> Journal::position_of_entry() {
+util::Result<Position> Journal::position_of_entry() {
     char* text = nullptr;
     if (const int error = ::sd_journal_get_cursor(m_journal.get(), &text); error < 0)
         return failed("cannot read the journal", error);
@@ -161,17 +161,17 @@ util::Result<std::optional<std::string_view>> Journal::field(const char* name) {
     return std::string_view(static_cast<const char*>(data), size).substr(prefix);
 }
 
-util::Result<void> Journal::seek(const JournalPosition& from) {
-    const int error = from.state == JournalState::at_entry
+util::Result<void> Journal::seek(const Position& from) {
+    const int error = from.state == State::at_entry
                           ? ::sd_journal_seek_cursor(m_journal.get(), to_cursor(from).c_str())
                           : ::sd_journal_seek_realtime_usec(m_journal.get(), from.realtime_us + 1);
     if (error < 0) return failed("cannot find the place in the journal", error);
-    m_passing = from.state == JournalState::at_entry;
+    m_passing = from.state == State::at_entry;
     return {};
 }
 
-util::Result<JournalBatch> Journal::begin_at_end(std::uint64_t now_us) {
-    JournalBatch batch;
+util::Result<Batch> Journal::begin_at_end(std::uint64_t now_us) {
+    Batch batch;
     batch.at_end = true;
     const int error = ::sd_journal_seek_tail(m_journal.get());
     const int found = error < 0 ? error : ::sd_journal_previous(m_journal.get());
@@ -179,7 +179,7 @@ util::Result<JournalBatch> Journal::begin_at_end(std::uint64_t now_us) {
     if (found > 0) {
         CEYMAIL_TRY_ASSIGN(batch.position, position_of_entry());
     } else {
-        batch.position.state = JournalState::since;
+        batch.position.state = State::since;
         batch.position.realtime_us = now_us;
     }
     batch.position.checked_us = now_us;
@@ -187,7 +187,7 @@ util::Result<JournalBatch> Journal::begin_at_end(std::uint64_t now_us) {
 }
 
 // A field is valid until the next one is read.
-util::Result<void> Journal::take_entry(std::span<std::byte> space, JournalBatch& batch) {
+util::Result<void> Journal::take_entry(std::span<std::byte> space, Batch& batch) {
     CEYMAIL_TRY_ASSIGN(const auto uid, field("_UID"));
     const auto user = to_number(uid);
     CEYMAIL_TRY_ASSIGN(const auto unit, field("_SYSTEMD_UNIT"));
@@ -214,7 +214,7 @@ util::Result<void> Journal::take_entry(std::span<std::byte> space, JournalBatch&
     return {};
 }
 
-util::Result<void> Journal::read_entries(const JournalPosition& from, std::span<std::byte> space, JournalBatch& batch) {
+util::Result<void> Journal::read_entries(const Position& from, std::span<std::byte> space, Batch& batch) {
     for (std::uint64_t i = 0; i < k_most_entries && space.size() - batch.size >= k_longest_line; ++i) {
         CEYMAIL_TRY_ASSIGN(const bool has_next, to_next());
         batch.at_end = !has_next;
@@ -240,24 +240,23 @@ util::Result<Journal::Ends> Journal::find_ends() {
     return ends;
 }
 
-void Journal::close_if_due(const JournalBatch& batch) noexcept {
+void Journal::close_if_due(const Batch& batch) noexcept {
     if (batch.at_end) m_read = m_archived;
     m_scanned_bytes += batch.scanned_bytes;
     if (m_files == Files::closed_at_end && (batch.at_end || m_scanned_bytes > k_scanned_until_closed)) close();
 }
 
-util::Result<JournalBatch> Journal::read(const JournalPosition& from, std::span<std::byte> space,
-                                         std::uint64_t now_us) {
-    const bool goes_on = m_position == from && from.state != JournalState::none;
+util::Result<Batch> Journal::read(const Position& from, std::span<std::byte> space, std::uint64_t now_us) {
+    const bool goes_on = m_position == from && from.state != State::none;
     if (!goes_on) {
         m_read.clear();
         if (m_files == Files::closed_at_end) close();
     }
     CEYMAIL_TRY(open());
     CEYMAIL_TRY_ASSIGN(const auto ends, find_ends());
-    JournalBatch batch;
+    Batch batch;
     batch.position = from;
-    if (from.state == JournalState::none) {
+    if (from.state == State::none) {
         CEYMAIL_TRY_ASSIGN(batch, begin_at_end(now_us));
         m_is_sought = false;
     } else {
@@ -266,7 +265,7 @@ util::Result<JournalBatch> Journal::read(const JournalPosition& from, std::span<
         if (ends.oldest_us > known_us && !m_has_read_file) ++batch.gaps;
         if (!goes_on || !m_is_sought) CEYMAIL_TRY(seek(from));
         CEYMAIL_TRY(read_entries(from, space, batch));
-        m_is_sought = from.state == JournalState::at_entry || batch.position != from;
+        m_is_sought = from.state == State::at_entry || batch.position != from;
         const bool is_note_due = now_us - from.checked_us >= k_note_interval_us;  // also after the clock was set back
         if (batch.at_end && (is_note_due || batch.gaps > 0 || batch.position != from))
             batch.position.checked_us = now_us;
@@ -278,4 +277,4 @@ util::Result<JournalBatch> Journal::read(const JournalPosition& from, std::span<
     return batch;
 }
 
-}  // namespace ceymail::maillog
+}  // namespace ceymail::journal

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Journal: the lines of the mail facility in systemd's journal, each once.
-// Process: the journal reader, and `--check` to see whether the journal can be read. It parses no line.
+// Process: the journal reader, and `--check` to see whether the journal can be read. It parses no line. It may open the
+// journal's files.
 // Attackers: every program of the host writes entries. journald writes the files and adds who wrote an entry.
 #pragma once
 
@@ -13,12 +14,12 @@
 #include <string_view>
 #include <vector>
 
-#include "ceymail/maillog/journal_position.hpp"
+#include "ceymail/journal/position.hpp"
 #include "ceymail/util/result.hpp"
 
 struct sd_journal;
 
-namespace ceymail::maillog {
+namespace ceymail::journal {
 
 // Longer messages are cut, as rsyslog does.
 inline constexpr std::size_t k_longest_message = 8U << 10U;
@@ -33,8 +34,8 @@ inline constexpr std::size_t k_longest_identifier = 256;
 [[nodiscard]] bool is_of_mail_system(std::optional<std::uint64_t> uid, std::string_view unit) noexcept;
 
 // What one read() found. Its lines are in the caller's memory, each as next_line() takes it.
-struct JournalBatch {
-    JournalPosition position;         // behind the lines
+struct Batch {
+    Position position;                // behind the lines
     std::size_t size = 0;             // bytes of the lines
     std::uint64_t scanned_bytes = 0;  // work that was done, also for entries that do not count
     std::uint64_t foreign = 0;        // entries that do not count, see is_of_mail_system()
@@ -43,13 +44,13 @@ struct JournalBatch {
     bool at_end = false;
 };
 
-struct JournalLine {
+struct Line {
     std::string_view identifier;
     std::string_view message;  // any bytes
 };
 
-// Takes the first line from `lines`. Returns: no value at the end, and where the bytes are none of a JournalBatch.
-[[nodiscard]] std::optional<JournalLine> next_line(std::span<const std::byte>& lines) noexcept;
+// Takes the first line from `lines`. Returns: no value at the end, and where the bytes are none of a Batch.
+[[nodiscard]] std::optional<Line> next_line(std::span<const std::byte>& lines) noexcept;
 
 // Threads: one. Closes the files when they were read to the end, because what was read stays mapped while they are
 // open. It opens no file again that was read to its end and is written no more.
@@ -67,13 +68,12 @@ public:
     util::Result<void> open();
 
     // Reads entries that follow `from`, until `space` is nearly full, k_most_entries were looked at or there are no
-    // more. With JournalState::none it begins at the end of the journal. `now_us`: the wall clock.
+    // more. With State::none it begins at the end of the journal. `now_us`: the wall clock.
     // A position that the journal no longer has is a gap where entries may have been deleted that were not read.
     // Errors: not_found: there is no journal, or none that this process may read; else of libsystemd. The next call
     // opens the journal again.
     // Requires: `space` has room for k_space bytes.
-    [[nodiscard]] util::Result<JournalBatch> read(const JournalPosition& from, std::span<std::byte> space,
-                                                  std::uint64_t now_us);
+    [[nodiscard]] util::Result<Batch> read(const Position& from, std::span<std::byte> space, std::uint64_t now_us);
 
     // Closes the files. The next read() opens them again.
     void close() noexcept { m_journal.reset(); }
@@ -94,14 +94,14 @@ private:
 
     util::Result<bool> open_unread(const std::vector<std::string>& files);
     util::Result<Ends> find_ends();
-    void close_if_due(const JournalBatch& batch) noexcept;
-    util::Result<void> seek(const JournalPosition& from);
-    util::Result<JournalBatch> begin_at_end(std::uint64_t now_us);
-    util::Result<void> read_entries(const JournalPosition& from, std::span<std::byte> space, JournalBatch& batch);
+    void close_if_due(const Batch& batch) noexcept;
+    util::Result<void> seek(const Position& from);
+    util::Result<Batch> begin_at_end(std::uint64_t now_us);
+    util::Result<void> read_entries(const Position& from, std::span<std::byte> space, Batch& batch);
     util::Result<bool> to_next();
-    util::Result<JournalPosition> position_of_entry();
+    util::Result<Position> position_of_entry();
     util::Result<std::optional<std::string_view>> field(const char* name);
-    util::Result<void> take_entry(std::span<std::byte> space, JournalBatch& batch);
+    util::Result<void> take_entry(std::span<std::byte> space, Batch& batch);
     [[nodiscard]] std::unexpected<util::Error> no_journal() const;
     std::unexpected<util::Error> failed(const char* what, int error);
 
@@ -111,11 +111,11 @@ private:
     std::vector<std::string> m_archived;  // files to which nothing is written any more, when the journal was opened
     std::vector<std::string> m_read;      // of those, the ones that were read to the end, for m_position
     bool m_has_read_file = false;         // one of m_read was still there when the journal was opened
-    JournalPosition m_position{};         // where the last read() ended
+    Position m_position{};                // where the last read() ended
     bool m_is_sought = false;             // the open files are at m_position
     bool m_passing = false;               // behind a seek: entries up to m_position may come again
     std::uint64_t m_scanned_bytes = 0;    // since the files were opened
     std::uint64_t m_end_seen_us = 0;      // when the last read() that got there began
 };
 
-}  // namespace ceymail::maillog
+}  // namespace ceymail::journal

@@ -12,46 +12,44 @@
 #include <span>
 #include <type_traits>
 
-#include "ceymail/maillog/journal.hpp"
+#include "ceymail/journal/journal.hpp"
 #include "ceymail/util/result.hpp"
 
-namespace ceymail::maillog {
+namespace ceymail::journal {
 
-struct JournalRequest {
+struct Request {
     std::uint64_t number = 0;  // the answer repeats it
-    JournalPosition from;
+    Position from;
 };
 
-enum class JournalOutcome : std::uint32_t { done, no_journal, failed };
+enum class Outcome : std::uint32_t { done, no_journal, failed };
 
 // The lines of the batch follow in the same message.
-struct JournalReply {
+struct Reply {
     std::uint64_t number = 0;
     std::int64_t cpu_ns = 0;  // of the journal reader, for this request
-    JournalPosition position;
+    Position position;
     std::uint64_t scanned_bytes = 0;
     std::uint64_t foreign = 0;
     std::uint64_t gaps = 0;
     std::uint64_t behind_us = 0;
     std::uint32_t at_end = 0;
-    JournalOutcome outcome = JournalOutcome::failed;
+    Outcome outcome = Outcome::failed;
 };
 
-static_assert(std::has_unique_object_representations_v<JournalRequest> &&
-              std::has_unique_object_representations_v<JournalReply>);
+static_assert(std::has_unique_object_representations_v<Request> && std::has_unique_object_representations_v<Reply>);
 
 // Send without waiting. Errors: the kind of the errno; exhausted: the other end has not taken earlier ones.
-[[nodiscard]] util::Result<void> send_journal_request(int socket, const JournalRequest& request);
-[[nodiscard]] util::Result<void> send_journal_reply(int socket, const JournalReply& reply,
-                                                    std::span<const std::byte> lines);
+[[nodiscard]] util::Result<void> send_request(int socket, const Request& request);
+[[nodiscard]] util::Result<void> send_reply(int socket, const Reply& reply, std::span<const std::byte> lines);
 
 // Take the next message without waiting. Returns: none if there is none, or if it is malformed.
 // Security: descriptors that come along are closed by the kernel.
-[[nodiscard]] std::optional<JournalRequest> take_journal_request(int socket) noexcept;
+[[nodiscard]] std::optional<Request> take_request(int socket) noexcept;
 struct ReceivedLines {
-    JournalReply reply;
+    Reply reply;
     std::span<const std::byte> lines;  // within the caller's space
 };
-[[nodiscard]] std::optional<ReceivedLines> take_journal_reply(int socket, std::span<std::byte> space) noexcept;
+[[nodiscard]] std::optional<ReceivedLines> take_reply(int socket, std::span<std::byte> space) noexcept;
 
-}  // namespace ceymail::maillog
+}  // namespace ceymail::journal

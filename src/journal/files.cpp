@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "ceymail/maillog/journal_files.hpp"
+#include "ceymail/journal/files.hpp"
 
 #include <algorithm>
 #include <array>
@@ -11,7 +11,7 @@
 #include <systemd/sd-id128.h>
 #include <systemd/sd-journal.h>
 
-namespace ceymail::maillog {
+namespace ceymail::journal {
 namespace {
 
 constexpr std::size_t k_id_length = 32;
@@ -52,7 +52,7 @@ std::string machine_id() {
 
 }  // namespace
 
-std::vector<std::string> list_journal_files(const std::string& directory) {
+std::vector<std::string> list_files(const std::string& directory) {
     std::vector<std::string> files;
     if (directory.empty()) {
         const auto id = machine_id();
@@ -67,11 +67,9 @@ std::vector<std::string> list_journal_files(const std::string& directory) {
     return files;
 }
 
-bool is_archived_journal_file(std::string_view path) noexcept {
-    return path.substr(path.rfind('/') + 1).starts_with("system@");
-}
+bool is_archived(std::string_view path) noexcept { return path.substr(path.rfind('/') + 1).starts_with("system@"); }
 
-int open_journal_files(const std::vector<std::string>& paths, sd_journal*& opened) {
+int open_files(const std::vector<std::string>& paths, sd_journal*& opened) {
     if (paths.empty()) return -ENODATA;
     std::vector<const char*> names;
     for (const auto& path : paths) names.push_back(path.c_str());
@@ -79,11 +77,11 @@ int open_journal_files(const std::vector<std::string>& paths, sd_journal*& opene
     return ::sd_journal_open_files(&opened, names.data(), 0);
 }
 
-bool can_open_journal_file(const std::string& path) {
+bool can_open(const std::string& path) {
     sd_journal* opened = nullptr;
-    const bool is_open = open_journal_files({path}, opened) >= 0;
+    const bool is_open = open_files({path}, opened) >= 0;
     ::sd_journal_close(opened);
     return is_open;
 }
 
-}  // namespace ceymail::maillog
+}  // namespace ceymail::journal

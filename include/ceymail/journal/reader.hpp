@@ -10,12 +10,12 @@
 
 #include "ceymail/util/clock.hpp"
 
-namespace ceymail::maillog {
+namespace ceymail::journal {
 
 // Answers requests until `stop_fd` is readable. `directory`: as of Journal. `busy`: it stores the start of the current
 // request there, AwakeTime{} while it waits. `idle`: without a request for so long it closes the journal's files,
 // because those that journald deletes take up room on the disk while they are open. Threads: one.
-void serve_journal_reader(int socket, int stop_fd, const std::filesystem::path& directory,
-                          std::atomic<util::AwakeTime>& busy, std::chrono::milliseconds idle = std::chrono::minutes{5});
+void serve_reader(int socket, int stop_fd, const std::filesystem::path& directory, std::atomic<util::AwakeTime>& busy,
+                  std::chrono::milliseconds idle = std::chrono::minutes{5});
 
-}  // namespace ceymail::maillog
+}  // namespace ceymail::journal
