@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(every_command_block_works) {
 
 BOOST_AUTO_TEST_CASE(names_every_configuration_key) {
     const auto readme = slurp(source("README.md"));
-    const auto parser = slurp(source("src/config/configuration.cpp"));
+    const auto parser = slurp(source("src/config/keys.cpp"));
     const std::regex row(R"x(\("(\w+)",\s+&C::)x");
     int keys = 0;
     for (std::sregex_iterator found(parser.begin(), parser.end(), row), end; found != end; ++found, ++keys) {

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: MIT
+#include "ceymail/config/keys.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include <strings.h>
+
+namespace ceymail::config {
+namespace {
+
+constexpr std::array<std::string_view, 7> k_plans{"unknown",      "free",     "starter",   "pro",
+                                                  "professional", "business", "enterprise"};
+constexpr std::array<std::string_view, 3> k_service_managers{"auto", "systemd", "processes"};
+constexpr std::size_t k_max_services = 32;      // lines of `service`
+constexpr std::size_t k_max_certificates = 16;  // lines of `certificate`
+constexpr const char* k_no_search = "none";     // of `certificate`
+
+Key text(const char* name, std::string Configuration::* field) {
+    return {name, "any text", [field](Configuration& to, const std::string& value) {
+                to.*field = value;
+                return true;
+            }};
+}
+
+enum class Empty { allowed, refused };
+
+Key path(const char* name, std::filesystem::path Configuration::* field, Empty empty = Empty::refused) {
+    return {name, empty == Empty::allowed ? "an absolute path, or nothing" : "an absolute path",
+            [field, empty](Configuration& to, const std::string& value) {
+                to.*field = value;
+                return value.empty() ? empty == Empty::allowed : (to.*field).is_absolute();
+            }};
+}
+
+Key log(const char* name, std::filesystem::path Configuration::* field) {
+    return {name, "an absolute path, journal, or nothing", [field](Configuration& to, const std::string& value) {
+                to.*field = value;
+                return value.empty() || value == k_journal || (to.*field).is_absolute();
+            }};
+}
+
+// May occur more than once: each value is added. A repeated path would be counted twice.
+Key paths(const char* name, std::vector<std::filesystem::path> Configuration::* field) {
+    const auto add = [field](Configuration& to, const std::string& value) {
+        auto path = (std::filesystem::path(value) / "").lexically_normal().parent_path();
+        if (!path.is_absolute() || std::ranges::find(to.*field, path) != (to.*field).end()) return false;
+        (to.*field).push_back(std::move(path));
+        return true;
+    };
+    const auto fault = [](const Configuration&, const std::string& value) {
+        return std::filesystem::path(value).is_absolute()
+                   ? "another line gives the same directory, whose messages would be counted twice"
+                   : "the value is not allowed";
+    };
+    return {name, "an absolute path that no other line gives", add, [field](Configuration& to) { (to.*field).clear(); },
+            fault};
+}
+
+// Returns: what is wrong with the line, or an empty string.
+std::string service_fault(const Configuration& configuration, const std::string& value) {
+    if (value.empty()) return {};
+    const auto entry = parse_service_entry(value);
+    if (!entry) return entry.error().message;
+    const auto& all = configuration.services;
+    if (std::ranges::find(all, entry->name, &ServiceEntry::name) != all.end())
+        return "the name " + entry->name + " is in another line";
+    return all.size() == k_max_services ? "there are " + std::to_string(k_max_services) + " lines before it" : "";
+}
+
+Key service(const char* name) {
+    const auto add = [](Configuration& to, const std::string& value) {
+        if (!service_fault(to, value).empty()) return false;
+        if (!value.empty()) to.services.push_back(*parse_service_entry(value));
+        return true;
+    };
+    return {name,
+            "a name of a-z, 0-9 and '-', one or more units that end in .service, and names of processes; or nothing",
+            add, [](Configuration& to) { to.services.clear(); }, service_fault};
+}
+
+// A pattern such as "*.service" would stand for every unit of the host.
+Key unit(const char* name, std::string Configuration::* field) {
+    return {name, "a unit that ends in .service, where '*' stands for any characters, but not at the start; or nothing",
+            [field](Configuration& to, const std::string& value) {
+                to.*field = value;
+                return value.empty() || is_service_unit_name(value) || is_service_unit_pattern(value);
+            }};
+}
+
+Key process(const char* name, std::string Configuration::* field) {
+    return {name,
+            "the name or path of an executable, where '*' stands for any characters, but not at the start; or "
+            "nothing",
+            [field](Configuration& to, const std::string& value) {
+                to.*field = value;
+                return value.empty() || is_process_pattern(std::filesystem::path(value).filename().string());
+            }};
+}
+
+// Returns: what is wrong with the line, or an empty string.
+std::string certificate_fault(const Configuration& configuration, const std::string& value) {
+    if (value.empty() || value == k_no_search) return {};
+    const auto entry = parse_certificate_entry(value);
+    if (!entry) return entry.error().message;
+    const auto& all = configuration.certificates;
+    if (std::ranges::find(all, entry->name, &CertificateEntry::name) != all.end())
+        return "the name " + entry->name + " is in another line";
+    return all.size() == k_max_certificates ? "there are " + std::to_string(k_max_certificates) + " lines before it"
+                                            : "";
+}
+
+Key certificate(const char* name) {
+    const auto add = [](Configuration& to, const std::string& value) {
+        if (!certificate_fault(to, value).empty()) return false;
+        if (value == k_no_search) {
+            to.find_certificates = false;
+        } else if (!value.empty()) {
+            to.certificates.push_back(*parse_certificate_entry(value));
+        }
+        return true;
+    };
+    return {name, "a name of a-z, 0-9 and '-' and the absolute path of a file, or none, or nothing", add,
+            [](Configuration& to) { to.certificates.clear(); }, certificate_fault};
+}
+
+template <class Number>
+std::optional<Number> whole_number(const std::string& value, Number least, Number most) {
+    Number number{};
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error != std::errc{} || end != value.data() + value.size() || number < least || number > most) return {};
+    return number;
+}
+
+std::string range(std::uint64_t least, std::uint64_t most, const char* unit = "") {
+    return "a whole number" + std::string{unit} + " from " + std::to_string(least) + " to " + std::to_string(most);
+}
+
+template <class Number>
+Key number(const char* name, Number Configuration::* field, Number least, Number most) {
+    return {name, range(least, most), [=](Configuration& to, const std::string& value) {
+                const auto got = whole_number(value, least, most);
+                if (got) to.*field = *got;
+                return got.has_value();
+            }};
+}
+
+Key seconds(const char* name, std::chrono::seconds Configuration::* field, unsigned least, unsigned most) {
+    return {name, range(least, most, " of seconds"), [=](Configuration& to, const std::string& value) {
+                const auto got = whole_number(value, least, most);
+                if (got) to.*field = std::chrono::seconds{*got};
+                return got.has_value();
+            }};
+}
+
+// Any word is allowed: the host of a plan that a later CeyMail names still starts, and refuses each scrape with the
+// names.
+Key plan(const char* name) {
+    return {name, "any text", [](Configuration& to, const std::string& value) {
+                const auto known = std::find_if(k_plans.begin() + 1, k_plans.end(), [&](std::string_view one) {
+                    return one.size() == value.size() && ::strncasecmp(one.data(), value.data(), value.size()) == 0;
+                });
+                to.plan = known == k_plans.end() ? Plan::unknown : static_cast<Plan>(known - k_plans.begin());
+                if (to.plan == Plan::unknown) to.unknown_plan = value;
+                return true;
+            }};
+}
+
+template <class Enum, std::size_t n>
+Key choice(const char* name, Enum Configuration::* field, const std::array<std::string_view, n>& names) {
+    std::string allowed = "one of";
+    for (const auto one : names) allowed.append(one == names.front() ? " " : ", ").append(one);
+    return {name, std::move(allowed), [field, &names](Configuration& to, const std::string& value) {
+                for (std::size_t i = 0; i < n; ++i) {
+                    if (names[i] != value) continue;
+                    to.*field = static_cast<Enum>(i);
+                    return true;
+                }
+                return false;
+            }};
+}
+
+// A schema name. Security: it is put into SQL between backticks.
+Key identifier(const char* name, std::string Configuration::* field) {
+    return {name, "1 to 64 letters, digits, '_', '-' or '$'", [field](Configuration& to, const std::string& value) {
+                to.*field = value;
+                constexpr auto letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-$";
+                return !value.empty() && value.size() <= 64 && value.find_first_not_of(letters) == std::string::npos;
+            }};
+}
+
+Key url_path(const char* name, std::string Configuration::* field) {
+    return {name, "a path that begins with '/' and holds no '?', '#' or blank",
+            [field](Configuration& to, const std::string& value) {
+                to.*field = value;
+                return value.starts_with('/') && value.find_first_of("?# \t") == std::string::npos;
+            }};
+}
+
+// Security: it becomes a link, so no other scheme is allowed.
+Key web_address(const char* name, std::string Configuration::* field) {
+    return {name, "an address that begins with https:// or http://, or nothing",
+            [field](Configuration& to, const std::string& value) {
+                to.*field = value;
+                return value.empty() || value.starts_with("https://") || value.starts_with("http://");
+            }};
+}
+
+Key yes_or_no(const char* name, bool Configuration::* field) {
+    return {name, "yes or no", [field](Configuration& to, const std::string& value) {
+                to.*field = value == "yes";
+                return value == "yes" || value == "no";
+            }};
+}
+
+// For "localhost" the client library ignores the port and uses its default Unix socket.
+Key host(const char* name, std::string Configuration::* field) {
+    return {name, "a host name or address (for this host 127.0.0.1, or nothing and database_socket, but not localhost)",
+            [field](Configuration& to, const std::string& value) {
+                to.*field = value;
+                return ::strcasecmp(value.c_str(), "localhost") != 0 &&
+                       value.find_first_of("/? \t") == std::string::npos;
+            }};
+}
+
+Key listen(const char* name, std::string Configuration::* field) {
+    return {name, "unix:/path, tcp:127.0.0.1:PORT or tcp:[::1]:PORT, or nothing",
+            [field](Configuration& to, const std::string& value) {
+                to.*field = value;
+                return value.empty() || value.starts_with("unix:/") || value.starts_with("tcp:");
+            }};
+}
+
+}  // namespace
+
+const std::vector<Key>& keys() {
+    using C = Configuration;
+    static const std::vector<Key> all{
+        url_path("path", &C::path),
+        plan("plan"),
+        number("workers", &C::workers, 1U, 64U),
+        listen("listen", &C::listen),
+        text("listen_group", &C::listen_group),
+        text("user", &C::user),
+        path("runtime_directory", &C::runtime_directory),
+        path("state_directory", &C::state_directory),
+        seconds("cache_ttl", &C::cache_ttl, 0, 300),
+        seconds("auth_grace", &C::auth_grace, 0, 86400),
+        seconds("rate_window", &C::rate_window, 1, 60),
+        number("work_budget_percent", &C::work_budget_percent, 0U, 100U),
+        seconds("maximum_age", &C::maximum_age, 1, 3600),
+        path("database_socket", &C::database_socket),
+        host("database_host", &C::database_host),
+        number("database_port", &C::database_port, std::uint16_t{1}, std::uint16_t{65535}),
+        path("database_tls_ca", &C::database_tls_ca, Empty::allowed),
+        path("database_tls_certificate", &C::database_tls_certificate, Empty::allowed),
+        path("database_tls_key", &C::database_tls_key, Empty::allowed),
+        yes_or_no("database_plain_tcp", &C::database_plain_tcp),
+        text("database_user", &C::database_user),
+        path("database_option_file", &C::database_option_file, Empty::allowed),
+        identifier("database_mail", &C::database_mail),
+        identifier("database_dashboard", &C::database_dashboard),
+        url_path("settings_path", &C::settings_path),
+        listen("settings_listen", &C::settings_listen),
+        text("settings_user", &C::settings_user),
+        path("settings_runtime_directory", &C::settings_runtime_directory),
+        text("settings_database_user", &C::settings_database_user),
+        path("settings_database_option_file", &C::settings_database_option_file, Empty::allowed),
+        path("settings_gateway_secret", &C::settings_gateway_secret),
+        path("settings_session_secret", &C::settings_session_secret, Empty::allowed),
+        yes_or_no("settings_plain_http", &C::settings_plain_http),
+        web_address("settings_dashboards", &C::settings_dashboards),
+        path("proc", &C::proc),
+        path("disk", &C::disk),
+        paths("queue_directory", &C::queue_directories),
+        log("mail_log", &C::mail_log),
+        path("journal_directory", &C::journal_directory, Empty::allowed),
+        path("fail2ban_log", &C::fail2ban_log, Empty::allowed),
+        choice("service_manager", &C::service_manager, k_service_managers),
+        service("service"),
+        unit("ai_filter_unit", &C::ai_filter_unit),
+        process("ai_filter_process", &C::ai_filter_process),
+        path("attach_state", &C::attach_state),
+        certificate("certificate"),
+        path("backup_directory", &C::backup_directory, Empty::allowed),
+    };
+    return all;
+}
+
+std::vector<std::string_view> key_names() {
+    std::vector<std::string_view> names;
+    for (const Key& key : keys()) names.emplace_back(key.name);
+    return names;
+}
+
+std::string_view to_string(Plan plan) noexcept { return k_plans[static_cast<std::size_t>(plan)]; }
+
+std::string format_unknown_plan(const Configuration& configuration) {
+    return "the plan \"" + configuration.unknown_plan +
+           "\" is not known: every request is answered 403; set plan to one of " + plan_names();
+}
+
+std::string plan_names() {
+    std::string names;
+    for (auto one = k_plans.begin() + 1; one != k_plans.end(); ++one)
+        names.append(names.empty() ? "" : ", ").append(*one);
+    return names;
+}
+
+}  // namespace ceymail::config
