@@ -33,6 +33,7 @@ SIZES = (0, 1_000, 10_000) if QUICK else (0, 1_000, 10_000, 100_000, 1_000_000)
 REAL_MESSAGES = 20_000 if QUICK else 100_000  # at most: showq opens every one
 MEASURED_QUEUE = 20_000
 LOG_SETS = mail_log_file.SETS // 20 if QUICK else mail_log_file.SETS  # of 60 lines
+LOG_GROWTH = (0, 60, 600, 6_000, 60_000, *(() if QUICK else (600_000,)))  # lines
 LOG_BLOCKS = 10 if QUICK else 100  # of 20 MB, in one log
 BOMB_SETS = 834  # of 60 lines, in a second
 BOMB_SECONDS = 20 if QUICK else 60
@@ -419,7 +420,7 @@ def processor_time_of(output, *command):
     return usage.ru_utime + usage.ru_stime
 
 
-def exporter_time(stage: Stage, log):
+def exporter_time(stage: Stage, log, sets=LOG_SETS):
     """Of postfix_exporter, which only follows a file: from the moment when the lines come to the last of them."""
     name, followed = "log_exporter", stage.directory / "followed.log"
     followed.write_bytes(b"")
@@ -446,7 +447,7 @@ def exporter_time(stage: Stage, log):
     with open(followed, "ab") as end, open(log, "rb") as lines:
         while block := lines.read(1 << 20):
             end.write(block)
-    messages = mail_log_file.RECIPIENTS_SENT * LOG_SETS
+    messages = mail_log_file.RECIPIENTS_SENT * sets
     deadline = time.monotonic() + 600
     while removed() < messages:
         if time.monotonic() > deadline:
@@ -518,6 +519,38 @@ def is_read(samples, sets):
     if unparsed or samples.get("ceymail_mail_log_skipped_bytes_total") or any(got > want for got, want in pairs):
         raise Failed(f"the log has {pairs} messages, counted and written; {unparsed:.0f} lines not understood")
     return samples.get(UNREAD) == 0 and all(got == want for got, want in pairs)
+
+
+@measurement
+def log_growth(stage: Stage, figures: Figures):
+    """The processor time of a scrape by the lines that came since the last one, beside that of peers for the lines."""
+    curve, lines, output = "new lines of mail log (processor time)", stage.directory / "lines.log", stage.directory / "output"
+    log, sets = follow_log(stage, "steady", work_budget_percent=0, cache_ttl=0), 0
+
+    def ours(block):
+        nonlocal sets
+        with open(log, "ab") as end:
+            end.write(block)
+        sets += size // 60
+        before = processor_seconds(stage.pids("steady"))
+        for _ in range(1000):
+            if is_read(samples := metrics_of(stage, "steady")[1], sets):
+                return processor_seconds(stage.pids("steady")) - before
+        raise Failed(f"{samples.get(UNREAD)} bytes of the log are left after 1000 scrapes")
+
+    for size in LOG_GROWTH:
+        lines.write_bytes(b"")
+        if size:
+            mail_log_file.write(lines, size // 60)
+        block = lines.read_bytes()
+        figures.point(curve, size, "scrape", statistics.median(ours(block) for _ in range(PAIRS)))
+        pairs = min(PAIRS, 3)
+        figures.point(curve, size, "postfix_exporter",
+                      statistics.median(exporter_time(stage, lines, size // 60) for _ in range(pairs)))
+        if size:
+            figures.point(curve, size, "pflogsumm",
+                          statistics.median(processor_time_of(output, "pflogsumm", lines) for _ in range(pairs)))
+    log.unlink()
 
 
 @measurement
