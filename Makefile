@@ -299,9 +299,9 @@ check-bare: dependencies-check-bare ## runs `make run` on a bare Debian in a clo
 	@tests/bare/run $(BUILD) $(CHECK)
 
 .PHONY: check-fleet
-check-fleet: dependencies-check-fleet ## tests three hosts on a Galera cluster, a token for 20 hosts, and pushing, as root; ten minutes; RACES=100 AWAY=600
+check-fleet: dependencies-check-fleet ## tests three hosts on a Galera cluster, a token for 20 hosts, and pushing, as root; 5 minutes; RACES=1000, AWAY=60: seconds without a receiver; 14 minutes with AWAY=600
 	$(call build_now,programs $(OUT)/tests-fleet)
-	@CEYMAIL_RACES=$(RACES) CEYMAIL_AWAY=$(AWAY) timeout 1800 tests/run $(OUT) fleet
+	@CEYMAIL_RACES=$(RACES) CEYMAIL_AWAY=$(AWAY) timeout 1800 tests/fleet/side_by_side $(OUT)
 
 .PHONY: fuzz sanitize
 sanitize: dependencies-tests ## runs the tests under the address, undefined-behaviour and thread sanitizers
