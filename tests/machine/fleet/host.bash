@@ -180,6 +180,18 @@ case_the_readme_prepares_the_prometheus_host() {
     [ "$(inside stat -c '%U %a' /etc/prometheus/ceymail.token /etc/prometheus/ceymail.token.next | sort -u)" = "prometheus 600" ]
 }
 
+digests() { inside sha256sum /etc/prometheus/ceymail.sha256 /etc/prometheus/ceymail.token /etc/prometheus/ceymail.token.next; }
+
+case_the_readme_may_be_followed_twice() {
+    local before
+    before=$(digests)
+    inside sh -c 'echo "# mine" >>/etc/prometheus/ceymail-thresholds.rules.yml; echo "# mine" >>/etc/prometheus/prometheus.yml'
+    follow 1 'many-hosts.yml' || return
+    [ "$before" = "$(digests)" ] || complain "another token, or another digest" || return
+    inside grep -q '# mine' /etc/prometheus/ceymail-thresholds.rules.yml.~1~ || return
+    inside sh -c 'cat /etc/prometheus/prometheus.yml.~*' | grep -q '# mine' || complain "the configuration is lost"
+}
+
 case_the_readme_adds_a_host() {
     follow 2 'adopt' || return
     until_true 60 is_up || { inside curl -s http://127.0.0.1:9090/api/v1/targets; complain "it is not scraped"; }
@@ -197,6 +209,13 @@ case_the_readme_changes_the_token() {
     prometheus_has '(count_over_time(up{job="ceymail"}[5m]) - sum_over_time(up{job="ceymail"}[5m])) <= bool 1' 1 ||
         complain "more than one scrape failed" || return
     is_up || complain "not up after the change"
+}
+
+case_the_readme_makes_no_token_while_hosts_are_in_the_other_list() {
+    local before
+    before=$(digests)
+    follow 4 'generate --detached' | grep -q 'must go back' || complain "it does not say why" || return
+    [ "$before" = "$(digests)" ] || complain "hosts of the list next are refused"
 }
 
 case_the_readme_goes_back_to_one_list() {
