@@ -297,7 +297,7 @@ BOOST_AUTO_TEST_CASE(an_account_writes_for_its_own_host_only) {
     const NatHost host(ports);
     VictoriaReceiver victoria;
     TemporaryDirectory directory;
-    // A host that says that it is another one.
+    // A host that says that it is another one, by its labels and by the address.
     const auto configuration = directory.write(
         "vmagent.yml",
         "global: {scrape_interval: 2s}\nscrape_configs:\n- job_name: forged\n  scheme: https\n"
@@ -306,8 +306,8 @@ BOOST_AUTO_TEST_CASE(an_account_writes_for_its_own_host_only) {
             "}\n  static_configs:\n  - {targets: ['127.0.0.1:" + std::to_string(ports[0]) +
             "'], labels: {instance: other.example.org}}\n");
     const auto password = directory.write("password", k_password);
-    MetricsServer pusher({"vmagent", "-promscrape.config=" + configuration.string(),
-                          "-httpListenAddr=", "-remoteWrite.url=" + victoria.url(),
+    MetricsServer pusher({"vmagent", "-promscrape.config=" + configuration.string(), "-httpListenAddr=",
+                          "-remoteWrite.url=" + victoria.url() + "?extra_label=instance=other.example.org",
                           "-remoteWrite.tlsCAFile=" + (certificates() / "ca.pem").string(),
                           "-remoteWrite.basicAuth.username=" + std::string(k_account),
                           "-remoteWrite.basicAuth.passwordFile=" + password.string(),
