@@ -271,7 +271,7 @@ bench: dependencies-bench ## measures this and its peers; 15 minutes as root on 
 	@python3 -B tests/bench/run.py $(OUT) $(BUILD) $(ONLY)
 
 .PHONY: bench-fleet
-bench-fleet: dependencies-bench ## measures Prometheus and the fleet dashboard for many hosts; 15 minutes as root; HOSTS=500 REPLAYS=5000 MINUTES=2 BESIDE=REVISION
+bench-fleet: dependencies-bench ## measures Prometheus, its rules and the fleet dashboard for many hosts; 20 minutes as root; HOSTS=500 REPLAYS=5000 MINUTES=2 BESIDE=REVISION
 	$(call build_now,programs)
 	@HOSTS=$(HOSTS) REPLAYS=$(REPLAYS) MINUTES=$(MINUTES) BESIDE=$(BESIDE) ONLY="$(ONLY)" \
 	  timeout 1800 python3 -B tests/bench/fleet.py $(OUT) $(BUILD)

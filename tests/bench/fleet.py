@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """make bench-fleet: what one Prometheus and its fleet dashboard cost for many hosts.
 
-usage: fleet.py PROGRAMS BUILD     HOSTS=500 REPLAYS=5000 MINUTES=2 BESIDE=REVISION ONLY="hosts replays dashboard"
+usage: fleet.py PROGRAMS BUILD   HOSTS=500 REPLAYS=5000 MINUTES=2 BESIDE=REVISION ONLY="hosts replays rules dashboard"
 HOSTS real responders of one worker each stand behind one nginx, with one MariaDB for all; fewer where memory ends.
-REPLAYS targets are files of nginx: a scrape of such a responder whose values change each 15 s. The dashboard's queries
-are asked over 6 hours of HOSTS hosts, which promtool writes. BESIDE is a revision of git whose rules and dashboard are
-measured in the same run. Prints a line for each figure, with its goal. Exit code 1 where a goal is missed.
+REPLAYS targets are files of nginx: a scrape of such a responder whose values change each 15 s. What promtool writes is
+asked, too: the rules, whose ranges are not full after MINUTES, over hours of FEW hosts, and the dashboard's queries over
+6 hours of HOSTS hosts. BESIDE is a revision of git whose rules and dashboard are measured in the same run. Prints a line
+for each figure, with its goal. Exit code 1 where a goal is missed.
 """
 
 import json
@@ -30,10 +31,11 @@ HOSTS = int(os.environ.get("HOSTS") or 500)
 REPLAYS = int(os.environ.get("REPLAYS") or 5000)
 MINUTES = float(os.environ.get("MINUTES") or 2)
 BESIDE = os.environ.get("BESIDE", "")
-ONLY = (os.environ.get("ONLY") or "hosts replays dashboard").split()
+ONLY = (os.environ.get("ONLY") or "hosts replays rules dashboard").split()
 INTERVAL = 15
 HOURS = 6
 STEP = 30
+FEW = 100  # hosts whose history is written as densely as they are scraped
 VARIANTS = 100  # different replays
 KEPT_FREE = 3 << 30  # bytes of memory that stay available
 SERVICES = ("postfix", "dovecot", "mariadb", "nginx", "opendkim", "spamassassin", "fail2ban", "rsyslog", "php-fpm")
@@ -71,7 +73,7 @@ def host_name(number):
 
 
 def start_responders(stage):
-    """As many of HOSTS as memory permits; the addresses of their targets."""
+    """As many of HOSTS as memory permits, or one where they are not measured; the addresses of their targets."""
     stage.start_mariadb()
     stage.sql("SET GLOBAL max_connections = 5000")
     for name in ("active", "bounce", "corrupt", "deferred", "hold", "incoming", "maildrop"):
@@ -80,7 +82,8 @@ def start_responders(stage):
     log.touch()
     names: list[str] = []
     begin = time.monotonic()
-    while len(names) < HOSTS and kilobytes("/proc/meminfo", "MemAvailable") > KEPT_FREE:
+    hosts = HOSTS if "hosts" in ONLY else 1  # for a scrape
+    while len(names) < hosts and kilobytes("/proc/meminfo", "MemAvailable") > KEPT_FREE:
         name = f"h{len(names)}"
         stage.start_responder(name, workers=1, mail_log=log)
         names.append(name)
@@ -102,7 +105,7 @@ def start_responders(stage):
         scrape(stage, target)
     mail_log.write(log, 50)
     pss = sum(proportional_set(stage.pids(name)) for name in names)
-    show("real responders, one worker each", f"{len(names)} of {HOSTS}, started in {took:.0f} s, "
+    show("real responders, one worker each", f"{len(names)} of {hosts}, started in {took:.0f} s, "
          f"{pss / len(names) / 1e6:.1f} MB each (PSS)")
     return targets
 
@@ -272,6 +275,9 @@ class Prometheus:
     def own(self):
         return re.findall(r"^(\w+)(?:\{(.*)\})? (\S+)$", self.get("/metrics").decode(), re.M)
 
+    def own_value(self, wanted):
+        return next(float(value) for name, _, value in self.own() if name == wanted)
+
     def processor(self):
         fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -293,13 +299,16 @@ def watch(stage, shipped, targets, what, goal):
             raise Failed("Prometheus has not scraped every target after 300 s")
         time.sleep(5)
     time.sleep(2 * INTERVAL)
-    before, begin = prometheus.processor(), time.monotonic()
+    before, begin, began_at = prometheus.processor(), time.monotonic(), time.time()
     durations: dict[str, list[float]] = {}
     seconds = int(MINUTES * 60)
     while time.monotonic() - begin < seconds:
         time.sleep(5)
-        for name, labels, value in prometheus.own():
-            if name == "prometheus_rule_group_last_duration_seconds":
+        own = prometheus.own()
+        recent = {labels for name, labels, value in own
+                  if name == "prometheus_rule_group_last_evaluation_timestamp_seconds" and float(value) >= began_at}
+        for name, labels, value in own:
+            if name == "prometheus_rule_group_last_duration_seconds" and labels in recent:
                 durations.setdefault(labels.split(";")[-1].rstrip('"'), []).append(float(value))
     cost = (prometheus.processor() - before) / (time.monotonic() - begin)
     scrapes = json.loads(prometheus.get("/api/v1/query", query=f'up{{job="ceymail"}}[{seconds}s]'))["data"]["result"]
@@ -322,8 +331,7 @@ def watch(stage, shipped, targets, what, goal):
          f"{longest}; {skipped:.0f} evaluations missed)", f"<= {goal} s", median <= goal if judge else None)
     show(f"{what}: processor", f"{100 * cost:.1f} % of a core")
     show(f"{what}: memory", f"{prometheus.memory() / 1e6:.0f} MB")
-    series = next(float(value) for name, _, value in own if name == "prometheus_tsdb_head_series")
-    show(f"{what}: series a host", f"{series / len(targets):.0f}")
+    show(f"{what}: series a host", f"{prometheus.own_value('prometheus_tsdb_head_series') / len(targets):.0f}")
     if os.environ.get("VERBOSE"):
         for group, values in sorted(durations.items(), key=lambda item: -statistics.median(item[1])):
             print(f"    {group}: {statistics.median(values):.3f} s", file=sys.stderr)
@@ -334,26 +342,26 @@ def watch(stage, shipped, targets, what, goal):
     prometheus.stop()
 
 
-# --- the dashboard ---------------------------------------------------------------------------------------------------
+# --- history ---------------------------------------------------------------------------------------------------------
 
 
-def write_history(stage, samples, shipped, end):
-    """Six hours of HOSTS hosts, a sample a minute, in the data of a Prometheus; recorded series by promtool, too."""
+def write_history(stage, samples, shipped, end, hosts, step):
+    """Six hours of hosts, a sample each `step` seconds, in the data of a Prometheus; recorded series by promtool, too."""
     texts = "".join(file.read_text() for file in [*shipped.rules, shipped.dashboard])
     texts += (ROOT / "deploy/grafana/dashboards/ceymail-fleet.json").read_text()
     wanted = set(re.findall(r"\bceymail_\w+", texts)) | {"ceymail_build_info"}
-    data = stage.directory / "data-history"
+    data = stage.directory / f"data-history-{shipped.name}-{hosts}"
     data.mkdir(exist_ok=True)
     text = stage.directory / "history"
-    times = range(end - HOURS * 3600, end + 1, 60)
+    times = range(end - HOURS * 3600, end + 1, step)
     rnd = random.Random(1)
     with open(text, "w") as file:
-        for host in range(HOSTS):
+        for host in range(hosts):
             where = f'job="ceymail",instance="{host_name(host)}"'
             dark = len(times) - rnd.randrange(10, 200) if host % 100 == 99 else len(times)
             for sample in (sample for sample in samples if sample.name in wanted):
                 head = f"{sample.name}{{{where}{',' if sample.labels else ''}{sample.labels}}} "
-                file.writelines(f"{head}{sample.at(4 * tick, host % VARIANTS)} {moment}\n"
+                file.writelines(f"{head}{sample.at(tick * step // INTERVAL, host % VARIANTS)} {moment}\n"
                                 for tick, moment in enumerate(times[:dark]))
             file.writelines(f"scrape_duration_seconds{{{where}}} {0.004 + rnd.random() / 100:.6f} {moment}\n"
                             for moment in times)
@@ -370,7 +378,7 @@ def write_history(stage, samples, shipped, end):
     for files in (order[:-1], order[-1:]) if "fleet" in order[-1].name else (order,):
         files = [file for file in files if "record:" in file.read_text()]
         prometheus = Prometheus(stage, shipped, None, data)
-        run_quietly(*promtool, "rules", f"--start={end - HOURS * 3600}", f"--end={end}", "--eval-interval=60s",
+        run_quietly(*promtool, "rules", f"--start={end - HOURS * 3600}", f"--end={end}", f"--eval-interval={step}s",
                     f"--url={prometheus.url}", f"--output-dir={data}", *files)
         prometheus.stop()
     return data
@@ -380,6 +388,58 @@ def run_quietly(*command):
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     if done.returncode:
         raise Failed(f"{command[:4]}: {done.stdout[-500:]}{done.stderr[-2000:]}")
+
+
+# --- rules -----------------------------------------------------------------------------------------------------------
+
+
+def groups_of(stage, shipped, data):
+    """Prometheus's own list of them."""
+    prometheus = Prometheus(stage, shipped, [], data)
+    groups = json.loads(prometheus.get("/api/v1/rules"))["data"]["groups"]
+    prometheus.stop()
+    return groups
+
+
+def processor_of(prometheus, query, end):
+    """Seconds of one evaluation, without the writing of its result."""
+    def ask():
+        prometheus.get("/api/v1/query", query=f"count({query})", time=end)
+
+    ask()
+    rounds, before, begin = 0, prometheus.processor(), time.monotonic()
+    while rounds < 10 or time.monotonic() - begin < 0.5:
+        ask()
+        rounds += 1
+    return (prometheus.processor() - before) / rounds
+
+
+def measure_rules(stage, samples, shipped):
+    """What the rules take when their ranges are full. Seconds of processor, which other work does not lengthen much."""
+    end = int(time.time()) // 3600 * 3600
+    groups = groups_of(stage, shipped, stage.directory / f"data-empty-{shipped.name}")
+    data = write_history(stage, samples, shipped, end, FEW, INTERVAL)
+    prometheus = Prometheus(stage, shipped, None, data)
+    # promtool leaves a block for each rule; a Prometheus that has recorded them has one for all.
+    deadline = time.monotonic() + 300
+    while prometheus.own_value("prometheus_tsdb_blocks_loaded") > 20 and time.monotonic() < deadline:
+        time.sleep(5)
+    cost = {group["name"]: REPLAYS / FEW * sum(processor_of(prometheus, rule["query"], end) for rule in group["rules"])
+            for group in groups}
+    prometheus.stop()
+    what = f"rules of {REPLAYS} hosts with {HOURS} h of history, reckoned from {FEW}, {shipped.name}"
+    slowest = max(cost, key=lambda group: cost[group])
+    judge = shipped.name == "now"
+    show(f"{what}: most of one group", f"{cost[slowest]:.2f} s of processor ({slowest})", "<= 1.5 s",
+         cost[slowest] <= 1.5 if judge else None)
+    share = sum(cost[group["name"]] / group["interval"] for group in groups)
+    show(f"{what}: all", f"{100 * share:.0f} % of a core")
+    if os.environ.get("VERBOSE"):
+        for name, seconds in sorted(cost.items(), key=lambda item: -item[1]):
+            print(f"    {name}: {seconds:.3f} s", file=sys.stderr)
+
+
+# --- the dashboard ---------------------------------------------------------------------------------------------------
 
 
 def requests_of(dashboard, end):
@@ -420,7 +480,7 @@ def ask_dashboard(prometheus, file, end):
 def measure_dashboard(stage, samples, both):
     end = int(time.time()) // 3600 * 3600
     begin = time.monotonic()
-    data = write_history(stage, samples, both[0], end)
+    data = write_history(stage, samples, both[0], end, HOSTS, 60)
     prometheus = Prometheus(stage, both[0], None, data)
     print(f"    history written in {time.monotonic() - begin:.0f} s", file=sys.stderr)
     figures = {}
@@ -466,6 +526,9 @@ def main(programs, build):
             for shipped in both:
                 watch(stage, shipped, replays.targets, "replays", 1.5)
             replays.ending.set()
+        if "rules" in ONLY:
+            for shipped in both:
+                measure_rules(stage, samples, shipped)
         if "dashboard" in ONLY:
             measure_dashboard(stage, samples, both)
         print(f"\nload {os.getloadavg()[0]:.1f} at the end")
