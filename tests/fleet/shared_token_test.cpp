@@ -168,6 +168,14 @@ Worst worst_of(const FleetPrometheus& prometheus) {
     return worst;
 }
 
+// The longest time in seconds for which a host that is scraped has no series: graphs show a gap there.
+double longest_gap(const FleetPrometheus& prometheus) {
+    double longest = 0;
+    for (const auto& [host, all] : prometheus.samples("count by (instance) (up{job=\"ceymail\"})[10m:1s]"))
+        for (std::size_t n = 1; n < all.size(); ++n) longest = std::max(longest, all[n].time - all[n - 1].time - 1);
+    return longest;
+}
+
 bool all_are_up(const FleetPrometheus& prometheus) {
     std::size_t up = 0;
     for (const auto& [host, all] : prometheus.samples("up{job=\"ceymail\"}[1m]")) up += all.back().value == 1 ? 1 : 0;
@@ -207,6 +215,8 @@ BOOST_AUTO_TEST_CASE(a_change_on_twenty_hosts_fails_one_scrape_a_host_at_most_an
     // Longer than the alert waits.
     std::this_thread::sleep_for(75s);
     BOOST_TEST(all_are_up(prometheus), prometheus.log());
+
+    BOOST_TEST(longest_gap(prometheus) < 1);
 
     // Back to one list: both files have the same token then, and no host is refused.
     const auto before = worst_of(prometheus);
