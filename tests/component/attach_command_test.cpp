@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: MIT
 // The command line of ceymail-attach, the commands that it runs, and the units that it starts.
+#include <sched.h>
+#include <sys/mount.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 
 #include "ceymail/attachment/command.hpp"
+#include "ceymail/attachment/host.hpp"
 #include "ceymail/attachment/watch.hpp"
 #include "support/captured_log.hpp"
 #include "support/child_process.hpp"
+#include "support/forked_child.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace ceymail::testing {
@@ -204,6 +209,60 @@ BOOST_AUTO_TEST_CASE(says_that_nothing_watches_without_systemd) {
     CapturedLog log;
     attachment::start_watch(host, "/a/b", "/a/b");
     BOOST_TEST(log.count("without systemd nothing watches the site") == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(names_a_configuration_that_cannot_be_used) {
+    const TemporaryDirectory directory;
+    const auto wrong = directory.write("x.conf", "no_such_key = 1\n");
+    for (const std::string command : {"--check", "--repair", "--dry-run"}) {
+        const auto finished = attach_tool({command, "--config", wrong});
+        BOOST_TEST(finished.status == EX_CONFIG, command);
+        BOOST_TEST(finished.errors.find("x.conf: no_such_key: there is no such key") != std::string::npos,
+                   finished.errors);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(takes_the_domain_and_the_web_server_from_the_command_line) {
+    const TemporaryDirectory directory;
+    const auto block = [](const std::string& name, const std::string& lines) {
+        return "server {\n    listen 443 ssl;\n    server_name " + name + ";\n" + lines + "    location / { }\n}\n";
+    };
+    const std::string include =
+        "    # ceymail-metrics: begin, by ceymail-attach(8)\n    include snippets/ceymail-metrics*.conf;\n"
+        "    # ceymail-metrics: end\n";
+    const auto site = directory.write("site", block("a.example.org", "") + block("b.example.org", include));
+    const auto check = [&](const std::string& domain, const std::string& server) {
+        return attach_tool({"--check", "--site", site, "--domain", domain, "--web-server", server});
+    };
+    BOOST_TEST(check("B.example.ORG", "nginx").status == 0);
+    BOOST_TEST(check("B.example.ORG", "nginx").output.starts_with("attached: "));
+    BOOST_TEST(check("a.example.org", "nginx").status != 0);
+    const auto as_apache = check("b.example.org", "apache2");
+    BOOST_TEST(as_apache.status != 0);
+    BOOST_TEST(as_apache.output.find("no virtual host of it answers TLS") != std::string::npos,
+               as_apache.output << as_apache.errors);
+}
+
+// In a mount namespace of its own.
+BOOST_AUTO_TEST_CASE(reloads_and_watches_by_systemd_where_that_runs) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+    ForkedChild child([] {
+        if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 1;
+        if (::mount("of-tests", "/run", "tmpfs", 0, nullptr) != 0) return 2;
+        const auto without = attachment::installed_host({});
+        if (!without.start_watch.empty() || without.nginx.reload.front() == "systemctl") return 3;
+        fs::create_directories("/run/systemd/system");
+        const auto with = attachment::installed_host({});
+        if (with.reload_units != attachment::Arguments{"systemctl", "daemon-reload"}) return 4;
+        for (const auto* const command : {&with.start_watch, &with.stop_watch})
+            if (std::ranges::count(*command, "--now") != 1 ||
+                std::ranges::count(*command, "ceymail-attach.path") != 1 ||
+                std::ranges::count(*command, "ceymail-attach.timer") != 1)
+                return 5;
+        if (with.start_watch.at(1) != "enable" || with.stop_watch.at(1) != "disable") return 6;
+        return with.nginx.reload.front() == "systemctl" && with.apache.reload.front() == "systemctl" ? 0 : 7;
+    });
+    BOOST_TEST(child.wait() == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -9,6 +9,7 @@
 
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <sysexits.h>
@@ -16,6 +17,7 @@
 
 #include "attach_host.hpp"
 #include "ceymail/attachment/attachment.hpp"
+#include "ceymail/attachment/record.hpp"
 #include "ceymail/attachment/site_file.hpp"
 #include "support/captured_log.hpp"
 
@@ -531,6 +533,198 @@ BOOST_AUTO_TEST_CASE(the_preview_changes_nothing) {
     BOOST_TEST(patched.output == host.site_text(), patched.errors);
 }
 
+BOOST_AUTO_TEST_CASE(names_a_module_that_cannot_be_enabled_and_disables_the_others) {
+    AttachHost host(WebServer::apache);
+    const auto last = host.host().needed_modules.back();
+    const auto enable = host.host().enable_module.at(2);
+    host.host().enable_module.at(2) = "if [ $1 = " + last + " ]; then echo no such module; exit 1; fi; " + enable;
+    const std::string words = "cannot enable Apache's module " + last +
+                              ": no such module; the site is unchanged; run a2enmod " + last + " and look at";
+    check_refused(host, EX_CONFIG, words);
+    for (const auto& module : host.host().needed_modules)
+        BOOST_TEST(!fs::exists(host.path("mods-enabled/" + module + ".load")), module);
+    BOOST_TEST(host.reloads().empty());
+
+    host.host().disable_module = {"sh", "-c", "echo it stays; exit 1", "a2dismod"};
+    CapturedLog log;
+    check_refused(host, EX_CONFIG, words);
+    const auto& first = host.host().needed_modules.front();
+    BOOST_TEST(log.count("cannot disable Apache's module " + first + " again: it stays; run a2dismod " + first) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(names_a_path_that_the_responder_does_not_serve) {
+    AttachHost host(WebServer::nginx);
+    host.host().scrape_timeout = 1s;
+    host.host().endpoint_path = "/api/stats/other";
+    const auto text = slurp(host.files().metrics_file);
+    std::ofstream(host.files().metrics_file) << replaced(text, "= /api/stats/metrics", "= /api/stats/other");
+    check_refused(host, EX_UNAVAILABLE, "/api/stats/other is answered 404: give `path` of ceymail-metrics.conf and");
+}
+
+BOOST_AUTO_TEST_CASE(names_a_page_that_asks_for_no_sign_in) {
+    AttachHost host(WebServer::nginx);
+    host.host().scrape_timeout = 1s;
+    std::ofstream(host.files().settings_file) << "location ^~ " << k_settings_page << " { return 200 open; }\n";
+    check_refused(host, EX_UNAVAILABLE,
+                  std::string(k_settings_page) + " is answered 200 instead of a demand to sign in", with_settings());
+    BOOST_TEST(attach(host.host(), {}).has_value(), "without the page");
+}
+
+BOOST_AUTO_TEST_CASE(names_a_file_of_the_package_that_is_gone) {
+    AttachHost host(WebServer::nginx);
+    fs::remove(host.files().settings_file);
+    check_refused(host, EX_CONFIG, "there is no " + host.files().settings_file.string() + "; install the package again",
+                  with_settings());
+    const auto without = attach(host.host(), {});
+    BOOST_TEST_REQUIRE(without.has_value(), (without ? "" : without.error().message));
+    BOOST_TEST_REQUIRE(detach(host.host(), {}).has_value());
+    fs::remove(host.files().metrics_file);
+    check_refused(host, EX_CONFIG, "there is no " + host.files().metrics_file.string());
+}
+
+BOOST_AUTO_TEST_CASE(says_that_an_attached_endpoint_does_not_answer_and_changes_nothing) {
+    AttachHost host(WebServer::nginx);
+    BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+    host.host().scrape_timeout = 300ms;
+    const auto text = slurp(host.files().metrics_file);
+    std::ofstream(host.files().metrics_file) << replaced(text, "location = /api/stats", "location = /api/other");
+    host.stop();
+    host.start();
+    const auto reloads = host.reloads();
+    check_refused(host, EX_UNAVAILABLE, "the site includes the endpoint, but https://dash.example.test");
+    BOOST_TEST(host.reloads() == reloads);
+}
+
+BOOST_AUTO_TEST_CASE(goes_on_where_the_former_site_is_gone_or_no_file) {
+    for (const bool is_gone : {true, false}) {
+        AttachHost host(WebServer::nginx);
+        BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+        const auto other = host.path("sites-available/other");
+        std::ofstream(other) << host.dashboard_site();
+        fs::remove(host.site_link());
+        fs::create_symlink(other, host.path("sites-enabled/other"));
+        fs::remove(host.site_file());
+        if (!is_gone) fs::create_directory(host.site_file());
+        CapturedLog log;
+        const auto done = attach(host.host(), of_site(other));
+        BOOST_TEST_REQUIRE(done.has_value(), (done ? "" : done.error().message));
+        BOOST_TEST(host.scrape().status == 200);
+        BOOST_TEST(log.count("took the include out of the former site") == 0U);
+        BOOST_TEST(log.count("cannot take the include out of the former site: cannot read the site " +
+                             host.site_file().string() + ": it is a directory") == (is_gone ? 0U : 1U));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(takes_the_include_out_of_an_invalid_configuration_without_a_reload) {
+    AttachHost host(WebServer::nginx);
+    BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+    const auto reloads = host.reloads();
+    fs::copy_file(source("README.md"), host.path("sites-enabled/other.conf"));
+    CapturedLog log;
+    const auto done = detach(host.host(), {});
+    BOOST_TEST_REQUIRE(done.has_value(), (done ? "" : done.error().message));
+    BOOST_TEST(host.site_text() == host.dashboard_site());
+    BOOST_TEST(host.reloads() == reloads);
+    BOOST_TEST(log.count("it was so before; the include is out, and nginx was not reloaded") == 1U);
+}
+
+// --remove with the name of another site.
+BOOST_AUTO_TEST_CASE(takes_the_include_also_out_of_the_site_that_was_attached_last) {
+    AttachHost host(WebServer::nginx);
+    BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+    const auto other = host.path("other");
+    std::ofstream(other) << host.dashboard_site();
+    const auto done = detach(host.host(), of_site(other));
+    BOOST_TEST_REQUIRE(done.has_value(), (done ? "" : done.error().message));
+    BOOST_TEST(done->edited);
+    BOOST_TEST(done->file == host.site_file());
+    BOOST_TEST(host.site_text() == host.dashboard_site());
+}
+
+BOOST_AUTO_TEST_CASE(tells_an_include_that_was_made_by_hand) {
+    AttachHost host(WebServer::nginx);
+    host.installer_writes(replaced(host.dashboard_site(), "    location / \\{",
+                                   "    include snippets/ceymail-metrics*.conf;\n    location / {"));
+    const auto found = attachment::check(host.host(), {});
+    BOOST_TEST_REQUIRE(found.has_value());
+    BOOST_TEST((found->state == site::State::by_hand));
+    BOOST_TEST(found->message.starts_with("attached: " + host.site_file().string() + ", line "), found->message);
+    BOOST_TEST(found->message.ends_with(", by an include that ceymail-attach did not write"), found->message);
+}
+
+BOOST_AUTO_TEST_CASE(says_where_the_old_text_is_when_it_cannot_be_put_back) {
+    AttachHost host(WebServer::nginx);
+    host.host().nginx.reload = {"sh", "-c", "echo '# others' >>" + host.site_file().string() + "; exit 1"};
+    const auto done = attach(host.host(), {});
+    BOOST_TEST_REQUIRE(!done.has_value());
+    const auto words =
+        "the site is NOT as before: another program wrote " + host.site_file().string() + " meanwhile; its text is in ";
+    const auto at = done.error().message.find(words);
+    BOOST_TEST_REQUIRE(at != std::string::npos, done.error().message);
+    const auto rest = done.error().message.substr(at + words.size());
+    BOOST_TEST(slurp(rest.substr(0, rest.find(';'))) == host.dashboard_site(), rest);
+    BOOST_TEST(host.site_text().find("# others\n") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(names_a_state_that_cannot_be_written_or_read) {
+    AttachHost host(WebServer::nginx);
+    const auto state = host.host().state_directory;
+    std::ofstream(host.path("file")) << "";
+    host.host().state_directory = host.path("file/state");
+    check_refused(host, EX_CANTCREAT, "cannot make " + host.path("file/state").string());
+    host.host().state_directory = state;
+    fs::create_directories(state / "record");
+    check_refused(host, EX_IOERR, (state / "record").string());
+    CapturedLog log;
+    BOOST_TEST(attachment::repair(host.host()) == EX_IOERR);
+    BOOST_TEST(log.count((state / "record").string()) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_record_without_a_key_has_its_default) {
+    AttachHost host(WebServer::nginx);
+    const auto state = host.host().state_directory;
+    fs::create_directories(state);
+    std::ofstream(state / "record") << "web_server=apache2\nsettingsx=yes\nfile=/a=b\n";
+    const auto record = attachment::load_record(host.host());
+    BOOST_TEST_REQUIRE(record.has_value());
+    BOOST_TEST_REQUIRE(record->has_value());
+    BOOST_TEST(((*record)->wish.server == WebServer::apache));
+    BOOST_TEST(!(*record)->wish.settings);
+    BOOST_TEST((*record)->file == "/a=b");
+    BOOST_TEST((*record)->failed_text.empty());
+    BOOST_TEST((*record)->last_edit == 0);
+}
+
+BOOST_AUTO_TEST_CASE(reads_a_site_of_4_mib_and_none_that_is_longer) {
+    AttachHost host(WebServer::nginx);
+    const auto path = host.path("large");
+    std::string text = host.dashboard_site() + "#";
+    text.resize((4U << 20) - 1, 'x');
+    std::ofstream(path) << text << '\n';
+    const auto whole = attachment::SiteFile::open(path);
+    BOOST_TEST_REQUIRE(whole.has_value(), (whole ? "" : whole.error().message));
+    BOOST_TEST(whole->text().size() == 4U << 20);
+    std::ofstream(path, std::ios::app) << '\n';
+    const auto longer = attachment::SiteFile::open(path);
+    BOOST_TEST_REQUIRE(!longer.has_value());
+    BOOST_TEST(longer.error().exit_code == EX_NOINPUT);
+    BOOST_TEST(longer.error().message == "cannot read the site " + path.string() + ": it is longer than 4 MiB");
+}
+
+BOOST_AUTO_TEST_CASE(names_a_site_that_is_a_socket_or_a_device) {
+    const TemporaryDirectory directory;
+    const std::pair<const char*, mode_t> table[] = {
+        {"a socket", S_IFSOCK}, {"a device", S_IFCHR}, {"a device", S_IFBLK}};
+    for (const auto& [words, kind] : table) {
+        const std::string path = directory / "site";
+        BOOST_TEST_REQUIRE(::mknod(path.c_str(), kind | 0600, makedev(1, 3)) == 0, words);
+        const auto opened = attachment::SiteFile::open(path);
+        BOOST_TEST_REQUIRE(!opened.has_value(), words);
+        BOOST_TEST(opened.error().message == "cannot read the site " + path + ": it is " + words);
+        fs::remove(path);
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(repair_site)
@@ -647,6 +841,23 @@ BOOST_AUTO_TEST_CASE(does_nothing_where_nothing_was_attached) {
     BOOST_TEST(log.count("nothing was attached on this host") == 1U);
     BOOST_TEST(host.site_text() == host.dashboard_site());
     BOOST_TEST(published(host).empty());
+}
+
+BOOST_AUTO_TEST_CASE(logs_that_a_failure_cannot_be_remembered) {
+    AttachHost host(WebServer::nginx);
+    BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+    const auto state = host.host().state_directory;
+    fs::create_directory(state);
+    const SmallDisk disk(state);
+    BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+    host.host().interval = 0s;
+    host.host().quiet = 0s;
+    host.write_site(host.dashboard_site());
+    host.host().nginx.reload = {"sh", "-c", "head -c 100000 /dev/zero >" + (state / "full").string() + "; exit 1"};
+    CapturedLog log;
+    BOOST_TEST(attachment::repair(host.host()) == EX_UNAVAILABLE);
+    BOOST_TEST(log.count("cannot write " + (state / "record").string() + ": No space left on device") == 1U);
+    BOOST_TEST(log.count("cannot attach again: cannot reload nginx") == 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
