@@ -10,6 +10,10 @@
 #include <list>
 #include <optional>
 
+#include "ceymail/admission/address_key.hpp"
+#include "ceymail/admission/rate_table.hpp"
+#include "ceymail/config/configuration.hpp"
+#include "ceymail/shared/segment.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/time_format.hpp"
 #include "support/hung_mount.hpp"
@@ -551,6 +555,119 @@ BOOST_AUTO_TEST_CASE(once_leaks_no_memory) {
     BOOST_TEST(done.status == 0, done.errors);
     BOOST_TEST((says(done.errors, "LEAK SUMMARY") || says(done.errors, "no leaks are possible")), done.errors);
     BOOST_TEST(!says(done.errors, "are definitely lost"), done.errors);
+}
+
+BOOST_AUTO_TEST_CASE(check_knows_the_addresses_of_this_host_and_of_private_networks) {
+    const struct {
+        const char* address;
+        bool inner;
+    } table[] = {
+        {"127.0.0.1", true},   {"128.0.0.1", false},     {"10.0.0.1", true},        {"11.0.0.1", false},
+        {"172.16.0.1", true},  {"172.31.255.255", true}, {"172.15.255.255", false}, {"172.32.0.0", false},
+        {"192.168.1.1", true}, {"192.169.1.1", false},   {"100.64.0.1", true},      {"100.127.255.255", true},
+        {"100.63.0.1", false}, {"100.128.0.1", false},   {"169.254.0.1", true},     {"169.255.0.1", false},
+        {"::1", true},         {"fd00::1", true},        {"fc00::1", true},         {"fe00::1", false},
+        {"fe80::1", true},     {"febf::1", true},        {"fec0::1", false},        {"2001:db8::1", false},
+        {"fbff::1", false},
+    };
+    for (const auto& [address, inner] : table) {
+        const TemporaryDirectory directory;
+        const auto run_directory = directory / "run";
+        std::filesystem::create_directory(run_directory);
+        auto segment = shared::Segment::attach(run_directory);
+        BOOST_TEST_REQUIRE(segment.has_value(), (segment ? "" : segment.error().message));
+        admission::RateTable table_of_segment(segment->layout().rate, std::chrono::minutes(1), util::BootClock::now);
+        const auto key = admission::parse_address_key(address);
+        BOOST_TEST_REQUIRE(key.has_value(), address);
+        BOOST_TEST((table_of_segment.admit(*key).admission == admission::Admission::admitted));
+        BOOST_TEST_REQUIRE(run({.arguments = {"chown", "-R", "nobody", directory.path()}}).status == 0);
+        const auto line = checked({{"runtime_directory", run_directory}}, "clients");
+        BOOST_TEST(line.starts_with(inner ? "clients: warning: all requests" : "clients: ok"), address << ": " << line);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(check_tells_how_long_ago_the_last_scrape_was_noted) {
+    const TokenDatabase database;
+    const ResponderProcess responder(database.settings());
+    BOOST_TEST(says(checked(responder), "\nsegment: ok (no scrape since it was made)\n"), checked(responder));
+    BOOST_TEST(responder.ask({.token = TokenDatabase::k_token}).status == 200);
+    BOOST_TEST(eventually([&] { return says(checked(responder), "\nsegment: ok (last scrape noted "); }));
+    const auto output = checked(responder);
+    const auto at = output.find("noted ") + 6;
+    BOOST_TEST(std::stoi(output.substr(at)) < 60, output.substr(at, 20));
+    BOOST_TEST(says(output.substr(at), " s ago)\n"));
+}
+
+BOOST_AUTO_TEST_CASE(check_finds_a_socket_that_any_user_may_connect_to) {
+    const ResponderProcess responder;
+    const auto socket = responder.directory() / "responder.sock";
+    BOOST_TEST(says(checked(responder), "\nsocket: ok (" + socket.string() + ", for group "));
+    std::filesystem::permissions(socket, std::filesystem::perms{0662});
+    BOOST_TEST(says(checked(responder), "\nsocket: " + socket.string() + " is open to every user of this host"));
+    BOOST_TEST(checked({{"listen", "tcp:127.0.0.1:9"}}, "socket") == "socket: ok (tcp:127.0.0.1:9)");
+}
+
+BOOST_AUTO_TEST_CASE(check_lets_a_web_server_in_by_its_group_and_by_its_user) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0);
+    const ResponderProcess responder;
+    const auto socket = (responder.directory() / "responder.sock").string();
+    const auto server = responder.directory() / "nginx";
+    std::filesystem::copy_file("/bin/sleep", server);
+    const ChildProcess child({.arguments = {"setpriv", "--reuid=games", "--regid=nogroup", "--groups=games",
+                                            "--pdeathsig=KILL", server.string(), "60"}});
+    const auto complains = [&] {
+        return says(checked(responder), "\nsocket: nginx runs in group nogroup and may not");
+    };
+    const auto give_to = [&](const char* owner, const char* mode) {
+        BOOST_TEST_REQUIRE(run({.arguments = {"chown", owner, socket}}).status == 0);
+        BOOST_TEST_REQUIRE(run({.arguments = {"chmod", mode, socket}}).status == 0);
+    };
+    give_to("root:root", "0660");
+    BOOST_TEST(eventually(complains), checked(responder));
+    give_to("root:games", "0660");
+    BOOST_TEST(!complains());
+    give_to("root:games", "0640");
+    BOOST_TEST(complains());
+    give_to("games:root", "0600");
+    BOOST_TEST(!complains());
+    give_to("games:games", "0460");  // the kernel looks at the owner's bits alone
+    BOOST_TEST(complains());
+}
+
+// The generator binds no disk into the sandbox, which may be a dead mount.
+BOOST_AUTO_TEST_CASE(check_names_the_drop_in_that_shows_a_disk_to_the_service) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0);
+    Settings settings{{"settings_user", "nobody"}, {"disk", "/nonexistent"}};
+    const ResponderProcess responder(settings);
+    settings["disk"] = "/";
+    write_configuration(responder.directory(), settings);
+    BOOST_TEST(says(checked(responder),
+                    "; its sandbox does not show /: systemctl edit ceymail-metrics, put [Service] and "
+                    "BindReadOnlyPaths=/ into it, then systemctl restart ceymail-metrics\n"),
+               checked(responder));
+}
+
+BOOST_AUTO_TEST_CASE(check_names_the_user_as_whom_a_token_file_cannot_be_compared) {
+    const TemporaryDirectory directory;
+    const auto file = directory.write("token", "x", std::filesystem::perms{0600});
+    const auto line = checked({{"user", "no-such-user"}}, "token file", {"--token-file", file});
+    BOOST_TEST(says(line, "no-such-user"), line);
+    BOOST_TEST(!says(line, "holds no token"), line);
+}
+
+BOOST_AUTO_TEST_CASE(check_names_the_configuration_that_it_took) {
+    const auto standard = std::string(config::k_default_path);
+    const bool is_there = std::filesystem::exists(standard);
+    const auto output = metrics({"--check"}).output;
+    BOOST_TEST(says(output, is_there ? standard : "the defaults, since there is no " + standard), output);
+}
+
+BOOST_AUTO_TEST_CASE(a_line_for_the_journal_begins_with_its_priority) {
+    const auto finished = [](std::vector<std::string> environment) {
+        return run({.arguments = {built_program("ceymail-metrics"), "--bogus"}, .environment = environment}).errors;
+    };
+    BOOST_TEST(finished({"JOURNAL_STREAM=8:1"}).starts_with("<3>ceymail-metrics: "), finished({"JOURNAL_STREAM=8:1"}));
+    BOOST_TEST(finished({}).starts_with("ceymail-metrics: "));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
