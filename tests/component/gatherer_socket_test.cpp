@@ -3,11 +3,16 @@
 #include "ceymail/supervisor/gatherer_socket.hpp"
 
 #include <pwd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
+#include <optional>
+#include <string>
+#include <thread>
 
+#include "ceymail/snapshot/collector_state.hpp"
 #include "ceymail/snapshot/protocol.hpp"
 #include "ceymail/snapshot/report_client.hpp"
 #include "ceymail/system/runtime_directory.hpp"
@@ -158,6 +163,38 @@ BOOST_AUTO_TEST_CASE(root_changes_the_owner_of_no_existing_directory) {
     prepare_report_directory(configuration);
     BOOST_TEST(status_of(precious.path()).st_uid == before.st_uid);
     BOOST_TEST(status_of(precious.path()).st_mode == before.st_mode);
+}
+
+// The gatherer's side is a test's: what a damaged or stopped one could send.
+BOOST_AUTO_TEST_CASE(its_client_names_an_answer_that_does_not_come_or_is_too_long) {
+    const testing::TemporaryDirectory directory;
+    const auto path = directory / "socket";
+    const auto listener = make_page_socket(path);
+    BOOST_TEST_REQUIRE(listener.has_value(), (listener ? "" : listener.error().message));
+    const auto asked = [&](const std::optional<std::string>& answer) {
+        std::thread server([&] {
+            const util::Fd client(::accept(listener->get(), nullptr, nullptr));
+            if (answer) static_cast<void>(::send(client.get(), answer->data(), answer->size(), MSG_NOSIGNAL));
+        });
+        auto got = snapshot::ask_collectors(path, util::BootClock::now() + std::chrono::seconds(5));
+        server.join();
+        return got;
+    };
+    const auto begins = "cannot ask the collectors at " + path.string() + ": ";
+    const auto none = asked(std::nullopt);
+    BOOST_TEST_REQUIRE(!none.has_value());
+    BOOST_TEST((none.error().kind == ErrorKind::timed_out));
+    BOOST_TEST(none.error().message == begins + "no answer came; restart ceymail-metrics if that goes on");
+    const std::string longest(snapshot::k_longest_text, 'x');
+    const auto too_long = asked(longest + "x");
+    BOOST_TEST_REQUIRE(!too_long.has_value());
+    BOOST_TEST(too_long.error().message == begins + "the answer is too long; restart ceymail-metrics");
+    const auto nonsense = asked(longest);
+    BOOST_TEST_REQUIRE(!nonsense.has_value());
+    BOOST_TEST(nonsense.error().message.find("too long") == std::string::npos, nonsense.error().message);
+    const auto good = asked(snapshot::to_text({}));
+    BOOST_TEST_REQUIRE(good.has_value(), (good ? "" : good.error().message));
+    BOOST_TEST(good->empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

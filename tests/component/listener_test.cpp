@@ -162,6 +162,19 @@ BOOST_AUTO_TEST_CASE(refuses_addresses_that_it_cannot_or_must_not_listen_on) {
     for (const auto& c : cases) BOOST_TEST(fails(make_listener(c.address, ""), c.kind, c.words), c.label);
 }
 
+BOOST_AUTO_TEST_CASE(leaves_no_socket_that_its_group_could_not_get) {
+    BOOST_TEST_REQUIRE(geteuid() == 0);
+    std::filesystem::permissions(directory.path(), std::filesystem::perms{0777});
+    const int code = in_child([&] {
+        if (setgroups(0, nullptr) != 0 || setresgid(65534, 65534, 65534) != 0 || setresuid(65534, 65534, 65534) != 0)
+            return 1;
+        const auto made = make_listener(address, "www-data");
+        if (!fails(made, ErrorKind::denied, "to its group: Operation not permitted; start as root")) return 2;
+        return access(path.c_str(), F_OK) != 0 ? 0 : 3;
+    });
+    BOOST_TEST(code == 0);
+}
+
 BOOST_AUTO_TEST_CASE(takes_the_longest_path) {
     const std::string longest = path + std::string(107 - path.size(), 'p');
     BOOST_TEST(make_listener("unix:" + longest, "").has_value());
@@ -212,6 +225,7 @@ BOOST_AUTO_TEST_CASE(takes_the_one_socket_of_systemd) {
     BOOST_TEST(handed_in("1", made->get()) == 0);
     BOOST_TEST(handed_in("1", no_socket.get()) == 10);
     BOOST_TEST(handed_in("1", not_listening.get()) == 10);
+    BOOST_TEST(handed_in("2", made->get()) == 10);
 }
 
 BOOST_AUTO_TEST_CASE(reports_that_no_socket_was_inherited) {

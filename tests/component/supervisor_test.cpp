@@ -2,8 +2,13 @@
 // The supervisor and its processes: their rights, replacement, watchdog and stop.
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pwd.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,15 +26,18 @@
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <sstream>
 #include <thread>
 
 #include "ceymail/shared/segment.hpp"
+#include "ceymail/supervisor/mail_log_resources.hpp"
 #include "ceymail/supervisor/roles.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/fd.hpp"
 #include "support/failing_calls.hpp"
+#include "support/forked_child.hpp"
 #include "support/responder_process.hpp"
 #include "support/token_database.hpp"
 
@@ -843,6 +851,57 @@ BOOST_FIXTURE_TEST_CASE(processor_times_continue_as_plain_cgi, Processors) {
     check(scrape(), "5000", "5020");
     try_log("20 0 0 1100");
     check(scrape(), "5100", "5120");
+}
+
+// By a filter of system calls, as a sandbox or a kernel without Landlock answers.
+BOOST_AUTO_TEST_CASE(says_once_why_there_is_no_landlock_and_answers_all_the_same) {
+    const std::pair<int, const char*> table[] = {
+        {EPERM, "the system calls of Landlock are not allowed here (ceymail-metrics --check: sandbox): gatherer and"},
+        {ENOSYS,
+         "the kernel has no Landlock (5.13 or later, and lsm= must name it): gatherer and workers are confined"},
+        {EOPNOTSUPP, "the kernel has no Landlock (5.13 or later"},
+    };
+    for (const auto& [error, words] : table) {
+        ForkedChild child([&] {
+            sock_filter filter[] = {
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 444, 0, 1),  // landlock_create_ruleset
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+            };
+            const sock_fprog program{std::size(filter), filter};
+            if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return 1;
+            if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) return 2;
+            const ResponderProcess responder;
+            if (!eventually([&] { return logged(responder, words); })) return 3;
+            const auto log = responder.log();
+            if (log.find("Landlock", log.find("Landlock") + 1) != std::string::npos) return 4;
+            return responder.ask({}).status == 401 ? 0 : 5;
+        });
+        BOOST_TEST(child.wait() == 0, words << ": " << child.wait());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(names_the_room_that_the_counters_of_the_log_need) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+    const TemporaryDirectory own;
+    ForkedChild child([&] {
+        if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 1;
+        if (::mount("of-tests", own.path().c_str(), "tmpfs", 0, "size=8k,mode=0755") != 0) return 2;
+        ceymail::config::Configuration configuration;
+        configuration.runtime_directory = own.path();
+        configuration.mail_log = own / "mail.log";
+        const auto opened = ceymail::supervisor::open_mail_log_resources(configuration);
+        if (opened) return 3;
+        const auto& words = opened.error().message;
+        const bool named =
+            words.starts_with("cannot allocate ") &&
+            words.contains(" bytes for " + (own / "mail-log").string() + ": No space left on device; ") &&
+            words.ends_with("make room on its file system");
+        if (!named) std::fputs((words + "\n").c_str(), stderr);
+        return named ? 0 : 4;
+    });
+    BOOST_TEST(child.wait() == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
