@@ -701,6 +701,17 @@ BOOST_AUTO_TEST_CASE(says_so_when_the_metrics_responder_cannot_be_told) {
     BOOST_TEST(ask({.cookie = cookie_of(revoked)}).mentions("could not be told"));
 }
 
+BOOST_AUTO_TEST_CASE(shows_the_token_also_where_the_audit_log_cannot_be_read) {
+    generate();
+    shared().server.query("RENAME TABLE ceymail_dashboard.audit_logs TO ceymail_dashboard.audit_logs_away");
+    const auto shown = ask({});
+    shared().server.query("RENAME TABLE ceymail_dashboard.audit_logs_away TO ceymail_dashboard.audit_logs");
+    BOOST_TEST(shown.status == 200);
+    BOOST_TEST(shown.mentions("The audit log cannot be read just now."));
+    BOOST_TEST(shown.mentions("Revoke"));
+    BOOST_TEST(!ask({}).mentions("The audit log cannot be read just now."));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 struct LowPlan : Page {

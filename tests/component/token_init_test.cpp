@@ -260,4 +260,46 @@ BOOST_AUTO_TEST_CASE(explains_plugins_that_validate_passwords_and_its_remedy_wor
     }
 }
 
+BOOST_FIXTURE_TEST_CASE(refuses_another_host_without_a_file_for_the_password, Fixture) {
+    auto settings = by_tcp();
+    settings["database_option_file"] = "";
+    const auto done = tool(settings, {"init"});
+    BOOST_TEST(done.status != 0);
+    BOOST_TEST(contains(done.errors,
+                        "database_host is set, so account nobody needs a password: set database_option_file to a file"),
+               done.errors);
+    BOOST_TEST(mariadb.query("SELECT COUNT(*) FROM mysql.user WHERE User = 'nobody'") == "0\n");
+}
+
+BOOST_FIXTURE_TEST_CASE(names_the_user_of_the_page_that_is_not_there, Fixture) {
+    const auto done = tool(by_socket({{"settings_user", "no-such-user"},
+                                      {"settings_database_user", "nobody"},
+                                      {"settings_gateway_secret", directory / "secret"}}),
+                           {"init", "--settings"});
+    BOOST_TEST(done.status != 0);
+    BOOST_TEST(contains(done.errors, "there is no user \"no-such-user\" to read " + (directory / "secret").string() +
+                                         "; make it or name another by settings_user ="),
+               done.errors);
+    BOOST_TEST(!fs::exists(directory / "secret"));
+}
+
+BOOST_FIXTURE_TEST_CASE(leaves_the_administrators_own_account_as_it_is, Fixture) {
+    mariadb.query(
+        "CREATE OR REPLACE USER boss_too@localhost IDENTIFIED BY 'a long word';"
+        "GRANT ALL ON *.* TO boss_too@localhost WITH GRANT OPTION");
+    const auto file = directory.write("boss_too.cnf", "[client]\npassword=a long word\n", fs::perms{0600});
+    BOOST_TEST_REQUIRE(run({.arguments = {"chown", "nobody", file}}).status == 0);
+    fs::permissions(directory.path(), fs::perms{0755});
+    const auto grants = mariadb.query("SHOW GRANTS FOR boss_too@localhost");
+    const auto configuration =
+        write_configuration(directory, by_socket({{"database_user", "boss_too"}, {"database_option_file", file}}));
+    const auto done = run({.arguments = {built_program("ceymail-token"), "init", "--config", configuration,
+                                         "--database-user", "boss_too", "--database-option-file", file}});
+    BOOST_TEST(contains(done.errors,
+                        "warning: account boss_too@localhost: is the administrator's own, left as it is; "
+                        "give the workers one of their own"),
+               done.errors);
+    BOOST_TEST(mariadb.query("SHOW GRANTS FOR boss_too@localhost") == grants);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -131,6 +131,9 @@ BOOST_AUTO_TEST_CASE(refuses_what_it_does_not_understand) {
         {{"generate", "--detached", "--force"}, "--force belongs to --output"},
         {{"generate", "--reset-password"}, "--reset-password belongs to init"},
         {{"init", "--if-missing", "--reset-password"}, "--reset-password belongs to init"},
+        {{"init", "--if-missing", "--json"}, "--if-missing belongs to init without --json"},
+        {{"status", "--if-missing"}, "--if-missing belongs to init without --json"},
+        {{"revoke", "--settings"}, "--settings belongs to init"},
     };
     for (auto c : cases) {
         c.arguments.insert(c.arguments.begin(), built_program("ceymail-token"));
@@ -506,6 +509,27 @@ BOOST_FIXTURE_TEST_CASE(is_loud_where_the_responder_cannot_be_made_to_forget, Re
     BOOST_TEST(revoked.status != 0);
     BOOST_TEST(contains(revoked.errors, "memory of the token cannot be cleared"), revoked.errors);
     BOOST_TEST(active_digest() == "");  // that half of it is done all the same
+}
+
+BOOST_FIXTURE_TEST_CASE(an_audit_row_names_the_user_behind_sudo, Ready) {
+    const auto revoked_by = [&](const std::string& behind) {
+        auto options = command({"generate"});
+        options.environment = {"TZ=UTC", "SUDO_USER=" + behind};
+        BOOST_TEST_REQUIRE(run(options).status == 0);
+        return query("SELECT detail FROM ceymail_dashboard.audit_logs ORDER BY id DESC LIMIT 1");
+    };
+    BOOST_TEST(revoked_by("alice") == "made by root (sudo by alice)\n");
+    BOOST_TEST(revoked_by("") == "made by root, replaces token 1\n");
+    const auto longest = std::string(32, 'x');
+    BOOST_TEST(revoked_by(longest + "y").starts_with("made by root (sudo by " + longest + ")"));
+}
+
+BOOST_FIXTURE_TEST_CASE(json_escapes_what_a_string_must_not_hold, Ready) {
+    auto options = command({"generate"});
+    options.environment = {"TZ=UTC", "SUDO_USER=a\"b\\c\x01\n\x1f "};
+    BOOST_TEST_REQUIRE(run(options).status == 0);
+    const auto shown = done({"status", "--json"});
+    BOOST_TEST(contains(shown, R"json("created_by":"root (sudo by a\"b\\c\u0001\u000a\u001f )")json"), shown);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
