@@ -163,6 +163,19 @@ BOOST_AUTO_TEST_CASE(that_are_old_are_told_by_check) {
                findings[0].words);
 }
 
+BOOST_AUTO_TEST_CASE(give_up_at_the_deadline_and_only_for_an_archive) {
+    const TemporaryDirectory directory;
+    const auto past = util::BootClock::now() - 1s;
+    write(directory, "notes.txt", 1, 26h);
+    BOOST_TEST(newest_backup(directory.path(), k_now, past).has_value(), "other files cost nothing");
+    write(directory, k_name, 1, 26h);
+    const auto found = newest_backup(directory.path(), k_now, past);
+    BOOST_TEST_REQUIRE(!found.has_value());
+    BOOST_TEST((found.error().kind == util::ErrorKind::timed_out));
+    BOOST_TEST(found.error().message.starts_with("cannot read the directory of backups " + directory.path().string() +
+                                                 ": it takes too long; name the directory"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

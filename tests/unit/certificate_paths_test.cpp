@@ -185,6 +185,12 @@ BOOST_AUTO_TEST_CASE(fail_with_the_file_the_cause_and_the_remedy) {
          "nginx.conf: it is longer than 1048576 bytes"},
         {"includes itself", [](const auto& root) { root.write("etc/nginx/nginx.conf", "include nginx.conf;"); },
          "nginx.conf: there are too many files, includes or certificates"},
+        {"a directory of too many names",
+         [](const auto& root) {
+             root.write("etc/nginx/nginx.conf", "include a/*.conf;");
+             for (int i = 0; i < 10'000; ++i) root.write("etc/nginx/a/" + std::to_string(i), "");
+         },
+         "/etc/nginx/a: there are too many names in it"},
     };
     for (const auto& c : cases) {
         const TemporaryDirectory root;

@@ -3,6 +3,7 @@
 #include "ceymail/collect/queue.hpp"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -430,6 +431,27 @@ BOOST_AUTO_TEST_CASE(names_the_directory_and_the_capability_when_it_may_not_read
     BOOST_TEST(contains(got.error(), (directory / "deferred").string()));
     BOOST_TEST(contains(got.error(), "CAP_DAC_READ_SEARCH"));
     BOOST_TEST(counts().deferred == 1U);  // and is itself again
+}
+
+BOOST_AUTO_TEST_CASE(names_a_cause_that_has_no_remedy_here) {
+    messages("deferred", 1);
+    rlimit before{};
+    BOOST_TEST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    std::string last;
+    const auto fails_with = [&](rlim_t most) {
+        const rlimit limit{most, before.rlim_max};
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+        const auto got = reader.read(in_a_minute());
+        ::setrlimit(RLIMIT_NOFILE, &before);
+        if (!got) last = got.error().message;
+        return !got.has_value();
+    };
+    rlim_t most = 3;
+    while (most < 64 && fails_with(most)) ++most;
+    // With the most descriptors that are too few the queue directory is open, and one of its queues is not.
+    BOOST_TEST(last.ends_with("Too many open files"), last);
+    BOOST_TEST(last.find(directory.path().string() + "/") != std::string::npos, last);
+    BOOST_TEST(counts().deferred == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_directory_below_a_queue_that_may_not_be_read_is_an_error_and_not_empty) {
