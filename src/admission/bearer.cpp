@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "ceymail/util/text.hpp"
+
 namespace ceymail::admission {
 namespace {
 
@@ -10,14 +12,8 @@ constexpr std::string_view k_scheme = "bearer";
 constexpr std::size_t k_shortest_token = 16;
 constexpr std::size_t k_longest_token = 256;
 
-// Not <cctype>, which depends on the locale.
-constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool is_bearer_scheme(std::string_view word) noexcept { return std::ranges::equal(word, k_scheme, {}, lower); }
-
 constexpr bool is_b64token_character(char c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("-._~+/").contains(c);
+    return util::is_alphanumeric(c) || std::string_view("-._~+/").contains(c);
 }
 
 // b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
@@ -38,8 +34,8 @@ Bearer parse_bearer(std::string_view authorization) noexcept {
     if (blank == authorization.npos || token_at == authorization.npos) return {BearerForm::malformed, {}};
 
     const auto token = authorization.substr(token_at);
-    const bool valid = is_bearer_scheme(authorization.substr(0, blank)) && token.size() >= k_shortest_token &&
-                       token.size() <= k_longest_token && is_b64token(token);
+    const bool valid = util::equals_ignoring_case(k_scheme, authorization.substr(0, blank)) &&
+                       token.size() >= k_shortest_token && token.size() <= k_longest_token && is_b64token(token);
     return valid ? Bearer{BearerForm::token, token} : Bearer{BearerForm::malformed, {}};
 }
 

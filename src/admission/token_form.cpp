@@ -4,16 +4,14 @@
 #include <algorithm>
 
 #include "ceymail/admission/new_token.hpp"
+#include "ceymail/util/text.hpp"
 
 namespace ceymail::admission {
 namespace {
 
 constexpr std::string_view k_common_prefix = "ceymail_";
 
-// Not <cctype>, which depends on the locale.
-constexpr bool is_base64url(char c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-}
+constexpr bool is_base64url(char c) noexcept { return util::is_alphanumeric(c) || c == '-' || c == '_'; }
 
 bool is_secret(std::string_view text) noexcept {
     return text.size() == k_secret_characters && std::ranges::all_of(text, is_base64url);

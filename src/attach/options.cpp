@@ -8,6 +8,7 @@
 
 #include "ceymail/config/command_line.hpp"
 #include "ceymail/site/ceymail_conf.hpp"
+#include "ceymail/util/text.hpp"
 
 namespace ceymail::attach {
 
@@ -82,7 +83,7 @@ util::Result<attachment::Wish> wish_of(const config::CommandLine& line) {
     }
     if (const auto domain = line.value("domain")) {
         if (!site::is_host_name(*domain)) return misused("--domain needs a host name");
-        wish.domain = site::lower_case(*domain);
+        wish.domain = util::lower_case(*domain);
     }
     if (const auto server = line.value("web-server")) {
         if (*server != "nginx" && *server != "apache2") return misused("--web-server is nginx or apache2");

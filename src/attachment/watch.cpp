@@ -8,6 +8,7 @@
 #include "ceymail/attachment/command.hpp"
 #include "ceymail/attachment/site_file.hpp"
 #include "ceymail/util/log.hpp"
+#include "ceymail/util/text.hpp"
 
 namespace ceymail::attachment {
 namespace {
@@ -21,10 +22,8 @@ fs::path drop_in_directory(const Host& host, const char* unit) { return host.dro
 
 // What needs no quoting in a unit file.
 bool is_plain(const std::string& path) {
-    return std::ranges::all_of(path, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               std::string_view("/._@+-").find(c) != std::string_view::npos;
-    });
+    return std::ranges::all_of(
+        path, [](char c) { return util::is_alphanumeric(c) || std::string_view("/._@+-").contains(c); });
 }
 
 std::set<std::string> unwatched_directories(const Host& host, const fs::path& named, const fs::path& file) {

@@ -73,9 +73,7 @@ PostfixSettings::Service service_of(std::string_view line) {
     return service;
 }
 
-bool is_of_name(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
+bool is_of_name(char c) { return util::is_alphanumeric(c) || c == '_'; }
 
 // The name behind a '$', and how many characters it takes with its brackets; 0: no plain name.
 struct Reference {

@@ -9,7 +9,7 @@
 #include <optional>
 #include <utility>
 
-#include <strings.h>
+#include "ceymail/util/text.hpp"
 
 namespace ceymail::config {
 namespace {
@@ -163,7 +163,7 @@ Key seconds(const char* name, std::chrono::seconds Configuration::* field, unsig
 Key plan(const char* name) {
     return {name, "any text", [](Configuration& to, const std::string& value) {
                 const auto known = std::find_if(k_plans.begin() + 1, k_plans.end(), [&](std::string_view one) {
-                    return one.size() == value.size() && ::strncasecmp(one.data(), value.data(), value.size()) == 0;
+                    return util::equals_ignoring_case(one, value);
                 });
                 to.plan = known == k_plans.end() ? Plan::unknown : static_cast<Plan>(known - k_plans.begin());
                 if (to.plan == Plan::unknown) to.unknown_plan = value;
@@ -223,7 +223,7 @@ Key host(const char* name, std::string Configuration::* field) {
     return {name, "a host name or address (for this host 127.0.0.1, or nothing and database_socket, but not localhost)",
             [field](Configuration& to, const std::string& value) {
                 to.*field = value;
-                return ::strcasecmp(value.c_str(), "localhost") != 0 &&
+                return !util::equals_ignoring_case(value, "localhost") &&
                        value.find_first_of("/? \t") == std::string::npos;
             }};
 }
@@ -290,12 +290,6 @@ const std::vector<Key>& keys() {
         path("backup_directory", &C::backup_directory, Empty::allowed),
     };
     return all;
-}
-
-std::vector<std::string_view> key_names() {
-    std::vector<std::string_view> names;
-    for (const Key& key : keys()) names.emplace_back(key.name);
-    return names;
 }
 
 std::string_view to_string(Plan plan) noexcept { return k_plans[static_cast<std::size_t>(plan)]; }

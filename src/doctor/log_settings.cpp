@@ -51,11 +51,6 @@ std::string replacement(std::string_view text) {
 
 std::string text_of(const fs::path& file) { return util::read_file(file).value_or(std::string()); }
 
-bool is_equal_word(std::string_view a, std::string_view b) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    return std::ranges::equal(a, b, {}, lower, lower);
-}
-
 // The files of a directory whose names end so, in the order of their names.
 std::vector<fs::path> files_in(const fs::path& directory, std::string_view end) {
     std::vector<fs::path> files;
@@ -221,8 +216,8 @@ void add_rsyslog(std::vector<std::string>& warnings, const fs::path& etc) {
         const auto text = text_of(file);
         const bool is_on = std::ranges::any_of(util::lines_of(text), [&](std::string_view line) {
             line = util::trimmed(line);
-            return is_equal_word(line.substr(0, k_directive.size()), k_directive) &&
-                   is_equal_word(util::trimmed(line.substr(k_directive.size())), "on");
+            return util::equals_ignoring_case(line.substr(0, k_directive.size()), k_directive) &&
+                   util::equals_ignoring_case(util::trimmed(line.substr(k_directive.size())), "on");
         });
         if (!is_on) continue;
         warnings.push_back(

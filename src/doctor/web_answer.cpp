@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/doctor/web_answer.hpp"
 
-#include <strings.h>
-
 #include <algorithm>
+#include <string_view>
+
+#include "ceymail/util/text.hpp"
 
 namespace ceymail::doctor {
 
@@ -22,8 +23,8 @@ std::string quoted(const std::string& text) {
     return line;
 }
 
-bool begins_with(const std::string& text, const std::string& prefix) {
-    return ::strncasecmp(text.c_str(), prefix.c_str(), prefix.size()) == 0;
+bool begins_with(std::string_view text, std::string_view prefix) {
+    return util::equals_ignoring_case(text.substr(0, prefix.size()), prefix);
 }
 
 std::string code(const Answer& answer) { return "answered " + std::to_string(answer.status); }

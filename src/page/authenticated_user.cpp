@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ceymail/page/utf8.hpp"
+#include "ceymail/util/text.hpp"
 
 namespace ceymail::page {
 namespace {
@@ -91,9 +92,7 @@ bool comes_from_here(const fastcgi::PageRequest& request) {
     if (!request.fetch_site.empty() && request.fetch_site != "same-origin") return false;
     if (request.origin.empty()) return true;
     const std::string here = (over_tls(request) ? "https://" : "http://") + host_of(request);
-    return std::ranges::equal(
-        request.origin, here, {}, [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; },
-        [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+    return util::equals_ignoring_case(request.origin, here);
 }
 
 }  // namespace ceymail::page

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ceymail/site/site.hpp"
+#include "ceymail/util/text.hpp"
 
 namespace ceymail::site {
 namespace {
@@ -94,14 +95,14 @@ Listener listener_of(const std::string& where) {
 std::string name_of_server(std::string name) {
     if (const auto scheme = name.find("://"); scheme != name.npos) name.erase(0, scheme + 3);
     if (const auto colon = name.rfind(':'); colon != name.npos && name.find(']', colon) == name.npos) name.erase(colon);
-    return lower_case(name);
+    return util::lower_case(name);
 }
 
 // Source: ap_resolve_env() of Apache. It knows the environment too, which is not known here: such a name stays.
 class Definitions {
 public:
     void take(const std::vector<std::string>& words) {
-        const auto name = lower_case(words[0]);
+        const auto name = util::lower_case(words[0]);
         if (name == "define" && words.size() > 1) m_values[words[1]] = words.size() > 2 ? words[2] : "";
         if (name == "undefine" && words.size() > 1) m_values.erase(words[1]);
     }
@@ -147,11 +148,11 @@ public:
     }
 
     void add(const std::vector<std::string>& words, std::size_t offset) {
-        const auto name = lower_case(words[0]);
+        const auto name = util::lower_case(words[0]);
         if (name == "servername" && words.size() > 1) m_open.names.push_back(name_of_server(words[1]));
         if (name == "serveralias")
-            for (std::size_t i = 1; i < words.size(); ++i) m_open.names.push_back(lower_case(words[i]));
-        if (name == "sslengine" && words.size() > 1) m_engine = lower_case(words[1]);
+            for (std::size_t i = 1; i < words.size(); ++i) m_open.names.push_back(util::lower_case(words[i]));
+        if (name == "sslengine" && words.size() > 1) m_engine = util::lower_case(words[1]);
         if (name == "sslcertificatefile") m_has_certificate = true;
         if ((name == "include" || name == "includeoptional") && words.size() > 1)
             m_open.includes.push_back({offset, words[1]});
@@ -159,7 +160,7 @@ public:
 
     // Outside of the virtual hosts.
     void add_to_server(const std::vector<std::string>& words) {
-        if (words.size() > 1 && lower_case(words[0]) == "sslengine") m_server_engine = lower_case(words[1]);
+        if (words.size() > 1 && util::lower_case(words[0]) == "sslengine") m_server_engine = util::lower_case(words[1]);
     }
 
     void close(std::size_t place) {
@@ -229,7 +230,7 @@ std::optional<Tag> tag_of(std::string_view line) {
     if (bracket == line.npos) return Tag{};
     line = line.substr(0, bracket).substr(tag.closes ? 2 : 1);
     const auto end = std::min(line.size(), line.find_first_of(k_blanks));
-    tag.name = lower_case(line.substr(0, end));
+    tag.name = util::lower_case(line.substr(0, end));
     tag.arguments = words_of(line.substr(end));
     return tag;
 }
@@ -275,7 +276,7 @@ private:
     }
 
     void note(const std::vector<std::string>& words, std::size_t at) {
-        const auto name = lower_case(words[0]);
+        const auto name = util::lower_case(words[0]);
         if (!m_site.macro_line && name == "use") m_site.macro_line = line_at(m_text, at);
         if (words.size() != 2) return;
         if (name == "sslcertificatefile") m_site.certificates.push_back(words[1]);

@@ -38,9 +38,7 @@ std::string value_of(std::string_view text, std::string_view key) {
 }  // namespace
 
 bool is_host_name(std::string_view name) noexcept {
-    const auto allowed = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
-    };
+    const auto allowed = [](char c) { return util::is_alphanumeric(c) || c == '-' || c == '.'; };
     return !name.empty() && name.size() <= 253 && name.front() != '.' && name.front() != '-' && name.back() != '.' &&
            name.find("..") == name.npos && std::ranges::all_of(name, allowed);
 }
@@ -54,7 +52,7 @@ util::Result<CeymailConf> parse_ceymail_conf(std::string_view text, std::string_
         return util::fail(util::ErrorKind::invalid,
                           domain.empty() ? file + " has no DASHBOARD_DOMAIN" + remedy
                                          : "DASHBOARD_DOMAIN of " + file + " is no host name: " + domain + remedy);
-    conf.dashboard_domain = lower_case(domain);
+    conf.dashboard_domain = util::lower_case(domain);
     const auto server = value_of(text, "WEB_SERVER");
     if (server == "nginx")
         conf.web_server = WebServer::nginx;

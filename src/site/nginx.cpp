@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ceymail/site/site.hpp"
+#include "ceymail/util/text.hpp"
 
 namespace ceymail::site {
 namespace {
@@ -136,9 +137,9 @@ public:
         const auto& words = statement.words;
         const auto& name = words[0];
         if (name == "server_name")
-            for (std::size_t i = 1; i < words.size(); ++i) m_open.names.push_back(lower_case(words[i]));
+            for (std::size_t i = 1; i < words.size(); ++i) m_open.names.push_back(util::lower_case(words[i]));
         if (name == "listen" && words.size() > 1) add_listener(words);
-        if (name == "ssl" && words.size() == 2 && lower_case(words[1]) == "on") m_ssl_on = true;
+        if (name == "ssl" && words.size() == 2 && util::lower_case(words[1]) == "on") m_ssl_on = true;
         if (name == "include" && words.size() == 2) m_open.includes.push_back({statement.begin, words[1]});
         if (name != "location") return;
         if (m_open.place == 0) m_open.place = statement.begin;

@@ -8,13 +8,13 @@
 
 #include <netdb.h>
 #include <openssl/ssl.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "ceymail/fastcgi/response.hpp"
 #include "ceymail/util/fd.hpp"
+#include "ceymail/util/text.hpp"
 
 namespace ceymail::webclient {
 namespace {
@@ -98,7 +98,7 @@ std::string Answer::field(std::string_view name) const {
     for (auto at = head.find("\r\n"); at != head.npos; at = head.find("\r\n", at + 2)) {
         const auto line = std::string_view(head).substr(at + 2, head.find("\r\n", at + 2) - at - 2);
         const auto colon = line.find(':');
-        if (colon != name.size() || ::strncasecmp(line.data(), name.data(), colon) != 0) continue;
+        if (colon == line.npos || !util::equals_ignoring_case(line.substr(0, colon), name)) continue;
         const auto begin = line.find_first_not_of(" \t", colon + 1);
         return std::string(begin == line.npos ? "" : line.substr(begin));
     }

@@ -122,9 +122,6 @@ enum class PageKeys { must_be_right, may_be_wrong };
 [[nodiscard]] util::Result<Configuration> load_configuration(const std::optional<std::filesystem::path>& file,
                                                              PageKeys page_keys = PageKeys::must_be_right);
 
-// Returns: all keys of the file.
-[[nodiscard]] std::vector<std::string_view> key_names();
-
 [[nodiscard]] std::string_view to_string(Plan plan) noexcept;
 
 // Returns: "free, starter, ...": all plans but `unknown`.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The keys of ceymail-metrics.conf: the name of each, what is allowed, and where its value goes. For the parser of the
-// file; others ask parse_configuration() and key_names().
+// file; others call parse_configuration().
 #pragma once
 
 #include <functional>

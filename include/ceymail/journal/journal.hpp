@@ -2,7 +2,8 @@
 // Journal: the lines of the mail facility in systemd's journal, each once.
 // Process: the journal reader, and `--check` to see whether the journal can be read. It parses no line. It may open the
 // journal's files.
-// Attackers: every program of the host writes entries. journald writes the files and adds who wrote an entry.
+// Attackers: every program of the host writes entries; journald writes the files and adds who wrote an entry. A log
+// reader under an attacker's control asks for any position.
 #pragma once
 
 #include <cstddef>

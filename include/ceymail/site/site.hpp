@@ -86,7 +86,4 @@ inline constexpr std::string_view k_endpoint_path = "/api/stats/metrics";
 // Returns: the number of the line at `offset`, from 1.
 [[nodiscard]] std::size_t line_at(std::string_view text, std::size_t offset) noexcept;
 
-// Returns: with ASCII letters in lower case; no locale.
-[[nodiscard]] std::string lower_case(std::string_view text);
-
 }  // namespace ceymail::site

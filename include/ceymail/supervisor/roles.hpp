@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The main functions of two roles under the supervisor; the others are maillog::serve_log_reader() and
-// serve_reader() of room journal. Each runs in its own
-// process.
+// journal::serve_reader(). Each runs in its own process.
 #pragma once
 
 #include "ceymail/config/configuration.hpp"

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Cuts pieces out of text. No copies: each result is a part of the argument. Threads: any.
+// Cuts pieces out of text and compares characters. A piece is a part of the argument, no copy. Threads: any.
 #pragma once
 
 #include <algorithm>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -19,6 +20,25 @@ namespace ceymail::util {
     const bool quoted =
         text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.back() == text.front();
     return quoted ? text.substr(1, text.size() - 2) : text;
+}
+
+// Letters and digits of ASCII. Not <cctype>, which depends on the locale.
+[[nodiscard]] constexpr bool is_alphanumeric(char c) noexcept {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+[[nodiscard]] constexpr char lower_case(char c) noexcept {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+[[nodiscard]] inline std::string lower_case(std::string_view text) {
+    std::string lower(text);
+    std::ranges::transform(lower, lower.begin(), [](char c) { return lower_case(c); });
+    return lower;
+}
+
+[[nodiscard]] constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
+    return std::ranges::equal(a, b, {}, [](char c) { return lower_case(c); }, [](char c) { return lower_case(c); });
 }
 
 // Returns: the lines of `text`, without their "\n".
