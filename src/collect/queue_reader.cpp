@@ -85,7 +85,9 @@ struct QueueReader::BirthBudget {
         const auto now = util::BootClock::now();
         until = std::min({until, deadline, now + k_birth_time_limit});
         if (now >= until) left = 0;
-        return left > 0 && left-- > 0;
+        if (left == 0) return false;
+        --left;
+        return true;
     }
 };
 
