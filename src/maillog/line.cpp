@@ -64,9 +64,11 @@ std::optional<Line> split_line(std::string_view line) noexcept {
 
 std::uint64_t unfold_repeats(std::string_view& text) noexcept {
     Cursor cursor(text);
+    if (!cursor.take("message repeated ")) return 1;
     std::uint64_t times = 0;
-    if (!cursor.take("message repeated ") || !cursor.take_number(times, 18) || times == 0 || !cursor.take(" times: ["))
-        return 1;
+    if (!cursor.take_number(times, 18) && cursor.take_while(is_digit).empty()) return 1;
+    if (!cursor.take(" times: [")) return 1;
+    if (times == 0) return 0;
     cursor.take(' ');
     text = cursor.rest();
     if (text.ends_with(']')) text.remove_suffix(1);

@@ -86,7 +86,12 @@ void count_text(const Tag& tag, std::string_view text, util::BootTime now, Count
     const auto handler = handler_of(tag);
     const auto times = unfold_repeats(text);
     ++counters.lines(handler.daemon);
-    if (handler.count != nullptr) handler.count({counters, now, times, handler.program, tag.service, text});
+    if (handler.count == nullptr) return;
+    if (times == 0) {
+        ++counters.unparsed(handler.program);
+        return;
+    }
+    handler.count({counters, now, times, handler.program, tag.service, text});
 }
 
 void count_line(std::string_view line, util::BootTime now, Counters& counters) noexcept {

@@ -464,15 +464,19 @@ void text_of_tag(const std::string& whole_tag, std::string text, util::BootTime 
     const auto program = slash == tag.npos ? tag : tag.substr(slash + 1);
     auto service = slash == tag.npos ? std::string() : tag.substr(0, slash);
     service = service.substr(service.rfind('/') + 1);  // npos + 1 is 0
+    const auto [handler, daemon] = known(tag, program, service);
+    ++counters.lines(daemon);
     std::uint64_t times = 1;
-    if (const auto repeated = match(text, R"(^message repeated ([0-9]{1,18}) times: \[ ?)");
-        repeated && number((*repeated)[1]) > 0) {
+    if (const auto repeated = match(text, R"(^message repeated ([0-9]+) times: \[ ?)")) {
+        if ((*repeated)[1].length() > 18 || number((*repeated)[1]) == 0) {
+            const bool has_program = handler != other_postfix && handler != opendkim;
+            if (handler != nullptr) ++counters.unparsed(has_program ? named<Program>(program).value() : Program::none);
+            return;
+        }
         times = std::min<std::uint64_t>(number((*repeated)[1]), 10'000);
         text = behind(text, *repeated);
         if (text.ends_with(']')) text.pop_back();
     }
-    const auto [handler, daemon] = known(tag, program, service);
-    ++counters.lines(daemon);
     if (handler != nullptr) handler({counters, now, times, program, service, text});
 }
 

@@ -29,7 +29,7 @@ struct Line {
 [[nodiscard]] std::optional<Line> split_line(std::string_view line) noexcept;
 
 // Takes "message repeated N times: [ " and the last "]" off, which rsyslog puts around the text of repeated messages.
-// Returns: N, at most k_most_repeats; 1 for other texts.
+// Returns: N, at most k_most_repeats; 1 for other texts; 0 where N is none that rsyslog writes, and the text stays.
 [[nodiscard]] std::uint64_t unfold_repeats(std::string_view& text) noexcept;
 
 }  // namespace ceymail::maillog
