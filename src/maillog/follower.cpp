@@ -35,7 +35,7 @@ util::Result<void> Follower::hand_over(std::vector<util::Fd> files) {
     CEYMAIL_TRY_ASSIGN(auto known, look_at(std::move(files)));
     if (m_files.empty()) return take_up(std::move(known));
     CEYMAIL_TRY_ASSIGN(m_files.back().status, status_of(m_files.back().fd.get()));
-    append(std::move(known));
+    CEYMAIL_TRY(append(std::move(known)));
     const auto dropped = drop_surplus();
     commit();
     return dropped;
@@ -53,7 +53,9 @@ util::Result<void> Follower::take_up(std::vector<LogFile> files) {
         commit();
         return {};
     }
-    CEYMAIL_TRY_ASSIGN(const auto place, find_place(files, last, m_block));
+    CEYMAIL_TRY_ASSIGN(const auto older, count_older(files));
+    CEYMAIL_TRY_ASSIGN(const auto place, find_place(files, older, last, m_block));
+    CEYMAIL_TRY(note_older(files, place.file));
     if (place.position != last) draft().position(m_log) = place.position;
     if (place.skipped_bytes > 0) draft().skipped(m_log) += place.skipped_bytes;
     commit();
@@ -63,24 +65,48 @@ util::Result<void> Follower::take_up(std::vector<LogFile> files) {
     return {};
 }
 
-void Follower::append(std::vector<LogFile> files) {
-    for (auto i = first_newer(files); i < files.size(); ++i) {
+util::Result<void> Follower::append(std::vector<LogFile> files) {
+    CEYMAIL_TRY_ASSIGN(const auto first, first_newer(files));
+    for (auto i = first; i < files.size(); ++i) {
         const auto is_same = [&](const LogFile& ours) { return ours.status.is_same_file(files[i].status); };
         if (std::ranges::none_of(m_files, is_same)) m_files.push_back(std::move(files[i]));
     }
+    return {};
 }
 
 // Where the newest of ours is not among the files, it is compressed or deleted. Of the others those are newer that were
 // written after it.
-std::size_t Follower::first_newer(const std::vector<LogFile>& files) const {
+util::Result<std::size_t> Follower::first_newer(const std::vector<LogFile>& files) {
     const auto& newest = m_files.back().status;
     const auto ours =
         std::ranges::find_if(files, [&](const LogFile& file) { return file.status.is_same_file(newest); });
-    if (ours != files.end()) return static_cast<std::size_t>(ours - files.begin()) + 1;
-    const auto later =
-        std::ranges::find_if(files, [&](const LogFile& file) { return file.status.modified_ns > newest.modified_ns; });
-    if (later != files.end()) return static_cast<std::size_t>(later - files.begin());
-    return files.empty() ? 0 : files.size() - 1;
+    if (ours != files.end()) {
+        const auto index = static_cast<std::size_t>(ours - files.begin());
+        CEYMAIL_TRY(note_older(files, index));
+        return index + 1;
+    }
+    CEYMAIL_TRY_ASSIGN(const auto older, count_older(files));
+    for (auto i = older; i < files.size(); ++i)
+        if (files[i].status.modified_ns > newest.modified_ns) return i;
+    return std::max(older, files.empty() ? 0 : files.size() - 1);
+}
+
+// A file that is older than ours stays so, also when something gives it a later time.
+util::Result<void> Follower::note_older(const std::vector<LogFile>& files, std::size_t newest) {
+    if (newest == 0) return {};
+    const auto& file = files[newest - 1];
+    if (m_older.state != PositionState::none && m_older.file.is_same_file(file.status)) return {};
+    CEYMAIL_TRY_ASSIGN(const auto start, FileStart::read(file.fd.get()));
+    m_older = {.file = file.status, .offset = file.status.size, .state = PositionState::at_line};
+    start.mark(m_older);
+    return {};
+}
+
+// The start is compared too: inode numbers come back.
+util::Result<std::size_t> Follower::count_older(const std::vector<LogFile>& files) const {
+    if (m_older.state == PositionState::none || files.empty() || !files[0].status.is_same_file(m_older.file)) return 0U;
+    CEYMAIL_TRY_ASSIGN(const auto start, FileStart::read(files[0].fd.get()));
+    return start.is_copy_of(m_older) ? 1U : 0U;
 }
 
 util::Result<Follower::Progress> Follower::read(std::size_t limit, util::BootTime now) {

@@ -48,9 +48,10 @@ util::Result<std::optional<Place>> find_in_copy(const std::vector<LogFile>& file
     return std::nullopt;
 }
 
-util::Result<Place> begin_of_later_file(const std::vector<LogFile>& files, const Position& last) {
-    const auto later = std::ranges::find_if(
-        files, [&](const LogFile& file) { return file.status.modified_ns > last.file.modified_ns; });
+util::Result<Place> begin_of_later_file(const std::vector<LogFile>& files, std::size_t older, const Position& last) {
+    const auto later =
+        std::find_if(files.begin() + static_cast<std::ptrdiff_t>(std::min(older, files.size())), files.end(),
+                     [&](const LogFile& file) { return file.status.modified_ns > last.file.modified_ns; });
     const auto first = std::min<std::size_t>(static_cast<std::size_t>(later - files.begin()), files.size() - 1);
     return Place{.file = first,
                  .position = start_position(files[first].status),
@@ -59,7 +60,8 @@ util::Result<Place> begin_of_later_file(const std::vector<LogFile>& files, const
 
 }  // namespace
 
-util::Result<Place> find_place(const std::vector<LogFile>& files, const Position& last, std::span<std::byte> block) {
+util::Result<Place> find_place(const std::vector<LogFile>& files, std::size_t older, const Position& last,
+                               std::span<std::byte> block) {
     if (last.state == PositionState::none) {
         const auto& newest = files.back();
         CEYMAIL_TRY_ASSIGN(const auto end, position_before(newest.fd.get(), newest.status.size, block));
@@ -69,7 +71,7 @@ util::Result<Place> find_place(const std::vector<LogFile>& files, const Position
     if (same) return *same;
     CEYMAIL_TRY_ASSIGN(const auto copy, find_in_copy(files, last));
     if (copy) return *copy;
-    return begin_of_later_file(files, last);
+    return begin_of_later_file(files, older, last);
 }
 
 util::Result<Position> begin_of_next(int fd, const Position& last) {

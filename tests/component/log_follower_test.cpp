@@ -298,6 +298,48 @@ BOOST_AUTO_TEST_CASE(an_older_rotated_file_is_not_read) {
     BOOST_TEST(counted() == 6U);
 }
 
+// As an editor or touch(1) does, and then the log is deleted or emptied.
+BOOST_AUTO_TEST_CASE(an_older_rotated_file_is_not_read_because_it_has_a_later_time) {
+    const auto touch_rotated = [this](int seconds) {
+        fs::last_write_time(rotated, fs::file_time_type::clock::now() + std::chrono::seconds(seconds));
+    };
+    append_to(rotated, lines(0, 50));
+    begin_with(lines(50, 3));
+    fs::remove(log);
+    touch_rotated(10);
+    append(lines(53, 2));
+    read_all();
+    BOOST_TEST(counted() == 5U);
+    read_all();
+    truncate();
+    touch_rotated(20);
+    append(lines(55, 1));
+    read_all();
+    BOOST_TEST(counted() == 6U);
+    restart();
+    read_all();
+    fs::remove(log);
+    touch_rotated(30);
+    append(lines(56, 1));
+    read_all();
+    BOOST_TEST(counted() == 7U);
+    BOOST_TEST(skipped() == 0U);
+}
+
+// Inode numbers come back.
+BOOST_AUTO_TEST_CASE(another_file_under_the_name_of_an_older_one_is_read) {
+    append_to(rotated, lines(0, 50));
+    begin_with(lines(50, 3));
+    read_all();
+    fs::remove(log);
+    fs::resize_file(rotated, 0);
+    append_to(rotated, lines(53, 4));
+    fs::last_write_time(rotated, fs::file_time_type::clock::now() + std::chrono::seconds(10));
+    append(lines(57, 2));
+    read_all();
+    BOOST_TEST(counted() == 9U);
+}
+
 BOOST_AUTO_TEST_CASE(reads_what_a_truncated_log_had_from_its_copy) {
     begin_with(lines(0, 3));
     append(lines(3, 4));

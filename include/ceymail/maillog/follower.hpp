@@ -54,8 +54,10 @@ private:
     util::Result<void> take_up(std::vector<LogFile> files);
     util::Result<void> drop_surplus();
     util::Result<Progress> read_on(std::size_t limit, util::BootTime now);
-    void append(std::vector<LogFile> files);
-    [[nodiscard]] std::size_t first_newer(const std::vector<LogFile>& files) const;
+    util::Result<void> append(std::vector<LogFile> files);
+    [[nodiscard]] util::Result<std::size_t> first_newer(const std::vector<LogFile>& files);
+    util::Result<void> note_older(const std::vector<LogFile>& files, std::size_t newest);
+    [[nodiscard]] util::Result<std::size_t> count_older(const std::vector<LogFile>& files) const;
     util::Result<Outcome> read_files(std::size_t limit, util::BootTime now);
     util::Result<Outcome> read_file(std::size_t& left, util::BootTime now);
     [[nodiscard]] util::Result<FileStart> start_of(int fd, std::span<const std::byte> block) const;
@@ -76,6 +78,7 @@ private:
     LineBlock& m_block;
     std::vector<LogFile> m_files;  // the first is being read
     FileStatus m_read_up_to{};     // status of the first when it was last read to its end
+    Position m_older{};            // of the file that stood before the newest of ours; none: there was none
     Reading* m_draft = nullptr;    // begun and not committed; none when a public function returns
 };
 

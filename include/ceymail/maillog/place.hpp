@@ -26,9 +26,10 @@ struct Place {
 
 // Finds the place of `last` again: in the same file, else in a copy of it, else at the start of the first file that was
 // written after it. A first reader begins at the end of the last file.
-// `files`: oldest first, not empty. `block`: to search for the end of a line in.
+// `files`: oldest first, not empty. `older`: so many of them in front are known to be older than the file of `last`,
+// whatever their time says. `block`: to search for the end of a line in.
 // Errors: the kind of the errno of a file that cannot be read.
-[[nodiscard]] util::Result<Place> find_place(const std::vector<LogFile>& files, const Position& last,
+[[nodiscard]] util::Result<Place> find_place(const std::vector<LogFile>& files, std::size_t older, const Position& last,
                                              std::span<std::byte> block);
 
 // Returns: where to begin in a file that follows the one of `last`: at its start, except in a copy.
