@@ -3,6 +3,7 @@
 #include "ceymail/collect/birth_times.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
@@ -79,6 +80,19 @@ BOOST_AUTO_TEST_CASE(asks_the_file_itself_and_no_other) {
     BOOST_TEST((birth_of(here.get(), "link").value() > now - 1min));
     BOOST_TEST((birth_of(here.get(), "nothing").error() == ENOENT));
     BOOST_TEST((birth_of(AT_FDCWD, "/proc/self/stat").error() == ENODATA));  // a file system without births
+}
+
+BOOST_AUTO_TEST_CASE(tells_births_to_the_microsecond) {
+    const testing::TemporaryDirectory directory;
+    for (int i = 0; i < 20; ++i) {
+        const auto path = directory.write("file" + std::to_string(i), "");
+        struct statx status{};
+        BOOST_TEST_REQUIRE(::statx(AT_FDCWD, path.c_str(), 0, STATX_BTIME, &status) == 0);
+        const auto want =
+            std::chrono::seconds(status.stx_btime.tv_sec) +
+            std::chrono::floor<std::chrono::microseconds>(std::chrono::nanoseconds(status.stx_btime.tv_nsec));
+        BOOST_TEST((birth_of(AT_FDCWD, path.c_str()).value() == want), i);
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

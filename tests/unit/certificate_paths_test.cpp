@@ -2,6 +2,7 @@
 // Which files of certificates the configurations of the servers name, as Debian and CeyMail write them.
 #include "ceymail/collect/certificate_paths.hpp"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <functional>
@@ -9,6 +10,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "ceymail/collect/certificates_collector.hpp"
+#include "ceymail/collect/regular_file.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace {
@@ -214,6 +216,26 @@ BOOST_AUTO_TEST_CASE(get_names_that_stay) {
     BOOST_TEST((server_of("dovecot-x") == TlsServer::dovecot));
     BOOST_TEST((server_of("dovecot") == TlsServer::dovecot));
     for (const auto* other : {"dovecotx", "imap", ""}) BOOST_TEST(!server_of(other), other);
+}
+
+// One read(2) gives less than the whole, as for a file of /proc.
+BOOST_AUTO_TEST_CASE(read_a_file_that_comes_in_parts) {
+    int ends[2];
+    BOOST_TEST_REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+    const util::Fd from(ends[0]);
+    {
+        const util::Fd to(ends[1]);
+        for (const std::string part : {"abc", "d", "efgh"})
+            BOOST_TEST_REQUIRE(::send(to.get(), part.data(), part.size(), 0) == static_cast<ssize_t>(part.size()));
+    }
+    std::string text(6, '-');
+    const auto got = read_into(from, text);
+    BOOST_TEST_REQUIRE(got.has_value());
+    BOOST_TEST(*got == 6U);
+    BOOST_TEST(text == "abcdef");
+    text.assign(6, '-');
+    BOOST_TEST(read_into(from, text).value() == 0U);
+    BOOST_TEST(text == "------");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

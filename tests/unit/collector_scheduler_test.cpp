@@ -17,6 +17,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "ceymail/scheduler/collector_scheduler.hpp"
+#include "ceymail/scheduler/collector_slot.hpp"
 #include "ceymail/util/fd.hpp"
 #include "support/scripted_collector.hpp"
 #include "support/temporary_directory.hpp"
@@ -414,6 +415,51 @@ BOOST_AUTO_TEST_CASE(a_shortfall_costs_the_success_and_not_what_was_read) {
         errors.count("collector partial: cannot read one of them; mend it; only what it could not read is absent\n") ==
         1U);
     BOOST_TEST(errors.count("collector partial: succeeds again") == 1U);
+}
+
+// The clock moves while the collector runs; so does the bound of the next round's wait show what the run was.
+BOOST_AUTO_TEST_CASE(a_source_is_suspect_after_a_late_answer_or_a_late_failure_and_not_at_the_limit) {
+    using ceymail::scheduler::k_suspect_timeout;
+    constexpr auto k_round = 10s;
+    const struct {
+        const char* label;
+        std::chrono::nanoseconds takes;
+        bool succeeds;
+        bool suspect;
+    } table[] = {
+        {"an answer at the deadline", k_round, true, false},
+        {"an answer after it", k_round + 1ns, true, true},
+        {"a slow answer", k_suspect_timeout + 1ns, true, false},
+        {"a failure within the time", k_suspect_timeout, false, false},
+        {"a failure after it", k_suspect_timeout + 1ns, false, true},
+    };
+    for (const auto& row : table) {
+        const CapturedErrors errors;
+        turn_to(0s);
+        const auto began = turned_clock();
+        std::atomic<bool> first = true;
+        std::promise<void> end;
+        const auto ended = end.get_future().share();
+        CollectorScheduler scheduler(
+            list(scripted("one",
+                          [&, ended](BootTime) -> ceymail::util::Result<ceymail::collect::Families> {
+                              if (!first.exchange(false))
+                                  ended.wait();
+                              else
+                                  turn_to(row.takes);
+                              if (row.succeeds) return gauge("one", 1);
+                              return fail(ErrorKind::unavailable, "no");
+                          })),
+            k_unlimited, turned_clock);
+        scheduler.begin(began + k_round);
+        while (scheduler.over_at() == began + k_round) std::this_thread::yield();
+        scheduler.end();
+        const auto again = turned_clock();
+        scheduler.begin(again + k_round);
+        BOOST_TEST((scheduler.over_at() == again + (row.suspect ? k_suspect_timeout : k_round)), row.label);
+        end.set_value();
+        while (scheduler.over_at() != BootTime{}) std::this_thread::yield();
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

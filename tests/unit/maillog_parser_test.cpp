@@ -8,6 +8,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "ceymail/maillog/entry.hpp"
 #include "support/maillog_description.hpp"
 
 namespace {
@@ -996,6 +997,13 @@ BOOST_AUTO_TEST_CASE(the_seventeenth_jail_counts_with_others) {
             *counters);
     BOOST_TEST(BanTable::name_of(counters->bans.jails()[15]) == "jail16");
     BOOST_TEST(counters->bans.others() == 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_service_of_submission_is_known_by_its_name_or_port) {
+    for (const char* name : {"submission", "submissions", "smtps", "587", "465"})
+        BOOST_TEST(is_submission_service(name), name);
+    for (const char* name : {"", "smtp", "smtpd", "submissio", "submissionss", "25", "10025", "5870", "465x"})
+        BOOST_TEST(!is_submission_service(name), name);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -444,4 +444,42 @@ BOOST_AUTO_TEST_CASE(services_of_no_name_are_neither_installed_nor_up) {
     BOOST_TEST((states->back() == ServiceState::absent));
 }
 
+BOOST_AUTO_TEST_CASE(the_start_of_postfix_stays_when_the_clock_is_set_and_not_when_its_master_is_another) {
+    const Machine machine;
+    machine.install("/usr/lib/postfix/sbin/master");
+    machine.booted(1'764'000'000);
+    machine.process(30, "master", "/usr/lib/postfix/sbin/master");
+    machine.started(30, 5000);
+    machine.master_pid("30\n");
+    ProcessTable table{machine.root().path(), machine.root() / "proc", {machine.root() / "queue"}};
+    const std::vector<Service> services{{"postfix", {}, {"master"}}};
+    BOOST_TEST(starts(table, services) == "postfix=1764000050");
+    machine.booted(1'764'000'900);  // the clock was set
+    BOOST_TEST(starts(table, services) == "postfix=1764000050");
+    std::filesystem::remove_all(machine.root() / "proc/30");
+    machine.process(30, "master", "/usr/lib/postfix/sbin/master");  // the same pid once more
+    machine.started(30, 90000);
+    BOOST_TEST(starts(table, services) == "postfix=1764001800");
+    machine.process(31, "master", "/usr/lib/postfix/sbin/master");  // another, in the same tick
+    machine.started(31, 90000);
+    machine.master_pid("31\n");
+    machine.booted(1'764'000'000);
+    BOOST_TEST(starts(table, services) == "postfix=1764000900");
+}
+
+BOOST_AUTO_TEST_CASE(a_script_that_runs_is_found_by_its_interpreters_arguments) {
+    const Machine machine;
+    machine.install("/usr/sbin/spamd");
+    machine.process(60, "spamd", "/usr/bin/perl", "/usr/bin/perl\0-T\0-w\0/usr/sbin/spamd\0-d\0"s);
+    machine.booted(1'764'000'000);
+    machine.started(60, 700);
+    ProcessTable table{machine.root().path(), machine.root() / "proc", {machine.root() / "queue"}};
+    const std::vector<Service> services{{"spamassassin", {}, {"spamd"}}, {"nginx", {}, {"nginx"}}};
+    BOOST_TEST(starts(table, services) == "spamassassin=1764000007");
+    BOOST_TEST(starts(table, services) == "spamassassin=1764000007");
+    machine.root().write("proc/60/cmdline", "/usr/bin/perl\0/usr/bin/other\0"s);
+    machine.root().write("proc/60/stat", stat_line(60, "perl", 'S', k_ordinary));
+    BOOST_TEST(starts(table, services) == "");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -120,4 +120,11 @@ BOOST_AUTO_TEST_CASE(quotes_names_and_texts_so_that_none_ends_early) {
     BOOST_TEST(database::quote_text("o'clock\\") == "'o''clock\\\\'");
 }
 
+// Source: errmsg.h of libmariadb, CR_MIN_ERROR to CR_MAX_ERROR and CER_MIN_ERROR to CER_MAX_ERROR.
+BOOST_AUTO_TEST_CASE(an_error_of_the_client_library_ends_the_session_and_its_neighbours_do_not) {
+    for (const unsigned code : {2000U, 2001U, 2999U, 5000U, 5001U, 5999U})
+        BOOST_TEST(database::ends_session(code), code);
+    for (const unsigned code : {0U, 1999U, 3000U, 4999U, 6000U}) BOOST_TEST(!database::ends_session(code), code);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

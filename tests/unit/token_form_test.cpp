@@ -2,7 +2,9 @@
 // Which refused tokens look like a key of CeyMail's REST API.
 #include "ceymail/admission/token_form.hpp"
 
+#include <set>
 #include <string>
+#include <vector>
 
 #include <boost/test/unit_test.hpp>
 
@@ -23,6 +25,20 @@ BOOST_AUTO_TEST_CASE(a_new_token_has_the_prefix_43_characters_and_is_a_bearer_to
                token.npos);
     BOOST_TEST((parse_bearer("Bearer " + token).form == BearerForm::token));
     BOOST_TEST(!looks_like_rest_key(token));
+}
+
+// 256 bits: 42 characters of six bits each, and one of four.
+BOOST_AUTO_TEST_CASE(each_character_of_a_new_token_takes_each_value) {
+    std::vector<std::set<char>> taken(43);
+    for (int i = 0; i < 3000; ++i) {
+        const auto made = make_secret();
+        BOOST_TEST_REQUIRE(made.has_value());
+        const std::string secret(made->reveal());
+        BOOST_TEST_REQUIRE(secret.size() == 43U);
+        for (std::size_t n = 0; n < secret.size(); ++n) taken[n].insert(secret[n]);
+    }
+    for (std::size_t n = 0; n < 42; ++n) BOOST_TEST(taken[n].size() == 64U, n);
+    BOOST_TEST(std::string(taken[42].begin(), taken[42].end()) == "048AEIMQUYcgkosw");
 }
 
 BOOST_AUTO_TEST_CASE(tells_keys_of_the_rest_api_from_tokens_of_this_and_of_earlier_releases) {
