@@ -241,6 +241,15 @@ case_the_readme_makes_a_host_push() {
     until_true 90 arrives || { inside journalctl --no-pager -u ceymail-push | tail -n 5; complain "nothing arrives"; }
 }
 
+case_the_readme_of_a_pushing_host_may_be_followed_twice() {
+    local before
+    inside sh -c 'echo "# mine" >>/etc/ceymail-metrics/push/vmagent.env'
+    before=$(pushing_files)
+    follow 8 'enable --now ceymail-push' | grep -q 'is there already' || complain "the token was made again" || return
+    [ "$before" = "$(pushing_files)" ] || complain "files changed"
+}
+pushing_files() { inside find /etc/ceymail-metrics/push -type f -exec sha256sum {} +; }
+
 case_the_pushing_unit_restarts_at_once_and_is_confined() {
     local started=$SECONDS
     inside systemctl restart ceymail-push || return
