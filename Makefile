@@ -120,11 +120,12 @@ $(TESTS):
 	$(Q)$(CXX) $(link_flags) -o $@ $^ $(test_libraries) $(link_libraries)
 
 # Tests preload these into the programs. They replace malloc and the clock, so no test program links them.
-INTERPOSERS := $(OUT)/failing-calls.so $(OUT)/turned-clock.so
+INTERPOSERS := $(OUT)/failing-calls.so $(OUT)/turned-clock.so $(OUT)/stepped-clock.so
 tests: $(INTERPOSERS)
 $(OUT)/tests-torture: | $(OUT)/failing-calls.so
 $(OUT)/failing-calls.so: tests/interpose/failing_calls.cpp
 $(OUT)/turned-clock.so: tests/interpose/turned_clock.cpp
+$(OUT)/stepped-clock.so: tests/interpose/stepped_clock.cpp
 $(INTERPOSERS):
 	$(say) LINK $@
 	@mkdir -p $(@D)
@@ -219,6 +220,7 @@ dependencies_of_coverage := build run check fuzz coverage
 dependencies_of_mutate := build run check fuzz coverage
 dependencies_of_tidy := build tidy
 dependencies_of_model := build model
+dependencies_of_soak := build run soak
 dependencies_of_check-settings := build run check browser node
 dependencies_of_check-grafana := node
 dependencies_of_deb := build package
@@ -230,7 +232,7 @@ dependencies_of_check-cross := machine demo
 dependencies_of_check-bare := machine
 dependencies_of_check-fleet := build run check demo fleet push
 
-DEPENDENCIES := $(addprefix dependencies-,build run demo fleet check tests console check-settings check-grafana lint tidy model coverage mutate bench fuzz deb release check-machine check-bare check-fleet cross check-cross)
+DEPENDENCIES := $(addprefix dependencies-,build run demo fleet check tests console check-settings check-grafana lint tidy model soak coverage mutate bench fuzz deb release check-machine check-bare check-fleet cross check-cross)
 .PHONY: $(DEPENDENCIES)
 $(DEPENDENCIES): dependencies-%:
 	@deploy/dependencies/install $(call dependencies_of,$*)
@@ -346,6 +348,13 @@ format: dependencies-lint ## formats the code
 .PHONY: model
 model: dependencies-model ## checks models of limiter, revocation, snapshot and log position with spin; two minutes; MODEL=limiter
 	@tests/model/run $(BUILD)/model $(MODEL)
+
+# Installed as by a package, so that no path of the build is used.
+.PHONY: soak
+soak: dependencies-soak ## a mail server under load, disturbed, for HOURS=2 as root; an oracle judges each scrape; SEED=
+	$(call build_now,programs $(OUT)/stepped-clock.so)
+	@$(MAKE) --no-print-directory install DESTDIR=$(abspath $(BUILD))/soak/root >/dev/null
+	@HOURS=$(HOURS) SEED=$(SEED) tests/soak/run $(BUILD)/soak/root $(OUT)/stepped-clock.so $(BUILD)/soak
 
 # --- installation and package --------------------------------------------------------------------------------------
 
