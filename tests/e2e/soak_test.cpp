@@ -124,6 +124,11 @@ BOOST_AUTO_TEST_CASE(has_an_oracle_that_reports_each_wrong_answer) {
     BOOST_TEST(tests.status == 0, tests.errors);
 }
 
+BOOST_AUTO_TEST_CASE(has_a_table_that_names_what_grew) {
+    const auto tests = run({.arguments = {"python3", "-B", source("tests/soak/figures_test.py")}}, 60s);
+    BOOST_TEST(tests.status == 0, tests.errors);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""That the table names what grew."""
+
+import unittest
+
+from figures import FIELDS, ROLES, Figures
+
+HOURS = 7200
+
+
+def rows(**of_the_last_hour):
+    """A row a minute; in the last hour `role_field` is another, a processor so many times as busy."""
+    made, seconds = [], dict.fromkeys(ROLES, 0.0)
+    for minute in range(1, 120):
+        late = minute >= 60
+        row = {"at": minute * 60.0, "segment bytes": 1000 + (of_the_last_hour.get("segment", 0) if late else 0)}
+        for role in ROLES:
+            for field in FIELDS:
+                change = of_the_last_hour.get(f"{role}_{field}".replace(" ", "_"), 0) if late else 0
+                row[f"{role} {field}"] = 1000 + change
+            busy = of_the_last_hour.get(f"{role}_busy".replace(" ", "_"), 1) if late else 1
+            seconds[role] += 0.1 * busy
+            row[f"{role} processor"] = seconds[role]
+        made.append(row)
+    return made
+
+
+class FiguresTest(unittest.TestCase):
+    def wrong(self, seconds=HOURS, **changes):
+        figures = Figures(None)
+        figures.rows = rows(**changes)
+        lines, wrong = figures.table(seconds)
+        self.assertIn("| workers: descriptors |", "\n".join(lines))
+        return wrong
+
+    def test_a_flat_run_is_right(self):
+        self.assertEqual(self.wrong(), [])
+        self.assertEqual(self.wrong(gatherer_bytes=49, workers_busy=1.5), [])
+
+    def test_each_growth_is_named(self):
+        growths: list[tuple[dict[str, float], str]] = [
+            ({"workers_descriptors": 1}, "workers: descriptors"), ({"gatherer_threads": 1}, "gatherer: threads"),
+            ({"supervisor_processes": 1}, "supervisor: processes"), ({"segment": 1}, "segment"),
+            ({"log_reader_bytes": 51}, "log reader: memory (PSS)"),
+            ({"gatherer_own_bytes": 51}, "gatherer: memory (PSS without files)"), ({"workers_busy": 1.7}, "workers: processor")]
+        for change, name in growths:
+            wrong = self.wrong(**change)
+            self.assertEqual(len(wrong), 1, wrong)
+            self.assertTrue(wrong[0].startswith(name), wrong)
+
+    def test_a_run_of_minutes_has_no_verdict(self):
+        self.assertEqual(self.wrong(seconds=600, workers_descriptors=1), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
