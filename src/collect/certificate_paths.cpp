@@ -207,13 +207,14 @@ struct CertificatePaths::Walk {
         if (!stamp(directory)) return names;
         auto entries = util::Directory::open(below_root(directory));
         if (!entries) return fault(directory, entries.error());
-        for (std::size_t i = 0; i < k_most_names; ++i) {
+        for (std::size_t i = 0;; ++i) {
             const auto name = entries->next();
             if (!name) return fault(directory, name.error());
             if (name->empty()) return names;
+            if (i == k_most_names)
+                return fault(directory, {util::ErrorKind::exhausted, 0, "there are too many names in it"});
             names.emplace(*name);
         }
-        return fault(directory, {util::ErrorKind::exhausted, 0, "there are too many names in it"});
     }
 
     util::Result<std::vector<fs::path>> paths() {

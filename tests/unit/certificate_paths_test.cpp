@@ -203,6 +203,17 @@ BOOST_AUTO_TEST_CASE(fail_with_the_file_the_cause_and_the_remedy) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(are_found_in_a_directory_of_as_many_names_as_it_may_have) {
+    const TemporaryDirectory root;
+    root.write("etc/nginx/nginx.conf", "http { include /etc/nginx/conf.d/*.conf; }\n");
+    root.write("etc/nginx/conf.d/a.conf", "server { ssl_certificate /a.pem; }\n");
+    for (int i = 1; i < 10'000; ++i) root.write("etc/nginx/conf.d/" + std::to_string(i), "");
+    BOOST_TEST(found(TlsServer::nginx, root) == "/a.pem");
+    root.write("etc/nginx/conf.d/one-more", "");
+    const auto error = found(TlsServer::nginx, root);
+    BOOST_TEST(error.contains("/etc/nginx/conf.d: there are too many names in it"), error);
+}
+
 // A certificate's name is a label: it stays when other files come and go, and contains no name of a host.
 BOOST_AUTO_TEST_CASE(get_names_that_stay) {
     const auto name = [](const std::vector<fs::path>& paths, std::size_t i) {
