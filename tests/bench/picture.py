@@ -9,8 +9,10 @@ import math
 import sys
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM, BETWEEN = 300, 230, 62, 58, 44, 78
-OURS = ("scrape", "first scrape ever", "one decision")
-STYLES = {"scrape": ("#0b6e4f", 3), "one decision": ("#0b6e4f", 3), "first scrape ever": ("#59b58c", 2)}
+COLUMNS = 2
+OURS = ("scrape", "first scrape ever", "one decision", "processor time")
+STYLES = {"scrape": ("#0b6e4f", 3), "one decision": ("#0b6e4f", 3), "first scrape ever": ("#59b58c", 2),
+          "processor time": ("#59b58c", 2)}
 OTHERS = ("#c1440e", "#3b5b92", "#8a6d3b", "#7a4e8c")
 UNITS = ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
@@ -42,8 +44,8 @@ def read(path):
 class Panel:
     """One curve in log-log; size 0 stands left of the axis' beginning."""
 
-    def __init__(self, title, series, left):
-        self.title, self.series, self.left = title, series, left
+    def __init__(self, title, series, left, top):
+        self.title, self.series, self.left, self.top = title, series, left, top
         points = [point for points in series.values() for point in points]
         self.sizes = sorted({size for size, _ in points})
         positive = [size for size in self.sizes if size]
@@ -58,17 +60,17 @@ class Panel:
         return self.left + WIDTH * place / (self.last - self.first)
 
     def y(self, seconds):
-        return TOP + HEIGHT * (self.high - math.log10(seconds)) / (self.high - self.low)
+        return self.top + HEIGHT * (self.high - math.log10(seconds)) / (self.high - self.low)
 
     def draw(self):
-        yield f'<text class="title" x="{self.left}" y="{TOP - 34}">{self.title}</text>'
+        yield f'<text class="title" x="{self.left}" y="{self.top - 34}">{self.title}</text>'
         for power in range(self.low, self.high + 1):
             y = self.y(10 ** power)
             yield f'<path class="grid" d="M{self.left} {y:.1f}h{WIDTH}"/>'
             yield f'<text class="y" x="{self.left - 6}" y="{y + 4:.1f}">{time_text(10 ** power)}</text>'
         shown = self.sizes if len(self.sizes) < 8 else [s for s in self.sizes if math.log2(s) % 4 == 0 or s == self.sizes[-1]]
         for size in shown:
-            yield f'<text class="x" x="{self.x(size):.1f}" y="{TOP + HEIGHT + 18}">{size_text(size)}</text>'
+            yield f'<text class="x" x="{self.x(size):.1f}" y="{self.top + HEIGHT + 18}">{size_text(size)}</text>'
         others = iter(OTHERS)
         for number, (name, points) in enumerate(self.series.items()):
             colour, width = STYLES[name] if name in STYLES else (next(others), 1.5)
@@ -76,20 +78,23 @@ class Panel:
             yield f'<polyline points="{line}" stroke="{colour}" stroke-width="{width}"/>'
             yield from (f'<circle cx="{self.x(size):.1f}" cy="{self.y(seconds):.1f}" r="{width + 0.5}" fill="{colour}"/>'
                         for size, seconds in points)
-            x, y = self.left + number % 3 * 108, TOP - 20 + number // 3 * 13
+            x, y = self.left + number % 3 * 108, self.top - 20 + number // 3 * 13
             label = f"<tspan font-weight=\"bold\">{name}</tspan>" if name in OURS else name
             yield f'<text x="{x}" y="{y}" fill="{colour}">{label}</text>'
 
 
 def picture(curves):
-    width = len(curves) * (WIDTH + BETWEEN) + 12
-    yield f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {TOP + HEIGHT + BOTTOM}">'
+    width = min(len(curves), COLUMNS) * (WIDTH + BETWEEN) + 12
+    row = TOP + HEIGHT + BOTTOM
+    height = (len(curves) + COLUMNS - 1) // COLUMNS * row
+    yield f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">'
     yield ('<style>text{font:11px sans-serif}.title{font-size:14px;font-weight:bold}.y{text-anchor:end;fill:#555}'
            '.x{text-anchor:middle;fill:#555}.grid{stroke:#ddd}polyline{fill:none;stroke-linejoin:round}</style>')
-    yield f'<rect width="{width}" height="{TOP + HEIGHT + BOTTOM}" fill="#fff"/>'
+    yield f'<rect width="{width}" height="{height}" fill="#fff"/>'
     for number, (title, series) in enumerate(curves.items()):
-        yield from Panel(title, series, LEFT + number * (WIDTH + BETWEEN)).draw()
-    yield (f'<text x="{LEFT}" y="{TOP + HEIGHT + BOTTOM - 8}" fill="#555">Bold: this responder. Both axes are '
+        left, top = LEFT + number % COLUMNS * (WIDTH + BETWEEN), TOP + number // COLUMNS * row
+        yield from Panel(title, series, left, top).draw()
+    yield (f'<text x="{LEFT}" y="{height - 8}" fill="#555">Bold: this responder. Both axes are '
            'logarithmic; medians, drawn by make bench-picture.</text>')
     yield "</svg>"
 
