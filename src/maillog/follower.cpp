@@ -31,14 +31,15 @@ util::Result<std::vector<LogFile>> look_at(std::vector<util::Fd> files) {
 }  // namespace
 
 // model: mail-log/hand-over
-util::Result<void> Follower::hand_over(std::vector<util::Fd> files) {
+util::Result<bool> Follower::hand_over(std::vector<util::Fd> files, Opened opened) {
     CEYMAIL_TRY_ASSIGN(auto known, look_at(std::move(files)));
-    if (m_files.empty()) return take_up(std::move(known));
+    if (m_files.empty()) return take_up(std::move(known), opened);
     CEYMAIL_TRY_ASSIGN(m_files.back().status, status_of(m_files.back().fd.get()));
     CEYMAIL_TRY(append(std::move(known)));
     const auto dropped = drop_surplus();
     commit();
-    return dropped;
+    CEYMAIL_TRY(dropped);
+    return true;
 }
 
 util::Result<void> Follower::drop_surplus() {
@@ -46,15 +47,16 @@ util::Result<void> Follower::drop_surplus() {
     return {};
 }
 
-util::Result<void> Follower::take_up(std::vector<LogFile> files) {
+util::Result<bool> Follower::take_up(std::vector<LogFile> files, Opened opened) {
     const auto last = position();
     if (files.empty()) {
         if (last.state == PositionState::none) draft().position(m_log).state = PositionState::waiting;
         commit();
-        return {};
+        return true;
     }
     CEYMAIL_TRY_ASSIGN(const auto older, count_older(files));
     CEYMAIL_TRY_ASSIGN(const auto place, find_place(files, older, last, m_block));
+    if (place.is_lost && opened == Opened::before_start) return false;
     CEYMAIL_TRY(note_older(files, place.file));
     if (place.position != last) draft().position(m_log) = place.position;
     if (place.skipped_bytes > 0) draft().skipped(m_log) += place.skipped_bytes;
@@ -62,7 +64,7 @@ util::Result<void> Follower::take_up(std::vector<LogFile> files) {
     files.erase(files.begin(), files.begin() + static_cast<std::ptrdiff_t>(place.file));
     m_files = std::move(files);
     m_read_up_to = {};
-    return {};
+    return true;
 }
 
 util::Result<void> Follower::append(std::vector<LogFile> files) {

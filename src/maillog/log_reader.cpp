@@ -63,11 +63,14 @@ public:
         const auto sent = send_reply(
             m_socket, {request.number, cpu_time_ns() - before + m_journal.take_cpu_time().count(), outcome, 0});
         if (!sent) log_once(sent.error());
+        m_opened = Follower::Opened::since;
     }
 
 private:
     ReadOutcome read(Follower& follower, std::vector<util::Fd> files, std::int64_t deadline_ns, std::uint64_t& limit) {
-        if (const auto taken = follower.hand_over(std::move(files)); !taken) return failed(taken.error());
+        const auto taken = follower.hand_over(std::move(files), m_opened);
+        if (!taken) return failed(taken.error());
+        if (!*taken) return ReadOutcome::lost_place;
         const util::BootTime deadline{std::chrono::nanoseconds(deadline_ns)};
         for (auto unread = std::numeric_limits<std::uint64_t>::max();;) {
             const auto step = std::min(limit, k_step);
@@ -136,6 +139,7 @@ private:
     JournalFollower m_journal;
     std::unique_ptr<Follower> m_mail;
     std::unique_ptr<Follower> m_other;
+    Follower::Opened m_opened = Follower::Opened::before_start;  // the first request may be older than this process
     bool m_logged = false;
 };
 
@@ -150,7 +154,10 @@ void serve_log_reader(int socket, int journal_socket, int stop_fd, KeptReading& 
         if (polled[1].revents != 0) return;
         busy.store(AwakeClock::now(), std::memory_order_relaxed);
         // model: mail-log/take-request
-        if (auto received = take_request(socket)) reader.handle(std::move(*received));
+        auto received = take_request(socket);
+        // Nobody waits for the answer to an earlier one: the gatherer that sent it has died.
+        for (auto later = take_request(socket); later; later = take_request(socket)) received = std::move(later);
+        if (received) reader.handle(std::move(*received));
     }
 }
 

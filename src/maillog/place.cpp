@@ -55,7 +55,8 @@ util::Result<Place> begin_of_later_file(const std::vector<LogFile>& files, std::
     const auto first = std::min<std::size_t>(static_cast<std::size_t>(later - files.begin()), files.size() - 1);
     return Place{.file = first,
                  .position = start_position(files[first].status),
-                 .skipped_bytes = beyond(last.file.size, last.offset)};
+                 .skipped_bytes = beyond(last.file.size, last.offset),
+                 .is_lost = true};
 }
 
 }  // namespace

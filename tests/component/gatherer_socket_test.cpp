@@ -176,7 +176,8 @@ BOOST_AUTO_TEST_CASE(its_client_names_an_answer_that_does_not_come_or_is_too_lon
             const util::Fd client(::accept(listener->get(), nullptr, nullptr));
             if (answer) static_cast<void>(::send(client.get(), answer->data(), answer->size(), MSG_NOSIGNAL));
         });
-        auto got = snapshot::ask_collectors(path, util::BootClock::now() + std::chrono::seconds(5));
+        const std::chrono::seconds patience{answer ? 60 : 1};
+        auto got = snapshot::ask_collectors(path, util::BootClock::now() + patience);
         server.join();
         return got;
     };
@@ -192,9 +193,9 @@ BOOST_AUTO_TEST_CASE(its_client_names_an_answer_that_does_not_come_or_is_too_lon
     const auto nonsense = asked(longest);
     BOOST_TEST_REQUIRE(!nonsense.has_value());
     BOOST_TEST(nonsense.error().message.find("too long") == std::string::npos, nonsense.error().message);
-    const auto good = asked(snapshot::to_text({}));
+    const auto good = asked(snapshot::to_text({{.name = "cpu"}}));
     BOOST_TEST_REQUIRE(good.has_value(), (good ? "" : good.error().message));
-    BOOST_TEST(good->empty());
+    BOOST_TEST(good->size() == 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

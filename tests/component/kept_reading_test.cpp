@@ -41,7 +41,7 @@ std::uint64_t sum(const Counters& counters) {
 bool read_on(KeptReading& kept, const fs::path& log, LineBlock& block) {
     Follower follower(kept, Log::mail, block);
     auto files = open_log_files(log);
-    return files && follower.hand_over(std::move(*files)) && follower.read(k_no_limit, util::BootTime{});
+    return files && follower.hand_over(std::move(*files)).has_value() && follower.read(k_no_limit, util::BootTime{});
 }
 
 BOOST_AUTO_TEST_SUITE(kept_reading)

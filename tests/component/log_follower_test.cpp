@@ -282,6 +282,25 @@ BOOST_AUTO_TEST_CASE(counts_what_two_rotations_without_a_reader_took_as_skipped)
     BOOST_TEST(skipped() - before == unread);
 }
 
+// A request that the gatherer sent to a reader that died: its files were opened before the log was copied and
+// truncated.
+BOOST_AUTO_TEST_CASE(files_that_were_opened_before_a_rotation_are_opened_again) {
+    begin_with(lines(0, 3));
+    restart();
+    append(lines(3, 4));
+    auto old = open_log_files(log);
+    BOOST_TEST_REQUIRE(old.has_value());
+    copy_away();
+    truncate();
+    append(lines(7, 2));
+    const auto taken = follower->hand_over(std::move(*old), Follower::Opened::before_start);
+    BOOST_TEST_REQUIRE(taken.has_value());
+    BOOST_TEST(!*taken);
+    read_all();
+    BOOST_TEST(counted() == 9U);
+    BOOST_TEST(skipped() == 0U);
+}
+
 // The one that is there was left alone when the log was first seen.
 BOOST_AUTO_TEST_CASE(an_older_rotated_file_is_not_read) {
     append_to(rotated, lines(0, 50));

@@ -41,8 +41,11 @@ public:
     // Takes files of the log, oldest first, none when there is none: at the start, when another file has the log's
     // name, after lost_place and after an error of read(). Files that it has are not taken twice. The newest eight are
     // kept.
+    // `opened`: before_start where they may have been opened for a process that has died since, and be others than
+    // those of now. Returns: false: the place is in none of them; they were not taken, and are to be opened again.
     // Errors: of fstat(2) or pread(2); the caller may try again.
-    util::Result<void> hand_over(std::vector<util::Fd> files);
+    enum class Opened { before_start, since };
+    util::Result<bool> hand_over(std::vector<util::Fd> files, Opened opened = Opened::since);
 
     // Reads on until it has read `limit` bytes, or less than a LineBlock more. Without news it is one fstat(2) a file.
     // Errors: of fstat(2) or pread(2). What was read before is kept, and the files are closed.
@@ -51,7 +54,7 @@ public:
 private:
     enum class Outcome { at_end, at_limit, lost_place };
 
-    util::Result<void> take_up(std::vector<LogFile> files);
+    util::Result<bool> take_up(std::vector<LogFile> files, Opened opened);
     util::Result<void> drop_surplus();
     util::Result<Progress> read_on(std::size_t limit, util::BootTime now);
     util::Result<void> append(std::vector<LogFile> files);

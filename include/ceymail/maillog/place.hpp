@@ -22,6 +22,7 @@ struct Place {
     std::size_t file = 0;             // its index; the files behind it follow
     Position position;                // in that file
     std::uint64_t skipped_bytes = 0;  // known to be lost
+    bool is_lost = false;             // `last` is in none of the files
 };
 
 // Finds the place of `last` again: in the same file, else in a copy of it, else at the start of the first file that was
