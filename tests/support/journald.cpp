@@ -107,6 +107,7 @@ Journald::Journald(Storage storage) : m_storage(storage) {
         },
         "its sockets do not come");
     wait_for([&] { return files() > 0; }, "its files do not come");
+    sync();  // a file is there before its header is
 }
 
 Journald::~Journald() {
