@@ -21,8 +21,6 @@ Address address_of(const config::Configuration& configuration, std::string user,
 }
 
 Connection::Connection(Address address) : m_address(std::move(address)) {}
-Connection::Connection(Connection&&) noexcept = default;
-Connection& Connection::operator=(Connection&&) noexcept = default;
 Connection::~Connection() = default;
 
 util::Result<void> Connection::ensure(util::BootTime deadline) {

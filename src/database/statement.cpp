@@ -132,7 +132,6 @@ util::Result<Outcome> Statement::State::run(std::span<const Parameter> parameter
 Statement::Statement(Connection& connection, std::string sql, std::string doing)
     : m_state(std::make_unique<State>(State{&connection, std::move(sql), std::move(doing), {}, 0})) {}
 Statement::Statement(Statement&&) noexcept = default;
-Statement& Statement::operator=(Statement&&) noexcept = default;
 Statement::~Statement() = default;
 
 util::Result<void> Statement::prepare(util::BootTime deadline) {

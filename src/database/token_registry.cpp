@@ -218,7 +218,6 @@ util::Result<void> TokenRegistry::State::write_audit_row(std::string_view action
 
 TokenRegistry::TokenRegistry(Connection& connection, const std::string& dashboard_schema, std::string workers)
     : m_state(std::make_unique<State>(connection, dashboard_schema, std::move(workers))) {}
-TokenRegistry::TokenRegistry(TokenRegistry&&) noexcept = default;
 TokenRegistry::~TokenRegistry() = default;
 
 util::Result<Replacement> TokenRegistry::replace(const util::Digest& digest, const Actor& by, const LastStep& last_step,

@@ -70,8 +70,6 @@ void prepare_client_library();
 class Connection {
 public:
     explicit Connection(Address address);
-    Connection(Connection&&) noexcept;
-    Connection& operator=(Connection&&) noexcept;
     ~Connection();
 
     // Connects, unless it is connected.

@@ -37,7 +37,6 @@ public:
     // `doing`: for messages, such as "reading the active token".
     Statement(Connection& connection, std::string sql, std::string doing);
     Statement(Statement&&) noexcept;
-    Statement& operator=(Statement&&) noexcept;
     ~Statement();
 
     // Returns: all rows.

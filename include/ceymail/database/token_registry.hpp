@@ -75,7 +75,6 @@ public:
     // its workers reconnect. Needs CONNECTION ADMIN. Empty: no session is ended.
     // Security: the right to read a row suffices to lock it, so a compromised worker could delay a revocation.
     TokenRegistry(Connection& connection, const std::string& dashboard_schema, std::string workers = {});
-    TokenRegistry(TokenRegistry&&) noexcept;
     ~TokenRegistry();
 
     // Makes `digest` the active token.
