@@ -190,7 +190,7 @@ BOOST_AUTO_TEST_CASE(fail_with_the_file_the_cause_and_the_remedy) {
         {"a directory of too many names",
          [](const auto& root) {
              root.write("etc/nginx/nginx.conf", "include a/*.conf;");
-             for (int i = 0; i < 10'000; ++i) root.write("etc/nginx/a/" + std::to_string(i), "");
+             for (int i = 0; i < 10'001; ++i) root.write("etc/nginx/a/" + std::to_string(i), "");
          },
          "/etc/nginx/a: there are too many names in it"},
     };

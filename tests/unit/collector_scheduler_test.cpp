@@ -12,6 +12,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
@@ -232,6 +233,8 @@ BOOST_AUTO_TEST_CASE(one_round_waits_for_a_hanging_collector_and_it_runs_again_w
         BOOST_TEST(has(text, "ceymail_collector_success{collector=\"disk\"} 0\n"));
         BOOST_TEST(!has(text, "ceymail_collector_duration_seconds{collector=\"disk\"} 0\n"));
     }
+    const auto end = BootClock::now() + 20s;  // its thread may not have had a processor yet
+    while (source->asked == 0 && BootClock::now() < end) std::this_thread::sleep_for(1ms);
     BOOST_TEST(source->asked == 1);
     source->hangs = false;
     source->released.set_value();
