@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -171,6 +173,23 @@ BOOST_AUTO_TEST_CASE(leaves_no_socket_that_its_group_could_not_get) {
         const auto made = make_listener(address, "www-data");
         if (!fails(made, ErrorKind::denied, "to its group: Operation not permitted; start as root")) return 2;
         return access(path.c_str(), F_OK) != 0 ? 0 : 3;
+    });
+    BOOST_TEST(code == 0);
+}
+
+// In a mount namespace of its own, whose /etc/group has a line of 4 kB.
+BOOST_AUTO_TEST_CASE(gives_the_socket_to_a_group_of_many_members) {
+    BOOST_TEST_REQUIRE(geteuid() == 0);
+    std::string line = "many:x:12345:m0";
+    for (int i = 1; i < 1000; ++i) line += ",m" + std::to_string(i);
+    const auto groups = directory.write("group", line + "\n");
+    const int code = in_child([&] {
+        if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 1;
+        if (mount(groups.c_str(), "/etc/group", nullptr, MS_BIND, nullptr) != 0) return 2;
+        const auto made = make_listener(address, "many");
+        struct stat found{};
+        if (!made || lstat(path.c_str(), &found) != 0) return 3;
+        return found.st_gid == 12345 ? 0 : 4;
     });
     BOOST_TEST(code == 0);
 }

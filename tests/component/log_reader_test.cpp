@@ -329,6 +329,24 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(without_log_reader)
 
+BOOST_AUTO_TEST_CASE(an_unsuitable_log_of_fail2ban_costs_the_bans_alone) {
+    const TemporaryDirectory directory;
+    const auto log = directory.write("fail2ban.log", "");
+    std::filesystem::permissions(directory.path(), std::filesystem::perms{0755});
+    const auto link = directory / "link";
+    std::filesystem::create_symlink(log, link);
+    const TokenDatabase database;
+    const ResponderProcess responder(database.settings({{"fail2ban_log", link}}));
+    std::ofstream(responder.directory() / "mail.log", std::ios::app) << k_delivery;
+    const auto scrape = [&] { return responder.ask({.token = TokenDatabase::k_token}); };
+    BOOST_TEST(eventually([&] { return scrape().has_line("ceymail_collector_success{collector=\"mail_log\"} 1"); }));
+    BOOST_TEST(eventually([&] { return responder.log().contains("; bans are not counted"); }), responder.log());
+    BOOST_TEST(responder.log().contains(link.string()), responder.log());
+    for (int i = 0; i < 3; ++i) BOOST_TEST(!scrape().mentions("ceymail_bans_total"));
+    const auto text = responder.log();
+    BOOST_TEST(text.find("; bans are not counted", text.find("; bans are not counted") + 1) == text.npos, text);
+}
+
 BOOST_AUTO_TEST_CASE(no_log_is_named_so_no_process_runs) {
     const ResponderProcess responder(Settings{{"mail_log", ""}, {"fail2ban_log", ""}});
     BOOST_TEST(eventually([&] { return responder.children("ceymail-worker").size() == 2U; }));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Services found in a process table made up of files.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
@@ -480,6 +481,22 @@ BOOST_AUTO_TEST_CASE(a_script_that_runs_is_found_by_its_interpreters_arguments) 
     machine.root().write("proc/60/cmdline", "/usr/bin/perl\0/usr/bin/other\0"s);
     machine.root().write("proc/60/stat", stat_line(60, "perl", 'S', k_ordinary));
     BOOST_TEST(starts(table, services) == "");
+}
+
+BOOST_AUTO_TEST_CASE(more_processes_than_are_looked_at_are_an_error_and_not_a_machine_at_rest) {
+    const Machine machine;
+    const auto proc = machine.root() / "proc";
+    for (int pid = 2; pid <= 100'000; ++pid)
+        BOOST_TEST_REQUIRE(::mknod((proc / std::to_string(pid)).c_str(), S_IFREG | 0600, 0) == 0);
+    machine.root().write("proc/uptime", "");
+    ProcessTable table{machine.root().path(), proc, {}};
+    const std::vector<Service> services{{"nginx", {}, {"nginx"}}};
+    BOOST_TEST(table.states(services, BootClock::now() + 60s).has_value(), "100,000, and what is no process");
+    machine.root().write("proc/100001", "");
+    const auto states = table.states(services, BootClock::now() + 60s);
+    BOOST_TEST_REQUIRE(!states.has_value());
+    BOOST_TEST((states.error().kind == ErrorKind::exhausted));
+    BOOST_TEST(states.error().message == "cannot see which services run: more than 100000 processes");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
