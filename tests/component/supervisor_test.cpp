@@ -690,6 +690,28 @@ BOOST_AUTO_TEST_CASE(orders_a_look_at_the_schema_once_a_minute_while_it_is_gone_
     BOOST_TEST(log.find(words) == log.rfind(words), "it is logged once");
 }
 
+BOOST_AUTO_TEST_CASE(tells_once_of_an_order_that_cannot_be_written) {
+    std::filesystem::create_directory(order());
+    BOOST_TEST(ask() == 200);
+    database.server().query("RENAME TABLE ceymail_dashboard.metrics_tokens TO ceymail_dashboard.hidden");
+    BOOST_TEST(ask() == 503);
+    turn_clock(61);
+    const auto words =
+        "cannot write " + order().string() + ": Is a directory; run `ceymail-token init` if the tables are gone";
+    const auto told = [&] {
+        wake();
+        return logged(responder, words);
+    };
+    BOOST_TEST(eventually(told), responder.log());
+    BOOST_TEST(ask() == 503);
+    turn_clock(122);
+    wake();
+    BOOST_TEST(ask() == 503, "it goes on");
+    database.server().query("RENAME TABLE ceymail_dashboard.hidden TO ceymail_dashboard.metrics_tokens");
+    const auto log = responder.log();
+    BOOST_TEST(log.find(words) == log.rfind(words), "it is logged once");
+}
+
 BOOST_AUTO_TEST_CASE(orders_nothing_while_mariadb_is_down) {
     database.server().kill();
     (void)ask();
