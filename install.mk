@@ -58,6 +58,9 @@ install: programs ## installs the programs and their files; DESTDIR and prefix a
 	$(Q)ln -sfn ../run $(DESTDIR)$(sandboxdir)/var/run
 	$(Q)for file in $(SANDBOX_FILES); do $(INSTALL) -D -m 644 /dev/null $(DESTDIR)$(sandboxdir)/$$file; done
 	$(call put,755,$(generatordir),deploy/systemd/ceymail-metrics-generator)
+	$(call put,644,$(sysconfdir)/apparmor.d,deploy/apparmor/*)
+	$(Q)sed -i 's#/usr/libexec/#$(libexecdir)/#g' $(DESTDIR)$(sysconfdir)/apparmor.d/ceymail-metrics \
+	  $(DESTDIR)$(sysconfdir)/apparmor.d/ceymail-settings
 	$(call put,644,$(sysusersdir),deploy/systemd/sysusers.d/*.conf)
 	$(call put,644,$(tmpfilesdir),deploy/systemd/tmpfiles.d/*.conf)
 	$(call put,644,$(sysconfdir)/nginx/snippets,nginx/ceymail-metrics.conf nginx/ceymail-settings.conf \

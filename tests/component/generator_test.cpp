@@ -142,8 +142,46 @@ BOOST_AUTO_TEST_CASE(passes_the_file_of_the_session_secret_to_the_settings_page)
           "settings_session_secret = /x/../y\n"})
         BOOST_TEST(session_units(other).empty(), other);
     const auto both = session_units("queue_directory = /srv/spool/postfix\nsettings_session_secret = /x/y");
-    BOOST_TEST(both.size() == 4U);
+    BOOST_TEST(both.size() == 4U + 3U);  // and of AppArmor
     BOOST_TEST(both.at("ceymail-metrics.service.d/10-configuration.conf") == "[Service]\n" + shown("/srv/spool"));
+}
+
+// `apparmor` asks the policy that comes of such rules.
+BOOST_AUTO_TEST_CASE(writes_rules_of_apparmor_for_other_paths) {
+    struct {
+        const char* label;
+        const char* configuration;
+        std::string metrics;
+        std::string settings;
+    } const cases[] = {
+        {"nothing", "", "", ""},
+        {"what the profile has",
+         "queue_directory = /var/spool/postfix\nmail_log = /var/log/mail.log\nbackup_directory = /var/backups/a\n"
+         "database_socket = /run/mysqld/mysqld.sock\ndatabase_socket = /var/run/mysqld/mysqld.sock\n"
+         "database_option_file = /etc/ceymail-metrics/database.cnf\nattach_state = /run/ceymail-attach/state\n"
+         "certificate = imap /etc/letsencrypt/live/mail/fullchain.pem\n",
+         "", ""},
+        {"a queue", "queue_directory = /srv/spool/postfix\n", "  \"/srv/spool{,/,/**}\" r,\n", ""},
+        {"a certificate", "certificate = imap /srv/tls/mail.pem\n", "  \"/srv/tls{,/,/**}\" r,\n", ""},
+        {"a journal", "journal_directory = /srv/journal/mail\n", "  \"/srv/journal/mail{,/,/**}\" r,\n", ""},
+        {"a socket", "database_socket = /srv/mysql/my.sock\n",
+         "  \"/srv/mysql{,/,/**}\" r,\n  \"/srv/mysql/my.sock\" rw,\n", "  \"/srv/mysql/my.sock\" rw,\n"},
+        {"a socket in /run", "database_socket = /var/run/my/my.sock\n",
+         "  \"/run/my{,/,/**}\" r,\n  \"/run/my/my.sock\" rw,\n", "  \"/run/my/my.sock\" rw,\n"},
+        {"what the unit hides", "queue_directory = /home/a/queue/x\ndatabase_socket = /tmp/x/my.sock\n", "", ""},
+        {"what has signs of AppArmor", "queue_directory = /srv/a{b,c}/x\nqueue_directory = /srv/*/x\n", "", ""},
+    };
+    const auto text_of = [](const auto& units, const char* name) {
+        return units.contains(name) ? units.at(name) : std::string();
+    };
+    for (const auto& c : cases) {
+        const auto units = session_units(c.configuration);
+        BOOST_TEST(text_of(units, "ceymail-metrics.apparmor") == c.metrics, c.label);
+        BOOST_TEST(text_of(units, "ceymail-settings.apparmor") == c.settings, c.label);
+        BOOST_TEST(units.contains("ceymail-apparmor.service") == !c.metrics.empty(), c.label);
+        BOOST_TEST(units.contains("ceymail-metrics.service.d/20-apparmor.conf") == !c.metrics.empty(), c.label);
+        BOOST_TEST(units.contains("ceymail-settings.service.d/20-apparmor.conf") == !c.settings.empty(), c.label);
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

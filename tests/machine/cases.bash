@@ -241,6 +241,24 @@ case_the_roles_are_confined_by_landlock() {
     return 0
 }
 
+# strace follows the machine's systemd from here. The policy is asked about each operation: the kernel needs no AppArmor.
+case_the_profile_of_apparmor_allows_what_the_service_does() {
+    local leader tracer result=0
+    leader=$(cat "$leader_file")
+    strace -f -y -qq -s 256 --pidns-translation -o "$work/trace" -p "$leader" 2>"$work/strace" &
+    tracer=$!
+    until_true 10 grep -qx "TracerPid:.$tracer" "/proc/$leader/status" || result=1
+    inside systemctl restart "$service" && expect "$(up postfix 1)" 'ceymail_collector_success{collector="mail_log"} 1' \
+        'ceymail_collector_success{collector="certificates"} 1' 'ceymail_collector_success{collector="accounts"} 1' || result=1
+    kill $tracer
+    wait $tracer
+    [ $result = 0 ] || { cat "$work/strace"; return 1; }
+    "$here/../apparmor/operations.py" /usr/libexec/ceymail-metrics "$work/trace" "/proc/$leader/root" >"$work/operations" &&
+        grep -qx 'rw /run/systemd/notify' "$work/operations" && grep -qx 'rw /run/dbus/system_bus_socket' "$work/operations" ||
+        complain "not traced: $(cat "$work/operations")" || return
+    "$here/../apparmor/judge.py" "$here/../../deploy/apparmor/ceymail-metrics" <"$work/operations"
+}
+
 # The others read what it wrote.
 case_a_probe_in_the_same_unit_can_do_what_the_service_does() {
     rm -f "$work/probe.out"
@@ -1260,14 +1278,15 @@ case_after_an_upgrade_it_asks_for_init_where_a_table_is_missing() {
 
 case_removed_it_leaves_its_settings_and_stops() {
     inside env DEBIAN_FRONTEND=noninteractive apt-get remove -y -q ceymail-metrics || return
-    inside test -s "$conf" && ! inside systemctl is-active --quiet "$service" && ! inside pgrep -f /usr/libexec/ceymail-metrics &&
+    inside test -s "$conf" -a -s /etc/apparmor.d/ceymail-metrics && ! inside systemctl is-active --quiet "$service" && ! inside pgrep -f /usr/libexec/ceymail-metrics &&
         ! inside test -e /run/ceymail-metrics/ceymail-metrics.sock
 }
 
 case_purged_it_leaves_the_database_and_says_so() {
     inside env DEBIAN_FRONTEND=noninteractive apt-get purge -y -q ceymail-metrics >"$work/purge" 2>&1 || { cat "$work/purge"; return 1; }
     grep -q 'the database was left alone' "$work/purge" || { cat "$work/purge"; return 1; }
-    script 'for path in /etc/ceymail-metrics /var/lib/ceymail-metrics /run/ceymail-metrics /usr/lib/ceymail-metrics /usr/sbin/ceymail-token; do
+    script 'for path in /etc/ceymail-metrics /var/lib/ceymail-metrics /run/ceymail-metrics /usr/lib/ceymail-metrics /usr/sbin/ceymail-token \
+                /etc/apparmor.d/{,local/}ceymail-{metrics,settings}; do
                 test ! -e $path || { find $path; exit 1; }; done
             test "$(mariadb -N -e "SELECT COUNT(*) FROM ceymail_dashboard.metrics_tokens WHERE active = 1")" = 1'
 }
