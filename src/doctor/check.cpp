@@ -170,6 +170,7 @@ int check(const config::Configuration& configuration, const std::string& source,
     const auto directory = configuration.runtime_directory.string();
     add("service", directory + " or " + configuration.proc.string(), Sees::as_root, check_service);
     add("sandbox", "D-Bus or systemd", Sees::as_root, check_sandbox);
+    add("apparmor", configuration.proc.string(), Sees::as_root, check_apparmor);
     add("socket", "its directory or " + configuration.proc.string(), Sees::as_root, check_socket);
     add("plan", "nothing", Sees::as_service, check_plan);
     add("segment", directory, Sees::as_service, check_segment);

@@ -12,12 +12,14 @@
 
 #include "ceymail/collect/attachment.hpp"
 #include "ceymail/doctor/check_parts.hpp"
+#include "ceymail/doctor/confinement.hpp"
 #include "ceymail/journal/journal.hpp"
 #include "ceymail/maillog/open_log.hpp"
 #include "ceymail/snapshot/protocol.hpp"
 #include "ceymail/snapshot/report_client.hpp"
 #include "ceymail/supervisor/factories.hpp"
 #include "ceymail/supervisor/gatherer_socket.hpp"
+#include "ceymail/system/instance_lock.hpp"
 #include "ceymail/system/privileges.hpp"
 #include "ceymail/util/file.hpp"
 
@@ -242,9 +244,16 @@ std::filesystem::path path_of(const std::string& collector, const std::string& t
     return {};
 }
 
+std::optional<Confinement> confinement_of_service(const Configuration& configuration) {
+    const auto supervisor = system::find_instance(configuration.runtime_directory);
+    return supervisor && has_apparmor() ? confinement_of(configuration.proc, *supervisor) : std::nullopt;
+}
+
 // The remedy for a path that exists, but not in the service's sandbox. ceymail-metrics-generator binds the configured
 // paths, except a disk, which may be a dead mount, and paths that need quotes.
 std::string remedy_for(const std::string& collector, const std::string& trouble, const Configuration& configuration) {
+    if (auto remedy = remedy_for_refusal(confinement_of_service(configuration), trouble); !remedy.empty())
+        return remedy;
     const auto path = path_of(collector, trouble, configuration);
     if (is_always_hidden(path)) return "; the unit hides " + path.string() + " from the service: move it elsewhere";
     if (collector == "disk" || !is_plain(path))

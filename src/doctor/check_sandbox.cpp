@@ -7,7 +7,9 @@
 #include <systemd/sd-bus.h>
 
 #include "ceymail/doctor/check_parts.hpp"
+#include "ceymail/doctor/confinement.hpp"
 #include "ceymail/doctor/unit_sandbox.hpp"
+#include "ceymail/system/instance_lock.hpp"
 #include "ceymail/util/file.hpp"
 
 namespace ceymail::doctor {
@@ -101,6 +103,23 @@ void check_sandbox(CheckReport& report, const config::Configuration&) {
                                    " are not allowed: its libseccomp does not know them, or a drop-in takes them away; "
                                    "without them the service does not use Landlock");
     if (directives.empty() && calls.empty()) report.ok("sandbox", "systemd " + version + " knows all of the unit");
+}
+
+void check_apparmor(CheckReport& report, const config::Configuration& configuration) {
+    const auto supervisor = system::find_instance(configuration.runtime_directory);
+    if (!supervisor) return;
+    if (!has_apparmor()) return report.ok("apparmor", "this kernel does without it");
+    const auto confinement = confinement_of(configuration.proc, *supervisor);
+    if (!confinement)
+        return report.warn("apparmor",
+                           "whether the service is confined can only be read as root: "
+                           "sudo ceymail-metrics --check");
+    if (confinement->profile.empty())
+        return report.warn("apparmor",
+                           "no profile confines the service, systemd's sandbox alone does: apparmor_parser -r "
+                           "/etc/apparmor.d/ceymail-metrics && systemctl restart ceymail-metrics, unless a web server "
+                           "starts it or AppArmorProfile= was taken away");
+    report.ok("apparmor", "profile " + confinement->profile + ", mode " + confinement->mode);
 }
 
 }  // namespace ceymail::doctor

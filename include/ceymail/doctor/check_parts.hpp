@@ -27,6 +27,9 @@ void check_service(CheckReport& report, const config::Configuration& configurati
 // Checks that systemd knows every directive of the installed unit; prints nothing where none is loaded.
 void check_sandbox(CheckReport& report, const config::Configuration& configuration);
 
+// Reports the profile of AppArmor that confines the running service; prints nothing where none runs. Requires: root.
+void check_apparmor(CheckReport& report, const config::Configuration& configuration);
+
 // Checks that the gatherer's queue directory is the current one. Requires: root, to look into the gatherer's root.
 void check_queue_directory(CheckReport& report, const config::Configuration& configuration);
 
