@@ -9,6 +9,7 @@ import time
 FIELDS = ("descriptors", "bytes", "own bytes", "threads", "processes", "processor")
 MEMORY_GROWTH = 1.05
 PROCESSOR_FACTOR = 1.5  # others use the machine, too
+GROWN_UP = 600  # s: how old a process is until it has made what it keeps
 SHORTEST = 1200  # s: below it the program is still warming up, and growth means nothing
 ROLES = ("supervisor", "gatherer", "log reader", "workers")
 
@@ -21,7 +22,7 @@ def processor_seconds(pid):
 
 
 def memory(pid, kind):
-    """`kind`: Pss, or Pss_Anon, which does not depend on who else on this machine maps the same libraries."""
+    """`kind`: Pss; or Pss_Anon, which does not depend on which other processes map the libraries and the segment."""
     for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith(f"{kind}:"):
             return int(line.split()[1]) * 1024
@@ -35,6 +36,7 @@ def entries(directory):
 class Figures:
     def __init__(self, host):
         self.host, self.rows, self.began = host, [], time.monotonic()
+        self.lives = {}  # pid -> (role, [(when, bytes without files)])
         self.seconds_of = {}  # pid -> (role, processor seconds when last looked at)
 
     def look_at_processor(self):
@@ -45,6 +47,9 @@ class Figures:
 
     def take(self):
         self.look_at_processor()
+        for role, pids in self.host.by_role().items():
+            for pid in pids:
+                self.lives.setdefault(pid, (role, []))[1].append((time.monotonic(), memory(pid, "Pss_Anon")))
         row = {"at": round(time.monotonic() - self.began, 1),
                "segment bytes": (self.host.directory / "run/segment").stat().st_size}
         for role, pids in self.host.by_role().items():
@@ -74,7 +79,7 @@ class Figures:
         judged = seconds >= SHORTEST
         lines = [f"| | first {name} | last {name} | wanted | |", "|---|---|---|---|---|"]
         wrong = []
-        for what, early, late, wanted, good in self.comparisons(first, last):
+        for what, early, late, wanted, good in (*self.comparisons(first, last), *self.longest_lives()):
             verdict = ("held" if good else "BROKEN") if judged and good is not None else ""
             lines.append(f"| {what} | {early} | {late} | {wanted if judged and good is not None else ''} | {verdict} |")
             if verdict == "BROKEN":
@@ -82,6 +87,17 @@ class Figures:
         if not judged:
             lines.append(f"\nNo verdicts on these: below {SHORTEST // 60} minutes the program is still warming up.")
         return lines, wrong
+
+    def longest_lives(self):
+        """A leak shows in a process that is not killed: grown up beside at its end."""
+        for role in ROLES:
+            life = max((points for of, points in self.lives.values() if of == role), key=lambda points: points[-1][0] - points[0][0])
+            old = [size for when, size in life if when >= life[0][0] + GROWN_UP]
+            if len(old) >= 6:
+                early, late = (statistics.median(part) for part in (old[:len(old) // 3], old[-(len(old) // 3):]))
+                minutes = (life[-1][0] - life[0][0]) / 60
+                yield (f"{role}: the longest life, {minutes:.0f} minutes, from the 10th on: kB", f"{early / 1000:.0f}",
+                       f"{late / 1000:.0f}", "<= 5 % more", late <= MEMORY_GROWTH * early)
 
     @staticmethod
     def comparisons(first, last):
@@ -96,13 +112,16 @@ class Figures:
             for field in ("descriptors", "threads", "processes"):
                 early, late = of(first, field), of(last, field)
                 yield f"{role}: {field}", f"{early:g}", f"{late:g}", "equal", early == late
-            for field, name in (("bytes", "PSS"), ("own bytes", "PSS without files")):
-                early, late = of(first, field), of(last, field)
-                yield (f"{role}: memory ({name}), kB", f"{early / 1000:.0f}", f"{late / 1000:.0f}", "<= 5 % more",
-                       late <= MEMORY_GROWTH * early)
+            early, late = of(first, "bytes"), of(last, "bytes")
+            yield f"{role}: memory (PSS), kB", f"{early / 1000:.0f}", f"{late / 1000:.0f}", "", None
+            early, late = of(first, "own bytes"), of(last, "own bytes")
+            yield (f"{role}: memory (PSS without files), kB", f"{early / 1000:.0f}", f"{late / 1000:.0f}", "<= 5 % more",
+                   late <= MEMORY_GROWTH * early)
             early, late = per_minute(first), per_minute(last)
             yield (f"{role}: processor, s a minute", f"{early:.4f}", f"{late:.4f}", f"<= {PROCESSOR_FACTOR} times + 0.01",
                    late <= PROCESSOR_FACTOR * early + 0.01)
+        early, late = (statistics.median(sum(row[f"{role} bytes"] for role in ROLES) for row in rows) for rows in (first, last))
+        yield ("all: memory (PSS), kB", f"{early / 1000:.0f}", f"{late / 1000:.0f}", "<= 5 % more", late <= MEMORY_GROWTH * early)
         early, late = (statistics.median(row["segment bytes"] for row in rows) for rows in (first, last))
         yield "segment, bytes", f"{early:g}", f"{late:g}", "equal", early == late
 

@@ -25,23 +25,30 @@ def rows(**of_the_last_hour):
     return made
 
 
+def life(role, leak):
+    """A process that makes what it keeps within ten minutes, and then loses `leak` bytes a minute."""
+    return role, [(minute * 60.0, 1000 + min(minute, 10) * 20 + leak * max(0, minute - 10)) for minute in range(80)]
+
+
 class FiguresTest(unittest.TestCase):
-    def wrong(self, seconds=HOURS, **changes):
+    def wrong(self, seconds=HOURS, leak=0, **changes):
         figures = Figures(None)
         figures.rows = rows(**changes)
+        figures.lives = {pid: life(role, leak if role == "gatherer" else 0) for pid, role in enumerate(ROLES)}
         lines, wrong = figures.table(seconds)
         self.assertIn("| workers: descriptors |", "\n".join(lines))
         return wrong
 
     def test_a_flat_run_is_right(self):
         self.assertEqual(self.wrong(), [])
-        self.assertEqual(self.wrong(gatherer_bytes=49, workers_busy=1.5), [])
+        self.assertEqual(self.wrong(gatherer_own_bytes=49, workers_busy=1.5), [])
+        self.assertEqual(self.wrong(gatherer_bytes=100, workers_bytes=-100), [])  # another role counts the shared pages
 
     def test_each_growth_is_named(self):
         growths: list[tuple[dict[str, float], str]] = [
             ({"workers_descriptors": 1}, "workers: descriptors"), ({"gatherer_threads": 1}, "gatherer: threads"),
             ({"supervisor_processes": 1}, "supervisor: processes"), ({"segment": 1}, "segment"),
-            ({"log_reader_bytes": 51}, "log reader: memory (PSS)"),
+            ({"log_reader_bytes": 201}, "all: memory (PSS)"), ({"leak": 2}, "gatherer: the longest life"),
             ({"gatherer_own_bytes": 51}, "gatherer: memory (PSS without files)"), ({"workers_busy": 1.7}, "workers: processor")]
         for change, name in growths:
             wrong = self.wrong(**change)
