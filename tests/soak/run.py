@@ -112,11 +112,12 @@ class Soak:
         if not self.oracle.expected:
             raise Failed("no answer is right before anything was disturbed")
         self.began = self.figures.began = time.monotonic()
+        self.first_processes = self.host.by_role()
         self.say("all is as it should be: the disturbances begin")
 
     def look(self):
         every = min(60, self.seconds / 12)
-        begin, before = time.monotonic(), self.host.by_role()
+        begin, before = self.began, self.first_processes
         while not self.over.wait(every):
             try:
                 self.figures.take()
