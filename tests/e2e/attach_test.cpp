@@ -643,8 +643,8 @@ BOOST_AUTO_TEST_CASE(takes_the_include_also_out_of_the_site_that_was_attached_la
 
 BOOST_AUTO_TEST_CASE(tells_an_include_that_was_made_by_hand) {
     AttachHost host(WebServer::nginx);
-    host.installer_writes(replaced(host.dashboard_site(), "    location / \\{",
-                                   "    include snippets/ceymail-metrics*.conf;\n    location / {"));
+    host.write_site(replaced(host.dashboard_site(), "    location / \\{",
+                             "    include snippets/ceymail-metrics*.conf;\n    location / {"));
     const auto found = attachment::check(host.host(), {});
     BOOST_TEST_REQUIRE(found.has_value());
     BOOST_TEST((found->state == site::State::by_hand));
