@@ -273,7 +273,7 @@ BOOST_AUTO_TEST_CASE(a_host_with_many_alerts_is_one_notification_and_a_dark_one_
         return !by_host["bad"].empty() && by_host["bad"].back().firing.count(alert) == count;
     };
 
-    BOOST_TEST(eventually([&] { return last_has("CeymailServiceDown", 6); }, 40s), prometheus.log());
+    BOOST_TEST(eventually([&] { return last_has("CeymailServiceDown", 6); }, 120s), prometheus.log());
     std::this_thread::sleep_for(5s);
     collect();
     const auto firing = prometheus.value("count(ALERTS{instance=\"bad\",alertstate=\"firing\"})");
