@@ -10,7 +10,7 @@ FIELDS = ("descriptors", "bytes", "own bytes", "threads", "processes", "processo
 MEMORY_GROWTH = 1.05
 PROCESSOR_FACTOR = 1.5  # others use the machine, too
 GROWN_UP = 600  # s: how old a process is until it has made what it keeps
-SHORTEST = 1200  # s: below it the program is still warming up, and growth means nothing
+SHORTEST = 3600  # s: below it the program is still warming up, and growth means nothing
 ROLES = ("supervisor", "gatherer", "log reader", "workers")
 
 
@@ -68,7 +68,7 @@ class Figures:
     def parts(self, seconds):
         """(name of a part, its rows at the beginning, its rows at the end)"""
         length, name = (3600, "hour") if seconds >= 7200 else (seconds / 4, "quarter")
-        return (name, [row for row in self.rows if row["at"] <= length],
+        return (name, [row for row in self.rows if (GROWN_UP if seconds >= SHORTEST else 0) <= row["at"] <= length],
                 [row for row in self.rows if row["at"] >= seconds - length])
 
     def table(self, seconds):

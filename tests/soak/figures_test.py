@@ -56,7 +56,7 @@ class FiguresTest(unittest.TestCase):
             self.assertTrue(wrong[0].startswith(name), wrong)
 
     def test_a_run_of_minutes_has_no_verdict(self):
-        self.assertEqual(self.wrong(seconds=600, workers_descriptors=1), [])
+        self.assertEqual(self.wrong(seconds=1800, workers_descriptors=1), [])
 
 
 if __name__ == "__main__":
