@@ -601,7 +601,8 @@ BOOST_AUTO_TEST_CASE(check_tells_how_long_ago_the_last_scrape_was_noted) {
 BOOST_AUTO_TEST_CASE(check_finds_a_socket_that_any_user_may_connect_to) {
     const ResponderProcess responder;
     const auto socket = responder.directory() / "responder.sock";
-    BOOST_TEST(says(checked(responder), "\nsocket: ok (" + socket.string() + ", for group "));
+    // A web server of this machine may be one that cannot connect.
+    BOOST_TEST(!says(checked(responder), "is open to every user"));
     std::filesystem::permissions(socket, std::filesystem::perms{0662});
     BOOST_TEST(says(checked(responder), "\nsocket: " + socket.string() + " is open to every user of this host"));
     BOOST_TEST(checked({{"listen", "tcp:127.0.0.1:9"}}, "socket") == "socket: ok (tcp:127.0.0.1:9)");
