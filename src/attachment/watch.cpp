@@ -20,12 +20,6 @@ constexpr const char* k_drop_in = "site.conf";
 
 fs::path drop_in_directory(const Host& host, const char* unit) { return host.drop_ins / (std::string(unit) + ".d"); }
 
-// What needs no quoting in a unit file.
-bool is_plain(const std::string& path) {
-    return std::ranges::all_of(
-        path, [](char c) { return util::is_alphanumeric(c) || std::string_view("/._@+-").contains(c); });
-}
-
 std::set<std::string> unwatched_directories(const Host& host, const fs::path& named, const fs::path& file) {
     std::set<std::string> directories;
     for (const auto& path : {named, file}) {
@@ -49,7 +43,7 @@ void write_drop_ins(const Host& host, const std::set<std::string>& directories) 
     std::string watched = "[Path]\n";
     std::string writable = "[Service]\n";
     for (const auto& directory : directories) {
-        if (!is_plain(directory)) {
+        if (!util::is_plain_in_unit(directory)) {
             util::log(LogLevel::warning, {"the directory ", directory,
                                           " is not watched: its name has other characters "
                                           "than a unit file takes; look at the site with --check after a change"});

@@ -62,15 +62,19 @@ Key paths(const char* name, std::vector<std::filesystem::path> Configuration::* 
             fault};
 }
 
+// Returns: what is wrong with one more line besides `all`, or an empty string.
+template <class Entry>
+std::string entry_fault(const std::vector<Entry>& all, const std::string& name, std::size_t most) {
+    if (std::ranges::find(all, name, &Entry::name) != all.end()) return "the name " + name + " is in another line";
+    return all.size() == most ? "there are " + std::to_string(most) + " lines before it" : "";
+}
+
 // Returns: what is wrong with the line, or an empty string.
 std::string service_fault(const Configuration& configuration, const std::string& value) {
     if (value.empty()) return {};
     const auto entry = parse_service_entry(value);
     if (!entry) return entry.error().message;
-    const auto& all = configuration.services;
-    if (std::ranges::find(all, entry->name, &ServiceEntry::name) != all.end())
-        return "the name " + entry->name + " is in another line";
-    return all.size() == k_max_services ? "there are " + std::to_string(k_max_services) + " lines before it" : "";
+    return entry_fault(configuration.services, entry->name, k_max_services);
 }
 
 Key service(const char* name) {
@@ -108,11 +112,7 @@ std::string certificate_fault(const Configuration& configuration, const std::str
     if (value.empty() || value == k_no_search) return {};
     const auto entry = parse_certificate_entry(value);
     if (!entry) return entry.error().message;
-    const auto& all = configuration.certificates;
-    if (std::ranges::find(all, entry->name, &CertificateEntry::name) != all.end())
-        return "the name " + entry->name + " is in another line";
-    return all.size() == k_max_certificates ? "there are " + std::to_string(k_max_certificates) + " lines before it"
-                                            : "";
+    return entry_fault(configuration.certificates, entry->name, k_max_certificates);
 }
 
 Key certificate(const char* name) {
@@ -189,8 +189,10 @@ Key choice(const char* name, Enum Configuration::* field, const std::array<std::
 Key identifier(const char* name, std::string Configuration::* field) {
     return {name, "1 to 64 letters, digits, '_', '-' or '$'", [field](Configuration& to, const std::string& value) {
                 to.*field = value;
-                constexpr auto letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-$";
-                return !value.empty() && value.size() <= 64 && value.find_first_not_of(letters) == std::string::npos;
+                const auto is_allowed = [](char c) {
+                    return util::is_alphanumeric(c) || std::string_view("_-$").contains(c);
+                };
+                return !value.empty() && value.size() <= 64 && std::ranges::all_of(value, is_allowed);
             }};
 }
 

@@ -22,6 +22,7 @@
 #include "ceymail/system/instance_lock.hpp"
 #include "ceymail/system/privileges.hpp"
 #include "ceymail/util/file.hpp"
+#include "ceymail/util/text.hpp"
 
 namespace ceymail::doctor {
 
@@ -204,14 +205,9 @@ std::optional<CollectorState> state_of(const std::string& name, const std::vecto
 
 bool mentions(const std::string& text, const char* words) { return text.find(words) != std::string::npos; }
 
-bool is_plain(const std::filesystem::path& path) {
-    constexpr auto k_plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._@+-";
-    return path.string().find_first_not_of(k_plain) == std::string::npos;
-}
-
 // Quotes a word for a unit file. Source: systemd.syntax(7).
 std::string quoted(const std::filesystem::path& path) {
-    if (is_plain(path)) return path.string();
+    if (util::is_plain_in_unit(path.native())) return path.string();
     std::string word = "\"";
     for (const char c : path.string()) {
         if (c == '"' || c == '\\') word += '\\';
@@ -256,7 +252,7 @@ std::string remedy_for(const std::string& collector, const std::string& trouble,
         return remedy;
     const auto path = path_of(collector, trouble, configuration);
     if (is_always_hidden(path)) return "; the unit hides " + path.string() + " from the service: move it elsewhere";
-    if (collector == "disk" || !is_plain(path))
+    if (collector == "disk" || !util::is_plain_in_unit(path.native()))
         return "; its sandbox does not show " + path.string() +
                ": systemctl edit ceymail-metrics, put [Service] and BindReadOnlyPaths=" + quoted(path) +
                " into it, then systemctl restart ceymail-metrics";

@@ -155,7 +155,7 @@ void serve_log_reader(int socket, int journal_socket, int stop_fd, KeptReading& 
         busy.store(AwakeClock::now(), std::memory_order_relaxed);
         // model: mail-log/take-request
         auto received = take_request(socket);
-        // Nobody waits for the answer to an earlier one: the gatherer that sent it has died.
+        // No process waits for the answer to an earlier one: the gatherer that sent it has died.
         for (auto later = take_request(socket); later; later = take_request(socket)) received = std::move(later);
         if (received) reader.handle(std::move(*received));
     }

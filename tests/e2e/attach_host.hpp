@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string>
 
@@ -103,6 +104,15 @@ public:
         return swap(text, "@DASHBOARD@", std::to_string(m_dashboard->port()));
     }
     void write_site(const std::string& text) const { m_directory.write("sites-available/" + file_name(), text); }
+
+    // Another site instead of site_file(), which stays. Returns: its file.
+    [[nodiscard]] std::filesystem::path link_other_site() const {
+        const auto other = path("sites-available/other");
+        std::ofstream(other) << dashboard_site();
+        std::filesystem::remove(site_link());
+        std::filesystem::create_symlink(other, path("sites-enabled/other"));
+        return other;
+    }
 
     // And reloads the web server, whose old workers end.
     void installer_writes(const std::string& text) const {

@@ -354,10 +354,7 @@ BOOST_AUTO_TEST_CASE(tries_the_endpoint_by_ipv6_and_the_proxy_protocol) {
 BOOST_AUTO_TEST_CASE(takes_the_include_out_of_the_former_site) {
     AttachHost host(WebServer::nginx);
     BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
-    const auto other = host.path("sites-available/other");
-    std::ofstream(other) << host.dashboard_site();
-    fs::remove(host.site_link());
-    fs::create_symlink(other, host.path("sites-enabled/other"));
+    const auto other = host.link_other_site();
     CapturedLog log;
     const auto done = attach(host.host(), of_site(other));
     BOOST_TEST_REQUIRE(done.has_value(), (done ? "" : done.error().message));
@@ -441,10 +438,7 @@ BOOST_AUTO_TEST_CASE(mends_what_a_run_left_that_was_killed_between_the_change_an
     AttachHost host(WebServer::nginx);
     BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
     const auto former = host.site_text();
-    const auto other = host.path("sites-available/other");
-    std::ofstream(other) << host.dashboard_site();
-    fs::remove(host.site_link());
-    fs::create_symlink(other, host.path("sites-enabled/other"));
+    const auto other = host.link_other_site();
     const auto reload = host.host().nginx.reload;
     // The first reload is for the new site, the second for the former one: only the record is left to do then.
     host.host().nginx.reload.back() += "; [ $(wc -l <" + host.path("reloads").string() + ") -lt 3 ] || sleep 30";
@@ -599,10 +593,7 @@ BOOST_AUTO_TEST_CASE(goes_on_where_the_former_site_is_gone_or_no_file) {
     for (const bool is_gone : {true, false}) {
         AttachHost host(WebServer::nginx);
         BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
-        const auto other = host.path("sites-available/other");
-        std::ofstream(other) << host.dashboard_site();
-        fs::remove(host.site_link());
-        fs::create_symlink(other, host.path("sites-enabled/other"));
+        const auto other = host.link_other_site();
         fs::remove(host.site_file());
         if (!is_gone) fs::create_directory(host.site_file());
         CapturedLog log;

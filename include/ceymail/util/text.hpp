@@ -27,6 +27,12 @@ namespace ceymail::util {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
+// Returns: whether a unit file may have `word` without quotes. Source: systemd.syntax(7).
+[[nodiscard]] constexpr bool is_plain_in_unit(std::string_view word) noexcept {
+    return std::ranges::all_of(word,
+                               [](char c) { return is_alphanumeric(c) || std::string_view("/._@+-").contains(c); });
+}
+
 [[nodiscard]] constexpr char lower_case(char c) noexcept {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
