@@ -64,10 +64,17 @@ many_hosts_block() {
         $0 == fence { inside = 1; block++ }' "$here/../../README.md"
 }
 follow() { # NUMBER WORDS: WORDS stand in it, so that it is the one that is meant
+    follow_with -e "$@"
+}
+# As in a terminal, where the next command runs after one that failed.
+follow_again() { # NUMBER WORDS
+    follow_with +e "$@"
+}
+follow_with() { # -e|+e NUMBER WORDS
     local text
-    text=$(many_hosts_block sh "$1")
-    grep -qF -- "$2" <<<"$text" || complain "block $1 of the README does not have: $2" || return
-    inside bash -ec "cd /root; ssh() { shift; \"\$@\"; }; $text" 2>&1
+    text=$(many_hosts_block sh "$2")
+    grep -qF -- "$3" <<<"$text" || complain "block $2 of the README does not have: $3" || return
+    inside bash "$1" -c "cd /root; ssh() { shift; \"\$@\"; }; $text" 2>&1
 }
 
 # TOKEN ARGUMENT...: applies the role with the token's digest, as an administrator would.
@@ -242,10 +249,11 @@ case_the_readme_makes_a_host_push() {
 }
 
 case_the_readme_of_a_pushing_host_may_be_followed_twice() {
-    local before
+    local before words
     inside sh -c 'echo "# mine" >>/etc/ceymail-metrics/push/vmagent.env'
     before=$(pushing_files)
-    follow 8 'enable --now ceymail-push' | grep -q 'is there already' || complain "the token was made again" || return
+    words=$(follow_again 8 'enable --now ceymail-push') || { echo "$words"; return 1; }
+    grep -q 'is there already' <<<"$words" || { echo "$words"; complain "the token was made again"; } || return
     [ "$before" = "$(pushing_files)" ] || complain "files changed"
 }
 pushing_files() { inside find /etc/ceymail-metrics/push -type f -exec sha256sum {} +; }
