@@ -12,7 +12,7 @@ OUT := $(BUILD)/$(VARIANT)
 
 PKG_CONFIG ?= pkg-config
 LIBRARIES := fcgi openssl libmariadb libsystemd
-TEST_LIBRARIES := libcurl
+TEST_LIBRARIES := libcurl libpcre2-8
 
 # Looked for when a file is compiled: before that it may not be installed.
 ifeq ($(origin CXX),default)
@@ -201,7 +201,7 @@ $(OUT)/fuzz/write-seeds: $(OUT)/tests/fuzz/write_seeds.o $(FUZZ_SUPPORT) $(LIBRA
 $(FUZZ_TARGETS) $(OUT)/fuzz/write-seeds:
 	$(say) LINK $@
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(link_flags) -o $@ $^ $(link_libraries)
+	$(Q)$(CXX) $(link_flags) -o $@ $^ $(link_libraries) $(shell $(PKG_CONFIG) --libs libpcre2-8)
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
 
