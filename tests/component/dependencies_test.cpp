@@ -50,7 +50,7 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 BOOST_AUTO_TEST_SUITE(dependencies, *boost::unit_test::precondition(on_debian))
 
 BOOST_AUTO_TEST_CASE(name_the_package_of_every_program_that_a_script_calls) {
-    const auto found = run({.arguments = {source("tests/programs").string()}}, std::chrono::seconds(60));
+    const auto found = run({.arguments = {source("tests/programs").string()}}, std::chrono::seconds(180));
     BOOST_TEST(found.status == 0, found.output + found.errors);
 }
 

@@ -42,6 +42,9 @@ void must(const std::vector<std::string>& arguments) {
     if (done.status != 0) throw std::runtime_error(arguments[0] + " " + arguments[1] + ": " + done.errors);
 }
 
+// There may be none of that name.
+void delete_link(const std::string& name) { (void)run({.arguments = {"ip", "link", "delete", name}}); }
+
 std::string trimmed(std::string text) {
     while (!text.empty() && text.back() == '\n') text.pop_back();
     return text;
@@ -122,7 +125,7 @@ void ClusterNode::connect_to_hub() const {
     const std::string pid = std::to_string(m_server->pid());
     for (int n = 0; n < 500 && network(pid) == network("self"); ++n) std::this_thread::sleep_for(10ms);
     const std::string link = "v" + std::to_string(m_number);
-    (void)run({.arguments = {"ip", "link", "delete", link}});  // of a process before, whose end takes it away some time
+    delete_link(link);  // of a process before, whose end takes it away some time
     must({"ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", pid});
     must({"ip", "link", "set", link, "master", "hub", "up"});
 }
@@ -202,6 +205,7 @@ void ClusterNode::release() const {
 
 GaleraCluster::GaleraCluster() {
     must({"ip", "link", "set", "lo", "up"});
+    delete_link("hub");  // of a cluster that did not come up
     must({"ip", "link", "add", "hub", "type", "bridge"});
     must({"ip", "link", "set", "hub", "up"});
     for (unsigned n = 1; n <= k_nodes; ++n) {
