@@ -280,3 +280,8 @@ agent_has_sent() {
             /^prometheus_remote_storage_samples_failed_total\{/ { failed = $2 }
             END { exit !(sent > 0 && failed == 0) }'
 }
+
+case_the_readme_stops_the_database_that_comes_with_the_pusher() {
+    follow 9 'disable --now victoria-metrics' || return
+    ! inside systemctl is-active --quiet victoria-metrics || complain "it runs"
+}

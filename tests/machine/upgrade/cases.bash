@@ -57,7 +57,7 @@ case_the_administrator_changes_files_of_the_package() {
 upgrade_by_apt() { by_the_readme 2 >"$work/words" 2>&1 || { cat "$work/words"; return 1; }; }
 case_apt_upgrades_to_0_2_under_load_and_loses_nothing() {
     KEY=$work/secret-key publish "$(package 0.2.0)" || return
-    spend 127.31.0.1 && under_load 22 500 upgrade_by_apt || return
+    spend 127.31.0.1 && under_load 22 upgrade_by_apt || return
     is_version 0.2.0 || { cat "$work/words"; return 1; }
     expect 'ceymail_build_info{version="0.2.0"} 1' 'ceymail_database_up 1'
 }
