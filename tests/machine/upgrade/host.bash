@@ -16,6 +16,8 @@ furnish_machine() {
     install -d -m 700 "$work/gnupg"
     GNUPGHOME=$work/gnupg gpg --batch --quiet --passphrase '' --quick-generate-key 'Tests <tests@ceymail.example>' ed25519 sign 1d
     GNUPGHOME=$work/gnupg gpg --batch --quiet --armor --export-secret-keys >"$work/secret-key"
+    # The agent of a directory that is deleted would keep the next run from making its key.
+    GNUPGHOME=$work/gnupg gpgconf --kill all
 }
 
 # PACKAGE...: into the repository, which then is the machine's, with [KEY=].
