@@ -493,6 +493,8 @@ BOOST_AUTO_TEST_CASE(leaves_the_site_alone_on_a_disk_that_is_full_or_read_only) 
     BOOST_TEST(full.error().message.find("make room on its disk") != std::string::npos, full.error().message);
     BOOST_TEST(host.site_text() == host.dashboard_site());
     fs::remove(disk.path() + "/filler");
+    for (const auto& entry : fs::directory_iterator(disk.path()))
+        BOOST_TEST(entry.path().filename() == fs::path(host.site_file()).filename(), entry << " was left behind");
 
     disk.remount(MS_RDONLY);
     check_refused(host, EX_CANTCREAT, "mount its file system writable");

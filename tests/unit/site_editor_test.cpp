@@ -287,6 +287,14 @@ BOOST_AUTO_TEST_CASE(keeps_a_line_break_that_ends_a_comment) {
     BOOST_TEST(remove(text, WebServer::nginx) == "server { listen 443 ssl; # note\nlocation / { } }");
 }
 
+BOOST_AUTO_TEST_CASE(takes_out_marks_that_lost_their_indentation) {
+    const std::string site = "server { listen 443 ssl; location / { } }";
+    auto text = attached(site, nginx_request());
+    for (auto at = text.find("\n    #"); at != text.npos; at = text.find("\n    #")) text.erase(at + 1, 4);
+    BOOST_TEST(text.contains("\n#"), text);
+    BOOST_TEST(remove(text, WebServer::nginx) == site, text);
+}
+
 BOOST_AUTO_TEST_CASE(prints_a_difference_that_patch_can_apply) {
     BOOST_TEST(unified_diff("a\nb\nc\nd\ne\nf\ng\nh\n", "a\nb\nc\nd\nX\nY\ne\nf\ng\nh\n", "/f") ==
                "--- /f\n+++ /f\n@@ -2,6 +2,8 @@\n b\n c\n d\n+X\n+Y\n e\n f\n g\n");
