@@ -55,6 +55,8 @@ util::Result<CsrfTokens> CsrfTokens::make(util::ClockFunction clock) {
         return util::fail_errno(errno, "cannot get random bytes of the kernel");
     CsrfTokens csrf(key, clock);
     OPENSSL_cleanse(key.data(), key.size());
+    // OpenSSL prepares itself for the first HMAC. If it has no memory for that, it computes none in this process.
+    static_cast<void>(csrf.mac_of({}, Action::generate, {}));
     return csrf;
 }
 

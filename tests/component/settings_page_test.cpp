@@ -18,6 +18,7 @@
 
 #include "ceymail/snapshot/report_client.hpp"
 #include "support/database_proxy.hpp"
+#include "support/failing_calls.hpp"
 #include "support/fastcgi_client.hpp"
 #include "support/mariadb_server.hpp"
 #include "support/responder_process.hpp"
@@ -155,9 +156,10 @@ struct Page {
         shared().server.resume();
         shared().server.start();
     }
-    void start() {
+    void start(const std::vector<std::string>& environment = {}) {
         process.emplace(
             ChildOptions{.arguments = {built_program("ceymail-settings"), "--config", shared().configuration()},
+                         .environment = environment,
                          .errors_file = log()});
         BOOST_TEST_REQUIRE(eventually([&] {
                                try {
@@ -710,6 +712,83 @@ BOOST_AUTO_TEST_CASE(shows_the_token_also_where_the_audit_log_cannot_be_read) {
     BOOST_TEST(shown.mentions("The audit log cannot be read just now."));
     BOOST_TEST(shown.mentions("Revoke"));
     BOOST_TEST(!ask({}).mentions("The audit log cannot be read just now."));
+}
+
+// Every allocation of a request fails in turn, then in larger steps. libfcgi and libmariadb end the process for some,
+// and systemd starts it again.
+BOOST_AUTO_TEST_CASE(answers_500_where_memory_fails_and_the_next_request_in_full) {
+    process->terminate();
+    FailingCalls calls;
+    start(calls.environment());
+    int words = 0, none = 0;
+    for (std::int64_t n = 1; n < 20'000; n += n < 400 ? 1 : n / 4) {
+        calls.fail_nth(Call::memory, n);
+        const auto answer = ask({});
+        const auto failed = calls.failed();
+        calls.stop();
+        if (failed == 0) break;
+        const auto ended = process->wait(answer.status == 0 ? 5s : 0s);
+        BOOST_TEST_CONTEXT(n << ": " << slurp(log())) {
+            BOOST_TEST((answer.status == 200 || answer.status == 500 || answer.status == 503 || ended), answer.status);
+        }
+        words += answer.status == 500 && answer.mentions("Something is wrong in ceymail-settings") ? 1 : 0;
+        none += answer.status == 500 && answer.body.empty() ? 1 : 0;
+        if (ended) start(calls.environment());
+    }
+    BOOST_TEST(none > 0);
+    BOOST_TEST(words > 0);
+    const auto after = ask({});
+    BOOST_TEST(after.status == 200, after.body << slurp(log()));
+    BOOST_TEST(slurp(log()).find("terminate called") == std::string::npos, slurp(log()));
+}
+
+// Either socket of the page in turn: a directory has its name.
+BOOST_AUTO_TEST_CASE(the_metrics_responder_serves_without_the_sockets_of_the_page_and_says_what_that_costs) {
+    const auto token = generate();
+    const auto page = shared().directory / "metrics/page";
+    for (const auto& [name, words] :
+         {std::pair{"collectors.sock", "the settings page will not show the collectors"},
+          std::pair{"forget.sock", "the settings page cannot make the responder forget a token"}}) {
+        fs::remove_all(page / name);
+        fs::create_directories(page / name / "in-the-way");
+        hand_to("nobody", page);
+        const auto log = shared().directory / (std::string(name) + ".log");
+        {
+            const ChildProcess metrics(
+                {.arguments = {built_program("ceymail-metrics"), "--config", shared().configuration()},
+                 .errors_file = log});
+            BOOST_TEST(eventually([&] { return scraped(token) == 200; }), slurp(log));
+        }
+        const auto text = slurp(log);
+        BOOST_TEST(
+            text.find("cannot listen on " + (page / name).string() + ": Address already in use") != std::string::npos,
+            text);
+        BOOST_TEST(text.find(words) != std::string::npos, text);
+        BOOST_TEST(text.find("cannot listen") == text.rfind("cannot listen"), "the other socket is there");
+        fs::remove_all(page);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_order_to_forget_that_cannot_be_accepted_is_logged_once_and_costs_no_scrape) {
+    FailingCalls calls;
+    const auto log = shared().directory / "no-descriptors.log";
+    ChildProcess metrics({.arguments = {built_program("ceymail-metrics"), "--config", shared().configuration()},
+                          .environment = calls.environment(),
+                          .errors_file = log});
+    const auto token = generate();
+    BOOST_TEST_REQUIRE(eventually([&] { return scraped(token) == 200; }));
+    const auto forget = shared().directory / "metrics/page/forget.sock";
+    calls.fail_nth(Call::accept, 1);
+    const auto order = snapshot::order_to_forget(forget, util::BootClock::now() + 5s);
+    BOOST_TEST(!order.has_value());
+    const std::string words =
+        "cannot accept an order to forget a token: Too many open files; the settings page cannot do so until "
+        "ceymail-metrics is restarted";
+    BOOST_TEST(eventually([&] { return slurp(log).find(words) != std::string::npos; }), slurp(log));
+    calls.stop();
+    BOOST_TEST(scraped(token) == 200);
+    BOOST_TEST(!snapshot::order_to_forget(forget, util::BootClock::now() + 1s).has_value());
+    BOOST_TEST(slurp(log).find(words) == slurp(log).rfind(words));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

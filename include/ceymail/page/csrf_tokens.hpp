@@ -40,7 +40,7 @@ class CsrfTokens {
 public:
     using Key = std::array<unsigned char, 32>;
 
-    // Creates a key with getrandom(2).
+    // Creates a key with getrandom(2). Errors: throws std::runtime_error if OpenSSL cannot compute an HMAC.
     [[nodiscard]] static util::Result<CsrfTokens> make(util::ClockFunction clock = util::BootClock::now);
     CsrfTokens(const Key& key, util::ClockFunction clock);
     CsrfTokens(CsrfTokens&& other) noexcept;
