@@ -7,6 +7,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <fcntl.h>
+
 #include "ceymail/admission/token_digest.hpp"
 #include "ceymail/admission/verified_token.hpp"
 #include "ceymail/database/token_reader.hpp"
@@ -74,6 +76,14 @@ BOOST_AUTO_TEST_CASE(generate_detached_prints_a_token_and_its_sha256_without_con
     BOOST_TEST(!contains(made.errors, parts[1]));
     const auto again = run({.arguments = {built_program("ceymail-token"), "generate", "--detached"}});
     BOOST_TEST(again.output != made.output);
+}
+
+BOOST_AUTO_TEST_CASE(says_that_a_detached_token_could_not_be_shown) {
+    const auto lost =
+        run({.arguments = {built_program("ceymail-token"), "generate", "--detached"}, .output_file = "/dev/full"});
+    BOOST_TEST(lost.status == 74);
+    BOOST_TEST(contains(lost.errors, "cannot write to standard output: No space left"), lost.errors);
+    BOOST_TEST(!contains(lost.errors, "ceymail-token adopt"), lost.errors);
 }
 
 BOOST_AUTO_TEST_CASE(generate_detached_needs_no_root) {
@@ -220,6 +230,17 @@ BOOST_FIXTURE_TEST_CASE(adopt_changes_nothing_without_its_audit_row, Fixture) {
     query("DROP TABLE ceymail_dashboard.audit_logs");
     const auto refused = adopt(k_second);
     BOOST_TEST(refused.status == 78, refused.errors);
+    BOOST_TEST(active() == k_first);
+}
+
+BOOST_FIXTURE_TEST_CASE(names_an_input_that_cannot_be_read_and_changes_nothing, Fixture) {
+    BOOST_TEST_REQUIRE(adopt(k_first).status == 0);
+    const util::Fd input(::open(directory().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    auto options = command({"adopt", "--force"}, "");
+    options.input_fd = input.get();
+    const auto failed = run(options);
+    BOOST_TEST(failed.status == 70);
+    BOOST_TEST(contains(failed.errors, "cannot read standard input: Is a directory"), failed.errors);
     BOOST_TEST(active() == k_first);
 }
 

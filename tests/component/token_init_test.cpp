@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: MIT
 // `ceymail-token init` tries the logins that it created, and each remedy in its messages works.
+#include <chrono>
+#include <csignal>
 #include <fstream>
+#include <list>
 #include <vector>
 
 #include <boost/test/unit_test.hpp>
 
 #include <unistd.h>
 
+#include "ceymail/database/statement.hpp"
 #include "support/http_client.hpp"
 #include "support/mariadb_server.hpp"
 #include "support/responder_process.hpp"
 
 using namespace ceymail;
 using namespace ceymail::testing;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -300,6 +305,66 @@ BOOST_FIXTURE_TEST_CASE(leaves_the_administrators_own_account_as_it_is, Fixture)
                         "give the workers one of their own"),
                done.errors);
     BOOST_TEST(mariadb.query("SHOW GRANTS FOR boss_too@localhost") == grants);
+}
+
+BOOST_FIXTURE_TEST_CASE(tells_a_login_that_is_impossible_now_from_one_that_is_refused, Fixture) {
+    expect_ready(by_socket());
+    mariadb.query("SET GLOBAL max_connections = 10");
+    std::list<database::Connection> sessions;
+    for (int i = 0; i < 10; ++i) {
+        database::Statement statement(sessions.emplace_back(mariadb.address()), "DO 1", "taking a connection");
+        BOOST_TEST_REQUIRE(statement.run({}, util::BootClock::now() + 5s).has_value());
+    }
+    const auto done = tool(by_socket(), {"init"});  // root has one more than the others
+    BOOST_TEST(done.status == 69);
+    BOOST_TEST(contains(done.errors, "account nobody@localhost cannot log in: "), done.errors);
+    BOOST_TEST(contains(done.errors, "Too many connections (error 1040); raise max_connections"), done.errors);
+    BOOST_TEST(!contains(done.errors, "SHOW CREATE USER"), done.errors);
+    sessions.clear();
+    expect_ready(by_socket());
+}
+
+// As the kernel does where there is no memory.
+BOOST_FIXTURE_TEST_CASE(says_that_the_process_was_killed_which_tried_the_login, Fixture) {
+    expect_ready(by_socket());
+    mariadb.query("SET GLOBAL init_connect = 'DO SLEEP(20)'");  // not for root
+    ChildProcess init({.arguments = {built_program("ceymail-token"), "init", "--config",
+                                     write_configuration(directory, by_socket())}});
+    const auto children = "/proc/" + std::to_string(init.pid()) + "/task/" + std::to_string(init.pid()) + "/children";
+    BOOST_TEST_REQUIRE(eventually([&] { return !slurp(children).empty(); }), init.errors());
+    ::kill(std::stoi(slurp(children)), SIGKILL);
+    BOOST_TEST(init.wait(5s).value_or(0) > 0);
+    BOOST_TEST(contains(init.errors(), "cannot try the login: the process that does it ended"), init.errors());
+    BOOST_TEST(!contains(init.errors(), "ready;"), init.errors());
+    mariadb.query("SET GLOBAL init_connect = ''");
+    expect_ready(by_socket());
+}
+
+BOOST_FIXTURE_TEST_CASE(is_ready_where_only_its_own_record_cannot_be_written_and_says_what_that_costs, Fixture) {
+    const auto record = directory / "state/init";
+    fs::create_directories(record);
+    const auto done = tool(by_socket(), {"init"});
+    BOOST_TEST(done.status == 0, done.errors);
+    BOOST_TEST(contains(done.errors, "warning: cannot write " + record.string() + ": Is a directory"), done.errors);
+    BOOST_TEST(contains(done.errors, "after a factory reset run this again by hand"), done.errors);
+    BOOST_TEST(contains(done.errors, "ready; next: ceymail-token generate"), done.errors);
+}
+
+// On a file system of one page, which another file has.
+BOOST_FIXTURE_TEST_CASE(makes_no_account_whose_password_cannot_be_kept, Fixture) {
+    const auto small = directory / "small";
+    fs::create_directory(small);
+    const auto configuration = write_configuration(
+        directory, by_socket({{"database_user", "reader"}, {"database_option_file", small / "reader.cnf"}}));
+    const auto done = run({.arguments = {"unshare", "--mount", "--propagation", "private", "sh", "-c",
+                                         "mount -t tmpfs -o size=4k of-tests \"$1\" && echo x >\"$1/file\" && "
+                                         "{ \"$2\" init --config \"$3\"; code=$?; ls \"$1\"; exit $code; }",
+                                         "sh", small, built_program("ceymail-token"), configuration}});
+    BOOST_TEST(done.status == 71);
+    BOOST_TEST(contains(done.errors, "cannot write to " + (small / "reader.cnf.new: No space left on device").string()),
+               done.errors);
+    BOOST_TEST(done.output == "file\n");
+    BOOST_TEST(mariadb.query("SELECT COUNT(*) FROM mysql.user WHERE User = 'reader'") == "0\n");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <iterator>
 #include <regex>
 #include <thread>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "ceymail/database/account_counter.hpp"
 #include "ceymail/database/token_reader.hpp"
 #include "ceymail/shared/segment.hpp"
+#include "support/failing_calls.hpp"
 #include "support/mariadb_server.hpp"
 
 using namespace ceymail;
@@ -530,6 +532,28 @@ BOOST_FIXTURE_TEST_CASE(json_escapes_what_a_string_must_not_hold, Ready) {
     BOOST_TEST_REQUIRE(run(options).status == 0);
     const auto shown = done({"status", "--json"});
     BOOST_TEST(contains(shown, R"json("created_by":"root (sudo by a\"b\\c\u0001\u000a\u001f )")json"), shown);
+}
+
+BOOST_FIXTURE_TEST_CASE(says_that_it_has_no_memory_and_changes_nothing, Ready) {
+    const auto token = generate();
+    FailingCalls calls;
+    int told = 0;
+    for (std::int64_t n = 1; n < 2000; n += n < 200 ? 7 : 101) {
+        auto options = command({"status"});
+        std::ranges::copy(calls.environment(), std::back_inserter(options.environment));
+        calls.fail_nth(Call::memory, n);
+        const auto finished = run(options);
+        if (calls.failed() == 0) break;
+        BOOST_TEST_CONTEXT(n << ": " << finished.errors) {
+            BOOST_TEST(finished.status >= 0);
+            BOOST_TEST((finished.status == 0) == finished.errors.empty());
+        }
+        if (finished.errors != "ceymail-token: std::bad_alloc\n") continue;
+        BOOST_TEST(finished.status == 70);
+        ++told;
+    }
+    BOOST_TEST(told > 0);
+    BOOST_TEST(active_digest() == digest_of(token));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
