@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <fstream>
 #include <list>
 #include <optional>
 
@@ -16,6 +17,7 @@
 #include "ceymail/shared/segment.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/time_format.hpp"
+#include "support/failing_calls.hpp"
 #include "support/hung_mount.hpp"
 #include "support/responder_process.hpp"
 #include "support/token_database.hpp"
@@ -669,6 +671,89 @@ BOOST_AUTO_TEST_CASE(a_line_for_the_journal_begins_with_its_priority) {
     };
     BOOST_TEST(finished({"JOURNAL_STREAM=8:1"}).starts_with("<3>ceymail-metrics: "), finished({"JOURNAL_STREAM=8:1"}));
     BOOST_TEST(finished({}).starts_with("ceymail-metrics: "));
+}
+
+BOOST_AUTO_TEST_CASE(check_tells_what_the_service_still_waits_for,
+                     *boost::unit_test::precondition(can_mount_what_hangs)) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0);
+    const TemporaryDirectory directory;
+    std::filesystem::create_directory(directory / "dead");
+    const HungMount dead(directory / "dead");
+    for (const bool works_here : {false, true}) {
+        Settings settings{{"settings_user", "nobody"}, {"disk", directory / "dead"}};
+        const ResponderProcess responder(settings);
+        if (works_here) settings["disk"] = "/";
+        write_configuration(responder.directory(), settings);
+        const auto output = checked(responder);
+        const auto words = works_here ? "warning: works from here; the service still waits for it: ask again"
+                                      : "no answer within 6 s: disk = ";
+        BOOST_TEST(says(output, std::string("\ncollector disk: ") + words), output);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(check_names_a_log_that_cannot_be_opened) {
+    const TemporaryDirectory directory;
+    std::filesystem::create_directory(directory / "log");
+    const auto line = checked({{"mail_log", directory / "log"}}, "collector mail_log");
+    BOOST_TEST(says(line, (directory / "log").string() + ": it is a directory; name the regular file itself"), line);
+}
+
+// One process after the other.
+BOOST_AUTO_TEST_CASE(check_names_the_part_for_which_no_process_can_be_started_and_goes_on) {
+    FailingCalls calls;
+    const TemporaryDirectory directory;
+    const auto configuration = write_configuration(directory);
+    const std::string words = "could not be looked at: Resource temporarily unavailable\n";
+    std::string parts;
+    for (std::int64_t n = 1; n < 60; ++n) {
+        calls.fail_nth(Call::fork, n);
+        const auto output =
+            "\n" + run({.arguments = {built_program("ceymail-metrics"), "--config", configuration, "--check"},
+                        .environment = calls.environment()})
+                       .output;
+        if (calls.failed() == 0) break;
+        BOOST_TEST(says(output, "\nconfiguration: ok"), output);
+        const auto at = output.find(words);
+        if (at == std::string::npos) continue;
+        BOOST_TEST(output.find(words, at + 1) == std::string::npos, output);
+        parts += output.substr(output.rfind('\n', at), at - output.rfind('\n', at));
+    }
+    for (const auto part : {"user", "segment", "database", "collector memory", "collector queue", "collector accounts"})
+        BOOST_TEST(says(parts, std::string("\n") + part + ": "), part << parts);
+}
+
+// Every few allocations but the first: those are of static objects, before main().
+BOOST_AUTO_TEST_CASE(says_that_it_has_no_memory_and_ends) {
+    const TemporaryDirectory directory;
+    const auto configuration = write_configuration(directory);
+    for (const std::string mode : {"--once", "--check"}) {
+        FailingCalls calls;
+        int ended = 0, in_a_part = 0;
+        for (std::int64_t n = 10; n < 3000; n += n < 200 ? 9 : 150) {
+            calls.fail_nth(Call::memory, n);
+            const auto done = run({.arguments = {built_program("ceymail-metrics"), "--config", configuration, mode},
+                                   .environment = calls.environment()});
+            BOOST_TEST(done.status >= 0, mode << " " << n << done.errors);
+            if (done.errors == "ceymail-metrics: std::bad_alloc\n" && done.status == EX_SOFTWARE) ++ended;
+            if (done.status == EX_CONFIG && says(done.output, "std::bad_alloc\n")) ++in_a_part;
+        }
+        BOOST_TEST(ended > 0, mode);
+        BOOST_TEST((in_a_part > 0) == (mode == "--check"), mode);
+    }
+}
+
+// A hole of a quarter of a gigabyte in the log, as a crash of the host may leave one.
+BOOST_AUTO_TEST_CASE(check_says_how_far_back_the_busiest_sender_was_looked_for) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+    const TemporaryDirectory directory;
+    const auto log = directory.write("mail.log", login("early@example.org"));
+    std::filesystem::resize_file(log, 257U << 20U);
+    std::ofstream(log, std::ios::app) << "\n" << login("late@example.org");
+    const auto output = "\n" + metrics({"--config", write_configuration(directory), "--check"}).output;
+    BOOST_TEST(says(output,
+                    "\nbusiest sender: ok (\"late@example.org\" handed in 1 message by the last 256 MiB of the log, "
+                    "which do not reach an hour back; 1 account handed in mail)\n"),
+               output);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -188,6 +188,29 @@ BOOST_AUTO_TEST_CASE(has_the_busiest_sender_that_check_names_to_root) {
                check());
 }
 
+BOOST_AUTO_TEST_CASE(has_more_lines_than_check_reads_and_check_says_of_what_time_it_tells) {
+    const TemporaryDirectory directory;
+    const auto check_after = [&](std::chrono::nanoseconds time) {
+        const auto ahead = static_cast<std::int64_t>(time.count());
+        const auto step = directory.write("step", {reinterpret_cast<const char*>(&ahead), sizeof ahead});
+        return run({.arguments = {built_program("ceymail-metrics"), "--check", "--config", responder.configuration()},
+                    .environment = {"LD_PRELOAD=" +
+                                        std::filesystem::absolute(built_program("stepped-clock.so")).string(),
+                                    "CEYMAIL_STEPPED_CLOCK=" + step.string()}})
+            .output;
+    };
+    journald.log_many("postfix/cleanup", std::string(4000, 'x'), 10'000);
+    journald.sync();
+    const auto at_once = check_after(0s);
+    BOOST_TEST(at_once.contains("\nbusiest sender: the journal has more lines of mail within the last minute than are "
+                                "read here\n"),
+               at_once);
+    const auto later = check_after(30min);
+    BOOST_TEST(later.contains("\nbusiest sender: ok (no account handed in mail within the last 10 minutes, because the "
+                              "journal has too many lines of the hour)\n"),
+               later);
+}
+
 BOOST_AUTO_TEST_CASE(shows_that_lines_were_deleted_while_the_service_was_down) {
     deliver();
     BOOST_TEST(comes(sent(1)));

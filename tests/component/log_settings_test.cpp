@@ -320,6 +320,16 @@ BOOST_AUTO_TEST_CASE(fail2ban_that_logs_elsewhere_is_told_of) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(only_fail2ban_is_judged_where_no_mail_log_is_read) {
+    Host host;
+    host.directory.write("etc/default/spamd", "OPTIONS=\"-s /x\"\n");
+    BOOST_TEST(says(host.warning(), "spamd"), host.warning());
+    host.configuration.mail_log.clear();
+    BOOST_TEST(host.warnings().empty());
+    host.directory.write("etc/fail2ban/fail2ban.conf", "[Definition]\nloglevel = INFO\nlogtarget = SYSLOG\n");
+    BOOST_TEST(says(host.warning(), "ceymail_bans_total is absent"), host.warning());
+}
+
 BOOST_AUTO_TEST_CASE(words_of_a_command_are_safe_in_a_shell) {
     const Host host;
     const auto mark = (host.directory / "made").string();

@@ -529,6 +529,49 @@ BOOST_AUTO_TEST_CASE(keeps_no_descriptor_of_a_client_and_sleeps_without_requests
 #endif
 }
 
+BOOST_AUTO_TEST_CASE(goes_on_where_a_signal_interrupts_its_wait) {
+    Host host;
+    Forked gatherer([serve = host.gatherer()] {
+        struct sigaction handler{};
+        handler.sa_handler = [](int) {};
+        sigaction(SIGUSR1, &handler, nullptr);
+        serve();
+    });
+    gatherer.start();
+    BOOST_TEST(has(host.fetch(5s), "slow 1\n"));
+    const Fd silent = host.connect();
+    for (int i = 0; i < 50; ++i) {
+        gatherer.signal(SIGUSR1);
+        std::this_thread::sleep_for(1ms);
+    }
+    BOOST_TEST((ending(silent, 0ms) == Ending::none));
+    BOOST_TEST(has(host.fetch(5s), "slow 2\n"));
+}
+
+BOOST_AUTO_TEST_CASE(a_text_for_which_there_is_no_room_is_logged_and_leaves_the_last_snapshot) {
+    Host host;
+    const auto log = host.directory / "log";
+    Forked gatherer([&] {
+        const Fd file(open(log.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+        dup2(file.get(), STDERR_FILENO);
+        std::vector<std::unique_ptr<ceymail::collect::Collector>> all;
+        all.push_back(scripted("wordy", [&](BootTime) {
+            return gauge(host.controls->hangs ? std::string(ceymail::snapshot::k_snapshot_capacity, 'x') : "wordy", 1);
+        }));
+        CollectorScheduler scheduler(std::move(all), {.share = 0});
+        serve_gatherer(host.listener.get(), host.stop.get(), host.buffer, scheduler, host.reports.get());
+    });
+    gatherer.start();
+    BOOST_TEST(has(host.fetch(5s), "wordy 1\n"));
+    host.controls->hangs = true;
+    BOOST_TEST(has(host.fetch(1s), "wordy 1\n"));
+    const auto words = ceymail::testing::slurp(log);
+    BOOST_TEST(words.find("cannot publish a snapshot of ") != std::string::npos, words);
+    BOOST_TEST(words.find(" bytes: there is room for 65536") != std::string::npos, words);
+    host.controls->hangs = false;
+    BOOST_TEST(has(host.fetch(5s), "wordy 1\n"));
+}
+
 BOOST_AUTO_TEST_CASE(stops_on_request_even_while_a_source_hangs) {
     for (const bool hangs : {false, true}) {
         Host host;

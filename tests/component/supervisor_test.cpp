@@ -34,8 +34,10 @@
 #include "ceymail/shared/segment.hpp"
 #include "ceymail/supervisor/mail_log_resources.hpp"
 #include "ceymail/supervisor/roles.hpp"
+#include "ceymail/system/privileges.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/fd.hpp"
+#include "ceymail/util/robust_lock.hpp"
 #include "support/failing_calls.hpp"
 #include "support/forked_child.hpp"
 #include "support/responder_process.hpp"
@@ -763,6 +765,73 @@ BOOST_AUTO_TEST_CASE(logs_once_that_it_can_start_no_process_and_once_that_it_can
     BOOST_TEST(responder.ask({}).status == 401);
 }
 
+// One allocation after the other of a worker that starts, and those of the supervisor when it sees that one has ended.
+BOOST_AUTO_TEST_CASE(starts_a_worker_again_that_finds_no_memory_when_it_starts) {
+    FailingCalls calls;
+    ResponderProcess responder({{"workers", "8"}}, calls.environment());
+    const auto all_run = [&] { return responder.workers().size() == 8; };
+    BOOST_TEST_REQUIRE(eventually(all_run));
+    wait_for_minimum_lifetime();
+    std::uint64_t failed = 0;
+    for (std::int64_t n = 1; n <= 8; ++n) {
+        const auto killed = responder.workers().at(0);
+        calls.fail_nth(Call::memory, n);
+        ::kill(killed, SIGKILL);
+        BOOST_TEST_REQUIRE(eventually([&] { return !alive(killed) && calls.failed() > 0; }), n);
+        failed += calls.failed();
+        calls.stop();
+    }
+    BOOST_TEST(failed == 8U);
+    BOOST_TEST(eventually(all_run, 20s), responder.log());
+    BOOST_TEST(responder.ask({}).status == 401);
+    BOOST_TEST(logged(responder, "ceymail-metrics/worker: std::bad_alloc\n"), responder.log());
+    BOOST_TEST(!logged(responder, "terminate called"), responder.log());
+}
+
+BOOST_AUTO_TEST_CASE(says_why_a_process_cannot_start_that_may_have_no_more_descriptors) {
+    ResponderProcess responder;
+    BOOST_TEST_REQUIRE(eventually([&] { return responder.workers().size() == 2; }));
+    wait_for_minimum_lifetime();
+    const auto limit = [&](const char* soft) {  // as the same user
+        BOOST_TEST_REQUIRE(run({.arguments = {"setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
+                                              "prlimit", std::string("--nofile=") + soft + ":", "--pid",
+                                              std::to_string(responder.supervisor().pid())}})
+                               .status == 0);
+    };
+    limit("3");
+    ::kill(responder.workers().at(0), SIGKILL);
+    const auto told = [&] { return logged(responder, "Too many open files"); };
+    BOOST_TEST(eventually(told), responder.log());
+    BOOST_TEST(responder.ask({}).status == 401, "the other worker answers");
+    limit("256");
+    BOOST_TEST(eventually([&] { return responder.workers().size() == 2; }), responder.log());
+}
+
+BOOST_AUTO_TEST_CASE(a_collector_for_which_there_is_no_thread_is_missing_until_there_is_one) {
+    const TokenDatabase database;
+    FailingCalls calls;
+    ResponderProcess responder(database.settings({{"work_budget_percent", "0"}}), calls.environment());
+    const auto killed = responder.gatherer();
+    wait_for_minimum_lifetime();
+    // After the fork of the next gatherer the first of its threads, which is tried again when the collector is due.
+    calls.fail_nth(Call::fork, 2);
+    ::kill(killed, SIGKILL);
+    BOOST_TEST_REQUIRE(eventually([&] { return calls.made() > 10; }));
+    BOOST_TEST_REQUIRE(calls.failed() == 1U);
+    calls.fail_one_in(bit(Call::fork), 1, 1);
+    const auto without = responder.ask({.token = k_token});
+    BOOST_TEST(without.status == 200);
+    BOOST_TEST(without.has_line("ceymail_collector_success{collector=\"cpu\"} 0"), without.body);
+    BOOST_TEST(!without.mentions("ceymail_cpu_"), without.body);
+    BOOST_TEST(without.mentions("\nceymail_memory_total_bytes "), without.body);
+    BOOST_TEST(logged(responder,
+                      "collector cpu: cannot start a thread: Resource temporarily unavailable; raise the service's "
+                      "TasksMax"),
+               responder.log());
+    calls.stop();
+    BOOST_TEST(eventually([&] { return responder.ask({.token = k_token}).mentions("\nceymail_cpu_idle_jiffies "); }));
+}
+
 BOOST_AUTO_TEST_CASE(serves_the_socket_it_is_handed_as_standard_input_or_by_systemd) {
     for (const bool by_systemd : {false, true}) {
         const TemporaryDirectory directory;
@@ -876,6 +945,64 @@ BOOST_FIXTURE_TEST_CASE(processor_times_continue_as_plain_cgi, Processors) {
     check(scrape(), "5000", "5020");
     try_log("20 0 0 1100");
     check(scrape(), "5100", "5120");
+}
+
+BOOST_FIXTURE_TEST_CASE(plain_cgi_serves_the_rest_while_another_process_has_the_processor_times, Processors) {
+    const TemporaryDirectory directory;
+    const auto run_directory = directory / "run";
+    std::filesystem::create_directory(run_directory);
+    const auto nobody = ::getpwnam("nobody");
+    BOOST_TEST_REQUIRE(::chown(run_directory.c_str(), nobody->pw_uid, nobody->pw_gid) == 0);
+    std::filesystem::permissions(directory.path(), std::filesystem::perms{0755});
+    const auto file = write_configuration(directory, settings({{"listen", ""}}));
+    std::string log;
+    const auto scrape = [&] {
+        ChildOptions options{.arguments = {built_program("ceymail-metrics")}};
+        options.environment.push_back("CEYMAIL_METRICS_CONFIG=" + file.string());
+        for (const auto& [name, value] : Scrape{.token = k_token}.parameters())
+            options.environment.push_back(name + "=" + value);
+        const auto done = run(options);
+        log = done.errors;
+        return read_cgi(done.output);
+    };
+    try_log("10 0 0 5000");
+    check(scrape(), "5000", "5010");
+    {
+        int ends[2];
+        BOOST_TEST_REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+        const Fd from(ends[0]), to(ends[1]);
+        ForkedChild holder([&] {
+            if (!ceymail::system::become("nobody", ceymail::system::Capability::none)) return 1;
+            auto segment = ceymail::shared::Segment::attach(run_directory);
+            if (!segment) return 2;
+            const ceymail::util::RobustLock lock(segment->gatherer().cgi_lock);
+            if (!lock || ::write(to.get(), "x", 1) != 1) return 3;
+            return ::pause();
+        });
+        pollfd held{from.get(), POLLIN, 0};
+        BOOST_TEST_REQUIRE(::poll(&held, 1, 5000) == 1);
+        const auto answer = scrape();
+        BOOST_TEST(answer.status == 200);
+        BOOST_TEST(!answer.mentions("ceymail_cpu_"), answer.body);
+        BOOST_TEST(answer.has_line("ceymail_collector_success{collector=\"cpu\"} 0"), answer.body);
+        BOOST_TEST(answer.mentions("\nceymail_disk_total_bytes "));
+        BOOST_TEST(log.find("cannot add up the processor times: another process has had them locked for 100 ms; end "
+                            "the one that is stopped") != std::string::npos,
+                   log);
+    }
+    check(scrape(), "5000", "5010");  // the lock of a process that was killed
+}
+
+BOOST_AUTO_TEST_CASE(plain_cgi_names_a_user_that_is_not_there) {
+    const TemporaryDirectory directory;
+    const auto file = write_configuration(directory, {{"listen", ""}, {"user", "no-such-user"}});
+    ChildOptions options{.arguments = {built_program("ceymail-metrics")},
+                         .environment = {"CEYMAIL_METRICS_CONFIG=" + file.string()}};
+    for (const auto& [name, value] : Scrape{}.parameters()) options.environment.push_back(name + "=" + value);
+    const auto done = run(options);
+    BOOST_TEST(done.status == EX_CONFIG);
+    BOOST_TEST(done.output.empty(), done.output);
+    BOOST_TEST(done.errors.find("no-such-user") != std::string::npos, done.errors);
 }
 
 // By a filter of system calls, as a sandbox or a kernel without Landlock answers.

@@ -3,6 +3,7 @@
 // budget.
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -20,6 +21,7 @@
 #include "ceymail/scheduler/collector_scheduler.hpp"
 #include "ceymail/scheduler/collector_slot.hpp"
 #include "ceymail/util/fd.hpp"
+#include "support/forked_child.hpp"
 #include "support/scripted_collector.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -463,6 +465,27 @@ BOOST_AUTO_TEST_CASE(a_source_is_suspect_after_a_late_answer_or_a_late_failure_a
         end.set_value();
         while (scheduler.over_at() != BootTime{}) std::this_thread::yield();
     }
+}
+
+// In a process whose memory cannot grow.
+BOOST_AUTO_TEST_CASE(a_failure_whose_words_find_no_memory_is_a_failure_all_the_same) {
+    struct Wordy : std::exception {
+        explicit Wordy(const std::string& text) : words(text.c_str()) {}
+        [[nodiscard]] const char* what() const noexcept override { return words; }
+        const char* words;
+    };
+    ceymail::testing::ForkedChild child([] {
+        const std::string text(1U << 26U, 'x');
+        const auto collector = scripted("wordy", [&](BootTime) -> ceymail::util::Result<ceymail::collect::Families> {
+            const rlimit none{1, 1};
+            if (::setrlimit(RLIMIT_AS, &none) != 0) return {};
+            throw Wordy(text);
+        });
+        const auto run = ceymail::scheduler::run_once(*collector, soon());
+        if (run.families) return 1;
+        return run.families.error().message == "out of memory" ? 0 : 2;
+    });
+    BOOST_TEST(child.wait() == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
