@@ -250,6 +250,7 @@ std::optional<Confinement> confinement_of_service(const Configuration& configura
 std::string remedy_for(const std::string& collector, const std::string& trouble, const Configuration& configuration) {
     if (auto remedy = remedy_for_refusal(confinement_of_service(configuration), trouble); !remedy.empty())
         return remedy;
+    if (trouble.ends_with("hangs")) return "; if a dead mount is mounted again: systemctl restart ceymail-metrics";
     const auto path = path_of(collector, trouble, configuration);
     if (is_always_hidden(path)) return "; the unit hides " + path.string() + " from the service: move it elsewhere";
     if (collector == "disk" || !util::is_plain_in_unit(path.native()))
