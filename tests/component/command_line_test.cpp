@@ -2,6 +2,7 @@
 // The command line of ceymail-metrics: options, errors, --once, --check.
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -688,6 +689,13 @@ BOOST_AUTO_TEST_CASE(check_tells_what_the_service_still_waits_for,
         const auto words = works_here ? "warning: works from here; the service still waits for it: ask again"
                                       : "no answer within 6 s: disk = ";
         BOOST_TEST(says(output, std::string("\ncollector disk: ") + words), output);
+        if (!works_here) continue;
+        const auto hangs = [&] {
+            return says(checked(responder),
+                        ": what it asks hangs; if a dead mount is mounted again: systemctl restart "
+                        "ceymail-metrics\n");
+        };
+        BOOST_TEST(eventually(hangs, std::chrono::seconds(20)), checked(responder));
     }
 }
 
@@ -754,6 +762,47 @@ BOOST_AUTO_TEST_CASE(check_says_how_far_back_the_busiest_sender_was_looked_for) 
                     "\nbusiest sender: ok (\"late@example.org\" handed in 1 message by the last 256 MiB of the log, "
                     "which do not reach an hour back; 1 account handed in mail)\n"),
                output);
+}
+
+BOOST_AUTO_TEST_CASE(check_names_the_directory_of_processes_where_a_file_in_it_hangs) {
+    const TemporaryDirectory proc;
+    BOOST_TEST_REQUIRE(::mkfifo((proc / "stat").c_str(), 0644) == 0);  // nothing writes into it
+    const auto line = checked({{"proc", proc.path()}}, "collector cpu");
+    BOOST_TEST(line.starts_with("collector cpu: no answer within 6 s: " + proc.path().string() + " hangs; "), line);
+}
+
+// Outside of /tmp, which the unit hides.
+struct Shown {
+    std::filesystem::path path = "/dev/shm/ceymail-test-" + std::to_string(::getpid());
+    Shown() { std::filesystem::create_directories(path); }
+    ~Shown() { std::filesystem::remove_all(path); }
+};
+
+BOOST_FIXTURE_TEST_CASE(check_tells_how_the_service_is_shown_a_path_that_only_this_process_sees, Shown) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0);
+    const auto plain = path / "plain", quoted = path / R"(a "b" \ 50%)";
+    for (const auto& directory : {plain, quoted}) std::filesystem::create_directories(directory / "active");
+    const struct {
+        const char* key;
+        std::filesystem::path there;
+        std::filesystem::path here;
+        std::string words;
+    } cases[] = {
+        {"queue_directory", "/nonexistent", quoted,
+         "; its sandbox does not show " + quoted.string() +
+             ": systemctl edit ceymail-metrics, put [Service] and BindReadOnlyPaths=\"" + path.string() +
+             R"(/a \"b\" \\ 50%%" into it, then systemctl restart)"},
+        {"attach_state", plain, path / "state",
+         "; systemctl daemon-reload && systemctl restart ceymail-metrics shows it what the configuration names"},
+    };
+    for (const auto& [key, there, here, words] : cases) {
+        Settings settings{{"settings_user", "nobody"}, {key, there}};
+        const ResponderProcess responder(settings);
+        settings[key] = here;
+        write_configuration(responder.directory(), settings);
+        const auto output = checked(responder);
+        BOOST_TEST(says(output, words), key << output);
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

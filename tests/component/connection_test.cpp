@@ -16,6 +16,7 @@
 
 #include "ceymail/database/statement.hpp"
 #include "ceymail/util/fd.hpp"
+#include "support/database_proxy.hpp"
 #include "support/mariadb_server.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -331,6 +332,30 @@ BOOST_FIXTURE_TEST_CASE(keeps_its_session_after_an_error_of_a_statement, Mariadb
     BOOST_TEST(!connection.execute("DO 1", util::BootClock::now()).has_value());  // no time at all
     BOOST_TEST(connection.connected());
     BOOST_TEST(connection.execute("DO 1", in(5s)).has_value());
+}
+
+// Every packet of the login and of the settings becomes an error in turn.
+BOOST_FIXTURE_TEST_CASE(uses_no_session_whose_settings_the_server_refuses, MariadbServer) {
+    DatabaseProxy proxy(directory() / "proxy.sock", socket());
+    auto behind = address();
+    behind.socket = directory() / "proxy.sock";
+    std::size_t refused[2] = {};
+    for (const auto reads : {database::Reads::as_server, database::Reads::causal}) {
+        behind.reads = reads;
+        for (std::size_t packets = 1; packets < 20; ++packets) {
+            Connection connection(behind);
+            database::Statement one(connection, "SELECT 1", "counting");
+            proxy.inject(DatabaseFault::error, packets);
+            const auto failed = one.run(in(5s));
+            BOOST_TEST_REQUIRE(!failed.has_value(), packets);
+            if (connection.connected()) break;  // the statement itself failed
+            ++refused[reads == database::Reads::causal ? 1 : 0];
+            proxy.inject(DatabaseFault::none);
+            BOOST_TEST(one.run(in(5s)).has_value(), packets);
+        }
+    }
+    BOOST_TEST(refused[0] > 0U);
+    BOOST_TEST(refused[1] == refused[0] + 1);
 }
 
 BOOST_FIXTURE_TEST_CASE(uses_its_own_settings_with_any_server_defaults, MariadbServer) {

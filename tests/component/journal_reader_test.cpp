@@ -18,12 +18,14 @@
 #include <thread>
 #include <vector>
 
+#include "ceymail/journal/protocol.hpp"
 #include "ceymail/journal/reader.hpp"
 #include "ceymail/maillog/journal_follower.hpp"
 #include "ceymail/maillog/kept_reading.hpp"
 #include "ceymail/maillog/log_reader.hpp"
 #include "ceymail/maillog/reader_client.hpp"
 #include "ceymail/util/clock.hpp"
+#include "support/failing_calls.hpp"
 #include "support/journald.hpp"
 #include "support/responder_process.hpp"
 #include "support/temporary_directory.hpp"
@@ -340,6 +342,41 @@ BOOST_AUTO_TEST_CASE(says_why_it_reads_nothing) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
+BOOST_AUTO_TEST_SUITE(journal_without_memory)
+
+// Each call for memory in turn.
+BOOST_AUTO_TEST_CASE(is_named_and_no_line_is_lost_or_counted_twice) {
+    const Journald journald;
+    journald.log("postfix/smtp", k_delivery);
+    const TokenDatabase database;
+    FailingCalls calls;
+    const ResponderProcess responder{database.settings({{"work_budget_percent", "0"},
+                                                        {"mail_log", "journal"},
+                                                        {"journal_directory", journald.directory().string()}}),
+                                     calls.environment()};
+    const auto scrape = [&] { return responder.ask({.token = TokenDatabase::k_token, .timeout = "3"}); };
+    BOOST_TEST_REQUIRE(eventually([&] { return scrape().has_line("ceymail_mail_log_unread_seconds 0"); }));
+    int lines = 0;
+    const auto fail = [&](Call call, std::int64_t n) {
+        journald.log("postfix/smtp", k_delivery);
+        ++lines;
+        calls.fail_nth(call, n);
+        static_cast<void>(scrape());
+        const bool failed = calls.failed() > 0;
+        calls.stop();
+        return failed;
+    };
+    for (std::int64_t n = 1; n < 30 && fail(Call::map, n); ++n) continue;
+    for (std::int64_t n = 1; n < 400 && fail(Call::memory, n); n += 5) continue;
+    BOOST_TEST(eventually([&] { return scrape().has_line(sent(lines)); }), scrape().body);
+    const auto log = responder.log();
+    BOOST_TEST(
+        log.contains("ceymail-metrics/journal reader: cannot find the place in the journal: Cannot allocate memory"),
+        log);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
 // A file that is shorter than its header says, as after a crash, or on a disk with bad sectors: libsystemd maps it, so
 // an access may raise SIGBUS.
 BOOST_AUTO_TEST_SUITE(damaged_journal)
@@ -503,6 +540,28 @@ BOOST_AUTO_TEST_CASE(is_closed_when_it_was_read_to_its_end_or_nobody_asks_for_it
     BOOST_TEST(count() == 1U);
     BOOST_TEST(!names_of_fds(::getpid()).contains("system.journal"));
     BOOST_TEST(!slurp("/proc/self/maps").contains("system.journal"));
+}
+
+BOOST_AUTO_TEST_CASE(is_open_between_two_batches_and_closed_when_no_other_is_asked_for) {
+    journald.log_many("postfix/smtp", k_delivery, 3000);
+    journald.sync();
+    util::Fd ours, theirs;
+    connect(ours, theirs);
+    std::thread other([&] { journal::serve_reader(theirs.get(), stop.get(), journald.directory(), busy, 300ms); });
+    journal::Request request{.number = 1, .from = {}};
+    request.from.state = journal::State::since;
+    request.from.realtime_us = 1;
+    BOOST_TEST(journal::send_request(ours.get(), request).has_value());
+    pollfd answered{ours.get(), POLLIN, 0};
+    BOOST_TEST(::poll(&answered, 1, 5000) == 1);
+    std::vector<std::byte> space(journal::Journal::k_space);
+    const auto reply = journal::take_reply(ours.get(), space);
+    const auto is_open = [] { return names_of_fds(::getpid()).contains("system.journal"); };
+    BOOST_TEST(is_open());
+    BOOST_TEST((reply && reply->reply.outcome == journal::Outcome::done && reply->reply.at_end == 0));
+    BOOST_TEST(eventually([&] { return !is_open(); }));
+    static_cast<void>(::eventfd_write(stop.get(), 1));
+    other.join();
 }
 
 BOOST_AUTO_TEST_CASE(stays_the_file_while_that_is_rotated) {

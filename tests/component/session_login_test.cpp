@@ -328,6 +328,15 @@ BOOST_AUTO_TEST_CASE(takes_a_new_secret_of_the_file_at_once_and_says_what_to_do_
         }
         BOOST_TEST(ask({}).status == 401);
     }
+    // The error at the start.
+    process->terminate();
+    process.emplace(ChildOptions{.arguments = {built_program("ceymail-settings"), "--config", shared().configuration()},
+                                 .errors_file = log()});
+    BOOST_TEST(eventually([] {
+                   return slurp(log()).find("ceymail-settings: cannot read " + shared().secret_file().string()) !=
+                          std::string::npos;
+               }),
+               slurp(log()));
 }
 
 BOOST_AUTO_TEST_CASE(signs_nobody_in_while_mariadb_is_down_or_hangs) {

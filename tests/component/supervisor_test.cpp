@@ -563,10 +563,15 @@ struct Remembering {
     TemporaryDirectory state;
     ResponderProcess responder;
 
-    Remembering()
-        : responder((prepare(), database.settings({{"state_directory", state.path()}})),
-                    {"LD_PRELOAD=" + std::filesystem::absolute(built_program("turned-clock.so")).string(),
-                     "CEYMAIL_TURNED_CLOCK=" + clock().string()}) {}
+    explicit Remembering(const FailingCalls* calls = nullptr)
+        : responder((prepare(), database.settings({{"state_directory", state.path()}})), environment(calls)) {}
+
+    std::vector<std::string> environment(const FailingCalls* calls) const {
+        auto all = calls != nullptr ? calls->environment() : std::vector<std::string>{"LD_PRELOAD="};
+        all.front() += ":" + std::filesystem::absolute(built_program("turned-clock.so")).string();
+        all.push_back("CEYMAIL_TURNED_CLOCK=" + clock().string());
+        return all;
+    }
 
     void prepare() const {
         turn_clock(0);
@@ -727,6 +732,42 @@ BOOST_AUTO_TEST_CASE(orders_nothing_while_mariadb_is_down) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+struct WithFailingCalls {
+    FailingCalls calls;
+};
+struct RememberingWithFailingCalls : WithFailingCalls, Remembering {
+    RememberingWithFailingCalls() : Remembering(&calls) {}
+};
+
+// Each allocation in turn of a supervisor that orders a look at the schema.
+BOOST_FIXTURE_TEST_CASE(supervisor_without_memory_orders_a_look_at_the_schema, RememberingWithFailingCalls) {
+    const auto supervisor = responder.supervisor().pid();
+    int seconds = 0, without_words = 0;
+    for (std::int64_t n = 1; n < 9; ++n) {
+        database.activate(k_token);
+        BOOST_TEST(ask() == 200);
+        wake();
+        database.server().query("RENAME TABLE ceymail_dashboard.metrics_tokens TO ceymail_dashboard.hidden");
+        BOOST_TEST(ask() == 503);
+        turn_clock(seconds += 61);
+        std::filesystem::remove(order());
+        const auto before = responder.log().size();
+        calls.fail_nth(Call::memory, n);
+        BOOST_TEST(eventually([&] {
+                       wake();
+                       return std::filesystem::exists(order());
+                   }),
+                   responder.log());
+        calls.stop();
+        database.server().query("RENAME TABLE ceymail_dashboard.hidden TO ceymail_dashboard.metrics_tokens");
+        const auto told = responder.log().substr(before);
+        if (told.find("ceymail-metrics: std::bad_alloc") != std::string::npos) ++without_words;
+        BOOST_TEST(responder.supervisor().running(), told);
+    }
+    BOOST_TEST(without_words > 0, responder.log());
+    BOOST_TEST(responder.supervisor().pid() == supervisor);
+}
 
 BOOST_AUTO_TEST_SUITE(supervisor_started)
 

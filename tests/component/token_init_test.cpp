@@ -10,6 +10,7 @@
 
 #include <unistd.h>
 
+#include "ceymail/database/login_obstacle.hpp"
 #include "ceymail/database/statement.hpp"
 #include "support/http_client.hpp"
 #include "support/mariadb_server.hpp"
@@ -365,6 +366,20 @@ BOOST_FIXTURE_TEST_CASE(makes_no_account_whose_password_cannot_be_kept, Fixture)
                done.errors);
     BOOST_TEST(done.output == "file\n");
     BOOST_TEST(mariadb.query("SELECT COUNT(*) FROM mysql.user WHERE User = 'reader'") == "0\n");
+}
+
+// What stood in the way was taken away by another administrator, so that the look-up finds nothing.
+BOOST_FIXTURE_TEST_CASE(names_the_account_where_nothing_is_found_that_stands_in_the_way, Fixture) {
+    expect_ready(by_socket());
+    database::Connection administrator(mariadb.address());
+    const database::Account account{.user = "nobody", .host = "localhost"};
+    const auto deadline = util::BootClock::now() + 5s;
+    BOOST_TEST(database::login_obstacle(administrator, account, {util::ErrorKind::denied, 1045, "denied"}, deadline) ==
+               "MariaDB refuses it (error 1045), and what stands in the way was not found; look at: SHOW CREATE USER "
+               "'nobody'@'localhost'");
+    BOOST_TEST(database::login_as_another(administrator, account, "nobody@127.0.0.%", deadline) ==
+               "MariaDB chooses account 'nobody'@'127.0.0.%' instead; if nothing else uses that, run in MariaDB: DROP "
+               "USER 'nobody'@'127.0.0.%'");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -164,7 +164,8 @@ public:
         const auto token = *waiting.begin();
         const auto shown = ask_page({{"HTTP_COOKIE", first}});
         m_proof.hold(shown.mentions(token), "the page does not show the token that it made");
-        // Not only the whole: what was left behind when a text grew may be a part.
+        // Not only the whole: what was left behind when a text grew may be a part. The page is wiped when all of it has
+        // been sent.
         for (const std::size_t at : {0U, 20U, 35U})
             m_proof.hold(eventually([&] { return occurrences_in_memory(page, token.substr(at, 16)) == 0; }),
                          "a token that was shown stands in the memory of ceymail-settings");
