@@ -370,9 +370,9 @@ BOOST_AUTO_TEST_CASE(is_named_and_no_line_is_lost_or_counted_twice) {
     for (std::int64_t n = 1; n < 400 && fail(Call::memory, n); n += 5) continue;
     BOOST_TEST(eventually([&] { return scrape().has_line(sent(lines)); }), scrape().body);
     const auto log = responder.log();
-    BOOST_TEST(
-        log.contains("ceymail-metrics/journal reader: cannot find the place in the journal: Cannot allocate memory"),
-        log);
+    // Which of its calls finds no memory first is chance.
+    BOOST_TEST(log.contains("ceymail-metrics/journal reader: cannot "), log);
+    BOOST_TEST(log.contains("the journal: Cannot allocate memory\n"), log);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
