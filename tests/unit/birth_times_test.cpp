@@ -12,6 +12,7 @@
 #include <random>
 #include <string>
 
+#include "ceymail/util/clock.hpp"
 #include "ceymail/util/fd.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -52,6 +53,27 @@ BOOST_AUTO_TEST_CASE(remembers_what_is_there_and_forgets_what_has_gone) {
             there.insert(before.begin(), before.end());  // it cannot be known that they have gone
         }
     }
+}
+
+// The search begins at an estimate. Without a good one the time of a pass grows with the square of the names.
+BOOST_AUTO_TEST_CASE(the_cost_of_a_name_does_not_grow_with_their_number) {
+    const auto cost = [](int names) {
+        std::vector<std::string> all;
+        for (int i = 0; i < names; ++i) all.push_back(std::to_string(i));
+        BirthTimes births;
+        births.begin_pass();
+        for (const auto& name : all) births.add(name, 5us);
+        births.end_pass(true);
+        births.begin_pass();
+        const auto before = util::thread_cpu_time();
+        const auto kept = std::ranges::count_if(all, [&](const auto& name) { return births.keep(name); });
+        const auto passed = util::thread_cpu_time() - before;
+        BOOST_TEST(kept == names);
+        return passed / names;
+    };
+    const auto few = std::min({cost(1000), cost(1000), cost(1000)});
+    const auto many = std::min(cost(60'000), cost(60'000));
+    BOOST_TEST(many.count() < 10 * few.count());
 }
 
 BOOST_AUTO_TEST_CASE(knows_nothing_at_first_and_after_it_was_told_to_forget) {

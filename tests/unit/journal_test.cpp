@@ -73,6 +73,20 @@ std::vector<std::byte> line(std::uint32_t identifier, std::uint32_t message, std
     return made;
 }
 
+BOOST_AUTO_TEST_CASE(may_be_as_long_as_the_longest_and_no_longer) {
+    const auto taken = [](std::size_t identifier, std::size_t message) {
+        const auto whole =
+            line(static_cast<std::uint32_t>(identifier), static_cast<std::uint32_t>(message), identifier + message);
+        std::span<const std::byte> lines(whole);
+        const auto found = next_line(lines);
+        return found && found->identifier.size() == identifier && found->message.size() == message && lines.empty();
+    };
+    BOOST_TEST(taken(k_longest_identifier, k_longest_message));
+    BOOST_TEST(taken(0, 0));
+    BOOST_TEST(!taken(k_longest_identifier + 1, 0));
+    BOOST_TEST(!taken(0, k_longest_message + 1));
+}
+
 BOOST_AUTO_TEST_CASE(are_taken_one_by_one) {
     auto both = line(2, 3, 5);
     const auto second = line(0, 1, 1);

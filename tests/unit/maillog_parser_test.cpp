@@ -179,10 +179,50 @@ BOOST_AUTO_TEST_CASE(counts_a_cut_delivery_line_only_with_its_status) {
     check(table);
 }
 
+BOOST_AUTO_TEST_CASE(reads_numbers_of_the_most_digits_and_the_last_class_of_failures) {
+    const std::string head = "postfix/smtp[9]: A5678178662: to=<a@example.com>, relay=";
+    const std::string tail = ", delay=1, delays=0/0/0/1, dsn=";
+    const Row table[] = {
+        {"nine digits of conn_use",
+         head + "mx[192.0.2.25]:25, conn_use=999999999" + tail + "2.0.0, status=sent (250 Ok)", "recipients smtp sent"},
+        {"three digits of a code", head + "none" + tail + "4.7.999, status=deferred (no)",
+         "recipients smtp deferred; failures deferred policy"},
+        {"a subject behind the last one", head + "none" + tail + "4.8.0, status=deferred (no)",
+         "recipients smtp deferred; failures deferred other"},
+        {"a subject of three digits", head + "none" + tail + "4.999.0, status=deferred (no)",
+         "recipients smtp deferred; failures deferred other"},
+        {"the first port of a filter", head + "127.0.0.1[127.0.0.1]:10000" + tail + "2.0.0, status=sent (250 Ok)", ""},
+        {"the last port of none", head + "127.0.0.1[127.0.0.1]:9999" + tail + "2.0.0, status=sent (250 Ok)",
+         "recipients smtp sent"},
+        {"no port at all", head + "127.0.0.1[127.0.0.1]:100000" + tail + "2.0.0, status=sent (250 Ok)",
+         "recipients smtp sent"},
+        {"ten digits of a user", "postfix/pickup[8]: 235B4178667: uid=4294967294 from=<root>", "received local"},
+        {"seven digits of a command",
+         "postfix/smtpd[7]: disconnect from mx[192.0.2.10] ehlo=1 mail=9999999 rcpt=9999999 data=9999999/9999999 "
+         "commands=9999999/9999999",
+         "received smtp 9999999"},
+        {"a reinjecting port of four digits",
+         "postfix/1002/smtpd[7]: disconnect from localhost[127.0.0.1] ehlo=1 mail=1 rcpt=1 data=1 commands=4", ""},
+        {"a port of three digits",
+         "postfix/100/smtpd[7]: disconnect from localhost[127.0.0.1] ehlo=1 mail=1 rcpt=1 data=1 commands=4",
+         "received smtp"},
+    };
+    check(table);
+}
+
 BOOST_AUTO_TEST_CASE(refuses_what_no_daemon_writes) {
     const std::string head = "postfix/smtp[9]: A5678178662: to=<a@example.com>, relay=";
     const std::string tail = ", delay=1, delays=0/0/0/1, dsn=";
     const Row table[] = {
+        {"ten digits of conn_use",
+         head + "mx[192.0.2.25]:25, conn_use=1234567890" + tail + "2.0.0, status=sent (250 Ok)", "unparsed smtp"},
+        {"four digits of a code", head + "none" + tail + "4.7.1000, status=deferred (no)", "unparsed smtp"},
+        {"four digits of a subject", head + "none" + tail + "4.1000.0, status=deferred (no)", "unparsed smtp"},
+        {"eleven digits of a user", "postfix/pickup[8]: 235B4178667: uid=42949672940 from=<root>", "unparsed pickup"},
+        {"eight digits of a command",
+         "postfix/smtpd[7]: disconnect from mx[192.0.2.10] ehlo=1 mail=10000000 commands=1", "unparsed smtpd"},
+        {"eight digits of all of one command",
+         "postfix/smtpd[7]: disconnect from mx[192.0.2.10] ehlo=1 data=1/10000000 commands=1", "unparsed smtpd"},
         {"sent with an error", head + "mx[192.0.2.25]:25" + tail + "5.0.0, status=sent (250 Ok)", "unparsed smtp"},
         {"sent nowhere", head + "none" + tail + "2.0.0, status=sent (250 Ok)", "unparsed smtp"},
         {"deferred for good", head + "none" + tail + "5.0.0, status=deferred (no)", "unparsed smtp"},
@@ -427,6 +467,35 @@ BOOST_AUTO_TEST_CASE(counts_refusals_by_reason) {
          "rejects sender_domain"},
         {"recipient's domain", smtpd("450 4.1.2 <a@none.example>: Recipient address rejected: Domain not found"),
          "rejects sender_domain"},
+        {"recipient's domain takes no mail",
+         smtpd("556 5.1.10 <a@example.net>: Recipient address rejected: Domain example.net does not accept mail "
+               "(nullMX)"),
+         "rejects sender_domain"},
+        {"sender's domain, whose DNS answers nonsense",
+         smtpd("450 4.1.8 <u@example.net>: Sender address rejected: Malformed DNS server reply"),
+         "rejects sender_domain"},
+        {"recipient's domain, whose DNS answers nonsense",
+         smtpd("450 4.1.2 <a@example.net>: Recipient address rejected: Malformed DNS server reply"),
+         "rejects sender_domain"},
+        {"the first code of a refusal", smtpd("400 4.1.11 <a@example.net>: Recipient address rejected: no"),
+         "rejects other"},
+        {"the last code of a refusal", smtpd("599 5.1.11 <a@example.net>: Recipient address rejected: no"),
+         "rejects other"},
+        {"three digits of each part", smtpd("550 5.999.999 <a@example.net>: Recipient address rejected: no"),
+         "rejects other"},
+        {"a code of success", smtpd("399 4.1.1 <a@example.net>: Recipient address rejected: no"), "unparsed smtpd"},
+        {"a code behind the last one", smtpd("600 5.1.1 <a@example.net>: Recipient address rejected: no"),
+         "unparsed smtpd"},
+        {"a code of four digits", smtpd("0550 5.1.1 <a@example.net>: Recipient address rejected: no"),
+         "unparsed smtpd"},
+        {"a class of two digits", smtpd("550 05.1.1 <a@example.net>: Recipient address rejected: no"),
+         "unparsed smtpd"},
+        {"a subject of four digits", smtpd("550 5.0001.1 <a@example.net>: Recipient address rejected: no"),
+         "unparsed smtpd"},
+        {"a detail of four digits", smtpd("550 5.1.0001 <a@example.net>: Recipient address rejected: no"),
+         "unparsed smtpd"},
+        {"other codes of an address", smtpd("550 5.1.11 <a@example.net>: Recipient address rejected: no"),
+         "rejects other"},
         {"HELO", smtpd("504 5.5.2 <x>: Helo command rejected: need fully-qualified hostname"), "rejects helo"},
         {"HELO unknown", smtpd("450 4.7.1 <x>: Helo command rejected: Host not found"), "rejects helo"},
         {"no reverse name", smtpd("450 4.7.25 <unknown[192.0.2.10]>: Client host rejected: cannot find your hostname"),
@@ -996,6 +1065,26 @@ BOOST_AUTO_TEST_CASE(a_jail_that_found_something_has_a_counter_at_0) {
                    *counters);
     BOOST_TEST(BanTable::name_of(counters->bans.jails()[0]) == "sshd");
     BOOST_TEST(counters->bans.jails()[0].bans == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_jail_has_its_counter_up_to_the_longest_name) {
+    auto counters = std::make_unique<Counters>();
+    const std::string longest(BanTable::k_longest_name, 'j');
+    counters->bans.add(longest, 2);
+    counters->bans.add(longest + "j", 3);
+    BOOST_TEST(BanTable::name_of(counters->bans.jails()[0]) == longest);
+    BOOST_TEST(counters->bans.jails()[0].bans == 2U);
+    BOOST_TEST(counters->bans.others() == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(jails_with_a_name_of_one_letter_are_told_apart) {
+    auto counters = std::make_unique<Counters>();
+    counters->bans.add("a", 2);
+    counters->bans.add("b", 3);
+    BOOST_TEST(BanTable::name_of(counters->bans.jails()[0]) == "a");
+    BOOST_TEST(counters->bans.jails()[0].bans == 2U);
+    BOOST_TEST(BanTable::name_of(counters->bans.jails()[1]) == "b");
+    BOOST_TEST(counters->bans.jails()[1].bans == 3U);
 }
 
 BOOST_AUTO_TEST_CASE(the_seventeenth_jail_counts_with_others) {

@@ -383,6 +383,29 @@ BOOST_AUTO_TEST_CASE(the_start_is_that_of_the_oldest_process_and_no_step_of_the_
     BOOST_TEST(starts(table, services) == "unbound=1764001850");
 }
 
+BOOST_AUTO_TEST_CASE(the_start_is_that_of_the_process_that_runs_now_though_the_last_one_had_its_pid) {
+    const Machine machine;
+    machine.booted(1'764'000'000);
+    machine.process(40, "nginx", "/usr/sbin/nginx");
+    machine.started(40, 2000);
+    ProcessTable table{machine.root().path(), machine.root() / "proc", {machine.root() / "queue"}};
+    const std::vector<Service> services{{"nginx", {}, {"nginx"}}};
+    BOOST_TEST(starts(table, services) == "nginx=1764000020");
+    std::filesystem::remove_all(machine.root() / "proc/40");
+    machine.process(40, "nginx", "/usr/sbin/nginx");
+    machine.started(40, 90000);
+    BOOST_TEST(starts(table, services) == "nginx=1764000900");
+}
+
+BOOST_AUTO_TEST_CASE(a_process_whose_start_is_unknown_hides_that_of_no_other) {
+    const Machine machine;
+    machine.booted(1'764'000'000);
+    for (const int pid : {40, 41, 42}) machine.process(pid, "nginx", "/usr/sbin/nginx");
+    machine.started(41, 2000);
+    ProcessTable table{machine.root().path(), machine.root() / "proc", {machine.root() / "queue"}};
+    BOOST_TEST(starts(table, {{"nginx", {}, {"nginx"}}}) == "nginx=1764000020");
+}
+
 BOOST_AUTO_TEST_CASE(of_several_masters_the_newest_start_counts) {
     const Machine machine;
     machine.install("/usr/lib/postfix/sbin/master");

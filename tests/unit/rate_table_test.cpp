@@ -302,6 +302,13 @@ BOOST_AUTO_TEST_CASE(a_half_installed_slot_is_an_empty_one) {
     BOOST_TEST(flood() == k_places - 1);
 }
 
+// Otherwise one client would have the table thrown away at the next start.
+BOOST_AUTO_TEST_CASE(an_address_of_all_ones_is_its_own) {
+    BOOST_TEST((admit(ipv4(0xFFFFFFFF)) == Admission::admitted));
+    BOOST_TEST((admit(ipv6(UINT64_MAX)) == Admission::admitted));
+    BOOST_TEST(plausible(*storage, hands));
+}
+
 BOOST_AUTO_TEST_CASE(knows_storage_that_cannot_be_its_own) {
     (void)flood();
     BOOST_TEST(plausible(*storage, hands));

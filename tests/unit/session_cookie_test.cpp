@@ -166,6 +166,36 @@ BOOST_AUTO_TEST_CASE(are_read_from_any_valid_json_object) {
     BOOST_TEST(other->expires == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(have_the_first_and_the_last_code_point_of_each_length) {
+    const struct {
+        const char* escaped;
+        const char* utf8;
+    } cases[] = {
+        {R"(\u0001)", "\x01"},
+        {R"(\u007f)", "\x7F"},
+        {R"(\u0080)", "\xC2\x80"},
+        {R"(\u07ff)", "\xDF\xBF"},
+        {R"(\u0800)", "\xE0\xA0\x80"},
+        {R"(\ud7ff)", "\xED\x9F\xBF"},
+        {R"(\ue000)", "\xEE\x80\x80"},
+        {R"(\uffff)", "\xEF\xBF\xBF"},
+        {R"(\ud800\udc00)", "\xF0\x90\x80\x80"},
+        {R"(\udbff\udfff)", "\xF4\x8F\xBF\xBF"},
+    };
+    for (const auto& c : cases) {
+        const auto read =
+            parse_session_claims(R"({"userId":7,"username":")" + std::string(c.escaped) + R"(","role":"","exp":1})");
+        BOOST_TEST_REQUIRE(read.has_value(), c.escaped);
+        BOOST_TEST(read->username == c.utf8, c.escaped);
+    }
+    for (const char* escaped :
+         {R"(\udc00)", R"(\udfff)", R"(\ud800)", R"(\udbff)", R"(\ud800\udbff)", R"(\ud800\ue000)", R"(\ud800\u0041)"})
+        BOOST_TEST(
+            !parse_session_claims(R"({"userId":7,"username":")" + std::string(escaped) + R"(","role":"","exp":1})")
+                 .has_value(),
+            escaped);
+}
+
 BOOST_AUTO_TEST_CASE(are_refused_where_they_are_not_exactly_that) {
     const struct {
         const char* label;
@@ -247,6 +277,7 @@ BOOST_AUTO_TEST_CASE(is_read_from_its_line_alone) {
     }
     for (const std::size_t size : {32U, 256U})
         BOOST_TEST(parse_session_secret("SESSION_SECRET=" + std::string(size, '!'), "file").has_value());
+    BOOST_TEST(parse_session_secret("SESSION_SECRET=" + std::string(32, '~'), "file").has_value());
 }
 
 BOOST_AUTO_TEST_CASE(is_refused_with_the_remedy_and_never_shown) {
@@ -264,6 +295,7 @@ BOOST_AUTO_TEST_CASE(is_refused_with_the_remedy_and_never_shown) {
         {"31 characters", "SESSION_SECRET=" + secret.substr(0, 31), "not 32 to 256"},
         {"257 characters", "SESSION_SECRET=" + std::string(257, 'a'), "not 32 to 256"},
         {"a blank", "SESSION_SECRET=" + secret + " x", "not 32 to 256"},
+        {"DEL", "SESSION_SECRET=" + secret + "\x7F", "not 32 to 256"},
         {"a variable", "SESSION_SECRET=$" + secret, "not 32 to 256"},
         {"one quote", "SESSION_SECRET=\"" + secret, "not 32 to 256"},
         {"two", "SESSION_SECRET=" + secret + "\nSESSION_SECRET=" + secret, "has two lines"},

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
 // SnapshotBuffer: readers get whole texts, and cannot write.
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -100,6 +105,33 @@ BOOST_AUTO_TEST_CASE(once_read_only_cannot_be_written_again_by_any_means) {
     std::string text;
     (void)buffer.read(text);
     BOOST_TEST(text == "good");
+}
+
+// The writer reads the second page of its text, which it may not, and is killed.
+BOOST_AUTO_TEST_CASE(the_last_text_outlives_a_writer_that_dies_within_the_next) {
+    SnapshotBuffer buffer = make_board();
+    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    void* const pages = mmap(nullptr, 2 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    BOOST_TEST_REQUIRE((pages != MAP_FAILED));
+    BOOST_TEST_REQUIRE(mprotect(static_cast<char*>(pages) + page, page, PROT_NONE) == 0);
+    const std::string_view unreadable(static_cast<const char*>(pages), 2 * page);
+    std::string text;
+    for (std::int64_t n = 1; n <= 4; ++n) {
+        BOOST_TEST_REQUIRE(buffer.publish(pattern(n), {at(n), at(n)}).has_value());
+        const pid_t child = fork();
+        if (child == 0) {
+            signal(SIGSEGV, SIG_DFL);
+            prctl(PR_SET_DUMPABLE, 0);  // no core file
+            (void)buffer.publish(unreadable, {at(99), at(99)});
+            _exit(0);
+        }
+        int status = 0;
+        BOOST_TEST_REQUIRE(waitpid(child, &status, 0) == child);
+        BOOST_TEST_REQUIRE(WIFSIGNALED(status));
+        BOOST_TEST((buffer.read(text).taken_at == at(n)), n);
+        BOOST_TEST(text == pattern(n), n);
+    }
+    munmap(pages, 2 * page);
 }
 
 BOOST_AUTO_TEST_CASE(readers_never_see_a_torn_text) {

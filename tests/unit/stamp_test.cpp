@@ -59,6 +59,22 @@ BOOST_AUTO_TEST_CASE(takes_the_year_in_which_the_line_is_not_in_the_future) {
     BOOST_TEST(is_at("Jan  1 00:00:05 mx1 x: y", k_new_year - 5s, k_new_year - 30s));  // a host ahead of this one
 }
 
+BOOST_AUTO_TEST_CASE(reads_the_first_and_the_last_of_each_part) {
+    const Zone zone("UTC0");
+    BOOST_TEST(is_at("2026-11-27T00:00:00Z", sys_days(2026y / 11 / 27)));
+    BOOST_TEST(is_at("2026-11-27T23:59:59Z", sys_days(2026y / 11 / 28) - 1s));
+    BOOST_TEST(is_at("2026-12-31T23:59:60Z", sys_days(2027y / 1 / 1)));  // a leap second
+    BOOST_TEST(is_at("Nov  1 00:00:00 mx1 x: y", sys_days(2026y / 11 / 1)));
+    BOOST_TEST(is_at("Oct 31 23:59:59 mx1 x: y", sys_days(2026y / 11 / 1) - 1s));
+}
+
+BOOST_AUTO_TEST_CASE(a_stamp_without_a_year_is_at_most_a_day_ahead) {
+    const Zone zone("UTC0");
+    constexpr sys_seconds k_ahead = sys_days(2026y / 11 / 28) + 12h;
+    BOOST_TEST(is_at("Nov 28 12:00:00 mx1 x: y", k_ahead, k_ahead - 24h));
+    BOOST_TEST(is_at("Nov 28 12:00:00 mx1 x: y", sys_days(2025y / 11 / 28) + 12h, k_ahead - 24h - 1s));
+}
+
 BOOST_AUTO_TEST_CASE(finds_none_where_there_is_none) {
     for (const auto* const line : {"",
                                    " ",
@@ -74,7 +90,19 @@ BOOST_AUTO_TEST_CASE(finds_none_where_there_is_none) {
                                    "Nov",
                                    "Nov 27",
                                    "Nov 77 18:13:22",
+                                   "Nov 00 18:13:22",
+                                   "Nov 32 18:13:22",
                                    "Nov 007 18:13:22",
+                                   "Nov 27 018:13:22",
+                                   "Nov 27 18:013:22",
+                                   "Nov 27 18:13:022",
+                                   "2026-011-27T18:13:22Z",
+                                   "2026-11-027T18:13:22Z",
+                                   "02026-11-27T18:13:22Z",
+                                   "2026-11-27T18:13:61Z",
+                                   "2026-11-27T18:60:22Z",
+                                   "2026-11-27T18:13:22+002:00",
+                                   "2026-11-27T18:13:22+02:000",
                                    "Nov 27 25:13:22",
                                    "Nov 27 18:1x:22",
                                    "2026-11-27T18-13-22Z",

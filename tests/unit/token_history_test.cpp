@@ -93,6 +93,24 @@ BOOST_AUTO_TEST_CASE(recalls_what_is_later_only) {
     BOOST_TEST(active(k_new));
 }
 
+BOOST_AUTO_TEST_CASE(the_latest_time_that_a_mark_can_hold_counts_and_no_later_one) {
+    constexpr std::uint64_t k_latest = UINT64_MAX / 2;
+    BOOST_TEST(!active(k_latest + 1, UINT64_MAX));
+    BOOST_TEST((history.newest() == TokenMark{}));
+    BOOST_TEST(!active(k_latest, UINT64_MAX));
+    BOOST_TEST((history.newest() == TokenMark{k_latest, false}));
+    const auto read = parse_token_mark(to_text({k_latest, true}));
+    BOOST_TEST_REQUIRE(read.has_value());
+    BOOST_TEST((*read == TokenMark{k_latest, true}));
+    BOOST_TEST(!parse_token_mark(to_text({k_latest + 1, true})).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_mark_of_this_second_counts) {
+    active(k_now);
+    BOOST_TEST(active(k_old), "the token of this second is newer");
+    BOOST_TEST((history.newest() == TokenMark{k_now, false}));
+}
+
 BOOST_AUTO_TEST_CASE(a_mark_is_one_line_of_text) {
     constexpr std::uint64_t k_latest = UINT64_MAX / 2;  // what is stored has one more bit
     for (const TokenMark mark :
