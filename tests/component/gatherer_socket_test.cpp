@@ -165,6 +165,24 @@ BOOST_AUTO_TEST_CASE(root_changes_the_owner_of_no_existing_directory) {
     BOOST_TEST(status_of(precious.path()).st_mode == before.st_mode);
 }
 
+BOOST_AUTO_TEST_CASE(its_client_names_what_keeps_it_from_connecting) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0U, "this case takes root, to become another user");
+    const testing::TemporaryDirectory directory;
+    const auto path = directory / "socket";
+    const auto asked = [&] { return snapshot::ask_collectors(path, util::BootClock::now() + std::chrono::seconds(1)); };
+    const auto none = asked();
+    BOOST_TEST_REQUIRE(!none.has_value());
+    BOOST_TEST(none.error().message.contains("is ceymail-metrics running?"), none.error().message);
+    const auto listener = make_page_socket(path);
+    BOOST_TEST_REQUIRE(listener.has_value(), (listener ? "" : listener.error().message));
+    std::filesystem::permissions(directory.path(), std::filesystem::perms{0700});
+    BOOST_TEST_REQUIRE(::seteuid(65534) == 0);
+    const auto denied = asked();
+    BOOST_TEST_REQUIRE(::seteuid(0) == 0);
+    BOOST_TEST_REQUIRE(!denied.has_value());
+    BOOST_TEST(denied.error().message.contains("its directory must belong to the group"), denied.error().message);
+}
+
 // The gatherer's side is a test's: what a damaged or stopped one could send.
 BOOST_AUTO_TEST_CASE(its_client_names_an_answer_that_does_not_come_or_is_too_long) {
     const testing::TemporaryDirectory directory;

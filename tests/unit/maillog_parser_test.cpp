@@ -201,6 +201,15 @@ BOOST_AUTO_TEST_CASE(reads_numbers_of_the_most_digits_and_the_last_class_of_fail
          "postfix/smtpd[7]: disconnect from mx[192.0.2.10] ehlo=1 mail=9999999 rcpt=9999999 data=9999999/9999999 "
          "commands=9999999/9999999",
          "received smtp 9999999"},
+        {"the first code of a refusal by postscreen",
+         "postfix/postscreen[6]: NOQUEUE: reject: RCPT from [192.0.2.12]:35029: 400 4.5.1 Protocol error",
+         "rejects other"},
+        {"eighteen digits of a rate",
+         "postfix/smtpd[7]: warning: Connection rate limit exceeded: 999999999999999999 from unknown[192.0.2.15] for "
+         "service smtp",
+         "rejects rate; warnings warning"},
+        {"eighteen digits of repeats", "postfix/smtpd[5]: message repeated 999999999999999999 times: [ warning: x]",
+         "warnings warning 10000"},
         {"a reinjecting port of four digits",
          "postfix/1002/smtpd[7]: disconnect from localhost[127.0.0.1] ehlo=1 mail=1 rcpt=1 data=1 commands=4", ""},
         {"a port of three digits",
@@ -216,6 +225,12 @@ BOOST_AUTO_TEST_CASE(refuses_what_no_daemon_writes) {
     const Row table[] = {
         {"ten digits of conn_use",
          head + "mx[192.0.2.25]:25, conn_use=1234567890" + tail + "2.0.0, status=sent (250 Ok)", "unparsed smtp"},
+        {"ten digits of attempts",
+         "dovecot: imap-login: Disconnected (auth failed, 1000000000 attempts in 2 secs): user=<a>",
+         "unparsed dovecot"},
+        {"four digits of postscreen's code",
+         "postfix/postscreen[6]: NOQUEUE: reject: RCPT from [192.0.2.12]:35029: 0550 5.5.1 Protocol error",
+         "unparsed postscreen"},
         {"four digits of a code", head + "none" + tail + "4.7.1000, status=deferred (no)", "unparsed smtp"},
         {"four digits of a subject", head + "none" + tail + "4.1000.0, status=deferred (no)", "unparsed smtp"},
         {"eleven digits of a user", "postfix/pickup[8]: 235B4178667: uid=42949672940 from=<root>", "unparsed pickup"},
