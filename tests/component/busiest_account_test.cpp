@@ -99,6 +99,24 @@ BOOST_AUTO_TEST_CASE(counts_the_last_hour_only) {
     BOOST_TEST(found.accounts == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(counts_what_is_an_hour_old_to_the_second) {
+    append(login("a@example.org", 60min));
+    rotate();
+    append(login("a@example.org", 60min));
+    BOOST_TEST(busiest().messages == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(its_limit_is_of_all_files_together) {
+    append(login("a@example.org"));
+    rotate();
+    append(login("a@example.org"));
+    const auto bytes = 2 * login("a@example.org").size();
+    const auto at_limit = busiest(bytes);
+    BOOST_TEST(!at_limit.is_whole_hour, "there may be more");
+    BOOST_TEST(at_limit.messages == 2U);
+    BOOST_TEST(busiest(bytes + 1).is_whole_hour);
+}
+
 BOOST_AUTO_TEST_CASE(goes_back_over_a_rotation) {
     append(login("old@example.org", 2h) + login("a@example.org", 50min) + login("a@example.org", 40min));
     rotate();

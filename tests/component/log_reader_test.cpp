@@ -465,6 +465,12 @@ BOOST_AUTO_TEST_CASE(knows_which_counters_can_be) {
     BOOST_TEST(refused([](auto& r) { r.counters.delivery_delay.buckets[12] = k_huge; }));
     BOOST_TEST(refused([](auto& r) { r.counters.bans.add("sshd", k_huge); }));
     BOOST_TEST(refused([](auto& r) { r.unread_bytes[0] = k_huge; }));
+    constexpr auto k_largest = std::uint64_t{1} << 53U;  // which a double holds
+    BOOST_TEST(!refused([](auto& r) { r.unread_bytes[0] = k_largest; }));
+    BOOST_TEST(refused([](auto& r) { r.unread_bytes[0] = k_largest + 1; }));
+    // Both messages lie in the bucket above 3 s.
+    BOOST_TEST(!refused([](auto& r) { r.counters.delivery_delay.sum_microseconds = 6'000'000; }));
+    BOOST_TEST(refused([](auto& r) { r.counters.delivery_delay.sum_microseconds = 5'999'999; }));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

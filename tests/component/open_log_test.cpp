@@ -43,6 +43,14 @@ BOOST_AUTO_TEST_CASE(opens_a_regular_file_of_root_or_of_a_system_account) {
     BOOST_TEST(open_log(log).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(opens_that_of_the_last_system_account_and_not_that_of_the_first_user) {
+    directory.write("mail.log", "x\n", fs::perms{0640});
+    BOOST_TEST(::chown(log.c_str(), 999, 4) == 0);
+    BOOST_TEST(open_log(log).has_value());
+    BOOST_TEST(::chown(log.c_str(), 1000, 4) == 0);
+    BOOST_TEST(!open_log(log).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(names_what_is_no_log_and_the_remedy) {
     struct Case {
         std::string label;
