@@ -382,6 +382,36 @@ BOOST_AUTO_TEST_CASE(no_value_is_served_beyond_the_maximum_age) {
     BOOST_TEST((scheduler.times().good_until == turned_clock() + 60s));
 }
 
+BOOST_AUTO_TEST_CASE(at_the_maximum_age_a_value_is_served_and_read_again) {
+    std::atomic<int> runs = 0;
+    turn_to(0s);
+    CollectorScheduler scheduler(
+        list(scripted(
+            "queue", [&](BootTime) { return gauge("queue", static_cast<std::uint64_t>(++runs)); }, 100s)),
+        {.share = 0.01, .maximum_age = 60s}, turned_clock);
+    (void)scheduler.gather(turned_clock() + 10s);
+    turn_to(60s);
+    BOOST_TEST(has(scheduler.text(), "queue 1\n"));
+    BOOST_TEST(has(scheduler.gather(turned_clock() + 10s), "queue 2\n"));
+}
+
+BOOST_AUTO_TEST_CASE(a_round_begins_without_the_event_of_the_last_one) {
+    const auto source = std::make_shared<Hanging>();
+    source->hangs = false;
+    {
+        CollectorScheduler scheduler(list(hanging("slow", source)), k_unlimited);
+        const CapturedErrors errors;
+        pollfd event_fd{scheduler.event_fd(), POLLIN, 0};
+        scheduler.begin(soon());
+        BOOST_TEST(::poll(&event_fd, 1, 5000) == 1);
+        source->hangs = true;
+        scheduler.begin(soon());
+        BOOST_TEST(::poll(&event_fd, 1, 0) == 0);
+        source->released.set_value();
+        BOOST_TEST(::poll(&event_fd, 1, 5000) == 1);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(ends_its_threads_and_does_not_wait_for_a_hung_one) {
     const auto source = std::make_shared<Hanging>();
     std::latch returned(1);
