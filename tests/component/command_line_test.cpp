@@ -730,23 +730,33 @@ BOOST_AUTO_TEST_CASE(check_names_the_part_for_which_no_process_can_be_started_an
         BOOST_TEST(says(parts, std::string("\n") + part + ": "), part << parts);
 }
 
-// Every few allocations but the first: those are of static objects, before main().
+// Allocations of all the time that the program takes, but for those of static objects, which are before main().
 BOOST_AUTO_TEST_CASE(says_that_it_has_no_memory_and_ends) {
     const TemporaryDirectory directory;
     const auto configuration = write_configuration(directory);
+    FailingCalls calls;
+    const auto run_failing = [&](std::int64_t n, const std::string& argument) {
+        calls.fail_nth(Call::memory, n);
+        return run({.arguments = {built_program("ceymail-metrics"), "--config", configuration, argument},
+                    .environment = calls.environment()});
+    };
+    const auto allocations_of = [&](const std::string& argument) {
+        static_cast<void>(run_failing(1'000'000, argument));
+        return static_cast<std::int64_t>(calls.made());
+    };
+    const auto first = allocations_of("--version");
     for (const std::string mode : {"--once", "--check"}) {
-        FailingCalls calls;
+        const auto last = allocations_of(mode);
+        BOOST_TEST_REQUIRE(last > first + 300);
         int ended = 0, in_a_part = 0;
-        for (std::int64_t n = 10; n < 3000; n += n < 200 ? 9 : 150) {
-            calls.fail_nth(Call::memory, n);
-            const auto done = run({.arguments = {built_program("ceymail-metrics"), "--config", configuration, mode},
-                                   .environment = calls.environment()});
+        for (auto n = first; n < last; n += n < first + 300 ? 12 : (last - first) / 40) {
+            const auto done = run_failing(n, mode);
             BOOST_TEST(done.status >= 0, mode << " " << n << done.errors);
             if (done.errors == "ceymail-metrics: std::bad_alloc\n" && done.status == EX_SOFTWARE) ++ended;
             if (done.status == EX_CONFIG && says(done.output, "std::bad_alloc\n")) ++in_a_part;
         }
         BOOST_TEST(ended > 0, mode);
-        BOOST_TEST((in_a_part > 0) == (mode == "--check"), mode);
+        BOOST_TEST((in_a_part > 0) == (mode == "--check"), mode << in_a_part);
     }
 }
 
@@ -782,6 +792,13 @@ BOOST_FIXTURE_TEST_CASE(check_tells_how_the_service_is_shown_a_path_that_only_th
     BOOST_TEST_REQUIRE(::geteuid() == 0);
     const auto plain = path / "plain", quoted = path / R"(a "b" \ 50%)";
     for (const auto& directory : {plain, quoted}) std::filesystem::create_directories(directory / "active");
+    std::ofstream(path / "log") << "";
+    const auto loop = path / "loop";
+    std::filesystem::create_symlink(loop, loop);
+    const TokenDatabase database;
+    const auto socket = database.settings().at("database_socket");
+    const std::string restart =
+        "; systemctl daemon-reload && systemctl restart ceymail-metrics shows it what the configuration names\n";
     const struct {
         const char* key;
         std::filesystem::path there;
@@ -792,11 +809,16 @@ BOOST_FIXTURE_TEST_CASE(check_tells_how_the_service_is_shown_a_path_that_only_th
          "; its sandbox does not show " + quoted.string() +
              ": systemctl edit ceymail-metrics, put [Service] and BindReadOnlyPaths=\"" + path.string() +
              R"(/a \"b\" \\ 50%%" into it, then systemctl restart)"},
-        {"attach_state", plain, path / "state",
-         "; systemctl daemon-reload && systemctl restart ceymail-metrics shows it what the configuration names"},
+        {"attach_state", plain, path / "state", restart},
+        {"backup_directory", loop, plain, restart},
+        {"mail_log", plain, path / "log", restart},
+        {"proc", path / "none", "/proc", restart},
+        {"database_socket", path / "none", socket,
+         "; the unit hides " + socket + " from the service: move it elsewhere"},
     };
     for (const auto& [key, there, here, words] : cases) {
-        Settings settings{{"settings_user", "nobody"}, {key, there}};
+        auto settings = database.settings({{"settings_user", "nobody"}});
+        settings[key] = there;
         const ResponderProcess responder(settings);
         settings[key] = here;
         write_configuration(responder.directory(), settings);

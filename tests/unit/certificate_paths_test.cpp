@@ -115,11 +115,13 @@ BOOST_AUTO_TEST_CASE(of_dovecot_are_found_by_includes_in_their_order) {
 
 BOOST_AUTO_TEST_CASE(of_nginx_are_found_by_includes) {
     const TemporaryDirectory root;
-    root.write(
-        "etc/nginx/nginx.conf",
-        "user www-data;\ninclude /etc/nginx/modules-enabled/*.conf;\nevents { }\nhttp {\n"
-        "  # ssl_certificate /no.pem;\n  include mime.types;\n"
-        "  include $site.conf;\n  include /etc/nginx/conf.d/*.conf;\n  include /etc/nginx/sites-enabled/*;\n}\n");
+    root.write("etc/nginx/nginx.conf",
+               "user www-data;\ninclude /etc/nginx/modules-enabled/*.conf;\nevents { }\nhttp {\n"
+               "  # ssl_certificate /no.pem;\n  include mime.types;\n"
+               "  include $site.conf;\n  include /etc/*/site.conf;\n  include site[12].conf;\n  include "
+               "/etc/nginx/conf.d/*.conf;\n  include /etc/nginx/sites-enabled/*;\n}\n");
+    for (const auto* passed : {"etc/nginx/site.conf", "etc/nginx/site1.conf"})
+        root.write(passed, "ssl_certificate /passed/over.pem;\n");
     root.write("etc/nginx/mime.types", "types { text/html html; }\n");
     root.write("etc/nginx/sites-available/dash.example.org",
                "server {\n  listen 443 ssl http2;\n  server_name dash.example.org;\n  ssl_certificate " + k_other +
