@@ -144,7 +144,11 @@ util::Result<void> Session::set_options(const Address& address, util::BootTime d
     failed |= mysql_options(m_mysql, MYSQL_OPT_WRITE_TIMEOUT, &k_quit_timeout_seconds) != 0;
     failed |= mysql_options(m_mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &k_largest_packet) != 0;
     failed |= mysql_options(m_mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4") != 0;
-    failed |= mysql_options(m_mysql, MYSQL_INIT_COMMAND, k_session_settings) != 0;
+    if (mysql_options(m_mysql, MYSQL_INIT_COMMAND, k_session_settings) != 0) {
+        // Connector/C may have freed the list without forgetting it, and mysql_close() would free it again.
+        m_mysql->options.init_command = nullptr;
+        failed = true;
+    }
     failed |= !restrict_authentication(m_mysql);
     if (failed) return failure(k_setting);
     return set_tls(address);

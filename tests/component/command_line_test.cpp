@@ -760,6 +760,27 @@ BOOST_AUTO_TEST_CASE(says_that_it_has_no_memory_and_ends) {
     }
 }
 
+// One allocation after the other fails of those with which the client library prepares itself for MariaDB.
+BOOST_AUTO_TEST_CASE(no_signal_ends_it_where_the_client_library_has_no_memory) {
+    const TemporaryDirectory directory;
+    const auto configuration = write_configuration(directory);
+    FailingCalls calls;
+    const auto run_failing = [&](std::int64_t n) {
+        calls.fail_nth(Call::memory, n);
+        return run({.arguments = {built_program("ceymail-metrics"), "--config", configuration, "--once"},
+                    .environment = calls.environment()});
+    };
+    static_cast<void>(run_failing(1'000'000));
+    const auto last = static_cast<std::int64_t>(calls.made());
+    int ended = 0;
+    for (auto n = last - 150; n <= last; ++n) {
+        const auto done = run_failing(n);
+        BOOST_TEST(done.status >= 0, n << done.errors);
+        if (done.status == EX_SOFTWARE && done.errors.ends_with("ceymail-metrics: std::bad_alloc\n")) ++ended;
+    }
+    BOOST_TEST(ended > 50);
+}
+
 // A hole of a quarter of a gigabyte in the log, as a crash of the host may leave one.
 BOOST_AUTO_TEST_CASE(check_says_how_far_back_the_busiest_sender_was_looked_for) {
     BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
