@@ -530,11 +530,17 @@ BOOST_AUTO_TEST_CASE(a_busy_worker_is_not_stuck_after_a_suspend) {
     ::ptrace(PTRACE_DETACH, held.pid, nullptr, nullptr);
 }
 
+// The signal alone would let it run on for a while.
+void stop(pid_t pid) {
+    ::kill(pid, SIGSTOP);
+    BOOST_TEST(eventually([&] { return slurp("/proc/" + std::to_string(pid) + "/stat").contains(") T "); }));
+}
+
 BOOST_FIXTURE_TEST_CASE(is_not_pinged_while_no_worker_makes_progress, Watched) {
     const auto workers = responder.workers();
     // The supervisor must learn of all at once: one that stops alone is replaced.
-    ::kill(responder.supervisor().pid(), SIGSTOP);
-    for (const auto pid : workers) ::kill(pid, SIGSTOP);
+    stop(responder.supervisor().pid());
+    for (const auto pid : workers) stop(pid);
     ::kill(responder.supervisor().pid(), SIGCONT);
     // Until the signal arrives, a ping may still come.
     BOOST_TEST(eventually([&] {
