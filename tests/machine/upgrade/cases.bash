@@ -26,10 +26,10 @@ case_apt_takes_nothing_that_another_key_has_signed() {
     local other
     other=$(mktemp -d)
     GNUPGHOME=$other gpg --batch --quiet --passphrase '' --quick-generate-key 'Other <other@ceymail.example>' ed25519 sign 1d 2>/dev/null
-    KEY=$work/secret-key publish "$(package 0.1.0)" || return
     GNUPGHOME=$other gpg --batch --quiet --armor --export >"$root/etc/apt/keyrings/ceymail-metrics.asc"
     GNUPGHOME=$other gpgconf --kill all
     rm -rf "$other"
+    KEY=$work/secret-key publish "$(package 0.1.0)" || return
     apt_get update >"$work/words" 2>&1 && apt_get install ceymail-metrics >>"$work/words" 2>&1 && { cat "$work/words"; return 1; }
     grep -qE 'NO_PUBKEY|Missing key' "$work/words" || { cat "$work/words"; return 1; }
 }
