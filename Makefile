@@ -254,7 +254,7 @@ fleet: dependencies-fleet ## starts three hosts on a Galera cluster, with Promet
 	$(call build_now,programs) >&2
 	@exec deploy/miniature/fleet $(OUT) $(BUILD)/fleet
 
-check: dependencies-check ## builds and runs all tests; ends with `N passed, N failed`
+check: dependencies-check ## builds and runs the tests of seven kinds, see tests/README.md; ends with `N passed, N failed`
 	$(call build_now,programs tests)
 	@tests/run $(OUT) $(TEST_KINDS) settings grafana
 
