@@ -55,6 +55,17 @@ class FiguresTest(unittest.TestCase):
             self.assertEqual(len(wrong), 1, wrong)
             self.assertTrue(wrong[0].startswith(name), wrong)
 
+    def test_the_memory_of_a_process_that_begins_anew_is_not_compared(self):
+        figures = Figures(None)
+        figures.rows = rows()
+        figures.lives = {pid: life(role, 0) for pid, role in enumerate(ROLES)}
+        for row in figures.rows[:40]:
+            row["gatherer age"], row["gatherer own bytes"] = 60, 800
+        self.assertEqual(figures.table(HOURS)[1], [])
+        for row in figures.rows[:40]:
+            row["gatherer age"] = 600
+        self.assertEqual(len(figures.table(HOURS)[1]), 1)
+
     def test_a_run_of_minutes_has_no_verdict(self):
         self.assertEqual(self.wrong(seconds=1800, workers_descriptors=1), [])
 
