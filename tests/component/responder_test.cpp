@@ -107,10 +107,30 @@ fastcgi::Response respond(const fastcgi::Request& request) {
     }
 }
 
+// The settings page's side. The canary stands in the middle of the page, so that free() writes over none of it.
+[[noreturn]] void run_page_worker(int listener, int stop_fd, Tally& tally, const std::string& reversed_canary) {
+    fastcgi::Responder responder(listener, stop_fd);
+    while (const auto* const request = responder.next_page([](int) {}, {})) {
+        fastcgi::Response response{.status = 200, .headers = {}, .body = std::string(4000, '.')};
+        if (request->uri == "/secret") {
+            std::reverse_copy(reversed_canary.begin(), reversed_canary.end(), response.body.begin() + 2000);
+        } else {
+            response.body = std::to_string(request->body.size()) + (request->body_too_long ? " too long" : " taken");
+        }
+        responder.answer_page(std::move(response));
+        tally.canaries = count_in_memory(reversed_canary);
+        ++tally.answered;
+    }
+    _exit(0);
+}
+
+enum class Serves { scrapes, pages };
+
 // A worker in a child process; killed with this object.
 class Worker {
 public:
-    explicit Worker(const util::Fd& listener, const std::string& reversed_canary = "-") {
+    explicit Worker(const util::Fd& listener, const std::string& reversed_canary = "-",
+                    Serves serves = Serves::scrapes) {
         if (pipe2(m_pipe, O_CLOEXEC) != 0) throw std::bad_alloc();
         void* memory = mmap(nullptr, sizeof(Tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         m_tally = new (memory) Tally;
@@ -118,6 +138,7 @@ public:
         if (m_pid != 0) return;
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         close(m_pipe[1]);
+        if (serves == Serves::pages) run_page_worker(listener.get(), m_pipe[0], *m_tally, reversed_canary);
         run_worker(listener.get(), m_pipe[0], *m_tally, reversed_canary);
     }
     ~Worker() {
@@ -491,6 +512,43 @@ BOOST_AUTO_TEST_CASE(keeps_no_trace_of_the_token) {
     BOOST_TEST(malformed.receive().contains("400"));
     BOOST_TEST(ask(address, {{"REQUEST_URI", "/forget"}}).text.ends_with("forgotten"));
     BOOST_TEST(watched.tally().canaries == 0);
+}
+
+BOOST_AUTO_TEST_CASE(keeps_no_trace_of_a_secret_that_a_page_shows) {
+    const std::string reversed = "egap_a_no_yranac_terces_a_sa_ylno_esu_ni";
+    worker.stop();
+    BOOST_TEST(worker.wait(2s).value_or(-1) == 0);
+    Worker watched(listener, reversed, Serves::pages);
+    watched.tally().canaries = -1;
+    const std::string canary(reversed.rbegin(), reversed.rend());
+    BOOST_TEST(ask(address, {{"REQUEST_URI", "/secret"}}).text.contains(canary));
+    BOOST_TEST(soon([&] { return watched.tally().answered == 1; }));
+    BOOST_TEST(watched.tally().canaries == 0);
+}
+
+BOOST_AUTO_TEST_CASE(takes_a_page_body_as_long_as_the_longest_and_no_longer) {
+    worker.stop();
+    BOOST_TEST(worker.wait(2s).value_or(-1) == 0);
+    const Worker pages(listener, "-", Serves::pages);
+    const auto answer_to = [&](std::size_t size) {
+        FastcgiClient client(address);
+        client.send(begin_request() + params(pairs({{"REQUEST_URI", "/"}})) + record(5, 1, std::string(size, 'b')) +
+                    record(5, 1, ""));
+        const auto text = read_answer(client.receive()).text;
+        return text.substr(text.find("\r\n\r\n") + 4);
+    };
+    BOOST_TEST(answer_to(fastcgi::k_max_body) == "8192 taken");
+    BOOST_TEST(answer_to(fastcgi::k_max_body + 1) == "0 too long");
+}
+
+// A web server reports a reset in place of the answer.
+BOOST_AUTO_TEST_CASE(ends_a_refused_connection_without_a_reset) {
+    FastcgiClient client(address);
+    client.send(begin_request() + "garbage!");
+    std::array<char, 4096> bytes;
+    ssize_t got = 1;
+    while (got > 0) got = read(client.fd(), bytes.data(), bytes.size());
+    BOOST_TEST(got == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
