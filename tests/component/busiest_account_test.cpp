@@ -106,6 +106,13 @@ BOOST_AUTO_TEST_CASE(counts_what_is_an_hour_old_to_the_second) {
     BOOST_TEST(busiest().messages == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(counts_a_hundred_thousand_accounts_and_no_more) {
+    std::string text;
+    for (int i = 0; i <= 100'000; ++i) text += login("a" + std::to_string(i) + "@example.org");
+    append(text);
+    BOOST_TEST(busiest().accounts == 100'000U);
+}
+
 BOOST_AUTO_TEST_CASE(its_limit_is_of_all_files_together) {
     append(login("a@example.org"));
     rotate();

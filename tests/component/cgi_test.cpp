@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <string>
@@ -109,6 +110,25 @@ BOOST_AUTO_TEST_CASE(leaves_nothing_of_the_request_unread_when_both_are_one_sock
     BOOST_TEST(read(ends[0], buffer, sizeof buffer) > 0);  // else ECONNRESET
     BOOST_TEST(read(ends[0], buffer, sizeof buffer) == 0);
     close(ends[0]);
+}
+
+BOOST_AUTO_TEST_CASE(reads_no_more_of_a_body_than_the_largest) {
+    const TemporaryDirectory directory;
+    const auto body = directory.write("body", std::string(70'000, 'b'));
+    BOOST_TEST(in_child([&] {
+                   standard_input_from(body.c_str());
+                   fastcgi::discard_request_body();
+                   return lseek(STDIN_FILENO, 0, SEEK_CUR) == 65536 ? 0 : 1;
+               }) == "[0]");
+}
+
+BOOST_AUTO_TEST_CASE(does_not_wait_behind_the_end_of_a_body) {
+    BOOST_TEST(in_child([] {
+                   standard_input_from("/dev/null");
+                   const auto begin = std::chrono::steady_clock::now();
+                   fastcgi::discard_request_body();
+                   return std::chrono::steady_clock::now() - begin < std::chrono::seconds(1) ? 0 : 1;
+               }) == "[0]");
 }
 
 BOOST_AUTO_TEST_CASE(says_when_the_answer_could_not_be_written) {

@@ -382,6 +382,45 @@ BOOST_AUTO_TEST_CASE(reads_what_a_truncated_log_had_from_its_copy_after_a_restar
     BOOST_TEST(skipped() == 0U);
 }
 
+// Fewer bytes do not tell a copy from another log.
+BOOST_AUTO_TEST_CASE(knows_a_copy_by_32_bytes) {
+    begin_with("Nov 27 18:14:50 mx1 postfix[7]:\n");
+    BOOST_TEST(kept->committed().position(Log::mail).offset == 32U);
+    const auto first = counted();
+    append(lines(3, 4));
+    copy_away();
+    truncate();
+    append(lines(7, 2));
+    restart();
+    read_all();
+    BOOST_TEST(counted() - first == 6U);
+    BOOST_TEST(skipped() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(counts_a_short_log_no_second_time_after_a_restart) {
+    begin_with("a short line\n");
+    BOOST_TEST(counted() == 1U);
+    restart();
+    read_all();
+    BOOST_TEST(counted() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(reads_no_rotated_file_that_is_as_old_as_the_lost_log) {
+    for (const bool restarts : {false, true}) {
+        Fixture fixture;
+        fixture.begin_with(lines(0, 3));
+        const auto time = fs::last_write_time(fixture.log);
+        fs::remove(fixture.log);
+        Fixture::append_to(fixture.rotated, lines(20, 4));
+        fs::last_write_time(fixture.rotated, time);
+        fixture.append(lines(24, 3));
+        fs::last_write_time(fixture.log, time + std::chrono::seconds(1));
+        if (restarts) fixture.restart();
+        fixture.read_all();
+        BOOST_TEST(fixture.counted() == 6U, restarts);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_copy_counts_no_line_twice_while_the_log_is_not_truncated_yet) {
     begin_with(lines(0, 3));
     copy_away();
@@ -494,13 +533,17 @@ BOOST_AUTO_TEST_CASE(skips_a_line_that_is_longer_than_the_block_whole) {
 }
 
 BOOST_AUTO_TEST_CASE(begins_within_a_line_that_is_longer_than_the_block) {
-    append(lines(0, 2) + std::string(2 * sizeof(LineBlock), 'x'));
-    read_all();
-    BOOST_TEST(counted() == 0U);
-    append("x\n" + lines(2, 1));
-    read();
-    BOOST_TEST(counted() == 1U);
-    BOOST_TEST(skipped() == 2U);
+    for (const auto& begin :
+         {lines(0, 2) + std::string(2 * sizeof(LineBlock), 'x'), std::string(sizeof(LineBlock) + 1, 'x')}) {
+        Fixture fixture;
+        fixture.append(begin);
+        fixture.read_all();
+        BOOST_TEST(fixture.counted() == 0U);
+        fixture.append("x\n" + lines(2, 1));
+        fixture.read();
+        BOOST_TEST(fixture.counted() == 1U);
+        BOOST_TEST(fixture.skipped() == 2U);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(goes_on_in_a_line_without_end_after_a_restart) {
@@ -512,6 +555,19 @@ BOOST_AUTO_TEST_CASE(goes_on_in_a_line_without_end_after_a_restart) {
     read_all();
     BOOST_TEST(counted() == 3U);
     BOOST_TEST(skipped() == 400'011U);
+}
+
+BOOST_AUTO_TEST_CASE(goes_on_in_a_line_without_end_in_a_copy_of_the_same_size) {
+    begin_with(lines(0, 2) + std::string(400'000, 'x'));
+    const auto other = directory / "edited";
+    fs::copy_file(log, other);
+    fs::rename(other, log);
+    restart();
+    read_all();
+    append("x\n" + lines(2, 1));
+    read_all();
+    BOOST_TEST(counted() == 3U);
+    BOOST_TEST(skipped() == 400'002U);
 }
 
 BOOST_AUTO_TEST_CASE(reads_the_rotated_file_no_second_time_where_the_log_is_deleted) {
@@ -592,6 +648,20 @@ BOOST_AUTO_TEST_CASE(a_block_at_which_the_reader_dies_again_and_again_is_skipped
     BOOST_TEST(skipped() <= sizeof(LineBlock));
     read();
     BOOST_TEST(counted() == 7U + 4000U - skipped() / line(0).size());
+}
+
+BOOST_AUTO_TEST_CASE(a_block_at_which_the_reader_died_three_times_is_read_alone) {
+    for (const int deaths : {2, 3}) {
+        Fixture fixture;
+        fixture.begin_with(lines(0, 2));
+        fixture.append(lines(2, 4000));
+        for (int death = 0; death < deaths; ++death) static_cast<void>(fixture.kept->begin());
+        fixture.restart();
+        fixture.hand_over();
+        BOOST_TEST((fixture.read().unread_bytes > 0) == (deaths == 3), deaths);
+        fixture.read();
+        BOOST_TEST(fixture.counted() == 4002U, deaths);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(any_position_that_is_kept_is_safe) {

@@ -415,6 +415,17 @@ BOOST_AUTO_TEST_CASE(asks_nothing_while_the_log_does_not_change) {
     BOOST_TEST(maillog::take_request(reader.get()).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(asks_again_where_the_log_is_not_read_to_its_end) {
+    BOOST_TEST(read([&](const auto& received) {
+                   leave_all_read(received);
+                   --kept->begin().position(maillog::Log::mail).offset;
+                   kept->commit();
+                   reply(received);
+               }).has_value());
+    BOOST_TEST(!client->read(BootClock::now() + 10ms).has_value());
+    BOOST_TEST(maillog::take_request(reader.get()).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(takes_no_answer_to_another_request) {
     const auto result = read([&](auto& received) {
         leave_all_read(received);

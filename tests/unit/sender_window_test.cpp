@@ -58,6 +58,14 @@ BOOST_AUTO_TEST_CASE(forgets_after_an_hour) {
     BOOST_TEST(window.senders(61min) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(forgets_the_first_minutes_after_the_boot_as_well) {
+    Window window;
+    window.start = {};
+    window.add("a@example.org", 5, 1min);
+    BOOST_TEST(window.busiest(59min) == 5);
+    BOOST_TEST(window.busiest(60min) == 0);
+}
+
 BOOST_AUTO_TEST_CASE(moves_on_slot_by_slot) {
     Window window;
     for (int minute = 0; minute < 180; minute += 5) window.add("a@example.org", 10, std::chrono::minutes(minute));
@@ -134,6 +142,9 @@ BOOST_AUTO_TEST_CASE(any_bytes_are_safe_to_read) {
         BOOST_TEST(copy->summary(util::BootTime{1h}).senders <= 100'000);
         copy->add("a@example.org", 1, util::BootTime{1h});
     }
+    SenderWindow full;  // more accounts than its bits can tell
+    std::fill_n(reinterpret_cast<char*>(&full), sizeof full, '\xff');
+    BOOST_TEST(full.summary(util::BootTime{}).senders == 73'817);  // 8192 ln 8192
 }
 
 BOOST_AUTO_TEST_SUITE_END()
