@@ -2,11 +2,13 @@
 // Connection with real and false servers: each failure comes in time, with its kind and message, and is recovered from.
 #include "ceymail/database/connection.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <csignal>
 #include <fstream>
 #include <thread>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -235,12 +237,14 @@ BOOST_AUTO_TEST_CASE(treats_a_server_of_another_protocol_as_unreachable) {
 BOOST_AUTO_TEST_CASE(refuses_an_option_file_that_is_missing_or_open_to_others) {
     const TemporaryDirectory directory;
     const auto open_file = directory.write("open.cnf", "[client]\n", std::filesystem::perms{0644});
+    const auto group_file = directory.write("group.cnf", "[client]\n", std::filesystem::perms{0620});
     const struct {
         std::filesystem::path file;
         ErrorKind kind;
         std::string words;
     } files[] = {{directory / "missing.cnf", ErrorKind::not_found, "No such file"},
                  {open_file, ErrorKind::denied, "chmod 600 " + open_file.string()},
+                 {group_file, ErrorKind::denied, "chmod 600 " + group_file.string()},
                  {directory.path(), ErrorKind::invalid, "no regular file"}};
     for (const auto& file : files) {
         Connection connection({.socket = "/no/such/socket", .user = "nobody", .option_file = file.file});
@@ -387,6 +391,44 @@ BOOST_FIXTURE_TEST_CASE(carries_every_kind_of_value_both_ways, MariadbServer) {
         BOOST_TEST(!row[2].has_value());
         BOOST_TEST(row[3].value() == "");
     }
+}
+
+// Of a statement that writes. Rows that nobody fetches would block the session.
+BOOST_FIXTURE_TEST_CASE(refuses_rows_where_there_can_be_none_and_goes_on, MariadbServer) {
+    Connection connection(address());
+    const auto rows = connection.execute("SELECT 1", in(5s));
+    BOOST_TEST_REQUIRE(!rows.has_value());
+    BOOST_TEST(contains(rows.error().message, "it gave rows"), rows.error().message);
+    BOOST_TEST(connection.execute("DO 1", in(5s)).has_value());
+}
+
+BOOST_FIXTURE_TEST_CASE(takes_no_packet_of_more_than_a_mebibyte, MariadbServer) {
+    Connection connection(address());
+    database::Statement fits(connection, "SELECT REPEAT('x', 1000000)", "asking");
+    BOOST_TEST(fits.run(in(5s)).has_value());
+    database::Statement huge(connection, "SELECT REPEAT('x', 2000000)", "asking");
+    BOOST_TEST(!huge.run(in(5s)).has_value());
+    BOOST_TEST(connection.execute("DO 1", in(5s)).has_value());
+}
+
+// The other processes of the service begin by execve(2).
+BOOST_FIXTURE_TEST_CASE(leaves_no_session_to_another_program, MariadbServer) {
+    const auto open_ones = [] {
+        std::vector<int> numbers;
+        for (int fd = 0; fd < 256; ++fd)
+            if (::fcntl(fd, F_GETFD) >= 0) numbers.push_back(fd);
+        return numbers;
+    };
+    const auto before = open_ones();
+    Connection connection(address());
+    require(connection.ensure(in(5s)));
+    int opened = 0;
+    for (const int fd : open_ones()) {
+        if (std::ranges::binary_search(before, fd)) continue;
+        ++opened;
+        BOOST_TEST((::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+    }
+    BOOST_TEST(opened > 0);
 }
 
 BOOST_FIXTURE_TEST_CASE(refuses_more_rows_than_there_can_be, MariadbServer) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One node of a Galera cluster of its own: what its codes mean, and that only the token reader reads causally.
 #include <filesystem>
+#include <thread>
 
 #include <unistd.h>
 
@@ -78,6 +79,11 @@ BOOST_AUTO_TEST_CASE(a_server_without_a_provider_is_no_node) {
     const auto node = nodes.read(in(5s));
     BOOST_TEST_REQUIRE(node.has_value());
     BOOST_TEST(!node->has_value());
+    const auto sessions = [&] {
+        return plain.query("SELECT COUNT(*) FROM information_schema.processlist WHERE command = 'Sleep'");
+    };
+    for (int i = 0; i < 100 && sessions() != "0\n"; ++i) std::this_thread::sleep_for(20ms);
+    BOOST_TEST(sessions() == "0\n", "a session that nobody needs");
 }
 
 BOOST_FIXTURE_TEST_CASE(a_node_without_its_cluster_is_an_outage_for_old_and_new_sessions, Fixture) {

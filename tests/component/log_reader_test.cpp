@@ -2,9 +2,11 @@
 // The log reader: its rights, its replacement, and the gatherer's distrust of it.
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <chrono>
 #include <csignal>
@@ -14,12 +16,14 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "ceymail/maillog/kept_reading.hpp"
+#include "ceymail/maillog/log_reader.hpp"
 #include "ceymail/maillog/reader_client.hpp"
 #include "ceymail/maillog/reader_protocol.hpp"
 #include "ceymail/util/clock.hpp"
@@ -482,6 +486,94 @@ BOOST_AUTO_TEST_CASE(knows_which_counters_can_be) {
     // Both messages lie in the bucket above 3 s.
     BOOST_TEST(!refused([](auto& r) { r.counters.delivery_delay.sum_microseconds = 6'000'000; }));
     BOOST_TEST(refused([](auto& r) { r.counters.delivery_delay.sum_microseconds = 5'999'999; }));
+}
+
+// What syslog wrote last into the file is in the journal too, and must be there before the file is read.
+BOOST_AUTO_TEST_CASE(lets_the_file_settle_behind_the_journal) {
+    kept->begin().journal.state = journal::State::since;
+    kept->commit();
+    client = std::make_unique<maillog::ReaderClient>(gatherer.get(), *kept,
+                                                     maillog::LogPaths{log, {}, maillog::JournalUse::without_file});
+    std::vector<util::BootTime> asked;
+    std::thread playing([&] {
+        for (const std::uint32_t follows_journal : {1U, 0U}) {
+            pollfd waits{reader.get(), POLLIN, 0};
+            if (::poll(&waits, 1, 2000) != 1) return;
+            const auto received = maillog::take_request(reader.get());
+            asked.push_back(BootClock::now());
+            if (!received || received->request.follow_journal != follows_journal) return;
+            reply(*received);
+        }
+    });
+    static_cast<void>(client->read(BootClock::now() + 2s));
+    playing.join();
+    BOOST_TEST_REQUIRE(asked.size() == 2U);
+    BOOST_TEST((asked[1] - asked[0] >= maillog::ReaderClient::k_settle - 10ms));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+// The reader in a thread, and requests that the test makes.
+struct Served {
+    TemporaryDirectory directory;
+    std::unique_ptr<maillog::KeptReading> kept = std::make_unique<maillog::KeptReading>();
+    std::atomic<util::AwakeTime> busy{};
+    util::Fd gatherer, reader, stop{::eventfd(0, EFD_CLOEXEC)};
+    std::thread serving;
+
+    Served() {
+        int ends[2];
+        BOOST_TEST_REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+        gatherer.reset(ends[0]);
+        reader.reset(ends[1]);
+        kept->start({});
+        serving = std::thread([this] { maillog::serve_log_reader(reader.get(), -1, stop.get(), *kept, busy); });
+    }
+    ~Served() {
+        ::eventfd_write(stop.get(), 1);
+        serving.join();
+    }
+
+    // Returns: the outcome; none where no answer came.
+    std::optional<maillog::ReadOutcome> ask(maillog::ReadRequest request, const std::vector<util::Fd>& files) {
+        request.number = 1;
+        request.limit = 1U << 20U;
+        request.deadline_ns = (BootClock::now() + 1s).time_since_epoch().count();
+        BOOST_TEST(maillog::send_request(gatherer.get(), request, files).has_value());
+        pollfd waits{gatherer.get(), POLLIN, 0};
+        if (::poll(&waits, 1, 1000) != 1) return std::nullopt;
+        const auto reply = maillog::take_reply(gatherer.get());
+        return reply ? std::optional(reply->outcome) : std::nullopt;
+    }
+    [[nodiscard]] util::Fd file(const std::string& name, int flags = O_RDONLY) const {
+        return util::Fd(::open(directory.write(name, "a line\n").c_str(), flags | O_CLOEXEC));
+    }
+};
+
+BOOST_FIXTURE_TEST_SUITE(log_reader_requests, Served)
+
+BOOST_AUTO_TEST_CASE(drop_the_counters_where_they_say_so) {
+    kept->begin().counters.milter_errors = 7;
+    kept->commit();
+    BOOST_TEST((ask({}, {}) == maillog::ReadOutcome::done));
+    BOOST_TEST(kept->committed().counters.milter_errors == 7U);
+    BOOST_TEST((ask({.reset = 1}, {}) == maillog::ReadOutcome::done));
+    BOOST_TEST(kept->committed().counters.milter_errors == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(are_answered_by_the_failure_of_the_log_of_fail2ban_too) {
+    std::vector<util::Fd> files;
+    files.push_back(file("mail.log"));
+    files.push_back(file("fail2ban.log", O_WRONLY));
+    BOOST_TEST((ask({.mail_files = 1, .other_files = 1, .follow_mail = 1, .follow_other = 1}, files) ==
+                maillog::ReadOutcome::failed));
+}
+
+BOOST_AUTO_TEST_CASE(may_have_four_files_of_either_log) {
+    std::vector<util::Fd> files;
+    for (int i = 0; i < 4; ++i) files.push_back(file("log" + std::to_string(i)));
+    BOOST_TEST((ask({.mail_files = 4, .follow_mail = 1}, files) == maillog::ReadOutcome::done));
+    BOOST_TEST((ask({.other_files = 4, .follow_other = 1}, files) == maillog::ReadOutcome::done));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

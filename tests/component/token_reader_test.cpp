@@ -87,6 +87,7 @@ BOOST_AUTO_TEST_CASE(reads_the_token_also_where_its_time_is_closed_or_missing) {
         BOOST_TEST(!(*row)->created_at.has_value());
     }
     query("GRANT SELECT (created_at) ON ceymail_dashboard.metrics_tokens TO worker@localhost");
+    BOOST_TEST(!(*tokens.active(in(5s)))->created_at.has_value(), "asked for again later");
     BOOST_TEST((*reader().active(in(5s)))->created_at.has_value());
     query("ALTER TABLE ceymail_dashboard.metrics_tokens DROP created_at");
     const auto row = reader().active(in(5s));
@@ -108,6 +109,16 @@ BOOST_AUTO_TEST_CASE(notes_the_last_use_in_utc) {
         BOOST_TEST(last_use() == "1\t1\n");
     }
     BOOST_TEST(tokens.touch(7, in(5s)).has_value());
+    BOOST_TEST(last_use() == "7\t1\n");
+}
+
+BOOST_AUTO_TEST_CASE(inserts_nothing_where_the_row_is_there) {
+    BOOST_TEST(reader().touch(7, in(5s)).has_value());
+    query(
+        "UPDATE ceymail_dashboard.metrics_token_uses SET last_used_at = '2026-01-02 03:04:05';"
+        "REVOKE INSERT (token_id, last_used_at) ON ceymail_dashboard.metrics_token_uses FROM worker@localhost");
+    const auto touched = reader().touch(7, in(5s));
+    BOOST_TEST(touched.has_value(), (touched ? "" : touched.error().message));
     BOOST_TEST(last_use() == "7\t1\n");
 }
 
