@@ -2,6 +2,7 @@
 // The journal as the source of the mail log: files of a real systemd-journald, read through libsystemd.
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -40,6 +41,7 @@ struct All {
     std::uint64_t foreign = 0;
     std::uint64_t gaps = 0;
     std::size_t batches = 0;
+    std::size_t longest_identifier = 0;
 };
 
 class Reader {
@@ -50,8 +52,8 @@ public:
     void restart() { m_journal = std::make_unique<Journal>(m_directory.string()); }
     void move_to(const std::filesystem::path& directory) { m_directory = directory; }
 
-    Batch read() {
-        const auto batch = m_journal->read(m_position, *m_space, now_us());
+    Batch read(std::uint64_t now = now_us()) {
+        const auto batch = m_journal->read(m_position, *m_space, now);
         BOOST_TEST_REQUIRE(batch.has_value(), (batch ? "" : batch.error().message));
         m_position = batch->position;
         return *batch;
@@ -66,13 +68,23 @@ public:
             all.foreign += batch.foreign;
             all.gaps += batch.gaps;
             std::span<const std::byte> lines(m_space->data(), batch.size);
-            while (const auto line = next_line(lines)) all.messages.emplace_back(line->message);
+            while (const auto line = next_line(lines)) {
+                all.messages.emplace_back(line->message);
+                all.longest_identifier = std::max(all.longest_identifier, line->identifier.size());
+            }
             BOOST_TEST_REQUIRE(all.batches < 10'000U);
         }
         return all;
     }
 
     Position& position() { return m_position; }
+    // The lines that the last read() gave.
+    [[nodiscard]] std::size_t count(const Batch& batch) const {
+        std::size_t count = 0;
+        std::span<const std::byte> lines(m_space->data(), batch.size);
+        while (next_line(lines)) ++count;
+        return count;
+    }
     maillog::Counters count_all() {
         auto counters = std::make_unique<maillog::Counters>();
         const auto batch = read();
@@ -236,6 +248,48 @@ BOOST_AUTO_TEST_CASE(says_that_lines_are_missing_where_files_were_deleted_unread
     BOOST_TEST(reader.read_all().gaps == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(says_once_that_lines_are_missing_where_none_has_come_since) {
+    journald.log("postfix/smtp", "lost");
+    reader.restart();
+    journald.rotate();
+    journald.vacuum();
+    journald.log_other("cron", "after the rotation");
+    BOOST_TEST(reader.read_all().gaps == 1U);
+    reader.restart();
+    BOOST_TEST(reader.read_all().gaps == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(begins_behind_a_time_with_the_next_microsecond) {
+    journald.log("postfix/smtp", "one");
+    BOOST_TEST(reader.read_all().messages.size() == 1U);
+    const auto time = reader.position().realtime_us;
+    for (const std::uint64_t earlier : {0, 1}) {
+        Reader again(journald.directory());
+        again.position() = {.realtime_us = time - earlier, .checked_us = now_us(), .state = State::since};
+        BOOST_TEST(again.read_all().messages.size() == earlier);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(notes_every_ten_minutes_that_it_was_read) {
+    journald.log("postfix/smtp", "one");
+    const auto now = now_us();
+    BOOST_TEST(reader.read(now).at_end);
+    BOOST_TEST(reader.position().checked_us == now);
+    BOOST_TEST(reader.read(now + 599'999'999).at_end);
+    BOOST_TEST(reader.position().checked_us == now);
+    BOOST_TEST(reader.read(now + 600'000'000).at_end);
+    BOOST_TEST(reader.position().checked_us == now + 600'000'000);
+}
+
+BOOST_AUTO_TEST_CASE(is_read_2000_entries_at_a_time) {
+    journald.log_many("postfix/smtp", "x", 2500);
+    journald.sync();
+    Reader again(journald.directory());
+    again.position() = {.realtime_us = k_long_ago_us, .checked_us = now_us(), .state = State::since};
+    const auto batch = again.read();
+    BOOST_TEST(again.count(batch) == 2000U);
+}
+
 BOOST_AUTO_TEST_CASE(misses_nothing_where_only_read_lines_were_deleted) {
     journald.log("postfix/smtp", "read");
     BOOST_TEST(reader.read_all().messages.size() == 1U);
@@ -284,6 +338,7 @@ BOOST_AUTO_TEST_CASE(cuts_a_huge_message_and_gives_the_next_line) {
     BOOST_TEST(all.messages[0] == std::string(k_longest_message, 'x'));
     BOOST_TEST(all.messages[1] == "short");
     BOOST_TEST(all.messages[2] == "next");
+    BOOST_TEST(all.longest_identifier == k_longest_identifier);
 }
 
 // As of syslog's lines.
