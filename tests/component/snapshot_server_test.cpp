@@ -505,6 +505,37 @@ BOOST_AUTO_TEST_CASE(silent_clients_delay_the_others_by_a_second_at_most) {
     BOOST_TEST((ending(silent.front(), 5s) == Ending::cut_off));
 }
 
+BOOST_AUTO_TEST_CASE(a_snapshot_of_the_very_time_that_is_asked_for_will_do) {
+    Host host;
+    Forked gatherer(host.gatherer());
+    gatherer.start();
+    BOOST_TEST(has(host.fetch(5s), "slow 1\n"));
+    SnapshotRequest request{};
+    request.not_before_ns = host.buffer.times().taken_at.time_since_epoch().count();
+    request.deadline_ns = (BootClock::now() + 5s).time_since_epoch().count();
+    const Fd client = host.connect();
+    BOOST_TEST(send(client.get(), &request, sizeof request, MSG_NOSIGNAL) == sizeof request);
+    BOOST_TEST((ending(client, 5s) == Ending::answered));
+    BOOST_TEST(host.controls->runs == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_asks_twice_is_cut_off_and_a_silent_one_after_a_second) {
+    Host host;
+    Forked gatherer(host.gatherer());
+    gatherer.start();
+    const Fd silent = host.connect();
+    host.controls->hangs = true;
+    SnapshotRequest request{};
+    request.not_before_ns = BootClock::now().time_since_epoch().count();
+    request.deadline_ns = (BootClock::now() + 10s).time_since_epoch().count();
+    const Fd client = host.connect();
+    for (int twice = 0; twice < 2; ++twice)
+        BOOST_TEST(send(client.get(), &request, sizeof request, MSG_NOSIGNAL) == sizeof request);
+    BOOST_TEST((ending(client, 2s) == Ending::cut_off));
+    BOOST_TEST((ending(silent, 2500ms) == Ending::cut_off));
+    host.controls->hangs = false;
+}
+
 BOOST_AUTO_TEST_CASE(keeps_no_descriptor_of_a_client_and_sleeps_without_requests) {
     Host host;
     Forked gatherer(host.gatherer());
