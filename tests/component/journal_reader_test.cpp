@@ -321,6 +321,44 @@ BOOST_AUTO_TEST_CASE(skips_a_batch_at_which_it_has_died_again_and_again) {
     BOOST_TEST(count() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(counts_a_batch_at_which_it_has_died_five_times) {
+    for (int i = 0; i < 5; ++i) static_cast<void>(kept->begin());
+    const auto lines = line("postfix/smtp", k_delivery);
+    BOOST_TEST(read([&](const auto& request) { send(at_entry(request.number), lines); }).has_value());
+    BOOST_TEST(count() == 1U);
+}
+
+// The time of a file's last change may be 10 ms too early.
+BOOST_AUTO_TEST_CASE(goes_on_behind_a_file_and_knows_what_was_unread_of_it) {
+    auto& reading = kept->begin();
+    auto& position = reading.position(maillog::Log::mail);
+    position.state = maillog::PositionState::at_line;
+    position.file.modified_ns = 5'000'000'000;
+    position.file.size = 100;
+    position.offset = 60;
+    reading.unread(maillog::Log::mail) = 40;
+    kept->commit();
+    std::uint64_t from = 0;
+    BOOST_TEST(read([&](const auto& request) {
+                   from = request.from.realtime_us;
+                   send(at_entry(request.number), {});
+               }).has_value());
+    BOOST_TEST(from == 5'010'000U);
+    BOOST_TEST(kept->committed().unread(maillog::Log::mail) == 0U);
+    BOOST_TEST(kept->committed().counters.skipped_bytes == 40U);
+}
+
+BOOST_AUTO_TEST_CASE(knows_how_far_it_is_behind_without_a_line_as_well) {
+    for (const std::uint64_t behind : {7, 0}) {
+        BOOST_TEST(read([&](const auto& request) {
+                       auto reply = at_entry(request.number);
+                       reply.behind_us = behind;
+                       send(reply, {});
+                   }).has_value());
+        BOOST_TEST(kept->committed().journal_behind_us == behind);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(says_why_it_reads_nothing) {
     const auto silent = read([](const auto&) {});
     BOOST_TEST((!silent && silent.error().kind == util::ErrorKind::timed_out));
