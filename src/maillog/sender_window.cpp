@@ -78,7 +78,8 @@ void SenderWindow::nominate(std::uint64_t hash) noexcept {
         least = &candidate;
         least_messages = messages;
     }
-    if (estimate(hash, m_slot) > least_messages) *least = hash;
+    // Of two with as many messages the later one has them for longer within the hour.
+    if (estimate(hash, m_slot) >= least_messages) *least = hash;
 }
 
 void SenderWindow::add(std::string_view name, std::uint64_t messages, util::BootTime now) noexcept {

@@ -84,6 +84,13 @@ BOOST_AUTO_TEST_CASE(the_second_is_the_busiest_when_the_first_has_left) {
     BOOST_TEST(window.busiest(70min) == 50);
 }
 
+BOOST_AUTO_TEST_CASE(a_later_account_with_as_many_messages_as_all_others_is_not_forgotten_with_them) {
+    Window window;
+    for (int i = 0; i < 16; ++i) window.add(std::to_string(i) + "@example.org", 5);
+    window.add("later@example.org", 5, 30min);
+    BOOST_TEST(window.busiest(62min) == 5);
+}
+
 BOOST_AUTO_TEST_CASE(keeps_no_name) {
     Window window;
     window.add("busiest@example.org", 9);

@@ -14,7 +14,9 @@ namespace ceymail::maillog {
 
 // Twelve slots of five minutes, so a window of 55 to 60 minutes. Each slot has a bitmap for the number of different
 // accounts (linear counting; exact for some ten accounts, within 2 % up to 20,000) and a count-min sketch for the
-// messages of each (never too low; too high by a few where an hour has 10,000 messages of as many accounts).
+// messages of each (never too low; too high by a few where an hour has 10,000 messages of as many accounts). The 16
+// busiest at their last message are remembered: where they have stopped, and a 17th sent less but later, the busiest is
+// told too low until that sends again.
 //
 // Security: accounts enter as SipHash values under a random key of this host; no name is kept. `--check`, run by root,
 // looks for the name of the busiest in the log itself: busiest_account.hpp.
