@@ -2,6 +2,7 @@
 // The gatherer's socket and its directory, as the supervisor makes them.
 #include "ceymail/supervisor/gatherer_socket.hpp"
 
+#include <poll.h>
 #include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -191,6 +192,8 @@ BOOST_AUTO_TEST_CASE(its_client_names_an_answer_that_does_not_come_or_is_too_lon
     BOOST_TEST_REQUIRE(listener.has_value(), (listener ? "" : listener.error().message));
     const auto asked = [&](const std::optional<std::string>& answer) {
         std::thread server([&] {
+            pollfd waiting{.fd = listener->get(), .events = POLLIN, .revents = 0};
+            ::poll(&waiting, 1, 60'000);  // accept(2) does not wait here
             const util::Fd client(::accept(listener->get(), nullptr, nullptr));
             if (answer) static_cast<void>(::send(client.get(), answer->data(), answer->size(), MSG_NOSIGNAL));
         });
