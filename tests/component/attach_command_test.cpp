@@ -268,19 +268,19 @@ BOOST_AUTO_TEST_CASE(reloads_and_watches_by_systemd_where_that_runs) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-}  // namespace
-}  // namespace ceymail::testing
-
 BOOST_AUTO_TEST_SUITE(site_file)
 
 // A regular file whose read fails. In a child, which a loop without end would keep.
 BOOST_AUTO_TEST_CASE(that_cannot_be_read_is_refused_at_once) {
-    ceymail::testing::ForkedChild child([] {
+    ForkedChild child([] {
         ::alarm(5);
-        const auto file = ceymail::attachment::SiteFile::open("/proc/self/mem");
+        const auto file = attachment::SiteFile::open("/proc/self/mem");
         return !file && file.error().exit_code == EX_IOERR ? 0 : 1;
     });
     BOOST_TEST(child.wait() == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace ceymail::testing

@@ -730,20 +730,25 @@ BOOST_AUTO_TEST_CASE(check_names_the_part_for_which_no_process_can_be_started_an
         BOOST_TEST(says(parts, std::string("\n") + part + ": "), part << parts);
 }
 
-// Allocations of all the time that the program takes, but for those of static objects, which are before main().
-BOOST_AUTO_TEST_CASE(says_that_it_has_no_memory_and_ends) {
-    const TemporaryDirectory directory;
-    const auto configuration = write_configuration(directory);
+// Runs the program without memory for one of its allocations.
+struct WithoutMemory {
+    TemporaryDirectory directory;
+    std::filesystem::path configuration = write_configuration(directory);
     FailingCalls calls;
-    const auto run_failing = [&](std::int64_t n, const std::string& argument) {
+
+    auto run_failing(std::int64_t n, const std::string& argument) {
         calls.fail_nth(Call::memory, n);
         return run({.arguments = {built_program("ceymail-metrics"), "--config", configuration, argument},
                     .environment = calls.environment()});
-    };
-    const auto allocations_of = [&](const std::string& argument) {
+    }
+    std::int64_t allocations_of(const std::string& argument) {
         static_cast<void>(run_failing(1'000'000, argument));
         return static_cast<std::int64_t>(calls.made());
-    };
+    }
+};
+
+// Allocations of all the time that the program takes, but for those of static objects, which are before main().
+BOOST_FIXTURE_TEST_CASE(says_that_it_has_no_memory_and_ends, WithoutMemory) {
     const auto first = allocations_of("--version");
     for (const std::string mode : {"--once", "--check"}) {
         const auto last = allocations_of(mode);
@@ -761,20 +766,11 @@ BOOST_AUTO_TEST_CASE(says_that_it_has_no_memory_and_ends) {
 }
 
 // One allocation after the other fails of those with which the client library prepares itself for MariaDB.
-BOOST_AUTO_TEST_CASE(no_signal_ends_it_where_the_client_library_has_no_memory) {
-    const TemporaryDirectory directory;
-    const auto configuration = write_configuration(directory);
-    FailingCalls calls;
-    const auto run_failing = [&](std::int64_t n) {
-        calls.fail_nth(Call::memory, n);
-        return run({.arguments = {built_program("ceymail-metrics"), "--config", configuration, "--once"},
-                    .environment = calls.environment()});
-    };
-    static_cast<void>(run_failing(1'000'000));
-    const auto last = static_cast<std::int64_t>(calls.made());
+BOOST_FIXTURE_TEST_CASE(no_signal_ends_it_where_the_client_library_has_no_memory, WithoutMemory) {
+    const auto last = allocations_of("--once");
     int ended = 0;
     for (auto n = last - 150; n <= last; ++n) {
-        const auto done = run_failing(n);
+        const auto done = run_failing(n, "--once");
         BOOST_TEST(done.status >= 0, n << done.errors);
         if (done.status == EX_SOFTWARE && done.errors.ends_with("ceymail-metrics: std::bad_alloc\n")) ++ended;
     }

@@ -393,7 +393,7 @@ BOOST_FIXTURE_TEST_CASE(carries_every_kind_of_value_both_ways, MariadbServer) {
     }
 }
 
-// Of a statement that writes. Rows that nobody fetches would block the session.
+// Of a statement that writes. Rows that stay unfetched would block the session.
 BOOST_FIXTURE_TEST_CASE(refuses_rows_where_there_can_be_none_and_goes_on, MariadbServer) {
     Connection connection(address());
     const auto rows = connection.execute("SELECT 1", in(5s));

@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(a_server_without_a_provider_is_no_node) {
         return plain.query("SELECT COUNT(*) FROM information_schema.processlist WHERE command = 'Sleep'");
     };
     for (int i = 0; i < 100 && sessions() != "0\n"; ++i) std::this_thread::sleep_for(20ms);
-    BOOST_TEST(sessions() == "0\n", "a session that nobody needs");
+    BOOST_TEST(sessions() == "0\n", "a session is left that has no use");
 }
 
 BOOST_FIXTURE_TEST_CASE(a_node_without_its_cluster_is_an_outage_for_old_and_new_sessions, Fixture) {

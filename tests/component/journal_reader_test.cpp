@@ -28,6 +28,7 @@
 #include "support/failing_calls.hpp"
 #include "support/journald.hpp"
 #include "support/responder_process.hpp"
+#include "support/socket_pair.hpp"
 #include "support/temporary_directory.hpp"
 #include "support/token_database.hpp"
 
@@ -236,10 +237,7 @@ struct Played {
     std::unique_ptr<maillog::JournalFollower> follower;
 
     Played() {
-        int ends[2];
-        BOOST_TEST_REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
-        client.reset(ends[0]);
-        server.reset(ends[1]);
+        connect_pair(client, server);
         kept->start({});
         follower = std::make_unique<maillog::JournalFollower>(client.get(), *kept, block);
     }
@@ -459,8 +457,8 @@ struct Switching {
     std::unique_ptr<maillog::ReaderClient> client;
 
     Switching() {
-        connect(gatherer, reader);
-        connect(reader_journal, journal);
+        connect_pair(gatherer, reader);
+        connect_pair(reader_journal, journal);
         kept->start({});
         start_client(0s);
         reading = std::thread(
@@ -472,13 +470,6 @@ struct Switching {
         static_cast<void>(::eventfd_write(stop.get(), 1));
         reading.join();
         serving.join();
-    }
-
-    static void connect(util::Fd& one, util::Fd& other) {
-        int ends[2];
-        BOOST_TEST_REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
-        one.reset(ends[0]);
-        other.reset(ends[1]);
     }
 
     void start_client(std::chrono::nanoseconds missing_for) {
@@ -584,7 +575,7 @@ BOOST_AUTO_TEST_CASE(is_open_between_two_batches_and_closed_when_no_other_is_ask
     journald.log_many("postfix/smtp", k_delivery, 3000);
     journald.sync();
     util::Fd ours, theirs;
-    connect(ours, theirs);
+    connect_pair(ours, theirs);
     std::thread other([&] { journal::serve_reader(theirs.get(), stop.get(), journald.directory(), busy, 300ms); });
     journal::Request request{.number = 1, .from = {}};
     request.from.state = journal::State::since;

@@ -28,6 +28,7 @@
 #include "ceymail/maillog/reader_protocol.hpp"
 #include "ceymail/util/clock.hpp"
 #include "support/responder_process.hpp"
+#include "support/socket_pair.hpp"
 #include "support/temporary_directory.hpp"
 #include "support/token_database.hpp"
 
@@ -369,10 +370,7 @@ struct Played {
     std::unique_ptr<maillog::ReaderClient> client;
 
     Played() {
-        int ends[2];
-        BOOST_TEST_REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
-        gatherer.reset(ends[0]);
-        reader.reset(ends[1]);
+        connect_pair(gatherer, reader);
         kept->start({});
         client = std::make_unique<maillog::ReaderClient>(gatherer.get(), *kept, maillog::LogPaths{log, {}});
     }
@@ -522,10 +520,7 @@ struct Served {
     std::thread serving;
 
     Served() {
-        int ends[2];
-        BOOST_TEST_REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
-        gatherer.reset(ends[0]);
-        reader.reset(ends[1]);
+        connect_pair(gatherer, reader);
         kept->start({});
         serving = std::thread([this] { maillog::serve_log_reader(reader.get(), -1, stop.get(), *kept, busy); });
     }

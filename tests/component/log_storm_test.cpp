@@ -34,6 +34,7 @@
 #include "ceymail/maillog/reader_client.hpp"
 #include "support/forked_child.hpp"
 #include "support/shared_value.hpp"
+#include "support/socket_pair.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace {
@@ -146,9 +147,7 @@ struct Storm {
             m_bodies.emplace_back([this] { return read_log(log, *kept); });
         } else {
             // As the supervisor, which keeps both ends.
-            std::array<int, 2> ends{};
-            BOOST_TEST_REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) == 0);
-            m_ends = {util::Fd(ends[0]), util::Fd(ends[1])};
+            testing::connect_pair(m_ends[0], m_ends[1]);
             m_bodies.emplace_back([this] { return gather(log, m_ends[0].get(), *kept); });
             m_bodies.emplace_back([this] { return serve(m_ends[1].get(), *kept); });
         }

@@ -55,7 +55,7 @@ class Figures:
                 for pid in pids:
                     self.lives.setdefault(pid, (role, []))[1].append((time.monotonic(), memory(pid, "Pss_Anon")))
                 values = (sum(entries(f"/proc/{pid}/fd") for pid in pids), sum(memory(pid, "Pss") for pid in pids),
-                          sum(memory(pid, "Pss_Anon") for pid in pids), sum(entries(f"/proc/{pid}/task") for pid in pids),
+                          sum(self.lives[pid][1][-1][1] for pid in pids), sum(entries(f"/proc/{pid}/task") for pid in pids),
                           len(pids), sum(seconds for of, seconds in self.seconds_of.values() if of == role),
                           round(min(time.monotonic() - self.lives[pid][1][0][0] for pid in pids)))
                 row |= {f"{role} {field}": value for field, value in zip(FIELDS, values)}

@@ -377,10 +377,6 @@ BOOST_AUTO_TEST_CASE(the_start_is_that_of_the_oldest_process_and_no_step_of_the_
     std::filesystem::remove(machine.root() / "proc/40/exe");  // it executes another program
     std::filesystem::create_symlink("/usr/bin/bash", machine.root() / "proc/40/exe");
     BOOST_TEST(starts(table, services) == "unbound=1764000901");
-    std::filesystem::remove_all(machine.root() / "proc/50");
-    machine.process(50, "unbound", "/usr/sbin/unbound");  // started again with its pid between two looks
-    machine.started(50, 95000);
-    BOOST_TEST(starts(table, services) == "unbound=1764001850");
 }
 
 BOOST_AUTO_TEST_CASE(the_start_is_that_of_the_process_that_runs_now_though_the_last_one_had_its_pid) {
