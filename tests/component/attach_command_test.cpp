@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // The command line of ceymail-attach, the commands that it runs, and the units that it starts.
-#include <sched.h>
 #include <sys/mount.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "support/captured_log.hpp"
 #include "support/child_process.hpp"
 #include "support/forked_child.hpp"
+#include "support/mount_namespace.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace ceymail::testing {
@@ -248,7 +248,7 @@ BOOST_AUTO_TEST_CASE(takes_the_domain_and_the_web_server_from_the_command_line) 
 BOOST_AUTO_TEST_CASE(reloads_and_watches_by_systemd_where_that_runs) {
     BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
     ForkedChild child([] {
-        if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 1;
+        if (!enter_mount_namespace()) return 1;
         if (::mount("of-tests", "/run", "tmpfs", 0, nullptr) != 0) return 2;
         const auto without = attachment::installed_host({});
         if (!without.start_watch.empty() || without.nginx.reload.front() == "systemctl") return 3;

@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,6 +16,7 @@
 #include <string>
 
 #include "support/fastcgi_client.hpp"
+#include "support/mount_namespace.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace ceymail;
@@ -184,7 +184,7 @@ BOOST_AUTO_TEST_CASE(gives_the_socket_to_a_group_of_many_members) {
     for (int i = 1; i < 1000; ++i) line += ",m" + std::to_string(i);
     const auto groups = directory.write("group", line + "\n");
     const int code = in_child([&] {
-        if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 1;
+        if (!enter_mount_namespace()) return 1;
         if (mount(groups.c_str(), "/etc/group", nullptr, MS_BIND, nullptr) != 0) return 2;
         const auto made = make_listener(address, "many");
         struct stat found{};

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -21,6 +20,7 @@
 
 #include "ceymail/shared/segment.hpp"
 #include "support/forked_child.hpp"
+#include "support/mount_namespace.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace {
@@ -370,8 +370,7 @@ BOOST_AUTO_TEST_CASE(a_full_file_system_is_an_error_and_no_signal) {
     const auto on_small_tmpfs = [this](const std::function<int()>& body) {
         return ForkedChild([&] {
                    const bool mounted =
-                       ::unshare(CLONE_NEWNS) == 0 &&
-                       ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                       testing::enter_mount_namespace() &&
                        ::mount("none", directory.path().c_str(), "tmpfs", 0, "size=256k,mode=0755") == 0;
                    return mounted ? body() : 77;
                })

@@ -6,7 +6,6 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <pwd.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -40,6 +39,7 @@
 #include "ceymail/util/robust_lock.hpp"
 #include "support/failing_calls.hpp"
 #include "support/forked_child.hpp"
+#include "support/mount_namespace.hpp"
 #include "support/responder_process.hpp"
 #include "support/token_database.hpp"
 
@@ -1105,7 +1105,7 @@ BOOST_AUTO_TEST_CASE(names_the_room_that_the_counters_of_the_log_need) {
     BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
     const TemporaryDirectory own;
     ForkedChild child([&] {
-        if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 1;
+        if (!enter_mount_namespace()) return 1;
         if (::mount("of-tests", own.path().c_str(), "tmpfs", 0, "size=8k,mode=0755") != 0) return 2;
         ceymail::config::Configuration configuration;
         configuration.runtime_directory = own.path();

@@ -8,11 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include <sched.h>
-#include <sys/mount.h>
-
 #include <boost/test/unit_test.hpp>
 
+#include "support/mount_namespace.hpp"
 #include "torture/guarantees.hpp"
 
 namespace {
@@ -65,14 +63,9 @@ bool add_guarantees() {
     return true;
 }
 
-// Some hang mounts up and fill file systems: they go with us, however we end.
-void keep_mounts_to_ourselves() {
-    if (::unshare(CLONE_NEWNS) == 0) ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-    keep_mounts_to_ourselves();
+    ceymail::testing::enter_mount_namespace();  // some hang mounts up and fill file systems
     return boost::unit_test::unit_test_main(&add_guarantees, argc, argv);
 }
