@@ -15,6 +15,7 @@
 #include "ceymail/supervisor/roles.hpp"
 #include "ceymail/supervisor/token_memory.hpp"
 #include "ceymail/system/exit_code.hpp"
+#include "ceymail/system/hanging_paths.hpp"
 #include "ceymail/system/landlock.hpp"
 #include "ceymail/system/privileges.hpp"
 #include "ceymail/system/signals.hpp"
@@ -82,9 +83,24 @@ std::vector<std::filesystem::path> readable_by(const config::Configuration& conf
                                   : system::readable_by_worker(configuration);
 }
 
+constexpr auto k_patience_at_start = std::chrono::milliseconds(300);
+
 util::Result<void> forbid_calls(Role role) {
     if (role == Role::log_reader) return system::allow_calls_of_log_reader();
     return role == Role::journal_reader ? system::forbid_calls_of_journal_reader() : system::forbid_remapping();
+}
+
+// The gatherer's rules are made by looking at the paths, which must not hang before it serves. A path that hangs gets
+// no rule. When it answers, this gatherer ends, and the next one has the rule.
+config::Configuration answering_for_gatherer(const config::Configuration& configuration) {
+    const auto restart = [] {
+        util::log(LogLevel::notice, "what hung at the start answers again, and the next gatherer may read it");
+        ::kill(::getpid(), SIGTERM);
+    };
+    const auto hanging = system::hanging_paths(system::paths_of_gatherer(configuration), k_patience_at_start, restart);
+    for (const auto& path : hanging)
+        util::log(LogLevel::warning, {"cannot look at ", path.native(), ": it hangs, mostly at a dead mount"});
+    return system::without_paths(configuration, hanging);
 }
 
 // Last before the role starts, so that files which are opened only once need not be allowed.
@@ -111,7 +127,8 @@ int run_role(SharedResources& resources, Role role, fastcgi::BusySince* busy, pi
     if (!set_parent_death_signal(supervisor)) return EX_OK;
     const auto stop = system::signal_fd({SIGTERM});
     if (!stop) return system::log_and_exit_code(stop.error());
-    apply_landlock(resources.configuration, role);
+    apply_landlock(role == Role::gatherer ? answering_for_gatherer(resources.configuration) : resources.configuration,
+                   role);
     switch (role) {
         case Role::gatherer:
             gather(resources.configuration, {resources.gatherer_listener.get(), resources.report_listener.get()},

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A gatherer that hangs in the kernel at a dead mount, where SIGKILL has no effect: the service stops and starts
 // nevertheless.
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +13,7 @@
 
 #include "ceymail/system/instance_lock.hpp"
 #include "support/hung_mount.hpp"
+#include "support/mount_namespace.hpp"
 #include "support/responder_process.hpp"
 #include "support/token_database.hpp"
 
@@ -36,9 +35,7 @@ struct DeadMount {
 
     DeadMount() : responder(settings(), {"WATCHDOG_USEC=600000"}) {
         BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
-        // A private mount namespace: its mounts end with the test program.
-        BOOST_TEST_REQUIRE(::unshare(CLONE_NEWNS) == 0);
-        BOOST_TEST_REQUIRE(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0);
+        BOOST_TEST_REQUIRE(enter_mount_namespace());
         BOOST_TEST_REQUIRE(responder.stop().value_or(-1) == 0);
         mount.emplace(disk.path());
         mount->begin();
@@ -120,6 +117,52 @@ BOOST_FIXTURE_TEST_CASE(does_not_prevent_the_replacement_of_a_killed_gatherer, D
         responder.log().find("gatherer " + std::to_string(hangs) + " has ended, but it hangs") != std::string::npos,
         responder.log());
     BOOST_TEST(runs(hangs), "or nothing hung");
+}
+
+// Each path that the service reads, dead when it starts.
+BOOST_AUTO_TEST_CASE(costs_only_the_collector_that_reads_it) {
+    BOOST_TEST_REQUIRE(enter_mount_namespace());
+    const std::pair<const char*, const char*> keys[] = {{"disk", "disk"},
+                                                        {"queue_directory", "queue"},
+                                                        {"attach_state", "attachment"},
+                                                        {"backup_directory", "backups"},
+                                                        {"mail_log", "mail_log"},
+                                                        {"fail2ban_log", "mail_log"}};
+    const TokenDatabase database;
+    for (const auto& [key, collector] : keys) {
+        BOOST_TEST_CONTEXT(key) {
+            const TemporaryDirectory directory;
+            std::filesystem::create_directory(directory / "dead");
+            std::optional<HungMount> dead(directory / "dead");
+            const ResponderProcess responder(database.settings({{key, directory / "dead/file"}}),
+                                             {"WATCHDOG_USEC=600000"});
+            const auto answer = responder.ask({.token = TokenDatabase::k_token, .timeout = "2.5"});
+            BOOST_TEST(answer.status == 200);
+            BOOST_TEST(answer.mentions("ceymail_memory_total_bytes "), answer.body);
+            BOOST_TEST(!answer.has_line("ceymail_collector_success{collector=\"" + std::string(collector) + "\"} 1"),
+                       answer.body);
+            dead.reset();  // so that the processes can exit
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(needs_no_restart_when_it_answers_again) {
+    BOOST_TEST_REQUIRE(enter_mount_namespace());
+    const TokenDatabase database;
+    const TemporaryDirectory directory;
+    std::filesystem::create_directory(directory / "dead");
+    const auto archive = directory.write("dead/mail.tar.gz", "an archive");
+    std::filesystem::last_write_time(archive, std::filesystem::file_time_type::clock::now() - 10min);
+    std::optional<HungMount> dead(directory / "dead");
+    const ResponderProcess responder(database.settings({{"backup_directory", directory / "dead"}}));
+    const auto scrape = [&] { return responder.ask({.token = TokenDatabase::k_token, .timeout = "2.5"}); };
+    BOOST_TEST(!scrape().mentions("ceymail_backup_last_bytes "));
+    const auto log = [&](const std::string& words) { return responder.log().find(words) != std::string::npos; };
+    BOOST_TEST(log("cannot look at " + (directory / "dead").string() + ": it hangs, mostly at a dead mount"),
+               responder.log());
+    dead.reset();
+    BOOST_TEST(eventually([&] { return scrape().has_line("ceymail_backup_last_bytes 10"); }), responder.log());
+    BOOST_TEST(log("what hung at the start answers again"), responder.log());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
