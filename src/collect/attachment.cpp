@@ -33,6 +33,7 @@ AttachmentCollector::AttachmentCollector(std::filesystem::path state, util::Cloc
     : m_state(std::move(state)), m_now(now) {}
 
 util::Result<Families> AttachmentCollector::collect(util::BootTime) {
+    m_is_detached = false;
     const auto text = util::read_file(m_state, k_most_bytes);
     if (!text && text.error().kind == util::ErrorKind::not_found) return Families{};
     if (!text) return std::unexpected(text.error());
@@ -42,8 +43,17 @@ util::Result<Families> AttachmentCollector::collect(util::BootTime) {
         return unusable("its state is " +
                         std::to_string(std::chrono::duration_cast<std::chrono::minutes>(age).count()) +
                         " minutes old; run systemctl status ceymail-attach.timer ceymail-attach.service");
+    m_is_detached = !state.attached;
     return Families{single("ceymail_attached", "Whether the dashboard's site file includes the endpoint.",
                            exposition::MetricType::gauge, std::uint64_t{state.attached ? 1U : 0U})};
+}
+
+// A site without the endpoint is no fault of the collector, which reports it as 0.
+std::vector<Finding> AttachmentCollector::findings() const {
+    if (!m_is_detached) return {};
+    return {{Finding::Level::bad, "attachment",
+             "ceymail_attached is 0: the dashboard's site does not include the endpoint; ceymail-attach --check names "
+             "the file and the cause, and sudo ceymail-attach attaches it again"}};
 }
 
 }  // namespace ceymail::collect

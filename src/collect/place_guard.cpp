@@ -20,13 +20,13 @@ bool is_at_or_below(const std::string& path, const std::string& point) {
 class PlaceGuard final : public Collector {
 public:
     PlaceGuard(std::unique_ptr<Collector> collector, std::vector<fs::path> paths, fs::path mountinfo)
-        : m_collector(std::move(collector)),
-          m_paths(std::move(paths)),
-          m_mountinfo(std::move(mountinfo)),
-          m_before(mounts()) {}
+        : m_collector(std::move(collector)), m_paths(std::move(paths)), m_mountinfo(std::move(mountinfo)) {}
 
     [[nodiscard]] std::string_view name() const noexcept override { return m_collector->name(); }
-    void prepare() override { m_collector->prepare(); }
+    void prepare() override {
+        m_before = mounts();
+        m_collector->prepare();
+    }
     [[nodiscard]] bool depends_on_database() const noexcept override { return m_collector->depends_on_database(); }
     [[nodiscard]] std::chrono::nanoseconds extra_cpu_time() const noexcept override {
         return m_collector->extra_cpu_time();

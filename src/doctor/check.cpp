@@ -180,9 +180,10 @@ int check(const config::Configuration& configuration, const std::string& source,
     parts.push_back({"log settings", "/etc", start(configuration, Sees::as_root, [&](CheckReport& to) {
                          check_log_settings(to, configuration, configuration_file(source));
                      })});
+    add("mail log", source_of_mail_log(configuration), Sees::as_service, check_mail_log);
     if (::getuid() == 0 && !configuration.mail_log.empty()) {
         system::forbid_dumps();  // this process prints what that part found
-        add("busiest sender", configuration.mail_log.string(), Sees::as_service, check_busiest_sender);
+        add("busiest sender", source_of_mail_log(configuration), Sees::as_service, check_busiest_sender);
     }
     CollectorsCheck collectors(configuration);
     std::optional<PrintingPart> web_server;

@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <initializer_list>
-#include <memory>
 #include <optional>
 #include <sstream>
 
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "ceymail/collect/attachment.hpp"
 #include "ceymail/doctor/check_parts.hpp"
 #include "ceymail/doctor/confinement.hpp"
-#include "ceymail/journal/journal.hpp"
-#include "ceymail/maillog/open_log.hpp"
 #include "ceymail/snapshot/protocol.hpp"
 #include "ceymail/snapshot/report_client.hpp"
 #include "ceymail/supervisor/factories.hpp"
@@ -35,6 +30,7 @@ using snapshot::Health;
 using util::BootClock;
 
 constexpr auto k_time_for_source = 5s;
+constexpr auto k_time_for_process_table = 1s;
 constexpr auto k_time_for_service = 3s;  // the service needs up to snapshot::k_time_to_answer
 constexpr const char* k_mail_log = "mail_log";
 constexpr const char* k_attachment = "attachment";
@@ -77,28 +73,10 @@ CheckPart read_from_here(const Configuration& configuration, std::size_t index) 
     }));
 }
 
-// Returns: whether the end of the journal can be found, with the rights of this process.
-util::Result<void> look_at_journal(const Configuration& configuration) {
-    const auto space = std::make_unique<std::array<std::byte, journal::Journal::k_space>>();
-    journal::Journal journal(configuration.journal_directory.string());
-    CEYMAIL_TRY(journal.read({}, *space, 0));
-    return {};
-}
-
-// Only the log reader of the service reads the log, so here the file is opened as the gatherer opens it, or the journal
-// as the journal reader does. Where there is neither, the service waits for the file.
-CheckPart open_mail_log(const Configuration& configuration) {
+CheckPart read_mail_log(const Configuration& configuration) {
     return CheckPart(as_service(configuration, [&configuration] {
-        const bool must_have_journal = config::mail_log_source(configuration) == config::MailLogSource::journal;
-        if (is_journal(configuration)) {
-            const auto looked = look_at_journal(configuration);
-            if (!looked && (must_have_journal || looked.error().kind != util::ErrorKind::not_found))
-                return print(looked.error());
-        } else if (const auto files = maillog::open_log_files(configuration.mail_log); !files) {
-            return print(files.error());
-        }
-        const auto other = maillog::open_log_files(configuration.fail2ban_log);
-        return configuration.fail2ban_log.empty() || other ? EX_OK : print(other.error());
+        const auto opened = open_mail_log(configuration);
+        return opened ? EX_OK : print(opened.error());
     }));
 }
 
@@ -155,19 +133,9 @@ std::string source_of(const std::string& collector, const Configuration& configu
     if (collector == k_attachment) return configuration.attach_state.string();
     if (collector == "certificates") return "the configuration of a server, or its certificate";
     if (collector == "backups") return configuration.backup_directory.string();
-    if (collector == k_mail_log) return is_journal(configuration) ? "the journal" : configuration.mail_log.string();
+    if (collector == k_mail_log) return source_of_mail_log(configuration);
     if (collector == "services") return "D-Bus or " + configuration.proc.string();
     return configuration.proc.string();
-}
-
-// A site without the endpoint is no fault of the collector, which reports it as 0.
-std::string fault_of_site(const Configuration& configuration) {
-    const auto text = util::read_file(configuration.attach_state);
-    const auto state = text ? collect::parse_attachment(*text) : std::unexpected(text.error());
-    if (!state || state->attached) return {};
-    return "ceymail_attached is 0: the dashboard's site does not include the endpoint; ceymail-attach --check names "
-           "the "
-           "file and the cause, and sudo ceymail-attach attaches it again";
 }
 
 LocalResult result_here(const CheckPart::Outcome& outcome, const std::string& collector,
@@ -236,20 +204,25 @@ std::filesystem::path path_of(const std::string& collector, const std::string& t
         return configuration.database_socket;
     if (collector == k_attachment) return configuration.attach_state;
     if (collector == "backups") return configuration.backup_directory;
-    if (collector == k_mail_log) return is_journal(configuration) ? "/var/log/journal" : configuration.mail_log;
+    if (collector == k_mail_log) return configuration.mail_log;
     return {};
 }
 
-std::optional<Confinement> confinement_of_service(const Configuration& configuration) {
-    const auto supervisor = system::find_instance(configuration.runtime_directory);
-    return supervisor && has_apparmor() ? confinement_of(configuration.proc, *supervisor) : std::nullopt;
+// In a child process, because the process table may hang too.
+std::string remedy_for_refusal(const std::string& trouble, const Configuration& configuration) {
+    CheckPart part([&] {
+        const auto supervisor = system::find_instance(configuration.runtime_directory);
+        if (!supervisor || !has_apparmor()) return EX_OK;
+        std::fputs(remedy_for_refusal(confinement_of(configuration.proc, *supervisor), trouble).c_str(), stdout);
+        return EX_OK;
+    });
+    return part.finish(BootClock::now() + k_time_for_process_table).words;
 }
 
 // The remedy for a path that exists, but not in the service's sandbox. ceymail-metrics-generator binds the configured
 // paths, except a disk, which may be a dead mount, and paths that need quotes.
 std::string remedy_for(const std::string& collector, const std::string& trouble, const Configuration& configuration) {
-    if (auto remedy = remedy_for_refusal(confinement_of_service(configuration), trouble); !remedy.empty())
-        return remedy;
+    if (auto remedy = remedy_for_refusal(trouble, configuration); !remedy.empty()) return remedy;
     if (trouble.ends_with("hangs")) return "; if a dead mount is mounted again: systemctl restart ceymail-metrics";
     const auto path = path_of(collector, trouble, configuration);
     if (is_always_hidden(path)) return "; the unit hides " + path.string() + " from the service: move it elsewhere";
@@ -286,43 +259,14 @@ void report_both(CheckReport& report, const LocalResult& here, const CollectorSt
     }
 }
 
-CheckPart find_journal(const Configuration& configuration) {
-    return CheckPart(as_service(configuration, [&configuration] {
-        const auto looked = look_at_journal(configuration);
-        return looked ? EX_OK : print(looked.error());
-    }));
-}
-
-void report_mail_log(CheckReport& report, const Configuration& configuration, const CheckPart::Outcome& journal) {
-    const auto& log = configuration.mail_log;
-    std::error_code ignored;
-    if (log.empty() || (log.is_absolute() && std::filesystem::exists(log, ignored))) return;
-    const bool has_journal = journal.end == CheckPart::End::done && journal.code == EX_OK;
-    if (is_journal(configuration) && has_journal)
-        return report.ok("mail log", log.is_absolute() ? "there is no " + log.string() + "; read from the journal"
-                                                       : "read from the journal");
-    if (log.is_absolute())
-        report.warn("mail log", "there is no " + log.string() +
-                                    ", so nothing is counted from it: it comes with the first line that rsyslog "
-                                    "writes; install rsyslog, or name the file by mail_log (mail_log = turns it off)");
-}
-
 }  // namespace
 
-bool is_journal(const Configuration& configuration) {
-    using config::MailLogSource;
-    const auto source = config::mail_log_source(configuration);
-    std::error_code ignored;
-    return source == MailLogSource::journal ||
-           (source == MailLogSource::file_or_journal && !std::filesystem::exists(configuration.mail_log, ignored));
-}
-
 CollectorsCheck::CollectorsCheck(const Configuration& configuration)
-    : m_configuration(configuration), m_service(ask_service(configuration)), m_journal(find_journal(configuration)) {
+    : m_configuration(configuration), m_service(ask_service(configuration)) {
     const auto collectors = supervisor::make_collectors(configuration);
     for (std::size_t i = 0; i < collectors.size(); ++i)
         m_outside.push_back({std::string(collectors[i]->name()), read_from_here(configuration, i)});
-    if (!configuration.mail_log.empty()) m_outside.push_back({k_mail_log, open_mail_log(configuration)});
+    if (!configuration.mail_log.empty()) m_outside.push_back({k_mail_log, read_mail_log(configuration)});
 }
 
 void CollectorsCheck::report_to(CheckReport& report, util::BootTime deadline) {
@@ -331,10 +275,7 @@ void CollectorsCheck::report_to(CheckReport& report, util::BootTime deadline) {
         const auto part = "collector " + name;
         const auto here = result_here(outside.finish(deadline), name, m_configuration);
         const auto there = state_of(name, states);
-        const auto fault = here.works && name == k_attachment ? fault_of_site(m_configuration) : std::string();
-        if (!fault.empty()) {
-            report.bad(part, fault);
-        } else if (there) {
+        if (there) {
             report_both(report, here, *there, m_configuration);
         } else if (here.works) {
             report.ok(part);
@@ -343,7 +284,6 @@ void CollectorsCheck::report_to(CheckReport& report, util::BootTime deadline) {
         }
         report_findings(report, here.findings);
     }
-    report_mail_log(report, m_configuration, m_journal.finish(deadline));
 }
 
 }  // namespace ceymail::doctor

@@ -148,7 +148,8 @@ util::Result<void> check_login(const Login& login, const database::Account& acco
     const auto& error = chosen.error();
     if (error.code == EACCES && !login.option_file.empty())
         return obstacle(error.message + ", as by: chown " + login.system_user + ": " + login.option_file.string());
-    if (error.kind == util::ErrorKind::unavailable || error.kind == util::ErrorKind::timed_out)
+    const bool was_not_tried = error.kind == util::ErrorKind::internal && error.code == 0;
+    if (error.kind == util::ErrorKind::unavailable || error.kind == util::ErrorKind::timed_out || was_not_tried)
         return obstacle(error.message, error.kind);
     return obstacle(database::login_obstacle(administrator, account, error, command_deadline()));
 }

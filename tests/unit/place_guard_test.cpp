@@ -57,6 +57,7 @@ BOOST_AUTO_TEST_CASE(fails_its_collector_while_the_directory_is_moved) {
         only_in_place(testing::scripted("queue", [](util::BootTime) { return testing::gauge("of_queue", 1); }),
                       {"/var/spool/postfix"}, mountinfo);
     const auto deadline = util::BootClock::now() + std::chrono::seconds(5);
+    guarded->prepare();
     BOOST_TEST(guarded->name() == "queue");
     BOOST_TEST(guarded->collect(deadline).has_value());
     directory.write("mountinfo", k_root + spool("/var/spool.bak"));

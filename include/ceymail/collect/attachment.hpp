@@ -31,10 +31,12 @@ public:
 
     [[nodiscard]] std::string_view name() const noexcept override { return "attachment"; }
     [[nodiscard]] util::Result<Families> collect(util::BootTime deadline) override;
+    [[nodiscard]] std::vector<Finding> findings() const override;
 
 private:
     std::filesystem::path m_state;
     util::ClockFunction m_now;
+    bool m_is_detached = false;  // by the last collect()
 };
 
 }  // namespace ceymail::collect

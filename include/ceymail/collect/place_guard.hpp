@@ -29,7 +29,8 @@ struct ShownMount {
                                                const std::vector<ShownMount>& now);
 
 // Wraps `collector`. In the unit's sandbox a directory is a bind mount from the host. If the host moves it, the sandbox
-// still shows the old directory, and not its replacement. collect() then fails with conflict.
+// still shows the old directory, and not its replacement. collect() then fails with conflict: what prepare() saw is
+// right.
 [[nodiscard]] std::unique_ptr<Collector> only_in_place(std::unique_ptr<Collector> collector,
                                                        std::vector<std::filesystem::path> paths,
                                                        std::filesystem::path mountinfo);

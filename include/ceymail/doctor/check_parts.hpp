@@ -49,8 +49,18 @@ void check_token(CheckReport& report, const config::Configuration& configuration
 void check_token_file(CheckReport& report, const config::Configuration& configuration,
                       const std::filesystem::path& file);
 
-// Returns: whether the mail log is the journal, as the gatherer decides it when it starts.
+// Returns: what the mail log is read from, for the message if that hangs.
+[[nodiscard]] std::string source_of_mail_log(const config::Configuration& configuration);
+
+// Returns: whether the mail log is the journal, as the gatherer decides it when it starts. It may hang with a mount.
 [[nodiscard]] bool is_journal(const config::Configuration& configuration);
+
+// Opens the mail log as the gatherer does, or the journal as the journal reader does: only the log reader of the
+// service reads them. Returns: nothing where there is neither, because the service waits for the file.
+[[nodiscard]] util::Result<void> open_mail_log(const config::Configuration& configuration);
+
+// Reports where the mail log is read from, unless it is the file that is configured.
+void check_mail_log(CheckReport& report, const config::Configuration& configuration);
 
 // Names the account that handed in the most mail within the last hour, by the mail log. Prints nothing where there is
 // no log. Requires: root asked; no other user may learn the name.
@@ -82,7 +92,6 @@ private:
     };
     const config::Configuration& m_configuration;
     CheckPart m_service;
-    CheckPart m_journal;
     std::vector<Outside> m_outside;
 };
 
