@@ -77,6 +77,14 @@ private:
     bool m_has_given_up = false;
 };
 
+// Returns: false if there is no thread to be had.
+bool start(const std::shared_ptr<Probe>& probe, std::size_t from, std::size_t to) try {
+    std::thread([probe, from, to] { probe->ask(from, to); }).detach();
+    return true;
+} catch (const std::system_error&) {
+    return false;
+}
+
 template <typename C>
 auto single_paths(C& configuration) {
     return std::array{&configuration.proc,
@@ -92,20 +100,14 @@ auto single_paths(C& configuration) {
 
 }  // namespace
 
-Paths hanging_paths(Paths paths, std::chrono::nanoseconds patience, std::function<void()> on_answer) try {
+Paths hanging_paths(Paths paths, std::chrono::nanoseconds patience, std::function<void()> on_answer) {
     const auto size = paths.size();
     const auto probe = std::make_shared<Probe>(std::move(paths), std::move(on_answer));
-    const auto ask = [&probe](std::size_t from, std::size_t to) {
-        std::thread([probe, from, to] { probe->ask(from, to); }).detach();
-    };
-    ask(0, size);
-    if (probe->wait(patience)) return {};
+    if (!start(probe, 0, size) || probe->wait(patience)) return {};
     const auto answered = probe->answered();
     for (std::size_t i = 0; i < size; ++i)
-        if (!answered[i]) ask(i, i + 1);  // behind one that hangs, another may answer
+        if (!answered[i]) start(probe, i, i + 1);  // behind one that hangs, another may answer
     return probe->wait(patience) ? Paths{} : probe->give_up();
-} catch (const std::system_error&) {  // no thread
-    return {};
 }
 
 Paths paths_of_gatherer(const Configuration& configuration) {

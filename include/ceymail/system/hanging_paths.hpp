@@ -14,7 +14,7 @@ namespace ceymail::system {
 
 // Calls stat(2) for each of `paths`, in threads of its own. Returns: those without an answer within `patience`, or
 // twice that where some hang. If there are such, `on_answer` is called once, in one of these threads, when all have
-// answered after all. A thread of a dead mount lives as long as that is dead. Without memory or threads: none.
+// answered after all. A thread of a dead mount lives as long as that is dead. Without a thread: none.
 [[nodiscard]] std::vector<std::filesystem::path> hanging_paths(std::vector<std::filesystem::path> paths,
                                                                std::chrono::nanoseconds patience,
                                                                std::function<void()> on_answer);
