@@ -112,13 +112,14 @@ fastcgi::Response respond(const fastcgi::Request& request) {
     fastcgi::Responder responder(listener, stop_fd);
     while (const auto* const request = responder.next_page([](int) {}, {})) {
         fastcgi::Response response{.status = 200, .headers = {}, .body = std::string(4000, '.')};
-        if (request->uri == "/secret") {
+        const bool is_secret = request->uri == "/secret";
+        if (is_secret) {
             std::reverse_copy(reversed_canary.begin(), reversed_canary.end(), response.body.begin() + 2000);
         } else {
             response.body = std::to_string(request->body.size()) + (request->body_too_long ? " too long" : " taken");
         }
         responder.answer_page(std::move(response));
-        tally.canaries = count_in_memory(reversed_canary);
+        if (is_secret) tally.canaries = count_in_memory(reversed_canary);
         ++tally.answered;
     }
     _exit(0);

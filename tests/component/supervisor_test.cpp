@@ -878,8 +878,9 @@ BOOST_AUTO_TEST_CASE(a_collector_for_which_there_is_no_thread_is_missing_until_t
     ResponderProcess responder(database.settings({{"work_budget_percent", "0"}}), calls.environment());
     const auto killed = responder.gatherer();
     wait_for_minimum_lifetime();
-    // After the fork of the next gatherer the first of its threads, which is tried again when the collector is due.
-    calls.fail_nth(Call::fork, 2);
+    // After the fork of the next gatherer and the thread that looks at its paths, the first thread of a collector,
+    // which is tried again when the collector is due.
+    calls.fail_nth(Call::fork, 3);
     ::kill(killed, SIGKILL);
     BOOST_TEST_REQUIRE(eventually([&] { return calls.made() > 10; }));
     BOOST_TEST_REQUIRE(calls.failed() == 1U);
