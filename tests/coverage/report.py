@@ -111,13 +111,13 @@ def compare(sources, entries):
     """Returns: what is wrong with the entries, and the stretches that have neither an entry nor the rule for calls."""
     by_path = {source.path: source for source in sources}
     wrong, explained = [], set()
-    for path, text, _reason in entries:
+    for path, text, reason in entries:
         source = by_path.get(path)
         numbers = [n for n in (source.lines if source else []) if source.text[n].strip() == text]
         unreached = [n for n in numbers if source.lines[n] == 0]
         if not numbers:
             wrong.append(f"{path}: there is no such line: {text}")
-        elif not unreached:
+        elif not unreached and not reason.startswith("sometimes"):
             wrong.append(f"{path}:{numbers[0]}: is reached meanwhile: {text}")
         explained.update((path, n) for n in unreached)
     open_, of_calls, known = [], 0, 0
@@ -152,7 +152,7 @@ def main():
           f"{sum(len(stretch) for _, stretch in open_)} without, in {directory}/unreached.txt")
     for what, goal in GOALS.items():
         print(f"coverage: {what} {reached[what]:.2f} %, goal {goal:.0f} %: {'met' if reached[what] >= goal else 'MISSED'}")
-    sys.exit(0 if not wrong and all(reached[what] >= goal for what, goal in GOALS.items()) else 1)
+    sys.exit(0 if not wrong and not open_ and all(reached[what] >= goal for what, goal in GOALS.items()) else 1)
 
 
 main()
