@@ -65,12 +65,21 @@ public:
     }
 
 private:
+    // A client of Go may connect a second time and send nothing there: no other client waits for it.
     void serve(const std::stop_token& stop) {
+        std::vector<util::Fd> clients;
         while (!stop.stop_requested()) {
-            pollfd ready{.fd = m_listener.get(), .events = POLLIN, .revents = 0};
-            if (::poll(&ready, 1, 100) != 1) continue;
-            const util::Fd client(::accept4(m_listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-            if (client.get() >= 0) answer(client.get());
+            std::vector<pollfd> ready{{.fd = m_listener.get(), .events = POLLIN, .revents = 0}};
+            for (const auto& client : clients) ready.push_back({.fd = client.get(), .events = POLLIN, .revents = 0});
+            if (::poll(ready.data(), ready.size(), 100) < 1) continue;
+            for (std::size_t i = ready.size() - 1; i > 0; --i) {
+                if (ready[i].revents == 0) continue;
+                answer(ready[i].fd);
+                clients.erase(clients.begin() + static_cast<std::ptrdiff_t>(i - 1));
+            }
+            if (ready[0].revents != 0)
+                if (util::Fd client(::accept4(m_listener.get(), nullptr, nullptr, SOCK_CLOEXEC)); client)
+                    clients.push_back(std::move(client));
         }
     }
 
