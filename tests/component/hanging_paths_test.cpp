@@ -5,6 +5,7 @@
 #include <chrono>
 #include <filesystem>
 #include <iterator>
+#include <memory>
 #include <optional>
 
 #include <boost/test/unit_test.hpp>
@@ -30,7 +31,7 @@ boost::test_tools::assertion_result can_mount_what_hangs(boost::unit_test::test_
 
 struct Fixture {
     TemporaryDirectory directory;
-    std::atomic<int> answered = 0;
+    std::shared_ptr<std::atomic<int>> answered = std::make_shared<std::atomic<int>>(0);  // threads outlive a test
     std::optional<HungMount> dead{};
 
     Fixture() {
@@ -38,7 +39,7 @@ struct Fixture {
         dead.emplace(directory / "dead");
     }
     [[nodiscard]] Paths hanging(const Paths& paths) {
-        return system::hanging_paths(paths, 50ms, [this] { ++answered; });
+        return system::hanging_paths(paths, 50ms, [answered = answered] { ++*answered; });
     }
 };
 
@@ -53,7 +54,7 @@ BOOST_FIXTURE_TEST_CASE(are_those_that_do_not_answer, Fixture) {
     BOOST_TEST((hanging({directory / "dead/a", "/proc", directory / "dead", directory / "missing"}) ==
                 Paths{directory / "dead/a", directory / "dead"}),
                "one behind another that hangs is looked at");
-    BOOST_TEST(answered == 0);
+    BOOST_TEST(*answered == 0);
 }
 
 BOOST_FIXTURE_TEST_CASE(tell_once_when_all_answer_after_all, Fixture) {
@@ -62,11 +63,11 @@ BOOST_FIXTURE_TEST_CASE(tell_once_when_all_answer_after_all, Fixture) {
     BOOST_TEST(hanging({directory / "dead/a", "/proc", directory / "other/b"}).size() == 2U);
     dead.reset();
     ::usleep(50'000);
-    BOOST_TEST(answered == 0, "one still hangs");
+    BOOST_TEST(*answered == 0, "one still hangs");
     other.reset();
-    BOOST_TEST(eventually([&] { return answered > 0; }));
+    BOOST_TEST(eventually([&] { return *answered > 0; }));
     ::usleep(50'000);
-    BOOST_TEST(answered == 1);
+    BOOST_TEST(*answered == 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
