@@ -19,6 +19,8 @@ namespace {
 
 // As in snapshot_buffer.cpp.
 constexpr std::size_t k_first_buffer = 64;
+constexpr std::size_t k_size = 32;
+constexpr std::size_t k_text = 40;
 constexpr std::size_t k_buffer_size = 64 + k_snapshot_capacity;
 
 // The gatherer's mapping, which is private in SnapshotBuffer.
@@ -41,14 +43,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size < sizeof number) return 0;
     std::memcpy(&number, data, sizeof number);
     std::memcpy(memory, &number, sizeof number);
-    for (const auto begin : {k_first_buffer, k_first_buffer + k_buffer_size}) std::memset(memory + begin, 0, 32);
+    for (const auto begin : {k_first_buffer, k_first_buffer + k_buffer_size}) std::memset(memory + begin, 0, k_text);
     std::memcpy(memory + k_first_buffer + number % 2 * k_buffer_size, data + sizeof number, size - sizeof number);
 
     std::string text = "what was there before";
     const auto times = buffer.read(text);
     require(text.size() <= k_snapshot_capacity, "no more than there is room for");
     require(number != 0 || text.empty(), "there is nothing before the first publication");
-    require(text.empty() || size > 32, "and nothing without a buffer that has that number and a size");
+    require(text.empty() || size > sizeof number + k_size,
+            "and nothing without a buffer that has that number and a size");
     require(buffer.times().taken_at == times.taken_at, "both tell the same time");
     return 0;
 }
