@@ -7,7 +7,9 @@
 #include <boost/test/unit_test.hpp>
 
 #include "support/child_process.hpp"
+#include "support/hung_mount.hpp"
 #include "support/mariadb_server.hpp"
+#include "support/mount_namespace.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace {
@@ -50,6 +52,8 @@ std::map<std::string, std::string> session_units(const std::string& configuratio
 
 std::string shown(const std::string& path) { return "BindReadOnlyPaths=-" + path + "\nNoExecPaths=-+" + path + "\n"; }
 
+boost::test_tools::assertion_result has_fuse(boost::unit_test::test_unit_id) { return HungMount::possible(); }
+
 BOOST_AUTO_TEST_SUITE(generator)
 
 BOOST_AUTO_TEST_CASE(shows_what_the_configuration_names) {
@@ -81,6 +85,10 @@ BOOST_AUTO_TEST_CASE(shows_what_the_configuration_names) {
         {"the usual backups", "backup_directory = /var/backups/ceymail\n", ""},
         {"other backups", "backup_directory = /srv/backups/mail\n", shown("/srv/backups")},
         {"no backups", "backup_directory =\n", ""},
+        {"backups on a network share", "backup_directory = /mnt/nas/mail\n", shown("/mnt")},
+        {"a share right below /mnt", "backup_directory = /mnt/nas\n", shown("/mnt")},
+        {"a share below /media", "queue_directory = /media/nas/spool/postfix\n", shown("/media")},
+        {"another directory whose name begins so", "backup_directory = /mnt2/nas/mail\n", shown("/mnt2/nas")},
         {"the journal", "mail_log = journal\n", ""},
         {"another journal", "journal_directory = /srv/journal/mail\n", shown("/srv/journal/mail")},
         {"a journal of a namespace", "journal_directory = /var/log/journal/1.mail\n", ""},
@@ -127,6 +135,17 @@ BOOST_AUTO_TEST_CASE(follows_a_queue_directory_that_is_a_symbolic_link) {
     }
 }
 
+// systemd does nothing else while it waits for it.
+BOOST_AUTO_TEST_CASE(ends_beside_a_dead_mount, *boost::unit_test::precondition(has_fuse)) {
+    BOOST_TEST_REQUIRE(enter_mount_namespace(), "this test needs root: sudo make check");
+    for (const auto requests : {HungMount::Requests::left, HungMount::Requests::taken}) {
+        const TemporaryDirectory directory;
+        const HungMount mount(directory.path(), requests);
+        const auto paths = "backup_directory = " + (directory / "backups").string() + "\n";
+        BOOST_TEST(added_for(paths + "queue_directory = /srv/spool/postfix\n") == shown("/srv/spool"));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(passes_the_file_of_the_session_secret_to_the_settings_page) {
     const auto units = session_units("settings_session_secret = /var/lib/ceymail-mc/.env.local\n");
     BOOST_TEST_REQUIRE(units.size() == 3U);
@@ -164,6 +183,7 @@ BOOST_AUTO_TEST_CASE(writes_rules_of_apparmor_for_other_paths) {
         {"a queue", "queue_directory = /srv/spool/postfix\n", "  \"/srv/spool{,/,/**}\" r,\n", ""},
         {"a certificate", "certificate = imap /srv/tls/mail.pem\n", "  \"/srv/tls{,/,/**}\" r,\n", ""},
         {"a journal", "journal_directory = /srv/journal/mail\n", "  \"/srv/journal/mail{,/,/**}\" r,\n", ""},
+        {"a network share", "backup_directory = /mnt/nas/mail\n", "  \"/mnt/nas{,/,/**}\" r,\n", ""},
         {"a socket", "database_socket = /srv/mysql/my.sock\n",
          "  \"/srv/mysql{,/,/**}\" r,\n  \"/srv/mysql/my.sock\" rw,\n", "  \"/srv/mysql/my.sock\" rw,\n"},
         {"a socket in /run", "database_socket = /var/run/my/my.sock\n",
