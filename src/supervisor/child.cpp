@@ -4,6 +4,7 @@
 #include <csignal>
 #include <exception>
 #include <filesystem>
+#include <utility>
 #include <vector>
 
 #include <sys/prctl.h>
@@ -27,6 +28,7 @@ namespace ceymail::supervisor {
 namespace {
 
 using util::LogLevel;
+using Paths = std::vector<std::filesystem::path>;
 
 // 15 characters at most.
 const char* process_name_of(Role role) noexcept {
@@ -76,10 +78,10 @@ void close_unneeded_fds(SharedResources& resources, Role role, const fastcgi::Bu
     }
 }
 
-std::vector<std::filesystem::path> readable_by(const config::Configuration& configuration, Role role) {
+Paths readable_by(const config::Configuration& configuration, Role role, const Paths& hanging) {
     if (role == Role::log_reader) return {};
     if (role == Role::journal_reader) return system::readable_by_journal_reader(configuration);
-    return role == Role::gatherer ? system::readable_by_gatherer(configuration)
+    return role == Role::gatherer ? system::readable_by_gatherer(configuration, hanging)
                                   : system::readable_by_worker(configuration);
 }
 
@@ -92,23 +94,25 @@ util::Result<void> forbid_calls(Role role) {
 
 // The gatherer's rules are made by looking at the paths, which must not hang before it serves. A path that hangs gets
 // no rule. When it answers, this gatherer ends, and the next one has the rule.
-config::Configuration answering_for_gatherer(const config::Configuration& configuration) {
+Paths hanging_for_gatherer(const config::Configuration& configuration) {
     const auto restart = [] {
         util::log(LogLevel::notice, "what hung at the start answers again, and the next gatherer may read it");
         ::kill(::getpid(), SIGTERM);
     };
-    const auto hanging = system::hanging_paths(system::paths_of_gatherer(configuration), k_patience_at_start, restart);
+    auto paths = system::paths_of_gatherer(configuration);
+    for (auto& directory : system::directories_of_servers(configuration)) paths.push_back(std::move(directory));
+    auto hanging = system::hanging_paths(std::move(paths), k_patience_at_start, restart);
     for (const auto& path : hanging)
         util::log(LogLevel::warning, {"cannot look at ", path.native(), ": it hangs, mostly at a dead mount"});
-    return system::without_paths(configuration, hanging);
+    return hanging;
 }
 
 // Last before the role starts, so that files which are opened only once need not be allowed.
-void apply_landlock(const config::Configuration& configuration, Role role) {
+void apply_landlock(const config::Configuration& configuration, Role role, const Paths& hanging) {
     const bool has_tcp = (role == Role::gatherer || role == Role::worker) && !configuration.database_host.empty();
     const auto confined = system::allow_only(
-        readable_by(configuration, role), has_tcp ? system::Tcp::allowed : system::Tcp::forbidden,
-        role == Role::gatherer ? system::listable_by_gatherer(configuration) : std::vector<std::filesystem::path>());
+        readable_by(configuration, role, hanging), has_tcp ? system::Tcp::allowed : system::Tcp::forbidden,
+        role == Role::gatherer ? system::listable_by_gatherer(configuration) : Paths());
     if (!confined && confined.error().kind != util::ErrorKind::unavailable)  // the supervisor logs that once
         util::log(LogLevel::warning, confined.error().message + "; goes on without it");
     const auto forbidden = forbid_calls(role);
@@ -127,8 +131,8 @@ int run_role(SharedResources& resources, Role role, fastcgi::BusySince* busy, pi
     if (!set_parent_death_signal(supervisor)) return EX_OK;
     const auto stop = system::signal_fd({SIGTERM});
     if (!stop) return system::log_and_exit_code(stop.error());
-    apply_landlock(role == Role::gatherer ? answering_for_gatherer(resources.configuration) : resources.configuration,
-                   role);
+    const auto hanging = role == Role::gatherer ? hanging_for_gatherer(resources.configuration) : Paths();
+    apply_landlock(system::without_paths(resources.configuration, hanging), role, hanging);
     switch (role) {
         case Role::gatherer:
             gather(resources.configuration, {resources.gatherer_listener.get(), resources.report_listener.get()},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/system/landlock.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstddef>
@@ -164,19 +165,26 @@ void remove_missing(std::vector<std::filesystem::path>& paths) {
 }
 
 // The servers' configurations, and where they usually have their certificates. Not all of /etc/letsencrypt: it contains
-// the keys of the accounts. A rule for the files of certificates alone would not hold for a renewed one.
-void add_certificates(std::vector<std::filesystem::path>& readable, const config::Configuration& configuration) {
-    std::vector<std::filesystem::path> paths;
-    if (configuration.find_certificates)
-        paths = {"/etc/nginx",   "/etc/apache2",          "/etc/postfix",
-                 "/etc/dovecot", "/etc/letsencrypt/live", "/etc/letsencrypt/archive"};
+// the keys of the accounts.
+std::vector<std::filesystem::path> directories_of_servers(const config::Configuration& configuration) {
+    if (!configuration.find_certificates) return {};
+    return {"/etc/nginx",   "/etc/apache2",          "/etc/postfix",
+            "/etc/dovecot", "/etc/letsencrypt/live", "/etc/letsencrypt/archive"};
+}
+
+// A rule for the files of certificates alone would not hold for a renewed one.
+void add_certificates(std::vector<std::filesystem::path>& readable, const config::Configuration& configuration,
+                      const std::vector<std::filesystem::path>& hanging) {
+    auto paths = directories_of_servers(configuration);
+    std::erase_if(paths, [&](const auto& path) { return std::ranges::find(hanging, path) != hanging.end(); });
     for (const auto& certificate : configuration.certificates) add_with_targets(paths, certificate.path);
     remove_missing(paths);
     readable.insert(readable.end(), paths.begin(), paths.end());
 }
 
 // Not all of /etc, because its capability lets it read every file. If one of these is replaced, it needs a restart.
-std::vector<std::filesystem::path> readable_by_gatherer(const config::Configuration& configuration) {
+std::vector<std::filesystem::path> readable_by_gatherer(const config::Configuration& configuration,
+                                                        const std::vector<std::filesystem::path>& hanging) {
     auto readable = readable_by_client_library(configuration);
     if (needs_name_lookup(configuration.database_host))
         readable.insert(readable.end(), {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf",
@@ -189,7 +197,7 @@ std::vector<std::filesystem::path> readable_by_gatherer(const config::Configurat
     for (const auto* const log : {&configuration.mail_log, &configuration.fail2ban_log})
         if (log->is_absolute()) readable.push_back(readable_above(log->lexically_normal()));
     for (const auto& directory : configuration.queue_directories) add_with_targets(readable, directory);
-    add_certificates(readable, configuration);
+    add_certificates(readable, configuration, hanging);
     return readable;
 }
 

@@ -12,6 +12,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "ceymail/system/instance_lock.hpp"
+#include "ceymail/system/landlock.hpp"
 #include "support/hung_mount.hpp"
 #include "support/mount_namespace.hpp"
 #include "support/responder_process.hpp"
@@ -144,6 +145,29 @@ BOOST_AUTO_TEST_CASE(costs_only_the_collector_that_reads_it) {
             dead.reset();  // so that the processes can exit
         }
     }
+}
+
+// Those that no key names, such as a Let's Encrypt directory that hosts share.
+BOOST_AUTO_TEST_CASE(at_a_directory_of_certificates_costs_only_those) {
+    BOOST_TEST_REQUIRE(enter_mount_namespace());
+    const TokenDatabase database;
+    int looked_at = 0;
+    for (const auto& path : ceymail::system::directories_of_servers({})) {
+        if (!std::filesystem::exists(path)) continue;
+        BOOST_TEST_CONTEXT(path) {
+            ++looked_at;
+            std::optional<HungMount> dead(path);
+            const ResponderProcess responder(database.settings({{"certificate", ""}}), {"WATCHDOG_USEC=600000"});
+            const auto answer = responder.ask({.token = TokenDatabase::k_token, .timeout = "2.5"});
+            BOOST_TEST(answer.mentions("ceymail_memory_total_bytes "), answer.body);
+            BOOST_TEST(responder.log().find("cannot look at " + path.string() + ": it hangs") != std::string::npos,
+                       responder.log());
+            dead.reset();  // so that the processes can exit
+            BOOST_TEST(eventually(
+                [&] { return responder.log().find("what hung at the start answers again") != std::string::npos; }));
+        }
+    }
+    BOOST_TEST(looked_at > 0, "nginx and Postfix are among what the tests need");
 }
 
 BOOST_AUTO_TEST_CASE(needs_no_restart_when_it_answers_again) {

@@ -30,7 +30,11 @@ enum class Tcp { forbidden, allowed };
 
 // Returns: the paths that each role may read.
 [[nodiscard]] std::vector<std::filesystem::path> readable_by_worker(const config::Configuration& configuration);
-[[nodiscard]] std::vector<std::filesystem::path> readable_by_gatherer(const config::Configuration& configuration);
+// Looks at each path that `configuration` names. hanging: the directories of servers not to look at.
+[[nodiscard]] std::vector<std::filesystem::path> readable_by_gatherer(
+    const config::Configuration& configuration, const std::vector<std::filesystem::path>& hanging = {});
+// Returns: where the gatherer looks for certificates that the configuration does not name.
+[[nodiscard]] std::vector<std::filesystem::path> directories_of_servers(const config::Configuration& configuration);
 // Returns: the directories of backups, whose files it must not open.
 [[nodiscard]] std::vector<std::filesystem::path> listable_by_gatherer(const config::Configuration& configuration);
 // Where /var/log/journal is missing this is all of /var/log, so that a journal that is made later is seen.
