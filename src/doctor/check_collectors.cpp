@@ -208,6 +208,13 @@ std::filesystem::path path_of(const std::string& collector, const std::string& t
     return {};
 }
 
+// systemd looks at what it binds, which may be a dead mount, but not at the mounts below.
+std::filesystem::path to_bind(const std::filesystem::path& path) {
+    for (const auto* const above : {"/mnt", "/media"})
+        if (path.string().starts_with(std::string(above) + "/")) return above;
+    return path;
+}
+
 // In a child process, because the process table may hang too.
 std::string remedy_for_refusal(const std::string& trouble, const Configuration& configuration) {
     CheckPart part([&] {
@@ -228,7 +235,7 @@ std::string remedy_for(const std::string& collector, const std::string& trouble,
     if (is_always_hidden(path)) return "; the unit hides " + path.string() + " from the service: move it elsewhere";
     if (collector == "disk" || !util::is_plain_in_unit(path.native()))
         return "; its sandbox does not show " + path.string() +
-               ": systemctl edit ceymail-metrics, put [Service] and BindReadOnlyPaths=" + quoted(path) +
+               ": systemctl edit ceymail-metrics, put [Service] and BindReadOnlyPaths=" + quoted(to_bind(path)) +
                " into it, then systemctl restart ceymail-metrics";
     if (mentions(trouble, "systemctl restart")) return {};
     return "; systemctl daemon-reload && systemctl restart ceymail-metrics shows it what the configuration names";

@@ -646,14 +646,21 @@ BOOST_AUTO_TEST_CASE(check_lets_a_web_server_in_by_its_group_and_by_its_user) {
 // The generator binds no disk into the sandbox, which may be a dead mount.
 BOOST_AUTO_TEST_CASE(check_names_the_drop_in_that_shows_a_disk_to_the_service) {
     BOOST_TEST_REQUIRE(::geteuid() == 0);
+    BOOST_TEST_REQUIRE(enter_mount_namespace());
+    BOOST_TEST_REQUIRE(::mount("of-tests", "/mnt", "tmpfs", 0, nullptr) == 0);
+    std::filesystem::create_directory("/mnt/nas");
     Settings settings{{"settings_user", "nobody"}, {"disk", "/nonexistent"}};
     const ResponderProcess responder(settings);
-    settings["disk"] = "/";
-    write_configuration(responder.directory(), settings);
-    BOOST_TEST(says(checked(responder),
-                    "; its sandbox does not show /: systemctl edit ceymail-metrics, put [Service] and "
-                    "BindReadOnlyPaths=/ into it, then systemctl restart ceymail-metrics\n"),
-               checked(responder));
+    for (const auto& [disk, bound] : {std::pair("/", "/"), {"/mnt", "/mnt"}, {"/mnt/nas", "/mnt"}}) {
+        settings["disk"] = disk;
+        write_configuration(responder.directory(), settings);
+        BOOST_TEST(says(checked(responder),
+                        std::string("; its sandbox does not show ") + disk +
+                            ": systemctl edit ceymail-metrics, put [Service] and BindReadOnlyPaths=" + bound +
+                            " into it, then systemctl restart ceymail-metrics\n"),
+                   checked(responder));
+    }
+    BOOST_TEST(::umount("/mnt") == 0);
 }
 
 BOOST_AUTO_TEST_CASE(check_names_the_user_as_whom_a_token_file_cannot_be_compared) {
