@@ -14,10 +14,12 @@
 #include "ceymail/admission/address_key.hpp"
 #include "ceymail/admission/rate_table.hpp"
 #include "ceymail/config/configuration.hpp"
+#include "ceymail/doctor/check_parts.hpp"
 #include "ceymail/shared/segment.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/time_format.hpp"
 #include "support/failing_calls.hpp"
+#include "support/forked_child.hpp"
 #include "support/hung_mount.hpp"
 #include "support/mount_namespace.hpp"
 #include "support/responder_process.hpp"
@@ -663,12 +665,38 @@ BOOST_AUTO_TEST_CASE(check_names_the_drop_in_that_shows_a_disk_to_the_service) {
     BOOST_TEST(::umount("/mnt") == 0);
 }
 
+// --check ends with the line of the user where there is none. It may be deleted while --check runs.
 BOOST_AUTO_TEST_CASE(check_names_the_user_as_whom_a_token_file_cannot_be_compared) {
     const TemporaryDirectory directory;
     const auto file = directory.write("token", "x", std::filesystem::perms{0600});
-    const auto line = checked({{"user", "no-such-user"}}, "token file", {"--token-file", file});
-    BOOST_TEST(says(line, "no-such-user"), line);
-    BOOST_TEST(!says(line, "holds no token"), line);
+    config::Configuration configuration;
+    configuration.user = "no-such-user";
+    doctor::CheckPart part([&] {
+        doctor::CheckReport report;
+        doctor::check_token_file(report, configuration, file);
+        return report.exit_code();
+    });
+    const auto outcome = part.finish(util::BootClock::now() + std::chrono::seconds(10));
+    BOOST_TEST((outcome.end == doctor::CheckPart::End::done), outcome.words);
+    BOOST_TEST(outcome.code == EX_CONFIG);
+    BOOST_TEST(outcome.words.starts_with("token file: there is no user \"no-such-user\""), outcome.words);
+    BOOST_TEST(lines(outcome.words) == 1U, outcome.words);
+}
+
+// The default file is hidden by a mount.
+BOOST_AUTO_TEST_CASE(a_mail_log_that_is_no_file_and_in_no_journal_is_waited_for_unless_the_journal_is_named) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+    const TemporaryDirectory directory;
+    for (const bool is_named : {false, true}) {
+        ForkedChild child([&] {
+            if (!enter_mount_namespace() || ::mount("tmpfs", "/var/log", "tmpfs", 0, nullptr) != 0) return 2;
+            config::Configuration configuration;
+            configuration.journal_directory = directory / "none";
+            if (is_named) configuration.mail_log = "journal";
+            return doctor::open_mail_log(configuration) ? 0 : 1;
+        });
+        BOOST_TEST(child.wait() == (is_named ? 1 : 0));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(check_names_the_configuration_that_it_took) {
