@@ -6,9 +6,11 @@
 #include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
+#include <csignal>
 #include <optional>
 #include <string>
 #include <thread>
@@ -17,6 +19,7 @@
 #include "ceymail/snapshot/protocol.hpp"
 #include "ceymail/snapshot/report_client.hpp"
 #include "ceymail/system/runtime_directory.hpp"
+#include "support/forked_child.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace {
@@ -217,6 +220,40 @@ BOOST_AUTO_TEST_CASE(its_client_names_an_answer_that_does_not_come_or_is_too_lon
     const auto good = asked(snapshot::to_text({{.name = "cpu"}}));
     BOOST_TEST_REQUIRE(good.has_value(), (good ? "" : good.error().message));
     BOOST_TEST(good->size() == 1U);
+}
+
+// Signals come every 20 ms. The child exits by itself where it does not stop waiting.
+BOOST_AUTO_TEST_CASE(its_client_waits_on_where_a_signal_interrupts_it_and_no_longer_than_its_deadline) {
+    const testing::TemporaryDirectory directory;
+    const auto path = directory / "socket";
+    const auto listener = make_page_socket(path);
+    BOOST_TEST_REQUIRE(listener.has_value(), (listener ? "" : listener.error().message));
+    for (const bool answers : {false, true}) {
+        testing::ForkedChild client([&] {
+            struct sigaction interrupting{};
+            interrupting.sa_handler = [](int) {
+                static volatile int left = 500;
+                left = left - 1;
+                if (left == 0) ::_exit(3);
+            };
+            ::sigaction(SIGALRM, &interrupting, nullptr);
+            const itimerval every{{0, 20'000}, {0, 20'000}};
+            ::setitimer(ITIMER_REAL, &every, nullptr);
+            const std::chrono::milliseconds patience{answers ? 9000 : 200};
+            const auto got = snapshot::ask_collectors(path, util::BootClock::now() + patience);
+            if (got) return 0;
+            return got.error().kind == ErrorKind::timed_out ? 1 : 2;
+        });
+        pollfd waiting{.fd = listener->get(), .events = POLLIN, .revents = 0};
+        BOOST_TEST_REQUIRE(::poll(&waiting, 1, 10'000) == 1);
+        const util::Fd connection(::accept(listener->get(), nullptr, nullptr));
+        const auto text = snapshot::to_text({{.name = "cpu"}});
+        if (answers) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+            BOOST_TEST(::send(connection.get(), text.data(), text.size(), MSG_NOSIGNAL) > 0);
+        }
+        BOOST_TEST(client.wait() == (answers ? 0 : 1));
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
