@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 // open_log: what may stand under the name of a log.
 #include <grp.h>
+#include <atomic>
+#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <thread>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -124,12 +127,38 @@ BOOST_AUTO_TEST_CASE(opens_the_rotated_file_before_the_log_and_leaves_out_what_i
     char first = 0;
     BOOST_TEST(::pread((*files)[0].get(), &first, 1, 0) == 1);
     BOOST_TEST(first == 'o');
+    fs::rename(log, directory / "away");
+    BOOST_TEST(maillog::open_log_files(log)->size() == 1U, "no line was read yet");
+    fs::rename(directory / "away", log);
     fs::remove(directory / "mail.log.1");
     fs::create_directory(directory / "mail.log.1");
     BOOST_TEST(maillog::open_log_files(log)->size() == 1U);
     fs::remove(log);
     fs::create_directory(log);
     BOOST_TEST(!maillog::open_log_files(log).has_value());
+}
+
+// The two names are exchanged all the time, so that the file is often another one than was looked at first.
+BOOST_AUTO_TEST_CASE(opens_no_file_that_took_the_name_after_the_first_look) {
+    directory.write("mail.log", "x\n", fs::perms{0640});
+    const auto other = directory.write("other", "x\n");
+    fs::permissions(other, fs::perms{0666});
+    std::atomic<bool> ended = false;
+    std::thread exchanging([&] {
+        while (!ended) ::renameat2(AT_FDCWD, log.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE);
+    });
+    int opened = 0, refused = 0, for_all_to_write = 0;
+    for (int i = 0; i < 20'000; ++i) {
+        const auto fd = open_log(log);
+        struct stat status{};
+        ++(fd ? opened : refused);
+        if (fd && ::fstat(fd->get(), &status) == 0 && (status.st_mode & S_IWOTH) != 0) ++for_all_to_write;
+    }
+    ended = true;
+    exchanging.join();
+    BOOST_TEST(opened > 0);
+    BOOST_TEST(refused > 0);
+    BOOST_TEST(for_all_to_write == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
