@@ -76,6 +76,21 @@ BOOST_AUTO_TEST_CASE(moves_on_slot_by_slot) {
     BOOST_TEST(window.senders(10h) == 1);
 }
 
+BOOST_AUTO_TEST_CASE(forgets_what_lies_in_slots_without_a_message) {
+    Window window;
+    window.add("a@example.org", 10);
+    window.add("a@example.org", 1, 55min);
+    BOOST_TEST(window.busiest(55min) == 11);
+    window.add("a@example.org", 1, 65min);
+    BOOST_TEST(window.busiest(65min) == 2);
+}
+
+BOOST_AUTO_TEST_CASE(forgets_each_message_an_hour_after_its_five_minutes) {
+    Window window;
+    for (int i = 0; i < 8; ++i) window.add("a@example.org", 1U << i, i * 5min);
+    for (int i = 0; i <= 8; ++i) BOOST_TEST(window.busiest(55min + i * 5min) == (0xFFU >> i << i), i);
+}
+
 BOOST_AUTO_TEST_CASE(the_second_is_the_busiest_when_the_first_has_left) {
     Window window;
     window.add("first@example.org", 100);
@@ -115,6 +130,15 @@ BOOST_AUTO_TEST_CASE(is_near_for_some_hundred_accounts) {
     BOOST_TEST(window.senders() >= 294);
     BOOST_TEST(window.senders() <= 306);
     BOOST_TEST(window.busiest() == 41);
+}
+
+// By all 8192 bits, four rows and 1024 columns: with less of them these figures would be others.
+BOOST_AUTO_TEST_CASE(is_as_near_as_all_its_bits_make_it) {
+    Window window;
+    for (int i = 0; i < 900; ++i) window.add("y" + std::to_string(i) + "@example.org");
+    for (int i = 0; i < 16; ++i) window.add("busy" + std::to_string(i) + "@example.org", 40);
+    BOOST_TEST(window.busiest() == 40);
+    BOOST_TEST(window.senders() == 926);
 }
 
 BOOST_AUTO_TEST_CASE(is_near_for_ten_thousand_accounts_and_never_too_low) {
