@@ -38,10 +38,10 @@ std::uint64_t now_us() {
 // The whole of a journal that follows a position.
 struct All {
     std::vector<std::string> messages;
+    std::vector<std::string> identifiers;
     std::uint64_t foreign = 0;
     std::uint64_t gaps = 0;
     std::size_t batches = 0;
-    std::size_t longest_identifier = 0;
 };
 
 class Reader {
@@ -70,7 +70,7 @@ public:
             std::span<const std::byte> lines(m_space->data(), batch.size);
             while (const auto line = next_line(lines)) {
                 all.messages.emplace_back(line->message);
-                all.longest_identifier = std::max(all.longest_identifier, line->identifier.size());
+                all.identifiers.emplace_back(line->identifier);
             }
             BOOST_TEST_REQUIRE(all.batches < 10'000U);
         }
@@ -78,6 +78,7 @@ public:
     }
 
     Position& position() { return m_position; }
+    [[nodiscard]] bool has_open_files() const { return m_journal->is_open(); }
     // The lines that the last read() gave.
     [[nodiscard]] std::size_t count(const Batch& batch) const {
         std::size_t count = 0;
@@ -175,6 +176,23 @@ BOOST_AUTO_TEST_CASE(misses_nothing_where_it_has_opened_the_new_file_alone) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
     journald.log("postfix/smtp", "two");
     const auto all = reader.read_all();
+    BOOST_TEST(all.messages == (Messages{"two"}), same);
+    BOOST_TEST(all.gaps == 0U);
+}
+
+// As where it looks while journald has archived the one and not made the other yet.
+BOOST_AUTO_TEST_CASE(misses_nothing_where_the_next_file_comes_after_the_last_one_was_read) {
+    const auto file = journald.directory() / "system.journal";
+    const TemporaryDirectory copy;
+    journald.log("postfix/smtp", "one");
+    std::filesystem::copy_file(file, copy / "system@1.journal");
+    Reader follower(copy.path());
+    follower.position() = {.realtime_us = k_long_ago_us, .checked_us = now_us(), .state = State::since};
+    BOOST_TEST(follower.read_all().messages == (Messages{"before", "one"}), same);
+    journald.rotate();
+    journald.log("postfix/smtp", "two");
+    std::filesystem::copy_file(file, copy / "system.journal");
+    const auto all = follower.read_all();
     BOOST_TEST(all.messages == (Messages{"two"}), same);
     BOOST_TEST(all.gaps == 0U);
 }
@@ -338,7 +356,7 @@ BOOST_AUTO_TEST_CASE(cuts_a_huge_message_and_gives_the_next_line) {
     BOOST_TEST(all.messages[0] == std::string(k_longest_message, 'x'));
     BOOST_TEST(all.messages[1] == "short");
     BOOST_TEST(all.messages[2] == "next");
-    BOOST_TEST(all.longest_identifier == k_longest_identifier);
+    BOOST_TEST(all.identifiers[1] == std::string(k_longest_identifier, 'y'));
 }
 
 // As of syslog's lines.
@@ -356,15 +374,134 @@ BOOST_AUTO_TEST_CASE(gives_a_compressed_message_whole) {
     BOOST_TEST(reader.read_all().messages == (Messages{message}), same);
 }
 
+// Both are decompressed into the same memory of libsystemd.
+BOOST_AUTO_TEST_CASE(gives_a_compressed_identifier_beside_a_compressed_message) {
+    const auto message = std::string(1500, 'z');
+    journald.log_natively(std::string(1500, 'y'), message);
+    const auto all = reader.read_all();
+    BOOST_TEST(all.messages == (Messages{message}), same);
+    BOOST_TEST(all.identifiers == (Messages{std::string(k_longest_identifier, 'y')}), same);
+}
+
+BOOST_AUTO_TEST_CASE(is_not_behind_at_its_end_whatever_other_lines_there_are) {
+    journald.log("postfix/smtp", "one");
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    journald.log_other("cron", "later");
+    const auto batch = reader.read();
+    BOOST_TEST(batch.at_end);
+    BOOST_TEST(batch.behind_us == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(is_known_to_be_read_when_it_begins_at_its_end) {
+    Reader first(journald.directory());
+    const auto now = now_us();
+    static_cast<void>(first.read(now));
+    BOOST_TEST(first.position().checked_us == now);
+}
+
+// Here the last line leaves room for a longest line to the byte, and one more comes.
+BOOST_AUTO_TEST_CASE(is_read_as_long_as_the_longest_line_would_fit) {
+    constexpr std::size_t k_header = 8, k_lines = 40;
+    const std::string identifier = "postfix/smtp";
+    const auto room = Journal::k_space - (k_header + k_longest_identifier + k_longest_message);
+    static_assert((Journal::k_space - (k_header + k_longest_identifier + k_longest_message)) % k_lines == 0);
+    const std::string message(room / k_lines - k_header - identifier.size(), 'x');
+    journald.log_many(identifier, message, k_lines + 2);
+    journald.sync();
+    const auto batch = reader.read();
+    BOOST_TEST(reader.count(batch) == k_lines + 1);
+    BOOST_TEST(!batch.at_end);
+}
+
+// The log reader stops at a limit of work, and lines of another program cost too.
+BOOST_AUTO_TEST_CASE(costs_the_bytes_of_its_lines_and_64_for_each_entry) {
+    journald.log("postfix/smtp", "one");
+    journald.log("postfix/smtp", "forged", k_nobody);
+    const auto batch = reader.read();
+    BOOST_TEST(reader.count(batch) == 1U);
+    BOOST_TEST(batch.foreign == 1U);
+    BOOST_TEST(batch.scanned_bytes - batch.size == 3 * 64U);  // and the one that was read last
+}
+
+BOOST_AUTO_TEST_CASE(is_closed_at_its_end_unless_it_is_to_be_kept_open) {
+    for (const auto files : {Journal::Files::closed_at_end, Journal::Files::kept_open}) {
+        const auto space = std::make_unique<std::array<std::byte, Journal::k_space>>();
+        Journal opened(journald.directory().string(), files);
+        const auto batch = opened.read({.realtime_us = k_long_ago_us, .state = State::since}, *space, now_us());
+        BOOST_TEST_REQUIRE(batch.has_value());
+        BOOST_TEST(batch->at_end);
+        BOOST_TEST(opened.is_open() == (files == Journal::Files::kept_open));
+    }
+}
+
+// What was read stays mapped while the files are open: they are closed after two MiB and opened again.
+BOOST_AUTO_TEST_CASE(is_open_between_two_batches_but_not_between_all) {
+    journald.log_many("postfix/smtp", std::string(200, 'x'), 15'000);
+    journald.sync();
+    std::uint64_t scanned = 0;
+    for (auto batch = reader.read(); !batch.at_end; batch = reader.read()) {
+        scanned += batch.scanned_bytes;
+        BOOST_TEST(reader.has_open_files() == (scanned <= 2U << 20U), scanned);
+        if (!reader.has_open_files()) scanned = 0;
+    }
+    BOOST_TEST(scanned < 2U << 20U);
+}
+
+BOOST_AUTO_TEST_CASE(gives_the_rest_of_a_file_that_was_closed_within_it_and_is_written_no_more) {
+    constexpr int k_lines = 10'000;  // more than are read before the files are closed
+    journald.log_many("postfix/smtp", std::string(200, 'x'), k_lines);
+    journald.sync();
+    journald.rotate();
+    const auto all = reader.read_all();
+    BOOST_TEST(all.messages.size() == k_lines);
+    BOOST_TEST(all.gaps == 0U);
+}
+
+// Of a log reader that was killed before it counted them: the journal reader goes on.
+BOOST_AUTO_TEST_CASE(gives_lines_again_from_an_earlier_position) {
+    const auto earlier = reader.position();
+    journald.log("postfix/smtp", "one");
+    journald.rotate();
+    BOOST_TEST(reader.read_all().messages.size() == 1U);
+    reader.position() = earlier;
+    BOOST_TEST(reader.read_all().messages == (Messages{"one"}), same);
+    constexpr int k_lines = 3000;
+    journald.log_many("postfix/smtp", "later", k_lines);
+    journald.sync();
+    BOOST_TEST(!reader.read().at_end);
+    BOOST_TEST(reader.has_open_files());
+    reader.position() = earlier;
+    const auto all = reader.read_all();
+    BOOST_TEST(all.messages.size() == k_lines + 1U);
+    BOOST_TEST(all.messages.front() == "one");
+    BOOST_TEST(all.gaps == 0U);
+}
+
+// As journald stamps all lines that a service prints at once.
+BOOST_AUTO_TEST_CASE(gives_each_of_two_lines_with_the_same_time_once) {
+    journald.log_many("postfix/smtp", "earlier", Journal::k_most_entries - 2);
+    journald.sync();
+    journald.log_by_stream("postfix/smtp", "one\ntwo\n");
+    static_cast<void>(reader.read());  // ends behind "one"
+    const auto one = reader.position();
+    reader.restart();
+    BOOST_TEST(reader.read_all().messages == (Messages{"two"}), same);
+    BOOST_TEST(reader.position().monotonic_us == one.monotonic_us);
+    BOOST_TEST(reader.position().seqnum == one.seqnum + 1);
+}
+
 BOOST_AUTO_TEST_CASE(is_read_in_bounded_batches_and_says_how_far_it_is_behind) {
     constexpr int k_lines = 20'000;  // more than are read before the files are opened again
     journald.log_many("postfix/smtp", std::string(200, 'x'), k_lines);
     journald.sync();
+    const auto before = reader.position();
     const auto first = reader.read();
     BOOST_TEST(!first.at_end);
     BOOST_TEST(first.size > 0U);
     BOOST_TEST(first.size <= Journal::k_space);
     BOOST_TEST(first.behind_us > 0U);
+    BOOST_TEST(first.behind_us < now_us() - before.realtime_us);
+    BOOST_TEST(first.position.checked_us == before.checked_us);
     const auto rest = reader.read_all();
     BOOST_TEST(rest.batches > 5U);
     BOOST_TEST(reader.read().behind_us == 0U);
@@ -410,6 +547,43 @@ BOOST_AUTO_TEST_CASE(is_none_where_there_is_no_file) {
         const auto batch = Journal(directory.string()).read({}, *space, now_us());
         BOOST_TEST_REQUIRE(!batch.has_value());
         BOOST_TEST((batch.error().kind == util::ErrorKind::not_found), batch.error().message);
+    }
+}
+
+// Files that journald made, renamed much faster than it does. To look at those of the users takes time.
+BOOST_AUTO_TEST_CASE(passes_over_no_file_that_is_renamed_while_it_is_opened) {
+    constexpr int k_files = 6, k_rounds = 100;
+    const Journald journald;
+    const TemporaryDirectory directory;
+    const auto copy = [&](int i) { return directory / ("copy" + std::to_string(i)); };
+    Messages written;
+    for (int i = 0; i < k_files; ++i) {
+        written.push_back(std::to_string(i));
+        journald.log("postfix/smtp", written.back());
+        std::filesystem::copy_file(journald.directory() / "system.journal", copy(i));
+        journald.rotate();
+    }
+    for (int i = 0; i < 2000; ++i) directory.write("journal/user-" + std::to_string(i) + ".journal", "");
+    const auto active = directory / "journal/system.journal";
+    const auto archived = [&](int i) { return directory / ("journal/system@" + std::to_string(i) + ".journal"); };
+    for (int round = 0; round < k_rounds; ++round) {
+        for (int i = 1; i < k_files; ++i) std::filesystem::remove(archived(i));
+        std::filesystem::remove(active);
+        std::filesystem::create_hard_link(copy(0), active);
+        Reader reader(directory / "journal");
+        reader.position() = {.realtime_us = k_long_ago_us, .checked_us = now_us(), .state = State::since};
+        std::thread rotating([&] {
+            for (int i = 1; i < k_files; ++i) {
+                std::filesystem::rename(active, archived(i));
+                std::filesystem::create_hard_link(copy(i), active);
+                const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(round % 100);
+                while (std::chrono::steady_clock::now() < end) continue;
+            }
+        });
+        auto found = reader.read_all().messages;
+        rotating.join();
+        for (auto& message : reader.read_all().messages) found.push_back(std::move(message));
+        BOOST_TEST_REQUIRE(found == written, "round " << round << ": " << found.size());
     }
 }
 

@@ -32,6 +32,8 @@ public:
     void log_other(const std::string& identifier, const std::string& text) const;
     // The same by journald's own protocol: MESSAGE may have any bytes.
     void log_natively(const std::string& identifier, const std::string& message) const;
+    // The lines of a text as a service that prints them at once.
+    void log_by_stream(const std::string& identifier, const std::string& lines) const;
     // Many lines, without waiting.
     void log_many(const std::string& identifier, const std::string& text, int count) const;
     void sync() const;  // waits until all that was sent is stored

@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "ceymail/journal/files.hpp"
 #include "ceymail/journal/journal.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace ceymail::journal {
 namespace {
@@ -119,6 +121,33 @@ BOOST_AUTO_TEST_CASE(that_claim_more_bytes_than_there_are_end_the_batch) {
         std::span<const std::byte> lines(one.bytes);
         BOOST_TEST(!next_line(lines).has_value(), one.label);
     }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(journal_files)
+
+BOOST_AUTO_TEST_CASE(are_those_of_the_system_alone) {
+    const testing::TemporaryDirectory directory;
+    const std::string id = "0123456789abcdef0123456789abcdef";
+    const std::string wanted[] = {id + "/system.journal", id + "/system@00-1.journal", "system.journal",
+                                  "system@00-1.journal", "system@00-2.journal~"};
+    for (const auto& name : wanted) directory.write(name, "");
+    for (const auto& name :
+         {std::string("user-1000.journal"), std::string("user-1000@00-1.journal~"), std::string("systems.journal"),
+          std::string("system.journal.tmp"), std::string("old/system.journal"), id + "0/system.journal",
+          std::string(32, 'g') + "/system.journal", id + "/user-1000.journal"})
+        directory.write(name, "");
+    std::vector<std::string> paths;
+    for (const auto& name : wanted) paths.push_back((directory / name).string());
+    BOOST_TEST(list_files(directory.path().string()) == paths, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(are_written_no_more_where_their_name_has_an_at_sign) {
+    BOOST_TEST(is_archived("/x/system@00-1.journal"));
+    BOOST_TEST(is_archived("/x/system@00-2.journal~"));
+    BOOST_TEST(!is_archived("/x/system.journal"));
+    BOOST_TEST(!is_archived("/system@x/system.journal"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
