@@ -82,6 +82,9 @@ BOOST_AUTO_TEST_CASE(counts_each_line_of_the_journal_once) {
     BOOST_TEST(answer.has_line("ceymail_mail_log_foreign_lines_total 0"));
     BOOST_TEST(answer.has_line("ceymail_mail_log_skipped_bytes_total 0"));
     BOOST_TEST(!answer.mentions("ceymail_mail_log_unread_bytes"));
+    journald.log("postfix/smtp", k_delivery, 65534);  // nobody
+    BOOST_TEST(comes("ceymail_mail_log_foreign_lines_total 1"));
+    BOOST_TEST(scrape().has_line(sent(3)));
 }
 
 BOOST_AUTO_TEST_CASE(has_the_journal_and_one_socket_and_can_do_nothing_else) {
@@ -235,6 +238,7 @@ struct Played {
     std::vector<std::byte> block = std::vector<std::byte>(journal::Journal::k_space);
     util::Fd client, server;
     std::unique_ptr<maillog::JournalFollower> follower;
+    std::uint64_t limit = 1 << 20;
 
     Played() {
         connect_pair(client, server);
@@ -267,7 +271,6 @@ struct Played {
             if (::poll(&waits, 1, 2000) != 1) return;
             if (const auto request = journal::take_request(server.get())) answer(*request);
         });
-        std::uint64_t limit = 1 << 20;
         auto outcome = follower->read(limit, BootClock::now() + 500ms, BootClock::now());
         playing.join();
         return outcome;
@@ -291,6 +294,33 @@ BOOST_AUTO_TEST_CASE(counts_what_is_sent_and_knows_its_end) {
     BOOST_TEST((kept->committed().journal.state == journal::State::at_entry));
 }
 
+BOOST_AUTO_TEST_CASE(asks_for_the_end_of_the_journal_where_it_has_no_position) {
+    auto state = journal::State::at_entry;
+    BOOST_TEST(read([&](const auto& request) {
+                   state = request.from.state;
+                   send(at_entry(request.number), {});
+               }).has_value());
+    BOOST_TEST((state == journal::State::none));
+}
+
+BOOST_AUTO_TEST_CASE(tells_once_what_cpu_time_the_journal_reader_took) {
+    for (const std::int64_t ns : {5, 7})
+        BOOST_TEST(read([&](const auto& request) {
+                       auto reply = at_entry(request.number);
+                       reply.cpu_ns = ns;
+                       send(reply, {});
+                   }).has_value());
+    BOOST_TEST(follower->take_cpu_time().count() == 12);
+    BOOST_TEST(follower->take_cpu_time().count() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(takes_no_answer_that_is_longer_than_its_memory) {
+    auto lines = line("postfix/smtp", k_delivery);
+    lines.resize(block.size() + 1);
+    BOOST_TEST(!read([&](const auto& request) { send(at_entry(request.number), lines); }).has_value());
+    BOOST_TEST(count() == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(takes_no_answer_to_another_request) {
     const auto outcome = read([&](const auto& request) {
         send(at_entry(request.number - 1), line("postfix/smtp", k_delivery));
@@ -298,6 +328,38 @@ BOOST_AUTO_TEST_CASE(takes_no_answer_to_another_request) {
     });
     BOOST_TEST(outcome.has_value());
     BOOST_TEST(count() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(counts_what_comes_without_another_position) {
+    const auto lines = line("postfix/smtp", k_delivery);
+    BOOST_TEST(read([&](const auto& request) { send(at_entry(request.number), {}); }).has_value());
+    for (const std::uint64_t foreign : {0, 1})
+        BOOST_TEST(read([&](const auto& request) {
+                       auto reply = at_entry(request.number);
+                       reply.gaps = 1;
+                       reply.foreign = foreign;
+                       send(reply, {});
+                   }).has_value());
+    BOOST_TEST(kept->committed().counters.log_gaps == 2U);
+    BOOST_TEST(kept->committed().counters.foreign_lines == 1U);
+    BOOST_TEST(read([&](const auto& request) {
+                   auto reply = at_entry(request.number);
+                   reply.foreign = lines.size();
+                   send(reply, lines);
+               }).has_value());
+    BOOST_TEST(count() == 1U);
+    BOOST_TEST(kept->committed().counters.foreign_lines == 1U + lines.size());
+}
+
+// Otherwise the log reader would go on with a journal reader that never comes to the end.
+BOOST_AUTO_TEST_CASE(takes_one_from_the_limit_where_nothing_was_read) {
+    const auto outcome = read([&](const auto& request) {
+        auto reply = at_entry(request.number);
+        reply.at_end = 0;
+        send(reply, {});
+    });
+    BOOST_TEST((outcome && *outcome == maillog::JournalFollower::Outcome::at_limit));
+    BOOST_TEST(limit == (1U << 20) - 1);
 }
 
 BOOST_AUTO_TEST_CASE(counts_no_line_behind_one_that_is_malformed) {
@@ -328,22 +390,27 @@ BOOST_AUTO_TEST_CASE(counts_a_batch_at_which_it_has_died_five_times) {
 
 // The time of a file's last change may be 10 ms too early.
 BOOST_AUTO_TEST_CASE(goes_on_behind_a_file_and_knows_what_was_unread_of_it) {
-    auto& reading = kept->begin();
-    auto& position = reading.position(maillog::Log::mail);
-    position.state = maillog::PositionState::at_line;
-    position.file.modified_ns = 5'000'000'000;
-    position.file.size = 100;
-    position.offset = 60;
-    reading.unread(maillog::Log::mail) = 40;
-    kept->commit();
-    std::uint64_t from = 0;
-    BOOST_TEST(read([&](const auto& request) {
-                   from = request.from.realtime_us;
-                   send(at_entry(request.number), {});
-               }).has_value());
-    BOOST_TEST(from == 5'010'000U);
-    BOOST_TEST(kept->committed().unread(maillog::Log::mail) == 0U);
-    BOOST_TEST(kept->committed().counters.skipped_bytes == 40U);
+    for (const auto state : {maillog::PositionState::at_line, maillog::PositionState::within_line}) {
+        auto& reading = kept->begin();
+        reading.journal = {};
+        reading.counters.skipped_bytes = 0;
+        auto& position = reading.position(maillog::Log::mail);
+        position.state = state;
+        position.file.modified_ns = 5'000'000'000;
+        position.file.size = 100;
+        position.offset = 60;
+        reading.unread(maillog::Log::mail) = 40;
+        kept->commit();
+        std::uint64_t from = 0;
+        BOOST_TEST(read([&](const auto& request) {
+                       from = request.from.realtime_us;
+                       send(at_entry(request.number), {});
+                   }).has_value());
+        BOOST_TEST(from == 5'010'000U);
+        BOOST_TEST((kept->committed().position(maillog::Log::mail).state == maillog::PositionState::none));
+        BOOST_TEST(kept->committed().unread(maillog::Log::mail) == 0U);
+        BOOST_TEST(kept->committed().counters.skipped_bytes == 40U);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(knows_how_far_it_is_behind_without_a_line_as_well) {
@@ -374,6 +441,105 @@ BOOST_AUTO_TEST_CASE(says_why_it_reads_nothing) {
     const auto unknown = answered_with(static_cast<journal::Outcome>(77));
     BOOST_TEST(!unknown.has_value());
     BOOST_TEST(count() == 0U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+// The log reader, and a journal reader of the test that always has more.
+struct Endless {
+    std::unique_ptr<maillog::KeptReading> kept = std::make_unique<maillog::KeptReading>();
+    std::atomic<util::AwakeTime> busy{};
+    std::atomic<bool> ends = false;
+    std::atomic<int> batches = 0;
+    std::atomic<std::uint64_t> scanned_bytes = 1;
+    util::Fd gatherer, reader, reader_journal, journal, stop{::eventfd(0, EFD_CLOEXEC)};
+    std::thread reading, playing;
+
+    Endless() {
+        connect_pair(gatherer, reader);
+        connect_pair(reader_journal, journal);
+        kept->start({});
+        reading = std::thread(
+            [this] { maillog::serve_log_reader(reader.get(), reader_journal.get(), stop.get(), *kept, busy); });
+        playing = std::thread([this] {
+            for (pollfd polled[] = {{journal.get(), POLLIN, 0}, {stop.get(), POLLIN, 0}};;) {
+                if (::poll(polled, 2, -1) < 1) continue;
+                const auto request = journal::take_request(journal.get());
+                if (!request) return;
+                ++batches;
+                auto reply = Played::at_entry(request->number);
+                reply.at_end = ends ? 1 : 0;
+                reply.scanned_bytes = scanned_bytes;
+                static_cast<void>(journal::send_reply(journal.get(), reply, {}));
+            }
+        });
+    }
+    ~Endless() {
+        ends = true;
+        static_cast<void>(::eventfd_write(stop.get(), 1));
+        reading.join();
+        playing.join();
+    }
+
+    // Returns: whether the log reader answers within two seconds.
+    [[nodiscard]] bool asked(std::chrono::nanoseconds time, std::uint64_t limit) const {
+        const maillog::ReadRequest request{.number = 1,
+                                           .deadline_ns = (BootClock::now() + time).time_since_epoch().count(),
+                                           .limit = limit,
+                                           .follow_journal = 1};
+        BOOST_TEST(maillog::send_request(gatherer.get(), request, {}).has_value());
+        pollfd waits{gatherer.get(), POLLIN, 0};
+        if (::poll(&waits, 1, 2000) != 1) return false;
+        return maillog::take_reply(gatherer.get()).has_value();
+    }
+};
+
+BOOST_FIXTURE_TEST_SUITE(journal_without_end, Endless)
+
+BOOST_AUTO_TEST_CASE(is_read_until_the_deadline) {
+    BOOST_TEST(asked(50ms, 1ULL << 40U));
+    BOOST_TEST(batches > 1);
+}
+
+BOOST_AUTO_TEST_CASE(is_read_one_batch_where_the_deadline_is_over) {
+    BOOST_TEST(asked(-1s, 1ULL << 40U));
+    BOOST_TEST(batches == 1);
+}
+
+BOOST_AUTO_TEST_CASE(is_read_until_the_limit) {
+    scanned_bytes = 6;
+    BOOST_TEST(asked(60s, 12));
+    BOOST_TEST(batches == 2);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(journal_messages)
+
+BOOST_AUTO_TEST_CASE(do_not_wait_for_an_end_that_takes_none) {
+    util::Fd ours, theirs;
+    connect_pair(ours, theirs);
+    util::Result<void> sent;
+    for (int i = 0; sent && i < 100'000; ++i) sent = journal::send_request(ours.get(), {});
+    BOOST_TEST_REQUIRE(!sent.has_value());
+    BOOST_TEST((sent.error().kind == util::ErrorKind::exhausted));
+    BOOST_TEST(sent.error().message.contains("the journal reader does not take messages"), sent.error().message);
+    theirs.reset();
+    const auto gone = journal::send_request(ours.get(), {});
+    BOOST_TEST_REQUIRE(!gone.has_value());
+    BOOST_TEST((gone.error().kind != util::ErrorKind::exhausted));
+    BOOST_TEST(gone.error().message.starts_with("cannot reach the journal reader"), gone.error().message);
+}
+
+BOOST_AUTO_TEST_CASE(of_another_length_are_no_request) {
+    util::Fd ours, theirs;
+    connect_pair(ours, theirs);
+    const std::string bytes(sizeof(journal::Request) - 1, 'x');
+    BOOST_TEST(::send(ours.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) > 0);
+    BOOST_TEST(!journal::take_request(theirs.get()).has_value());
+    BOOST_TEST(journal::send_request(ours.get(), {.number = 7, .from = {}}).has_value());
+    const auto taken = journal::take_request(theirs.get());
+    BOOST_TEST((taken && taken->number == 7U));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
@@ -589,6 +755,13 @@ BOOST_AUTO_TEST_CASE(is_open_between_two_batches_and_closed_when_no_other_is_ask
     BOOST_TEST(is_open());
     BOOST_TEST((reply && reply->reply.outcome == journal::Outcome::done && reply->reply.at_end == 0));
     BOOST_TEST(eventually([&] { return !is_open(); }));
+    // The second request is cheaper than the first, whose time is not to be counted again.
+    BOOST_TEST(reply->reply.cpu_ns > 0);
+    const auto before = BootClock::now();
+    BOOST_TEST(journal::send_request(ours.get(), {.number = 2, .from = {}}).has_value());
+    BOOST_TEST(::poll(&answered, 1, 5000) == 1);
+    const auto second = journal::take_reply(ours.get(), space);
+    BOOST_TEST((second && second->reply.cpu_ns > 0 && second->reply.cpu_ns < (BootClock::now() - before).count()));
     static_cast<void>(::eventfd_write(stop.get(), 1));
     other.join();
 }

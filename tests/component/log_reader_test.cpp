@@ -532,8 +532,8 @@ struct Served {
     // Returns: the outcome; none where no answer came.
     std::optional<maillog::ReadOutcome> ask(maillog::ReadRequest request, const std::vector<util::Fd>& files) {
         request.number = 1;
-        request.limit = 1U << 20U;
-        request.deadline_ns = (BootClock::now() + 1s).time_since_epoch().count();
+        if (request.limit == 0) request.limit = 1U << 20U;
+        if (request.deadline_ns == 0) request.deadline_ns = (BootClock::now() + 1s).time_since_epoch().count();
         BOOST_TEST(maillog::send_request(gatherer.get(), request, files).has_value());
         pollfd waits{gatherer.get(), POLLIN, 0};
         if (::poll(&waits, 1, 1000) != 1) return std::nullopt;
@@ -569,6 +569,28 @@ BOOST_AUTO_TEST_CASE(may_have_four_files_of_either_log) {
     for (int i = 0; i < 4; ++i) files.push_back(file("log" + std::to_string(i)));
     BOOST_TEST((ask({.mail_files = 4, .follow_mail = 1}, files) == maillog::ReadOutcome::done));
     BOOST_TEST((ask({.other_files = 4, .follow_other = 1}, files) == maillog::ReadOutcome::done));
+}
+
+// A step is 1 MiB.
+BOOST_AUTO_TEST_CASE(read_a_step_at_least_and_go_on_until_their_limit_or_deadline) {
+    const auto path = directory.write("mail.log", "");
+    BOOST_TEST((ask({.follow_mail = 1}, {}) == maillog::ReadOutcome::done));  // the log is waited for
+    constexpr std::size_t k_step = 1U << 20U;
+    std::string text(5 * k_step, 'x');
+    for (std::size_t i = 1023; i < text.size(); i += 1024) text[i] = '\n';
+    std::ofstream(path) << text;
+    const auto now = BootClock::now();
+    const auto unread_after = [&](util::BootTime deadline, std::uint64_t limit) {
+        std::vector<util::Fd> files;
+        files.push_back(util::Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)));
+        BOOST_TEST((
+            ask({.deadline_ns = deadline.time_since_epoch().count(), .limit = limit, .mail_files = 1, .follow_mail = 1},
+                files) == maillog::ReadOutcome::done));
+        return kept->committed().unread(maillog::Log::mail);
+    };
+    BOOST_TEST(unread_after(now, 10 * k_step) == 4 * k_step);
+    BOOST_TEST(unread_after(now + 60s, 2 * k_step) == 2 * k_step);
+    BOOST_TEST(unread_after(now + 60s, 10 * k_step) == 0U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
