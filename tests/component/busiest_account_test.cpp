@@ -8,13 +8,16 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
 
 #include "ceymail/maillog/open_log.hpp"
 #include "ceymail/maillog/parser.hpp"
+#include "support/journald.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace {
@@ -171,6 +174,13 @@ BOOST_AUTO_TEST_CASE(counts_each_line_of_a_long_log_once) {
     BOOST_TEST(found.account == "account0@example.org");
 }
 
+BOOST_AUTO_TEST_CASE(counts_each_line_where_a_block_begins_with_a_line_end) {
+    constexpr std::size_t k_block = 1U << 20U;
+    const auto one = login("a@example.org");
+    append(one + one + std::string(k_block - 2 - one.size(), 'x') + "\n");
+    BOOST_TEST(busiest().messages == 2U);
+}
+
 BOOST_AUTO_TEST_CASE(says_where_the_hour_has_more_than_may_be_read) {
     std::string text;
     for (int i = 0; i < 30'000; ++i) text += login("early@example.org", 30min);
@@ -214,6 +224,31 @@ BOOST_AUTO_TEST_CASE(agrees_with_the_counters) {
     BOOST_TEST(busiest().messages == summary.busiest_messages);
     BOOST_TEST(busiest().accounts == summary.senders);
     BOOST_TEST(busiest().account == "account3@example.org");
+}
+
+// Each batch is read whole, and here are two.
+BOOST_AUTO_TEST_CASE(is_looked_for_in_the_journal_until_the_work_exceeds_the_limit) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+    const testing::Journald journald;
+    journald.log_many("postfix/submission/smtpd",
+                      "E263217867B: client=c[192.0.2.10], sasl_method=PLAIN, sasl_username=a@example.org", 700);
+    journald.sync();
+    const auto directory_of_journal = journald.directory().string();
+    const auto now = std::chrono::ceil<std::chrono::seconds>(std::chrono::system_clock::now());
+    std::vector<std::byte> space(journal::Journal::k_space);
+    journal::Position first;
+    first.state = journal::State::since;
+    first.realtime_us = 1;
+    const auto batch = journal::Journal(directory_of_journal).read(first, space, 1);
+    BOOST_TEST_REQUIRE(batch.has_value());
+    journal::Journal journal(directory_of_journal);
+    const auto found = find_busiest_account(journal, now, batch->scanned_bytes);
+    BOOST_TEST_REQUIRE(found.has_value());
+    BOOST_TEST(found->messages == 700U);
+    BOOST_TEST((found->period == 60min));
+    const auto too_much = find_busiest_account(journal, now, batch->scanned_bytes - 1);
+    BOOST_TEST_REQUIRE(!too_much.has_value());
+    BOOST_TEST((too_much.error().kind == util::ErrorKind::exhausted));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
