@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -245,6 +246,14 @@ long switches_of(pid_t pid, Switches kind) {
     return sum;
 }
 
+std::chrono::nanoseconds cpu_time_of(pid_t pid) {
+    clockid_t clock{};
+    timespec time{};
+    BOOST_TEST_REQUIRE(clock_getcpuclockid(pid, &clock) == 0);
+    BOOST_TEST_REQUIRE(clock_gettime(clock, &time) == 0);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(snapshot_server)
@@ -434,6 +443,9 @@ BOOST_AUTO_TEST_CASE(the_first_snapshot_is_published_without_a_hanging_source_ev
     host.controls->hangs = true;
     auto client = std::async(std::launch::async, [&] { return host.fetch(5s); });
     BOOST_TEST_REQUIRE(becomes_true([&] { return host.buffer.times().taken_at != BootTime{}; }));
+    const auto before = cpu_time_of(gatherer.pid());
+    std::this_thread::sleep_for(300ms);
+    BOOST_TEST((cpu_time_of(gatherer.pid()) - before < 150ms), "it is published once");
     gatherer.signal(SIGSTOP);
     BOOST_TEST((client.wait_for(1s) == std::future_status::timeout), "it waits for the whole of it");
     const auto text = client.get();
