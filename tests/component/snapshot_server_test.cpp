@@ -21,6 +21,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -648,6 +649,30 @@ BOOST_AUTO_TEST_CASE(keeps_no_descriptor_of_a_client_and_sleeps_without_requests
     std::this_thread::sleep_for(400ms);
     BOOST_TEST(switches_of(gatherer.pid(), Switches::voluntary) == switches);
 #endif
+}
+
+BOOST_AUTO_TEST_CASE(waits_with_a_client_for_which_it_has_no_descriptor_and_then_serves_it) {
+    Host host;
+    Forked gatherer(host.gatherer());
+    gatherer.start();
+    const auto of_gatherer = "/proc/" + std::to_string(gatherer.pid()) + "/";
+    const auto threads = [&] {
+        const std::filesystem::directory_iterator all(of_gatherer + "task");
+        return std::distance(begin(all), end(all));
+    };
+    BOOST_TEST_REQUIRE(becomes_true([&] { return threads() >= 3; }));  // its own, and one of each collector
+    rlimit before{};
+    BOOST_TEST_REQUIRE(prlimit(gatherer.pid(), RLIMIT_NOFILE, nullptr, &before) == 0);
+    rlimit used_up{0, before.rlim_max};
+    while (std::filesystem::is_symlink(of_gatherer + "fd/" + std::to_string(used_up.rlim_cur))) ++used_up.rlim_cur;
+    BOOST_TEST_REQUIRE(prlimit(gatherer.pid(), RLIMIT_NOFILE, &used_up, nullptr) == 0);
+    auto client = std::async(std::launch::async, [&] { return host.fetch(10s); });
+    std::this_thread::sleep_for(50ms);
+    const auto cpu_time = cpu_time_of(gatherer.pid());
+    BOOST_TEST((client.wait_for(300ms) == std::future_status::timeout));
+    BOOST_TEST((cpu_time_of(gatherer.pid()) - cpu_time < 150ms));
+    BOOST_TEST_REQUIRE(prlimit(gatherer.pid(), RLIMIT_NOFILE, &before, nullptr) == 0);
+    BOOST_TEST(has(client.get(), "slow 1\n"));
 }
 
 BOOST_AUTO_TEST_CASE(goes_on_where_a_signal_interrupts_its_wait) {
