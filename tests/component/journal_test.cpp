@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
@@ -15,10 +16,13 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "ceymail/journal/files.hpp"
 #include "ceymail/journal/journal.hpp"
 #include "ceymail/maillog/parser.hpp"
 #include "ceymail/util/fd.hpp"
+#include "support/forked_child.hpp"
 #include "support/journald.hpp"
+#include "support/mount_namespace.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace ceymail::journal {
@@ -548,6 +552,27 @@ BOOST_AUTO_TEST_CASE(is_none_where_there_is_no_file) {
         BOOST_TEST_REQUIRE(!batch.has_value());
         BOOST_TEST((batch.error().kind == util::ErrorKind::not_found), batch.error().message);
     }
+}
+
+BOOST_AUTO_TEST_CASE(is_the_one_of_this_machine_in_both_places) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+    testing::ForkedChild child([] {
+        if (!testing::enter_mount_namespace()) return 1;
+        const auto id = testing::slurp("/etc/machine-id").substr(0, 32);
+        Messages wanted;
+        for (const std::string log : {"/run/log", "/var/log"}) {
+            std::filesystem::create_directories(log);
+            if (::mount("tmpfs", log.c_str(), "tmpfs", 0, nullptr) != 0) return 2;
+            wanted.push_back(log + "/journal/" + id + "/system.journal");
+            for (const auto& file : {wanted.back(), log + "/journal/system.journal",
+                                     log + "/journal/00000000000000000000000000000000/system.journal"}) {
+                std::filesystem::create_directories(std::filesystem::path(file).parent_path());
+                std::ofstream(file).put('x');
+            }
+        }
+        return list_files("") == wanted ? 0 : 3;
+    });
+    BOOST_TEST(child.wait() == 0);
 }
 
 // Files that journald made, renamed much faster than it does. To look at those of the users takes time.
