@@ -63,6 +63,8 @@ BOOST_AUTO_TEST_CASE(knows_printable_texts) {
         BOOST_TEST(!is_printable(text));
 }
 
+BOOST_AUTO_TEST_CASE(a_text_without_bytes_has_no_character) { BOOST_TEST(character_size("") == 0U); }
+
 BOOST_AUTO_TEST_CASE(control_characters_begin_and_end_where_unicode_has_them) {
     // Those that turn the direction of text too: a name could show as another one.
     for (const char* const control :
