@@ -126,7 +126,9 @@ BOOST_AUTO_TEST_CASE(begins_at_its_end_and_gives_each_line_once) {
     BOOST_TEST(reader.read_all().messages.empty());
     journald.log("postfix/smtp", "one");
     journald.log("postfix/smtp", "two");
-    BOOST_TEST(reader.read_all().messages == (Messages{"one", "two"}), same);
+    const auto both = reader.read_all();
+    BOOST_TEST(both.messages == (Messages{"one", "two"}), same);
+    BOOST_TEST(both.identifiers == (Messages{"postfix/smtp", "postfix/smtp"}), same);
     BOOST_TEST(reader.read_all().messages.empty());
     journald.log("postfix/smtp", "three");
     BOOST_TEST(reader.read_all().messages == (Messages{"three"}), same);
