@@ -25,6 +25,7 @@
 #include "ceymail/maillog/log_reader.hpp"
 #include "ceymail/maillog/reader_client.hpp"
 #include "ceymail/util/clock.hpp"
+#include "support/captured_log.hpp"
 #include "support/failing_calls.hpp"
 #include "support/journald.hpp"
 #include "support/responder_process.hpp"
@@ -529,6 +530,50 @@ BOOST_AUTO_TEST_CASE(do_not_wait_for_an_end_that_takes_none) {
     BOOST_TEST_REQUIRE(!gone.has_value());
     BOOST_TEST((gone.error().kind != util::ErrorKind::exhausted));
     BOOST_TEST(gone.error().message.starts_with("cannot reach the journal reader"), gone.error().message);
+}
+
+BOOST_AUTO_TEST_CASE(that_the_log_reader_does_not_take_are_logged) {
+    const Journald journald;
+    util::Fd ours, theirs, stop{::eventfd(0, EFD_CLOEXEC)};
+    connect_pair(ours, theirs);
+    std::atomic<util::AwakeTime> busy{};
+    const CapturedLog log;
+    std::thread serving([&] { journal::serve_reader(theirs.get(), stop.get(), journald.directory(), busy); });
+    const auto is_logged = [&] { return log.count("the log reader does not take messages; it is stuck") > 0; };
+    for (const auto end = BootClock::now() + 10s; !is_logged() && BootClock::now() < end;) {
+        static_cast<void>(journal::send_request(ours.get(), {}));
+        std::this_thread::sleep_for(100us);
+    }
+    BOOST_TEST(is_logged());
+    static_cast<void>(::eventfd_write(stop.get(), 1));
+    serving.join();
+}
+
+// The supervisor replaces a reader that is busy for too long.
+BOOST_AUTO_TEST_CASE(keep_the_journal_reader_busy_until_they_are_answered) {
+    const Journald journald;
+    journald.log_many("postfix/smtp", k_delivery, 500);
+    journald.sync();
+    util::Fd ours, theirs, stop{::eventfd(0, EFD_CLOEXEC)};
+    connect_pair(ours, theirs);
+    std::atomic<util::AwakeTime> busy{};
+    std::thread serving([&] { journal::serve_reader(theirs.get(), stop.get(), journald.directory(), busy); });
+    journal::Request request;
+    request.from.state = journal::State::since;
+    request.from.realtime_us = 1;
+    bool was_busy = false;
+    std::vector<std::byte> space(journal::Journal::k_space);
+    for (int i = 0; i < 100 && !was_busy; ++i) {
+        BOOST_TEST(journal::send_request(ours.get(), request).has_value());
+        for (const auto end = BootClock::now() + 10s; !journal::take_reply(ours.get(), space);) {
+            was_busy = was_busy || busy.load() != util::AwakeTime{};
+            BOOST_TEST_REQUIRE((BootClock::now() < end));
+        }
+    }
+    BOOST_TEST(was_busy);
+    BOOST_TEST(eventually([&] { return busy.load() == util::AwakeTime{}; }));
+    static_cast<void>(::eventfd_write(stop.get(), 1));
+    serving.join();
 }
 
 BOOST_AUTO_TEST_CASE(of_another_length_are_no_request) {
