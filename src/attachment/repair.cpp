@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "ceymail/attachment/attachment.hpp"
+#include "ceymail/attachment/change.hpp"
 #include "ceymail/attachment/target.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/log.hpp"
@@ -140,6 +141,9 @@ int repair(const Host& host) {
         util::log(LogLevel::notice, "nothing was attached on this host; run ceymail-attach first");
         return EX_OK;
     }
+    // What a killed run left would be taken for an attached site that nobody reloaded, or for one with two hard links.
+    // A run that is at work holds the lock.
+    if (const auto lock = lock_state(host, {})) recover(host);
     return Repair(host, **record).run();
 }
 

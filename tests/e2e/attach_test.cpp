@@ -738,6 +738,43 @@ BOOST_AUTO_TEST_CASE(attaches_again_what_the_installer_rewrote) {
     }
 }
 
+// The kept text is a second hard link of the site then.
+BOOST_AUTO_TEST_CASE(attaches_again_after_a_repair_that_was_killed_before_its_change) {
+    AttachHost host(WebServer::nginx);
+    BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+    host.host().interval = 0s;
+    host.installer_writes(host.dashboard_site());
+    BOOST_TEST_REQUIRE(
+        attachment::save_undo(host.host(), {host.site_file(), site::WebServer::nginx, "of the change"}).has_value());
+    BOOST_TEST_REQUIRE(attachment::set_aside(host.site_file()).has_value());
+    CapturedLog log;
+    BOOST_TEST(attachment::repair(host.host()) == 0);
+    BOOST_TEST(log.count("the include was lost; attached again: ") == 1U);
+    BOOST_TEST(host.scrape().status == 200);
+}
+
+// The site has the include, and the web server does not know it.
+BOOST_AUTO_TEST_CASE(attaches_again_after_a_repair_that_was_killed_before_its_reload) {
+    AttachHost host(WebServer::nginx);
+    BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+    host.host().interval = 0s;
+    host.installer_writes(host.dashboard_site());
+    const auto reload = host.host().nginx.reload;
+    host.host().nginx.reload = {"sleep", "30"};
+    const pid_t child = ::fork();
+    if (child == 0) {
+        (void)attachment::repair(host.host());
+        ::_exit(0);
+    }
+    BOOST_TEST(eventually([&] { return host.site_text() != host.dashboard_site(); }, 20s));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    host.host().nginx.reload = reload;
+    BOOST_TEST(attachment::repair(host.host()) == 0);
+    BOOST_TEST(host.scrape().status == 200);
+    BOOST_TEST(!fs::exists(host.path("state/undo")));
+}
+
 // The installer first writes a site without TLS, and gets the certificate after that.
 BOOST_AUTO_TEST_CASE(waits_until_the_installer_is_done) {
     AttachHost host(WebServer::nginx);
