@@ -145,6 +145,17 @@ BOOST_AUTO_TEST_CASE(goes_on_from_a_position_in_another_process) {
     BOOST_TEST(reader.read_all().messages == (Messages{"two"}), same);
 }
 
+// The clock of the boot before had come further.
+BOOST_AUTO_TEST_CASE(goes_on_after_a_reboot) {
+    auto& position = reader.position();
+    ++position.seqnum_id[0];
+    ++position.boot_id[0];
+    position.monotonic_us += 1'000'000'000'000;
+    position.realtime_us += 1;
+    for (const auto* const message : {"one", "two"}) journald.log("postfix/smtp", message);
+    BOOST_TEST(reader.read_all().messages == (Messages{"one", "two"}), same);
+}
+
 BOOST_AUTO_TEST_CASE(without_a_line_of_mail_begins_at_the_present) {
     const Journald other;
     Reader first(other.directory());
