@@ -141,8 +141,8 @@ int repair(const Host& host) {
         util::log(LogLevel::notice, "nothing was attached on this host; run ceymail-attach first");
         return EX_OK;
     }
-    // What a killed run left would be taken for an attached site that nobody reloaded, or for one with two hard links.
-    // A run that is at work holds the lock.
+    // What a killed run left would be taken for an attached site, which was not reloaded, or for one with two hard
+    // links. A run that is at work holds the lock.
     if (const auto lock = lock_state(host, {})) recover(host);
     return Repair(host, **record).run();
 }
