@@ -83,7 +83,7 @@ util::Result<Families> BackupsCollector::collect(util::BootTime deadline) {
     if (const auto now = m_now(); !m_read_at || now - *m_read_at >= k_read_interval) {
         m_read_at.reset();
         auto newest = newest_backup(m_directory, m_file_clock(), deadline);
-        if (!newest && newest.error().kind != util::ErrorKind::not_found) return std::unexpected(newest.error());
+        if (!newest && newest.error().code != ENOENT) return std::unexpected(newest.error());
         m_is_there = newest.has_value();
         m_newest = newest ? *newest : std::nullopt;
         m_read_at = now;

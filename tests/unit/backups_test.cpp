@@ -95,6 +95,7 @@ BOOST_AUTO_TEST_CASE(fail_with_the_directory_the_cause_and_the_remedy) {
     const auto fifo = directory / "fifo";
     BOOST_TEST_REQUIRE(::mkfifo(fifo.c_str(), 0644) == 0);
     BOOST_TEST(newest(fifo) == "cannot read the directory of backups " + fifo.string() + ": Not a directory" + remedy);
+    BOOST_TEST(!BackupsCollector(fifo, turned_clock, now).collect(util::BootTime::max()).has_value());
     const auto full = directory / "full";
     fs::create_directory(full);
     for (int i = 0; i < 20'001; ++i) {
