@@ -593,6 +593,20 @@ BOOST_AUTO_TEST_CASE(read_a_step_at_least_and_go_on_until_their_limit_or_deadlin
     BOOST_TEST(unread_after(now + 60s, 10 * k_step) == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(end_where_the_log_ends_or_has_half_a_line) {
+    const auto path = directory.write("mail.log", "");
+    BOOST_TEST((ask({.follow_mail = 1}, {}) == maillog::ReadOutcome::done));  // the log is waited for
+    for (const auto* const text : {"a line\n", "half"}) {
+        std::ofstream(path, std::ios::app) << text;
+        std::vector<util::Fd> files;
+        files.push_back(util::Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)));
+        const auto deadline = (BootClock::now() + 3s).time_since_epoch().count();  // ask() waits for a second
+        BOOST_TEST((ask({.deadline_ns = deadline, .limit = 1ULL << 50U, .mail_files = 1, .follow_mail = 1}, files) ==
+                    maillog::ReadOutcome::done),
+                   text);
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
