@@ -119,8 +119,10 @@ Result<Answer> ask(const Destination& to, std::string_view request, std::chrono:
                      [&](char* bytes, std::size_t size) { return static_cast<int>(::read(fd.get(), bytes, size)); });
     if (!text) return std::unexpected(std::move(text.error()));
     // RFC 9112, 4: HTTP/1.x and three digits.
-    const bool is_http = text->starts_with("HTTP/1.") && text->size() > 12 && (*text)[8] == ' ';
-    if (!is_http || std::from_chars(text->data() + 9, text->data() + 12, answer.status).ptr != text->data() + 12)
+    const bool is_http = text->starts_with("HTTP/1.") && text->size() > 12 && (*text)[8] == ' ' &&
+                         ((*text)[12] == ' ' || (*text)[12] == '\r');
+    if (!is_http || std::from_chars(text->data() + 9, text->data() + 12, answer.status).ptr != text->data() + 12 ||
+        answer.status < 100)
         return util::fail(ErrorKind::unavailable, "no HTTP answer from " + to.host + " port " + to.port);
     const auto end = text->find("\r\n\r\n");
     answer.head = text->substr(0, end);
