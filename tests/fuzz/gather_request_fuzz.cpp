@@ -2,6 +2,7 @@
 // The gatherer's socket, to which a compromised worker may write any bytes. A message of the valid size is answered by
 // one byte. Any other message ends the connection. The input: one message.
 // fuzz: -max_len=64
+#include <cerrno>
 #include <cstring>
 #include <memory>
 #include <thread>
@@ -56,6 +57,13 @@ private:
     socklen_t m_size = sizeof m_address;
 };
 
+// libFuzzer's timer interrupts a call now and then.
+ssize_t receive(const util::Fd& fd) {
+    char bytes[2];
+    for (;;)
+        if (const auto got = ::recv(fd.get(), bytes, sizeof bytes, 0); got >= 0 || errno != EINTR) return got;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -63,10 +71,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto fd = gatherer->connect();
     // The server may close the connection before it reads.
     static_cast<void>(::send(fd.get(), data, size, MSG_NOSIGNAL));
-    char bytes[2];
-    const bool answered = ::recv(fd.get(), bytes, sizeof bytes, 0) == 1;
+    const bool answered = receive(fd) == 1;
     require(answered == (size == sizeof(snapshot::SnapshotRequest)),
             "what has the right size is answered, and no more");
-    require(::recv(fd.get(), bytes, sizeof bytes, 0) == 0, "and the connection ends");
+    require(receive(fd) == 0, "and the connection ends");
     return 0;
 }
