@@ -101,9 +101,16 @@ BOOST_AUTO_TEST_CASE(takes_out_exactly_what_it_put_in) {
 }
 
 BOOST_AUTO_TEST_CASE(keeps_the_line_ends_of_the_file) {
-    const auto edited = attached("server {\r\n listen 443 ssl;\r\n location / { }\r\n}\r\n", nginx_request());
-    for (std::size_t at = edited.find('\n'); at != edited.npos; at = edited.find('\n', at + 1))
-        BOOST_TEST((edited[at - 1] == '\r'), edited.substr(0, at));
+    for (const std::string last : {"\r\n", "\n"}) {  // the line before the place decides
+        const auto edited = attached("server {\r\n listen 443 ssl;\r\n}" + last, nginx_request());
+        const auto end = edited.size() - last.size();
+        for (std::size_t at = edited.find('\n'); at < end; at = edited.find('\n', at + 1))
+            BOOST_TEST((edited[at - 1] == '\r'), edited.substr(0, at));
+        BOOST_TEST(edited.ends_with("}" + last));
+    }
+    const auto before_location = attached("server {\r\n listen 443 ssl;\r\n location / { }\n}\n", nginx_request());
+    BOOST_TEST(before_location.find(k_end) != std::string::npos);
+    BOOST_TEST(before_location[before_location.find('\n', before_location.find(k_end)) - 1] == '\r');
 }
 
 BOOST_AUTO_TEST_CASE(chooses_the_only_block_with_tls) {
