@@ -54,7 +54,7 @@ void check_mail_log(CheckReport& report, const Configuration& configuration) {
     const auto& log = configuration.mail_log;
     std::error_code ignored;
     if (log.empty() || (log.is_absolute() && std::filesystem::exists(log, ignored))) return;
-    if (is_journal(configuration) && look_at_journal(configuration))
+    if (config::mail_log_source(configuration) != MailLogSource::file && look_at_journal(configuration))
         return report.ok("mail log", log.is_absolute() ? "there is no " + log.string() + "; read from the journal"
                                                        : "read from the journal");
     if (log.is_absolute())

@@ -85,12 +85,12 @@ Paths readable_by(const config::Configuration& configuration, Role role, const P
                                   : system::readable_by_worker(configuration);
 }
 
-constexpr auto k_patience_at_start = std::chrono::milliseconds(300);
-
 util::Result<void> forbid_calls(Role role) {
     if (role == Role::log_reader) return system::allow_calls_of_log_reader();
     return role == Role::journal_reader ? system::forbid_calls_of_journal_reader() : system::forbid_remapping();
 }
+
+constexpr auto k_patience_at_start = std::chrono::milliseconds(300);
 
 // The gatherer's rules are made by looking at the paths, which must not hang before it serves. A path that hangs gets
 // no rule. When it answers, this gatherer ends, and the next one has the rule.
@@ -108,11 +108,12 @@ Paths hanging_for_gatherer(const config::Configuration& configuration) {
 }
 
 // Last before the role starts, so that files which are opened only once need not be allowed.
-void apply_landlock(const config::Configuration& configuration, Role role, const Paths& hanging) {
+void apply_landlock(const config::Configuration& configuration, Role role) {
+    const auto hanging = role == Role::gatherer ? hanging_for_gatherer(configuration) : Paths();
     const bool has_tcp = (role == Role::gatherer || role == Role::worker) && !configuration.database_host.empty();
     const auto confined = system::allow_only(
         readable_by(configuration, role, hanging), has_tcp ? system::Tcp::allowed : system::Tcp::forbidden,
-        role == Role::gatherer ? system::listable_by_gatherer(configuration) : Paths());
+        role == Role::gatherer ? system::listable_by_gatherer(configuration, hanging) : Paths());
     if (!confined && confined.error().kind != util::ErrorKind::unavailable)  // the supervisor logs that once
         util::log(LogLevel::warning, confined.error().message + "; goes on without it");
     const auto forbidden = forbid_calls(role);
@@ -131,8 +132,7 @@ int run_role(SharedResources& resources, Role role, fastcgi::BusySince* busy, pi
     if (!set_parent_death_signal(supervisor)) return EX_OK;
     const auto stop = system::signal_fd({SIGTERM});
     if (!stop) return system::log_and_exit_code(stop.error());
-    const auto hanging = role == Role::gatherer ? hanging_for_gatherer(resources.configuration) : Paths();
-    apply_landlock(system::without_paths(resources.configuration, hanging), role, hanging);
+    apply_landlock(resources.configuration, role);
     switch (role) {
         case Role::gatherer:
             gather(resources.configuration, {resources.gatherer_listener.get(), resources.report_listener.get()},

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "ceymail/system/hanging_paths.hpp"
 #include "ceymail/util/fd.hpp"
 
 namespace ceymail::system {
@@ -183,8 +184,9 @@ void add_certificates(std::vector<std::filesystem::path>& readable, const config
 }
 
 // Not all of /etc, because its capability lets it read every file. If one of these is replaced, it needs a restart.
-std::vector<std::filesystem::path> readable_by_gatherer(const config::Configuration& configuration,
+std::vector<std::filesystem::path> readable_by_gatherer(const config::Configuration& whole,
                                                         const std::vector<std::filesystem::path>& hanging) {
+    const auto configuration = without_paths(whole, hanging);
     auto readable = readable_by_client_library(configuration);
     if (needs_name_lookup(configuration.database_host))
         readable.insert(readable.end(), {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf",
@@ -201,9 +203,11 @@ std::vector<std::filesystem::path> readable_by_gatherer(const config::Configurat
     return readable;
 }
 
-std::vector<std::filesystem::path> listable_by_gatherer(const config::Configuration& configuration) {
+std::vector<std::filesystem::path> listable_by_gatherer(const config::Configuration& configuration,
+                                                        const std::vector<std::filesystem::path>& hanging) {
     std::vector<std::filesystem::path> listable;
-    if (!configuration.backup_directory.empty()) add_with_targets(listable, configuration.backup_directory);
+    const auto directory = without_paths(configuration, hanging).backup_directory;
+    if (!directory.empty()) add_with_targets(listable, directory);
     remove_missing(listable);
     return listable;
 }

@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(counts_each_line_of_the_journal_once) {
     BOOST_TEST(answer.has_line("ceymail_mail_log_foreign_lines_total 0"));
     BOOST_TEST(answer.has_line("ceymail_mail_log_skipped_bytes_total 0"));
     BOOST_TEST(!answer.mentions("ceymail_mail_log_unread_bytes"));
-    journald.log("postfix/smtp", k_delivery, 65534);  // nobody
+    journald.log("postfix/smtp", k_delivery, 65534);  // a user without rights
     BOOST_TEST(comes("ceymail_mail_log_foreign_lines_total 1"));
     BOOST_TEST(scrape().has_line(sent(3)));
 }

@@ -1064,7 +1064,7 @@ BOOST_AUTO_TEST_CASE(plain_cgi_answers_nothing_where_it_cannot_become_its_user) 
     const TemporaryDirectory directory;
     std::filesystem::create_directory(directory / "run");
     const auto file = write_configuration(directory, {{"listen", ""}});
-    // This root may not pass a closed directory of a user whom the namespace does not have.
+    // Root of a user namespace cannot enter a closed directory whose owner the namespace does not map.
     const auto program = directory / "ceymail-metrics";
     std::filesystem::copy_file(built_program("ceymail-metrics"), program);
     ChildOptions options{.arguments = {"unshare", "--user", "--map-root-user", program},

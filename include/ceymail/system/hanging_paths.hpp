@@ -5,7 +5,6 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
-#include <string>
 #include <vector>
 
 #include "ceymail/config/configuration.hpp"

@@ -28,15 +28,15 @@ enum class Tcp { forbidden, allowed };
 // Returns: whether the kernel has Landlock.
 [[nodiscard]] bool has_landlock() noexcept;
 
-// Returns: the paths that each role may read.
+// Returns: the paths that each role may read. At those of `hanging` they do not look, and leave them out.
 [[nodiscard]] std::vector<std::filesystem::path> readable_by_worker(const config::Configuration& configuration);
-// Looks at each path that `configuration` names. hanging: the directories of servers not to look at.
 [[nodiscard]] std::vector<std::filesystem::path> readable_by_gatherer(
     const config::Configuration& configuration, const std::vector<std::filesystem::path>& hanging = {});
 // Returns: where the gatherer looks for certificates that the configuration does not name.
 [[nodiscard]] std::vector<std::filesystem::path> directories_of_servers(const config::Configuration& configuration);
 // Returns: the directories of backups, whose files it must not open.
-[[nodiscard]] std::vector<std::filesystem::path> listable_by_gatherer(const config::Configuration& configuration);
+[[nodiscard]] std::vector<std::filesystem::path> listable_by_gatherer(
+    const config::Configuration& configuration, const std::vector<std::filesystem::path>& hanging = {});
 // Where /var/log/journal is missing this is all of /var/log, so that a journal that is made later is seen.
 [[nodiscard]] std::vector<std::filesystem::path> readable_by_journal_reader(const config::Configuration& configuration);
 
