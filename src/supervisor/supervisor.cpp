@@ -79,6 +79,7 @@ bool is_zombie(pid_t pid) noexcept {
 struct ChildSlot {
     Role role;
     fastcgi::BusySince* busy = nullptr;  // its heartbeat slot; null for the gatherer
+    int requests = -1;                   // the socket whose first request starts it; -1: it always runs
     pid_t pid = 0;
     AwakeTime started{};
     AwakeTime due{};               // when to start it, while pid is 0
@@ -111,8 +112,9 @@ public:
         if (m_resources.mail_log)
             m_children.push_back({Role::log_reader, &m_resources.heartbeats.slot(m_resources.configuration.workers)});
         if (m_resources.mail_log.has_journal())
-            m_children.push_back(
-                {Role::journal_reader, &m_resources.heartbeats.slot(m_resources.configuration.workers + 1)});
+            m_children.push_back({Role::journal_reader,
+                                  &m_resources.heartbeats.slot(m_resources.configuration.workers + 1),
+                                  m_resources.mail_log.journal_socket()});
     }
 
     int run() {
@@ -135,12 +137,20 @@ private:
         const auto now = AwakeClock::now();
         if (now < m_fork_from) return;
         for (auto& child : m_children) {
-            if (child.pid != 0 || child.due > now) continue;
+            if (child.pid != 0 || child.due > now || !is_needed(child)) continue;
             if (!spawn(child)) return fork_failed(child, errno, now);  // the next would fail too
         }
         if (std::exchange(m_fork_failure_logged, false))
-            try_log(LogLevel::notice, [this] { return "all " + std::to_string(m_children.size()) + " processes run"; });
+            try_log(LogLevel::notice, [this] { return "all " + std::to_string(needed()) + " processes run"; });
     }
+
+    // The journal reader may read every file, so it does not run on a host whose mail log is a file.
+    static bool is_needed(const ChildSlot& child) noexcept {
+        pollfd request{child.requests, POLLIN, 0};
+        return child.requests < 0 || child.pid != 0 || ::poll(&request, 1, 0) > 0;
+    }
+
+    [[nodiscard]] std::ptrdiff_t needed() const { return std::ranges::count_if(m_children, is_needed); }
 
     bool spawn(ChildSlot& child) {
         const pid_t supervisor = ::getpid();
@@ -165,7 +175,7 @@ private:
             const auto run = std::ranges::count_if(m_children, [](const ChildSlot& slot) { return slot.pid != 0; });
             return util::fail_errno(error, std::string("cannot start a ") + name_of(child.role),
                                     "raise TasksMax= or MemoryMax= of the unit, or lower workers =; " +
-                                        std::to_string(run) + " of " + std::to_string(m_children.size()) +
+                                        std::to_string(run) + " of " + std::to_string(needed()) +
                                         " processes run, and it is tried again every second")
                 .error()
                 .message;
@@ -211,15 +221,24 @@ private:
     [[nodiscard]] AwakeTime next_due() const {
         auto next = AwakeTime::max();
         for (const auto& child : m_children) {
-            if (child.pid == 0) next = std::min(next, std::max(child.due, m_fork_from));
+            if (child.pid == 0 && !awaits_request(child)) next = std::min(next, std::max(child.due, m_fork_from));
         }
         return next;
     }
 
-    // Waits for a signal, for an order to forget a token, or until `deadline`. AwakeTime::max(): no deadline.
+    // Returns: whether only a request is missing to start it.
+    [[nodiscard]] bool awaits_request(const ChildSlot& child) const {
+        return child.requests >= 0 && child.pid == 0 && std::max(child.due, m_fork_from) <= AwakeClock::now();
+    }
+
+    // Waits for a signal, an order to forget a token, a request that starts a process, or until `deadline`.
+    // AwakeTime::max(): no deadline.
     void wait_until(AwakeTime deadline) const {
-        std::array<pollfd, 2> polled{
-            {{m_resources.signals.get(), POLLIN, 0}, {m_resources.forget_listener.get(), POLLIN, 0}}};
+        std::array<pollfd, 3> polled{{{m_resources.signals.get(), POLLIN, 0},
+                                      {m_resources.forget_listener.get(), POLLIN, 0},
+                                      {-1, POLLIN, 0}}};  // passed over by poll(2)
+        const auto idle = std::ranges::find_if(m_children, [this](const auto& child) { return awaits_request(child); });
+        if (!m_stopping && idle != m_children.end()) polled[2].fd = idle->requests;
         ::poll(polled.data(), polled.size(), deadline == AwakeTime::max() ? -1 : util::remaining_ms(deadline));
     }
 
@@ -293,7 +312,7 @@ private:
         child.due = m_throttles.at(child.role).due(child.started, now);
         try_log(LogLevel::error, [&] {
             return who() + (child.killed_as_stuck ? "was stuck, and was killed" : reason_of(status)) +
-                   (child.due <= now ? "; replaced" : "; it died young, so the next one waits");
+                   (child.due <= now ? "; replaced" : "; it lived less than a second, so the next one waits");
         });
     }
 

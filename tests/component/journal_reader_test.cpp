@@ -128,6 +128,34 @@ BOOST_AUTO_TEST_CASE(is_replaced_when_it_is_killed_and_so_is_the_log_reader) {
     BOOST_TEST(scrape().has_line("ceymail_mail_log_gaps_total 0"));
 }
 
+// On a host whose mail log is a file it is not asked, and no process has the right to read every file for nothing.
+BOOST_AUTO_TEST_CASE(runs_from_the_first_request_on) {
+    BOOST_TEST(responder.stop().value_or(-1) == 0);
+    responder.start();
+    BOOST_TEST(responder.ask({}).status == 401);
+    BOOST_TEST(only("ceymail-reader") > 0);
+    BOOST_TEST(responder.children("ceymail-journal").empty());
+    deliver();
+    BOOST_TEST(comes(sent(1)));
+    BOOST_TEST(only("ceymail-journal") > 0);
+}
+
+// Its next request waits in the socket, and must not keep the supervisor busy until the process may start.
+BOOST_AUTO_TEST_CASE(keeps_no_processor_busy_while_it_may_not_start) {
+    const auto busy_ms = [this] {
+        return std::stoll(slurp(proc(responder.supervisor().pid(), "schedstat"))) / 1'000'000;
+    };
+    const auto before = busy_ms();
+    for (int i = 0; i < 2; ++i) {
+        ::kill(only("ceymail-journal"), SIGKILL);
+        deliver();
+        static_cast<void>(scrape());
+    }
+    BOOST_TEST(eventually([&] { return responder.log().contains("lived less than a second, so the next one waits"); }));
+    BOOST_TEST(comes(sent(2)));
+    BOOST_TEST(busy_ms() - before < 200);
+}
+
 BOOST_AUTO_TEST_CASE(costs_only_the_metrics_of_the_log_while_it_does_not_answer) {
     deliver();
     BOOST_TEST(comes(sent(1)));

@@ -268,7 +268,7 @@ BOOST_AUTO_TEST_CASE(delays_the_replacement_of_early_exits) {
         std::this_thread::sleep_for(20ms);
     }
     BOOST_TEST(killed <= 6U, "as many were started, and killed: " << killed);
-    BOOST_TEST(logged(*this, "it died young, so the next one waits"));
+    BOOST_TEST(logged(*this, "it lived less than a second, so the next one waits"));
     BOOST_TEST(eventually([&] { return workers().size() == 2; }));
     BOOST_TEST(ask({}).status == 401);
 }

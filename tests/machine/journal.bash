@@ -30,6 +30,7 @@ count_from_the_journal() {
     take_rsyslog_away || return
     until_true 10 is_metric ceymail_mail_log_unread_seconds 0 || complain "the journal is not read" || return
     inside test ! -e /var/log/mail.log || complain "there is a mail.log" || return
+    inside pgrep -x ceymail-journal || complain "the journal is read, and no journal reader runs" || return
     deliver 3 && delivered 3 || return
     # A line of a local user, and of the web server's user in a unit of its own, who waits until journald has looked.
     script '
