@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 
+#include <poll.h>
 #include <unistd.h>
 
 namespace ceymail::util {
@@ -35,9 +38,35 @@ private:
     std::size_t m_size = 0;
 };
 
+// Lines that were dropped since the last one that was written.
+std::atomic<unsigned> dropped{0};
+
+// Returns: whether write(2) of a line would wait for the reader of a pipe or a socket. A terminal may wait: a person
+// has stopped it. poll(2) calls a pipe writable when a page is free in it, and a UNIX socket when less than a quarter
+// of its buffer is in use: a line fits into both.
+bool would_wait() noexcept {
+    pollfd one{STDERR_FILENO, POLLOUT, 0};
+    return ::poll(&one, 1, 0) == 0 && ::isatty(STDERR_FILENO) == 0;
+}
+
+void write_line(LogLevel level, std::initializer_list<std::string_view> pieces) noexcept {
+    Line line;
+    if (std::getenv("JOURNAL_STREAM") != nullptr) {
+        const std::array<char, 3> priority{'<', static_cast<char>('0' + static_cast<int>(level)), '>'};
+        line.add({priority.data(), priority.size()});
+    }
+    line.add(identity.data());
+    line.add(": ");
+    for (const auto piece : pieces) line.add(piece);
+    line.end();
+    // There is nowhere to report a failure of standard error.
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
 }  // namespace
 
 void set_log_identity(std::string_view program, std::string_view role) noexcept {
+    dropped = 0;  // the lines of the parent
     identity.fill('\0');
     std::size_t used = 0;
     const auto add = [&](std::string_view text) {
@@ -55,17 +84,19 @@ void log(LogLevel level, std::string_view message) noexcept { log(level, {messag
 
 void log(LogLevel level, std::initializer_list<std::string_view> pieces) noexcept {
     const int saved = errno;
-    Line line;
-    if (std::getenv("JOURNAL_STREAM") != nullptr) {
-        const std::array<char, 3> priority{'<', static_cast<char>('0' + static_cast<int>(level)), '>'};
-        line.add({priority.data(), priority.size()});
+    if (would_wait()) {
+        ++dropped;
+    } else {
+        if (const auto lines = dropped.exchange(0); lines != 0) {
+            std::array<char, 16> number{};
+            const auto end = std::to_chars(number.begin(), number.end(), lines).ptr;
+            write_line(LogLevel::warning,
+                       {"lost ",
+                        {number.begin(), end},
+                        " lines before this one: what reads standard error (journald) did not read"});
+        }
+        write_line(level, pieces);
     }
-    line.add(identity.data());
-    line.add(": ");
-    for (const auto piece : pieces) line.add(piece);
-    line.end();
-    // There is nowhere to report a failure of standard error.
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
     errno = saved;
 }
 

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 // The pieces that every room stands on.
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <set>
 #include <string>
 #include <thread>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
@@ -19,6 +23,7 @@
 #include "ceymail/util/processors.hpp"
 #include "ceymail/util/result.hpp"
 #include "ceymail/util/secret.hpp"
+#include "support/forked_child.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace ceymail::util;
@@ -28,6 +33,18 @@ using namespace std::chrono_literals;
 namespace {
 
 bool is_open(int fd) { return ::fcntl(fd, F_GETFD) != -1; }
+
+std::string read_what_is_there(const Fd& fd) {
+    std::string all;
+    std::array<char, 4096> some{};
+    pollfd one{fd.get(), POLLIN, 0};
+    while (::poll(&one, 1, 0) > 0) {
+        const auto length = ::read(fd.get(), some.data(), some.size());
+        if (length <= 0) break;
+        all.append(some.data(), static_cast<std::size_t>(length));
+    }
+    return all;
+}
 
 // What log() writes, caught by a pipe in the place of standard error.
 std::string logged(std::initializer_list<std::string_view> pieces) {
@@ -166,6 +183,33 @@ BOOST_AUTO_TEST_CASE(an_endless_log_line_is_cut) {
     const std::string line = logged({std::string(5000, 'x')});
     BOOST_TEST(line.size() == 1024U);
     BOOST_TEST(line.back() == '\n');
+}
+
+// A journald that hangs reads its socket no more. A process that waited for it would serve no more.
+BOOST_AUTO_TEST_CASE(a_log_that_nothing_reads_stops_no_process) {
+    std::array<std::array<int, 2>, 2> kinds{};
+    BOOST_TEST_REQUIRE(::pipe2(kinds[0].data(), O_CLOEXEC) == 0);
+    BOOST_TEST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, kinds[1].data()) == 0);
+    for (const auto& ends : kinds) {
+        const Fd read_end{ends[0]};
+        const Fd write_end{ends[1]};
+        ceymail::testing::ForkedChild child([&] {
+            ::alarm(5);
+            ::dup2(write_end.get(), STDERR_FILENO);
+            constexpr int k_lines = 1000;
+            for (int i = 0; i < k_lines; ++i) log(LogLevel::warning, std::string(1000, 'x'));
+            const auto kept = std::ranges::count(read_what_is_there(read_end), '\n');
+            log(LogLevel::warning, "again");
+            log(LogLevel::warning, "and again");
+            const auto after = read_what_is_there(read_end);
+            const auto lost = ": lost " + std::to_string(k_lines - kept) + " lines before this one: ";
+            return kept > 10 && kept < k_lines && after.find(lost) < after.find(": again\n") &&
+                           after.find(": again\n") < after.find(": and again\n") && std::ranges::count(after, '\n') == 3
+                       ? 0
+                       : 1;
+        });
+        BOOST_TEST(child.wait() == 0);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(reads_the_start_of_a_file) {

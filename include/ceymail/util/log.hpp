@@ -14,6 +14,8 @@ enum class LogLevel { error = 3, warning = 4, notice = 5, info = 6, debug = 7 };
 void set_log_identity(std::string_view program, std::string_view role = {}) noexcept;
 
 // Writes one line by one write(2), so that lines of several processes do not mix. Allocates nothing. Threads: any.
+// Waits for no reader: while standard error is a full pipe or socket, as when journald hangs, lines are dropped and
+// counted, and the next line that is written follows one that says how many.
 // Requires: no secret in the message.
 // Security: control characters become '?', since part of the message may be a peer's.
 void log(LogLevel level, std::string_view message) noexcept;
