@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "ceymail/database/double_close_guard.hpp"
+#include "ceymail/database/name_lookup.hpp"
 #include "ceymail/database/option_file.hpp"
 #include "ceymail/database/server_error.hpp"
 #include "ceymail/util/file.hpp"
@@ -177,11 +178,11 @@ util::Result<void> Session::set_tls(const Address& address) {
 }
 
 // The library reads no option file, so only the password of ours has an effect.
-// BUGS: the library resolves a name in database_host without a deadline. An address needs no look-up.
 util::Result<void> Session::connect(const Address& address, util::BootTime deadline) {
     constexpr std::string_view k_doing = "connecting";
     CEYMAIL_TRY(check_deadline(k_doing, deadline));
     const bool local = address.host.empty();
+    if (!local) CEYMAIL_TRY(look_up(address.host, deadline));
     WipedText password;
     if (!address.option_file.empty()) {
         CEYMAIL_TRY_ASSIGN(const util::Secret secret, read_password(address.option_file, address.option_file_key));

@@ -5,13 +5,21 @@
 #include <fstream>
 #include <vector>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <boost/test/unit_test.hpp>
 
 #include "ceymail/database/connection.hpp"
 #include "ceymail/database/native_password.hpp"
 #include "ceymail/database/statement.hpp"
+#include "support/forked_child.hpp"
 #include "support/http_client.hpp"
 #include "support/mariadb_server.hpp"
+#include "support/mount_namespace.hpp"
 #include "support/responder_process.hpp"
 
 using namespace ceymail;
@@ -121,6 +129,54 @@ BOOST_AUTO_TEST_CASE(is_reached_by_tls_with_the_ca_of_its_certificate_and_with_n
                           "cannot read database_tls_ca /nonexistent/ca.pem");
     const auto junk = authority.directory.write("junk.pem", "no certificate\n");
     server.expect_refusal({.ca = junk}, ErrorKind::unavailable, k_tls_remedy);
+}
+
+// Name servers that do not answer. The system waits for them for 15 s and more.
+BOOST_AUTO_TEST_CASE(is_not_waited_for_longer_where_no_name_server_answers) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+    ForkedChild child([] {
+        if (!enter_mount_namespace()) return 1;
+        const TemporaryDirectory directory;
+        const auto servers = directory.write("resolv.conf", "nameserver 127.66.53.1\n");
+        if (::mount(servers.c_str(), fs::canonical("/etc/resolv.conf").c_str(), nullptr, MS_BIND, nullptr) != 0)
+            return 1;
+        const util::Fd silent(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(53);
+        address.sin_addr.s_addr = ::inet_addr("127.66.53.1");
+        if (::bind(silent.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return 2;
+        const auto start = util::BootClock::now();
+        Connection connection({.host = "db.example.org", .user = "reader"});
+        const auto outcome = database::Statement(connection, "SELECT 1", "asking").run(in(500ms));
+        if (outcome || outcome.error().kind != ErrorKind::timed_out) return 3;
+        if (!outcome.error().message.contains("host db.example.org: no answer in time; look at the name servers"))
+            return 4;
+        return util::BootClock::now() - start < 3s ? 0 : 5;
+    });
+    BOOST_TEST(child.wait() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(is_reached_by_a_name_and_the_error_of_another_name_says_so) {
+    BOOST_TEST_REQUIRE(::geteuid() == 0, "this test needs root: sudo make check");
+    const Server server;
+    ForkedChild child([&] {
+        if (!enter_mount_namespace()) return 3;
+        const TemporaryDirectory directory;
+        const auto names = directory.write("hosts", "127.0.0.1 db.example.org\n");
+        if (::mount(names.c_str(), "/etc/hosts", nullptr, MS_BIND, nullptr) != 0) return 3;
+        const auto ask = [&](const std::string& host) {
+            Connection connection({.host = host,
+                                   .port = static_cast<std::uint16_t>(server.port),
+                                   .user = "reader",
+                                   .option_file = server.option_file});
+            return database::Statement(connection, "SELECT 1", "asking").run(in(5s));
+        };
+        if (!ask("db.example.org")) return 1;
+        const auto unknown = ask("db.invalid");
+        return !unknown && unknown.error().message.contains("cannot look up MariaDB's host db.invalid: ") ? 0 : 2;
+    });
+    BOOST_TEST(child.wait() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(must_be_named_by_its_certificate) {
