@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Writes metric families in the Prometheus text format 0.0.4.
 #include "ceymail/exposition/text_format.hpp"
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -12,61 +12,32 @@ namespace {
 
 constexpr double k_infinity = std::numeric_limits<double>::infinity();
 
+constexpr std::array<std::string_view, 3> k_types{"counter", "gauge", "histogram"};  // in the order of MetricType
+
 enum class Quotes { plain, escaped };
 
 void append_escaped(std::string& out, std::string_view text, Quotes quotes) {
     for (const char c : text) {
-        if (c == '\\') {
-            out += "\\\\";
-        } else if (c == '\n') {
-            out += "\\n";
-        } else if (c == '"' && quotes == Quotes::escaped) {
-            out += "\\\"";
-        } else {
-            out += c;
-        }
+        if (c == '\\' || c == '\n' || (c == '"' && quotes == Quotes::escaped)) out += '\\';
+        out += c == '\n' ? 'n' : c;
     }
 }
 
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
-void append_labels(std::string& out, const Labels& labels) {
-    if (labels.empty()) return;
+void append_series(std::string& out, const std::string& name, std::string_view suffix, const Labels& labels) {
+    out += name;
+    out += suffix;
     char separator = '{';
-    for (const auto& [name, value] : labels) {
+    for (const auto& [label, value] : labels) {
         out += separator;
-        out += name;
+        out += label;
         out += "=\"";
         append_escaped(out, value, Quotes::escaped);
         out += '"';
         separator = ',';
     }
-    out += '}';
-}
-
-void append_series(std::string& out, const std::string& name, const Sample& sample) {
-    out += name;
-    append_labels(out, sample.labels);
-    out += ' ';
-}
-
-std::string_view to_string(MetricType type) noexcept {
-    switch (type) {
-        case MetricType::counter:
-            return "counter";
-        case MetricType::gauge:
-            return "gauge";
-        case MetricType::histogram:
-            return "histogram";
-    }
-    return "untyped";
-}
-
-// to_chars writes "nan" and "inf", which the format does not allow.
-std::string_view name_of_special(double number) noexcept {
-    if (std::isnan(number)) return "NaN";
-    if (std::isinf(number)) return number > 0 ? "+Inf" : "-Inf";
-    return {};
+    out += labels.empty() ? " " : "} ";
 }
 
 template <class Number>
@@ -76,20 +47,6 @@ void append_digits(std::string& out, Number number) {
     out.append(digits, end);
 }
 
-}  // namespace
-
-void append_value(std::string& out, Value value) {
-    if (const auto* integer = std::get_if<std::uint64_t>(&value)) return append_digits(out, *integer);
-    const double number = std::get<double>(value);
-    if (const auto special = name_of_special(number); !special.empty()) {
-        out += special;
-    } else {
-        append_digits(out, number);
-    }
-}
-
-namespace {
-
 void append_head(std::string& out, const MetricFamily& family) {
     out += "# HELP ";
     out += family.name;
@@ -98,16 +55,13 @@ void append_head(std::string& out, const MetricFamily& family) {
     out += "\n# TYPE ";
     out += family.name;
     out += ' ';
-    out += to_string(family.type);
+    out += k_types.at(static_cast<std::size_t>(family.type));
     out += '\n';
 }
 
 void append_line(std::string& out, const std::string& name, std::string_view suffix, const Labels& labels,
                  Value value) {
-    out += name;
-    out += suffix;
-    append_labels(out, labels);
-    out += ' ';
+    append_series(out, name, suffix, labels);
     append_value(out, value);
     out += '\n';
 }
@@ -130,22 +84,26 @@ void append_histogram(std::string& out, const std::string& name, const Histogram
 
 }  // namespace
 
+void append_value(std::string& out, Value value) {
+    if (const auto* integer = std::get_if<std::uint64_t>(&value)) return append_digits(out, *integer);
+    const double number = std::get<double>(value);
+    if (std::isfinite(number)) return append_digits(out, number);
+    // to_chars writes "nan" and "inf", which the format does not allow.
+    out += std::isnan(number) ? "NaN" : number > 0 ? "+Inf" : "-Inf";
+}
+
 void append_family(std::string& out, const MetricFamily& family) {
     if (family.samples.empty() && family.histograms.empty()) return;
     append_head(out, family);
     for (const auto& histogram : family.histograms) append_histogram(out, family.name, histogram);
-    for (const auto& sample : family.samples) {
-        append_series(out, family.name, sample);
-        append_value(out, sample.value);
-        out += '\n';
-    }
+    for (const auto& sample : family.samples) append_line(out, family.name, {}, sample.labels, sample.value);
 }
 
 PreparedFamily::PreparedFamily(const MetricFamily& family) {
     std::string before;
     append_head(before, family);
     for (const auto& sample : family.samples) {
-        append_series(before, family.name, sample);
+        append_series(before, family.name, {}, sample.labels);
         m_before.push_back(std::exchange(before, {}));
     }
 }
