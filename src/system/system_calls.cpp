@@ -5,6 +5,10 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <vector>
 
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -37,27 +41,16 @@ constexpr std::array k_forbidden_to_journal_reader{
 #endif
 };
 
+constexpr std::uint32_t k_forbid = SECCOMP_RET_ERRNO | EPERM;
+
 constexpr sock_filter load(std::size_t offset) { return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, std::uint32_t(offset)); }
 constexpr sock_filter result(std::uint32_t action) { return BPF_STMT(BPF_RET | BPF_K, action); }
-
-// load the architecture; other: forbid / load the number; x32: forbid / each forbidden one: forbid / allow / forbid
-template <std::size_t n>
-constexpr std::array<sock_filter, 4 + n + 2> forbidding(const std::array<int, n>& calls) {
-    constexpr std::size_t k_length = 4 + n + 2;
-    static_assert(k_length < 256, "the offset of a jump is a byte");
-    // The offset of a jump counts from the next instruction.
-    constexpr auto to_last_from = [](std::size_t i) { return static_cast<std::uint8_t>(k_length - 1 - (i + 1)); };
-    std::array<sock_filter, k_length> p{
-        load(offsetof(seccomp_data, arch)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, k_architecture, 0, to_last_from(1)),
-        load(offsetof(seccomp_data, nr)), BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, k_first_of_x32, to_last_from(3), 0)};
-    std::size_t i = 4;
-    for (const auto number : calls) {
-        p[i] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, std::uint32_t(number), to_last_from(i), 0);
-        ++i;
-    }
-    p[i] = result(SECCOMP_RET_ALLOW);
-    p[i + 1] = result(SECCOMP_RET_ERRNO | EPERM);
-    return p;
+// Executes the next instruction, or skips it.
+constexpr sock_filter only_if(unsigned test, std::uint32_t value) {
+    return BPF_JUMP(BPF_JMP | BPF_K | test, value, 0, 1);
+}
+constexpr sock_filter unless(unsigned test, std::uint32_t value) {
+    return BPF_JUMP(BPF_JMP | BPF_K | test, value, 1, 0);
 }
 
 constexpr std::array k_of_log_reader{
@@ -70,39 +63,18 @@ constexpr std::array k_of_log_reader{
 #endif
 };
 
-// load the architecture; other: forbid / load the number; x32: forbid / each allowed one: allow / not mmap: forbid /
-// load its third argument; executable: forbid / allow / forbid
-constexpr std::size_t k_reader_length = 4 + k_of_log_reader.size() + 1 + 2 + 2;
-static_assert(k_reader_length < 256, "the offset of a jump is a byte");
-
-using ReaderProgram = std::array<sock_filter, k_reader_length>;
-
-constexpr ReaderProgram reader_program() {
-    constexpr auto to_forbid = [](std::size_t i) { return static_cast<std::uint8_t>(k_reader_length - 1 - (i + 1)); };
-    constexpr auto to_allow = [](std::size_t i) { return static_cast<std::uint8_t>(k_reader_length - 2 - (i + 1)); };
-    ReaderProgram p{
-        load(offsetof(seccomp_data, arch)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, k_architecture, 0, to_forbid(1)),
-        load(offsetof(seccomp_data, nr)), BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, k_first_of_x32, to_forbid(3), 0)};
-    std::size_t i = 4;
-    for (const auto number : k_of_log_reader) {
-        p[i] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, std::uint32_t(number), to_allow(i), 0);
-        ++i;
-    }
-    p[i] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, std::uint32_t(SYS_mmap), 0, to_forbid(i));
-    ++i;
-    p[i++] = load(offsetof(seccomp_data, args) + 2 * sizeof(std::uint64_t));  // low half: little endian
-    p[i] = BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, to_forbid(i), 0);
-    ++i;
-    p[i++] = result(SECCOMP_RET_ALLOW);
-    p[i] = result(SECCOMP_RET_ERRNO | EPERM);
-    return p;
-}
-
-template <std::size_t n>
-util::Result<void> install(std::array<sock_filter, n> instructions, const char* what) {
+// The filter returns `action` for each of `calls`, and decides on the other calls of this architecture by `rest`.
+util::Result<void> install(const char* what, std::span<const int> calls, std::uint32_t action,
+                           std::initializer_list<sock_filter> rest = {result(SECCOMP_RET_ALLOW)}) {
     if (k_architecture == 0)
         return util::fail(util::ErrorKind::unavailable, std::string(what) + ": not known for this architecture");
-    const sock_fprog filter{n, instructions.data()};
+    std::vector<sock_filter> program{
+        load(offsetof(seccomp_data, arch)), unless(BPF_JEQ, k_architecture),  result(k_forbid),
+        load(offsetof(seccomp_data, nr)),   only_if(BPF_JGE, k_first_of_x32), result(k_forbid)};
+    for (const auto number : calls)
+        program.insert(program.end(), {only_if(BPF_JEQ, std::uint32_t(number)), result(action)});
+    program.insert(program.end(), rest);
+    const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
     if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0) return {};
     return util::fail_errno(errno, what, "a kernel with CONFIG_SECCOMP_FILTER is needed");
 }
@@ -110,16 +82,19 @@ util::Result<void> install(std::array<sock_filter, n> instructions, const char* 
 }  // namespace
 
 util::Result<void> forbid_remapping() {
-    return install(forbidding(k_forbidden),
-                   "cannot forbid this process to cut files short and to map memory elsewhere");
+    return install("cannot forbid this process to cut files short and to map memory elsewhere", k_forbidden, k_forbid);
 }
 
+// Of mmap(2) it looks at the low half of the third argument, on these architectures the first one in memory.
 util::Result<void> allow_calls_of_log_reader() {
-    return install(reader_program(), "cannot limit the system calls of the log reader");
+    return install(
+        "cannot limit the system calls of the log reader", k_of_log_reader, SECCOMP_RET_ALLOW,
+        {unless(BPF_JEQ, SYS_mmap), result(k_forbid), load(offsetof(seccomp_data, args) + 2 * sizeof(std::uint64_t)),
+         only_if(BPF_JSET, PROT_EXEC), result(k_forbid), result(SECCOMP_RET_ALLOW)});
 }
 
 util::Result<void> forbid_calls_of_journal_reader() {
-    return install(forbidding(k_forbidden_to_journal_reader), "cannot limit the system calls of the journal reader");
+    return install("cannot limit the system calls of the journal reader", k_forbidden_to_journal_reader, k_forbid);
 }
 
 }  // namespace ceymail::system
