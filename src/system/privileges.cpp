@@ -19,33 +19,26 @@ namespace {
 
 using util::Result;
 
-// Direct system calls: libcap would be a dependency for two calls.
-struct CapabilitySets {
-    std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> data{};
+using CapabilitySets = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;
 
-    static __user_cap_header_struct header() noexcept { return {_LINUX_CAPABILITY_VERSION_3, 0}; }
-
-    [[nodiscard]] bool read() noexcept {
-        auto head = header();
-        return ::syscall(SYS_capget, &head, data.data()) == 0;
-    }
-    [[nodiscard]] bool write() const noexcept {
-        auto head = header();
-        return ::syscall(SYS_capset, &head, data.data()) == 0;
-    }
-};
+// `call`: SYS_capget or SYS_capset. Direct system calls: libcap would be a dependency for two calls.
+bool on_own_capabilities(long call, CapabilitySets& sets) noexcept {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    return ::syscall(call, &header, sets.data()) == 0;
+}
 
 constexpr std::uint32_t k_dac_read_search_bit = 1U << CAP_DAC_READ_SEARCH;
 static_assert(CAP_DAC_READ_SEARCH < 32, "it must be in the first word");
 
 Result<void> keep_at_most(Capability kept) {
-    CapabilitySets had;
-    if (!had.read()) return util::fail_errno(errno, "cannot read the capabilities of this process");
+    CapabilitySets had{};
+    if (!on_own_capabilities(SYS_capget, had))
+        return util::fail_errno(errno, "cannot read the capabilities of this process");
     const std::uint32_t wanted = kept == Capability::dac_read_search ? k_dac_read_search_bit : 0;
-    CapabilitySets sets;
-    sets.data[0].permitted = sets.data[0].effective = had.data[0].permitted & wanted;
+    CapabilitySets sets{};
+    sets[0].permitted = sets[0].effective = had[0].permitted & wanted;
     // An empty inheritable set also empties the ambient set, capabilities(7). No process here executes a program.
-    if (!sets.write()) return util::fail_errno(errno, "cannot drop capabilities");
+    if (!on_own_capabilities(SYS_capset, sets)) return util::fail_errno(errno, "cannot drop capabilities");
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return util::fail_errno(errno, "cannot set no_new_privs");
     return {};
 }
@@ -78,8 +71,8 @@ Result<void> become(const std::string& user, Capability kept, const std::string&
 }
 
 bool has_dac_read_search() noexcept {
-    CapabilitySets sets;
-    return sets.read() && (sets.data[0].effective & k_dac_read_search_bit) != 0;
+    CapabilitySets sets{};
+    return on_own_capabilities(SYS_capget, sets) && (sets[0].effective & k_dac_read_search_bit) != 0;
 }
 
 void forbid_dumps() noexcept {
