@@ -11,7 +11,7 @@
 #include "ceymail/attach/options.hpp"
 #include "ceymail/attachment/attachment.hpp"
 #include "ceymail/attachment/watch.hpp"
-#include "ceymail/system/program.hpp"
+#include "ceymail/system/exit_code.hpp"
 #include "ceymail/util/log.hpp"
 
 namespace ceymail::attach {

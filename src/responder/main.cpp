@@ -13,7 +13,6 @@
 #include "ceymail/responder/modes.hpp"
 #include "ceymail/responder/options.hpp"
 #include "ceymail/system/exit_code.hpp"
-#include "ceymail/system/program.hpp"
 #include "ceymail/util/log.hpp"
 
 namespace {

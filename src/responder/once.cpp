@@ -10,7 +10,6 @@
 #include "ceymail/supervisor/factories.hpp"
 #include "ceymail/system/exit_code.hpp"
 #include "ceymail/system/privileges.hpp"
-#include "ceymail/system/program.hpp"
 #include "ceymail/util/log.hpp"
 
 namespace ceymail::responder {

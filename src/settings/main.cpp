@@ -4,7 +4,6 @@
 #include "ceymail/settings/options.hpp"
 #include "ceymail/settings/serve.hpp"
 #include "ceymail/system/exit_code.hpp"
-#include "ceymail/system/program.hpp"
 
 namespace {
 
