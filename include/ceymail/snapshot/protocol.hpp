@@ -46,14 +46,22 @@ struct SnapshotRequest {
 inline constexpr std::chrono::nanoseconds k_longest_round = std::chrono::seconds(5);
 
 // The socket for the requests of workers.
-[[nodiscard]] std::filesystem::path gatherer_socket_path(const config::Configuration& configuration);
+[[nodiscard]] inline std::filesystem::path gatherer_socket_path(const config::Configuration& configuration) {
+    return configuration.runtime_directory / "gatherer.sock";
+}
 
 // The directory of the two sockets below. tmpfiles.d(5) makes it with the group of ceymail-settings, in which the
 // service is not. Its setgid bit gives the sockets that group.
-[[nodiscard]] std::filesystem::path page_socket_directory(const config::Configuration& configuration);
+[[nodiscard]] inline std::filesystem::path page_socket_directory(const config::Configuration& configuration) {
+    return configuration.runtime_directory / "page";
+}
 
 // The socket of the gatherer for reports, and the socket of the supervisor that clears the remembered token.
-[[nodiscard]] std::filesystem::path report_socket_path(const config::Configuration& configuration);
-[[nodiscard]] std::filesystem::path forget_socket_path(const config::Configuration& configuration);
+[[nodiscard]] inline std::filesystem::path report_socket_path(const config::Configuration& configuration) {
+    return page_socket_directory(configuration) / "collectors.sock";
+}
+[[nodiscard]] inline std::filesystem::path forget_socket_path(const config::Configuration& configuration) {
+    return page_socket_directory(configuration) / "forget.sock";
+}
 
 }  // namespace ceymail::snapshot
