@@ -85,29 +85,26 @@ void load_words(const Buffer& buffer, std::string& text) {
     });
 }
 
-SnapshotTimes load_times(const Buffer& buffer) noexcept {
-    // model: snapshot/load-times
-    return {time_of(buffer.taken_at_ns.load(std::memory_order_acquire)),
-            time_of(buffer.good_until_ns.load(std::memory_order_acquire)),
-            buffer.finished.load(std::memory_order_acquire) != 0};
-}
-
 // Calls take(buffer) until it was not overwritten meanwhile.
-// Returns: false if there is no snapshot, or after k_attempts, which only a gatherer under an attacker's control
-// causes.
+// Returns: its times; SnapshotTimes{} if there is no snapshot, or after k_attempts, which only a gatherer under an
+// attacker's control causes.
 template <class Take>
-bool read_whole(const Layout& layout, Take take) {
+SnapshotTimes read_whole(const Layout& layout, Take take) {
     for (int attempt = 0; attempt < k_attempts; ++attempt) {
         const Word number = layout.current.load(std::memory_order_acquire);  // model: snapshot/load-current
-        if (number == 0) return false;
+        if (number == 0) break;
         const Buffer& buffer = layout.buffers[number % 2];
         // model: snapshot/compare-number-before
         if (buffer.number.load(std::memory_order_acquire) != number) continue;
+        // model: snapshot/load-times
+        const SnapshotTimes times{time_of(buffer.taken_at_ns.load(std::memory_order_acquire)),
+                                  time_of(buffer.good_until_ns.load(std::memory_order_acquire)),
+                                  buffer.finished.load(std::memory_order_acquire) != 0};
         take(buffer);
         // model: snapshot/compare-number-after
-        if (buffer.number.load(std::memory_order_acquire) == number) return true;
+        if (buffer.number.load(std::memory_order_acquire) == number) return times;
     }
-    return false;
+    return {};
 }
 
 util::Result<util::Fd> make_memory() {
@@ -163,20 +160,13 @@ util::Result<void> SnapshotBuffer::publish(std::string_view text, SnapshotTimes 
 }
 
 SnapshotTimes SnapshotBuffer::read(std::string& text) const {
-    SnapshotTimes times;
-    const bool whole = read_whole(layout_of(m_readable), [&](const Buffer& buffer) {
-        times = load_times(buffer);
-        load_words(buffer, text);
-    });
-    if (whole) return times;
-    text.clear();
-    return {};
+    const auto times = read_whole(layout_of(m_readable), [&](const Buffer& buffer) { load_words(buffer, text); });
+    if (times.taken_at == util::BootTime{}) text.clear();
+    return times;
 }
 
 SnapshotTimes SnapshotBuffer::times() const noexcept {
-    SnapshotTimes times;
-    const bool whole = read_whole(layout_of(m_readable), [&](const Buffer& buffer) { times = load_times(buffer); });
-    return whole ? times : SnapshotTimes{};
+    return read_whole(layout_of(m_readable), [](const Buffer&) {});
 }
 
 }  // namespace ceymail::snapshot
