@@ -44,26 +44,17 @@ bool connect_by(int fd, const sockaddr_un& address, BootTime deadline) noexcept 
     return false;
 }
 
-// poll(2), because SO_RCVTIMEO is up to an eighth too late: half a second of 5 s.
-bool readable_by(int fd, BootTime deadline) noexcept {
-    pollfd polled{fd, POLLIN, 0};
-    for (;;) {
-        const int ready = poll(&polled, 1, util::remaining_ms(deadline, util::BootClock::now()));
-        if (ready >= 0 || errno != EINTR) return ready > 0;
-    }
-}
-
-enum class Outcome { answered, no_gatherer, interrupted };
-
-Outcome send_request(const sockaddr_un& address, const SnapshotRequest& request, BootTime deadline) noexcept {
+// Returns: false where the answer may still come from the next gatherer.
+bool send_request(const sockaddr_un& address, const SnapshotRequest& request, BootTime deadline) noexcept {
     const util::Fd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-    if (!fd) return Outcome::interrupted;
-    if (!connect_by(fd.get(), address, deadline))
-        return errno == EAGAIN || errno == ETIMEDOUT ? Outcome::interrupted : Outcome::no_gatherer;
-    if (send(fd.get(), &request, sizeof request, MSG_NOSIGNAL) != sizeof request) return Outcome::interrupted;
+    if (!fd) return false;
+    if (!connect_by(fd.get(), address, deadline)) return errno != EAGAIN && errno != ETIMEDOUT;  // else none listens
+    if (send(fd.get(), &request, sizeof request, MSG_NOSIGNAL) != sizeof request) return false;
+    // poll(2), because SO_RCVTIMEO is up to an eighth too late: half a second of 5 s.
+    pollfd answer{.fd = fd.get(), .events = POLLIN, .revents = 0};
+    while (poll(&answer, 1, util::remaining_ms(deadline)) < 0 && errno == EINTR) continue;
     char byte = 0;
-    const bool answered = readable_by(fd.get(), deadline) && recv(fd.get(), &byte, 1, MSG_DONTWAIT) == 1;
-    return answered ? Outcome::answered : Outcome::interrupted;
+    return recv(fd.get(), &byte, 1, MSG_DONTWAIT) == 1;
 }
 
 }  // namespace
@@ -90,7 +81,7 @@ void SnapshotClient::request(BootTime not_before, BootTime deadline, RefreshReas
     const SnapshotRequest request{not_before.time_since_epoch().count(), (deadline - margin).time_since_epoch().count(),
                                   reason, 0};
     // When the gatherer dies during the request, the next one listens on the same socket.
-    while (send_request(*address, request, deadline) == Outcome::interrupted) {
+    while (!send_request(*address, request, deadline)) {
         const auto left = deadline - util::BootClock::now();
         if (left <= left.zero()) return;
         std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(left, k_pause));
