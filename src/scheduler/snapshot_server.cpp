@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <optional>
+#include <ranges>
 #include <utility>
 #include <vector>
 
@@ -29,9 +30,6 @@ constexpr std::size_t k_report_clients = 4;  // counted apart, so that they neve
 
 BootTime time_of(std::int64_t ns) noexcept { return BootTime(std::chrono::nanoseconds(ns)); }
 
-// poll(2)'s time-out for an instant; -1 for k_never.
-int timeout_ms(BootTime until, BootTime now) noexcept { return until == k_never ? -1 : util::remaining_ms(until, now); }
-
 // The answer that a client gets: one byte when the snapshot is published, or a report of the collectors.
 enum class Answer { snapshot, report };
 
@@ -52,15 +50,6 @@ Client make_client(util::Fd fd, Answer answer, BootTime now) {
             .not_before = now - snapshot::k_freshness,
             .reason = snapshot::RefreshReason::outage,
             .answer = answer};
-}
-
-enum class ReadResult { nothing, request, malformed };
-
-ReadResult read_request(int fd, snapshot::SnapshotRequest& request) noexcept {
-    // MSG_TRUNC: the size of a longer message is its own, not what was read.
-    const auto size = recv(fd, &request, sizeof request, MSG_DONTWAIT | MSG_TRUNC);
-    if (size < 0 && (errno == EAGAIN || errno == EINTR)) return ReadResult::nothing;
-    return size == sizeof request ? ReadResult::request : ReadResult::malformed;
 }
 
 class SnapshotServer {
@@ -99,8 +88,8 @@ private:
         m_polled[k_listener] = {accepts(now, Answer::snapshot) ? m_listener : -1, POLLIN, 0};
         m_polled[k_report_listener] = {accepts(now, Answer::report) ? m_report_listener : -1, POLLIN, 0};
         for (const Client& client : m_clients) m_polled.push_back({client.fd.get(), POLLIN, 0});
-        const int ready = poll(m_polled.data(), m_polled.size(), timeout_ms(next_event(now), now));
-        if (ready < 0)
+        const auto next = next_event(now);
+        if (poll(m_polled.data(), m_polled.size(), next == k_never ? -1 : util::remaining_ms(next, now)) < 0)
             for (auto& polled : m_polled) polled.revents = 0;
         return m_polled[k_stop].revents == 0;
     }
@@ -136,22 +125,23 @@ private:
 
     void read_from(Client& client) {
         snapshot::SnapshotRequest request{};
-        const ReadResult result = read_request(client.fd.get(), request);
-        if (result == ReadResult::nothing) return;
-        if (result == ReadResult::malformed || client.not_before) return client.fd.reset();
+        // MSG_TRUNC: the size of a longer message is its own, not what was read.
+        const auto size = recv(client.fd.get(), &request, sizeof request, MSG_DONTWAIT | MSG_TRUNC);
+        if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
+        if (size != sizeof request || client.not_before) return client.fd.reset();
         const auto now = util::BootClock::now();
         client.not_before = std::min(time_of(request.not_before_ns), now);
-        client.reason = request.reason == snapshot::RefreshReason::outage ? snapshot::RefreshReason::outage
-                                                                          : snapshot::RefreshReason::scrape;
+        if (request.reason == snapshot::RefreshReason::outage) client.reason = snapshot::RefreshReason::outage;
         client.until = std::clamp(time_of(request.deadline_ns), now, now + snapshot::k_longest_round);
     }
 
     void advance(BootTime now) {
         if (m_round_running && m_scheduler.over_at() <= now) finish_round();
-        if (m_round_running && m_publish_partial_at <= now) publish(Round::running);
+        if (m_round_running && m_publish_partial_at <= now) publish();
         for (Client& client : m_clients) serve(client, now);
-        if (!m_round_running && std::ranges::any_of(m_clients, is_waiting)) {
-            m_round_reason = reason_of_clients();
+        auto waiting = m_clients | std::views::filter(is_waiting);
+        if (!m_round_running && !waiting.empty()) {
+            m_round_reason = std::ranges::max(waiting | std::views::transform(&Client::reason));
             m_scheduler.begin(now + snapshot::k_longest_round, m_round_reason);
             m_round_running = true;
             m_publish_partial_at = m_buffer.times().good(now) ? k_never : now + k_partial_from;
@@ -165,25 +155,15 @@ private:
 
     static bool is_waiting(const Client& client) noexcept { return client.fd && client.not_before; }
 
-    [[nodiscard]] snapshot::RefreshReason reason_of_clients() const {
-        const auto in_outage = [](const Client& client) {
-            return is_waiting(client) && client.reason == snapshot::RefreshReason::outage;
-        };
-        return std::ranges::any_of(m_clients, in_outage) ? snapshot::RefreshReason::outage
-                                                         : snapshot::RefreshReason::scrape;
-    }
-
     void finish_round() {
         m_scheduler.end();
         m_round_running = false;
-        publish(Round::over);
+        publish();
     }
 
-    enum class Round { running, over };
-
-    void publish(Round round) {
+    void publish() {
         auto times = m_scheduler.times();
-        times.finished = round == Round::over;
+        times.finished = !m_round_running;
         if (const auto done = m_buffer.publish(m_scheduler.text(), times); !done)
             util::log(util::LogLevel::error, done.error().message);
         m_published = times;
@@ -220,7 +200,7 @@ private:
     void publish_partial(BootTime now) {
         if (!m_round_running) return;
         const auto began_at = m_scheduler.times().taken_at;
-        if (!m_buffer.times().good(now) || now - began_at >= k_partial_from) publish(Round::running);
+        if (!m_buffer.times().good(now) || now - began_at >= k_partial_from) publish();
     }
 
     const int m_listener;
