@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
-#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
@@ -46,7 +45,7 @@ using util::AwakeClock;
 using util::AwakeTime;
 using util::LogLevel;
 
-constexpr auto k_kill_timeout = 1s;
+constexpr std::chrono::milliseconds k_kill_timeout = 1s;
 constexpr auto k_writer_timeout = 1s;
 constexpr const char* k_hang_words = "it hangs in the kernel, mostly at a dead mount; mend or unmount that";
 constexpr auto k_fork_retry_interval = 1s;
@@ -320,9 +319,9 @@ private:
         ::sd_notify(0, "STOPPING=1\nSTATUS=answering the requests in hand");
         m_resources.forget_listener.reset();  // so that a client gets an error at once
         keep_house();
-        end_all({Role::worker}, k_longest_request);
-        end_all({Role::gatherer, Role::log_reader, Role::journal_reader}, 1s);  // its clients have exited
-        await_writer();
+        end_all([](const ChildSlot& child) { return child.role == Role::worker; }, k_longest_request);
+        end_all([](const ChildSlot& child) { return child.role != Role::worker; }, 1s);  // its clients have exited
+        wait_while(k_writer_timeout, [this] { return m_writer != 0; });                  // systemd kills what is left
         for (const auto& child : m_children) {
             if (child.pid == 0) continue;
             try_log(LogLevel::warning, [&] {
@@ -333,38 +332,20 @@ private:
         return EX_OK;
     }
 
-    using Roles = std::initializer_list<Role>;
-
-    static bool is_one_of(Roles roles, Role role) noexcept { return std::ranges::find(roles, role) != roles.end(); }
-
-    void end_all(Roles roles, std::chrono::milliseconds timeout) {
-        signal_all(roles, SIGTERM);
-        wait_for_all(roles, AwakeClock::now() + timeout);
-        signal_all(roles, SIGKILL);
-        wait_for_all(roles, AwakeClock::now() + k_kill_timeout);
-    }
-
-    void signal_all(Roles roles, int signal) const {
-        for (const auto& child : m_children) {
-            if (is_one_of(roles, child.role) && child.pid != 0) ::kill(child.pid, signal);
+    // Sends SIGTERM, and SIGKILL to those that are still there after `timeout`.
+    void end_all(bool (*is_one)(const ChildSlot&), std::chrono::milliseconds timeout) {
+        const auto is_left = [=](const ChildSlot& child) { return child.pid != 0 && is_one(child); };
+        for (const auto& [signal, patience] : {std::pair{SIGTERM, timeout}, {SIGKILL, k_kill_timeout}}) {
+            for (const auto& child : m_children)
+                if (is_left(child)) ::kill(child.pid, signal);
+            wait_while(patience, [&] { return std::ranges::any_of(m_children, is_left); });
         }
     }
 
-    void wait_for_all(Roles roles, AwakeTime deadline) {
-        const auto left = [&] {
-            return std::ranges::any_of(
-                m_children, [&](const ChildSlot& slot) { return is_one_of(roles, slot.role) && slot.pid != 0; });
-        };
-        while (left() && AwakeClock::now() < deadline) {
-            wait_until(deadline);
-            handle_signals();
-        }
-    }
-
-    // systemd kills what is left when the supervisor has exited.
-    void await_writer() {
-        const auto deadline = AwakeClock::now() + k_writer_timeout;
-        while (m_writer != 0 && AwakeClock::now() < deadline) {
+    template <class Condition>
+    void wait_while(std::chrono::milliseconds timeout, Condition holds) {
+        const auto deadline = AwakeClock::now() + timeout;
+        while (holds() && AwakeClock::now() < deadline) {
             wait_until(deadline);
             handle_signals();
         }
