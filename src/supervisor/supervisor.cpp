@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -30,7 +31,6 @@
 #include "ceymail/supervisor/respawn_throttle.hpp"
 #include "ceymail/supervisor/roles.hpp"
 #include "ceymail/supervisor/shared_resources.hpp"
-#include "ceymail/supervisor/watchdog.hpp"
 #include "ceymail/system/exit_code.hpp"
 #include "ceymail/system/landlock.hpp"
 #include "ceymail/system/signals.hpp"
@@ -72,6 +72,12 @@ bool is_zombie(pid_t pid) noexcept {
     const std::string_view stat(text.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
     const auto name_end = stat.rfind(')');
     return name_end != std::string_view::npos && stat.substr(name_end).starts_with(") Z");
+}
+
+// Returns: the time between two pings of systemd's watchdog; 0: the unit sets no WatchdogSec=. sd_watchdog_enabled(3).
+std::chrono::nanoseconds ping_interval() noexcept {
+    std::uint64_t limit_us = 0;
+    return ::sd_watchdog_enabled(0, &limit_us) > 0 ? std::chrono::microseconds(limit_us) / 2 : 0us;
 }
 
 // One process of the service. pid is 0 while it does not run.
@@ -120,12 +126,12 @@ public:
         spawn_due();
         notify_ready();
         while (!m_stopping) {
-            wait_until(std::min(next_due(), m_watchdog.due()));
+            wait_until(std::min(next_due(), m_ping_due));
             handle_signals();
             if (m_stopping) break;
             handle_forget_orders();
             spawn_due();
-            if (AwakeClock::now() >= m_watchdog.due()) check_workers();
+            if (AwakeClock::now() >= m_ping_due) check_workers();
             keep_house();
         }
         return stop();
@@ -182,7 +188,8 @@ private:
     }
 
     // If at least one worker makes progress, kills the children that do not, and pings the watchdog. If no worker does,
-    // the cause is probably outside of them. Then it skips the ping, so systemd restarts the service.
+    // the cause is probably outside of them. Then it skips the ping, so systemd restarts the service. It looks again
+    // after a second, so that a ping comes soon after there is progress again.
     void check_workers() {
         const auto now = AwakeClock::now();
         const bool progress = std::ranges::any_of(m_children, [now](const ChildSlot& child) {
@@ -191,7 +198,8 @@ private:
         if (!progress) {
             if (!std::exchange(m_standstill_logged, true))
                 util::log(LogLevel::error, "no worker makes progress; systemd will restart the service");
-            return m_watchdog.skip_ping();
+            m_ping_due = AwakeClock::now() + 1s;
+            return;
         }
         m_standstill_logged = false;
         for (auto& child : m_children) {
@@ -200,7 +208,8 @@ private:
             child.killed_as_stuck = true;
             ::kill(child.pid, SIGKILL);
         }
-        m_watchdog.ping();
+        ::sd_notify(0, "WATCHDOG=1");
+        m_ping_due = AwakeClock::now() + m_ping_interval;
     }
 
     void keep_house() {
@@ -375,7 +384,8 @@ private:
     std::vector<ChildSlot> m_children;
     std::map<Role, RespawnThrottle> m_throttles{
         {Role::gatherer, {}}, {Role::worker, {}}, {Role::log_reader, {}}, {Role::journal_reader, {}}};
-    Watchdog m_watchdog;
+    std::chrono::nanoseconds m_ping_interval = ping_interval();
+    AwakeTime m_ping_due = m_ping_interval > 0s ? AwakeClock::now() : AwakeTime::max();
     AwakeTime m_fork_from{};
     std::optional<AwakeTime> m_fork_failed_at;  // the last failure
     bool m_fork_failure_logged = false;
