@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "ceymail/admission/rate_table.hpp"
-#include "ceymail/shared/segment_header.hpp"
+#include "ceymail/shared/segment.hpp"
 #include "ceymail/util/siphash.hpp"
 #include "fuzz/fuzz.hpp"
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "ceymail/shared/segment_header.hpp"
+#include "ceymail/shared/segment.hpp"
 #include "support/fastcgi_records.hpp"
 #include "support/malformed_requests.hpp"
 

@@ -11,12 +11,13 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <string_view>
 
 #include "ceymail/admission/circuit_breaker.hpp"
 #include "ceymail/admission/rate_table.hpp"
 #include "ceymail/admission/token_history.hpp"
 #include "ceymail/admission/verified_token.hpp"
-#include "ceymail/shared/segment_header.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/fd.hpp"
 #include "ceymail/util/kept_record.hpp"
@@ -24,6 +25,29 @@
 #include "ceymail/util/result.hpp"
 
 namespace ceymail::shared {
+
+// Every change of SegmentLayout needs a new one.
+inline constexpr std::uint32_t k_segment_version = 7;
+
+// The first bytes of the segment. They identify its program, version and boot. A reader knows every byte in advance,
+// and compares it with the header that it would write itself. No padding.
+struct SegmentHeader {
+    std::array<char, 8> magic;
+    std::uint32_t version;
+    std::uint32_t header_size;
+    std::uint64_t segment_size;
+    std::array<char, 40> boot_id;  // /proc/sys/kernel/random/boot_id, padded with NUL; empty on a tmpfs
+
+    friend bool operator==(const SegmentHeader&, const SegmentHeader&) = default;
+};
+
+// `boot_id`: at most 40 characters are used.
+[[nodiscard]] SegmentHeader make_header(std::uint64_t segment_size, std::string_view boot_id) noexcept;
+
+// Returns: the difference between the two, for the message "... it <fault>"; no value where they are equal.
+// Security: `found` is untrusted.
+[[nodiscard]] std::optional<std::string_view> header_fault(const SegmentHeader& found,
+                                                           const SegmentHeader& expected) noexcept;
 
 // The status codes of the endpoint, in the order of their counters.
 inline constexpr std::array<int, 9> k_status_codes{200, 400, 401, 403, 404, 405, 429, 500, 503};
@@ -36,7 +60,7 @@ struct alignas(4096) GathererStorage {
     util::KeptRecord cpu;
 };
 
-// The layout of the file. Every change of it needs a new k_segment_version.
+// The layout of the file.
 struct SegmentLayout {
     SegmentHeader header;
     admission::RateStorage rate;
