@@ -25,7 +25,6 @@
 #include <unistd.h>
 
 #include "ceymail/shared/segment_directory.hpp"
-#include "ceymail/util/file.hpp"
 #include "ceymail/util/log.hpp"
 #include "ceymail/util/robust_lock.hpp"
 
@@ -83,14 +82,6 @@ SegmentLayout& layout_of(const MappedMemory& memory) noexcept {
 
 bool lock(const Fd& file, int operation) noexcept { return ::flock(file.get(), operation | LOCK_NB) == 0; }
 
-// The boot's id is read only where a file can outlive the boot, since processes of one boot may see different ids:
-// systemd-nspawn mounts an id for its machine, and a service with its own /proc lacks that mount.
-Result<SegmentHeader> expected_header(const SegmentDirectory& segment_directory) {
-    if (segment_directory.is_in_memory()) return make_header(sizeof(SegmentLayout), {});
-    CEYMAIL_TRY_ASSIGN(const std::string boot_id, util::read_file("/proc/sys/kernel/random/boot_id"));
-    return make_header(sizeof(SegmentLayout), std::string_view(boot_id).substr(0, boot_id.find('\n')));
-}
-
 // Reads the file before it is mapped, so that no file can raise SIGBUS.
 Fault fault_of(const Fd& file, const SegmentHeader& expected) {
     struct stat status{};
@@ -113,15 +104,6 @@ Fault fault_of(const SegmentLayout& layout, util::BootTime now) {
         past(layout.schema_missing_at) &&
         past(layout.gatherer.cpu.load().value_or(util::KeptRecord::Content{}).at.time_since_epoch().count());
     return valid ? std::nullopt : Fault("holds times of the future or addresses out of place");
-}
-
-// Allocates all pages before it maps them, also in an existing file. A hole raises SIGBUS when the file system is full.
-Result<MappedMemory> map(const Fd& file, const std::string& path) {
-    if (const int error = ::posix_fallocate(file.get(), 0, sizeof(SegmentLayout)); error != 0)
-        return util::fail_errno(error,
-                                "cannot allocate " + std::to_string(sizeof(SegmentLayout)) + " bytes for " + path,
-                                "make room on its file system");
-    return MappedMemory::map(file.get(), sizeof(SegmentLayout), util::Access::read_write);
 }
 
 void init_locks(SegmentLayout& layout) {
@@ -165,14 +147,14 @@ private:
                               "cannot use " + path() + ": it " + *fault +
                                   ", and others are using it; stop every ceymail-metrics, then start it again");
         }
-        CEYMAIL_TRY_ASSIGN(MappedMemory memory, map(file, path()));
+        CEYMAIL_TRY_ASSIGN(MappedMemory memory, m_directory.map(k_name, file, sizeof(SegmentLayout)));
         return relock_read_only({std::move(file), std::move(memory), SegmentOrigin::found});
     }
 
     // Requires: the exclusive lock on `file`, which is the file of that name.
     Attempt take(Fd file) const {
         if (const auto fault = fault_of(file, m_header)) return make(fault);
-        CEYMAIL_TRY_ASSIGN(MappedMemory memory, map(file, path()));
+        CEYMAIL_TRY_ASSIGN(MappedMemory memory, m_directory.map(k_name, file, sizeof(SegmentLayout)));
         if (const auto fault = fault_of(layout_of(memory), m_clock())) return make(fault);
         init_locks(layout_of(memory));
         return share({std::move(file), std::move(memory), SegmentOrigin::found});
@@ -204,7 +186,7 @@ private:
     Result<MappedMemory> fill(const Fd& draft) const {
         if (::fchmod(draft.get(), k_mode) != 0 || ::ftruncate(draft.get(), 0) != 0)
             return util::fail_errno(errno, "cannot write " + m_directory.path_of(k_draft));
-        auto memory = map(draft, m_directory.path_of(k_draft));
+        auto memory = m_directory.map(k_draft, draft, sizeof(SegmentLayout));
         if (!memory) return memory;
         auto& layout = layout_of(*memory);
         if (::getrandom(&layout.rate.seed, sizeof layout.rate.seed, 0) != sizeof layout.rate.seed)
@@ -235,14 +217,14 @@ private:
     }
 
     const SegmentDirectory& m_directory;
-    const SegmentHeader& m_header;
+    const SegmentHeader m_header;
     util::ClockFunction m_clock;
 };
 
 Result<Attached> retry(Attempt (Attacher::*step)() const, const SegmentDirectory& directory,
                        util::ClockFunction clock) {
-    CEYMAIL_TRY_ASSIGN(const SegmentHeader header, expected_header(directory));
-    const Attacher attacher(directory, header, clock);
+    CEYMAIL_TRY_ASSIGN(const std::string boot_id, directory.boot_id());
+    const Attacher attacher(directory, make_header(sizeof(SegmentLayout), boot_id), clock);
     for (int attempt = 0; attempt < k_attempts; ++attempt) {
         CEYMAIL_TRY_ASSIGN(std::optional<Attached> attached, (attacher.*step)());
         if (attached) return std::move(*attached);

@@ -11,6 +11,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "ceymail/util/file.hpp"
+
 namespace ceymail::shared {
 
 using util::ErrorKind;
@@ -35,9 +37,11 @@ Result<SegmentDirectory> SegmentDirectory::open(const std::filesystem::path& pat
     return SegmentDirectory(path, std::move(fd), status.st_uid);
 }
 
-bool SegmentDirectory::is_in_memory() const noexcept {
+Result<std::string> SegmentDirectory::boot_id() const {
     struct statfs status{};
-    return ::fstatfs(m_fd.get(), &status) == 0 && status.f_type == TMPFS_MAGIC;
+    if (::fstatfs(m_fd.get(), &status) == 0 && status.f_type == TMPFS_MAGIC) return std::string();
+    CEYMAIL_TRY_ASSIGN(const std::string line, util::read_file("/proc/sys/kernel/random/boot_id"));
+    return line.substr(0, line.find('\n'));
 }
 
 Result<Fd> SegmentDirectory::open_file(const char* name, Missing missing) const {
@@ -60,6 +64,13 @@ Result<Fd> SegmentDirectory::open_to_read(const char* name) const {
     Fd fd(::openat(m_fd.get(), name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (!fd) return util::fail_errno(errno, "cannot use " + path_of(name));
     return fd;
+}
+
+Result<util::MappedMemory> SegmentDirectory::map(const char* name, const Fd& file, std::size_t size) const {
+    if (const int error = ::posix_fallocate(file.get(), 0, static_cast<off_t>(size)); error != 0)
+        return util::fail_errno(error, "cannot allocate " + std::to_string(size) + " bytes for " + path_of(name),
+                                "make room on its file system");
+    return util::MappedMemory::map(file.get(), size, util::Access::read_write);
 }
 
 bool SegmentDirectory::names(const char* name, int fd) const noexcept {

@@ -18,7 +18,6 @@
 
 #include "ceymail/maillog/reader_client.hpp"
 #include "ceymail/shared/segment_directory.hpp"
-#include "ceymail/util/file.hpp"
 #include "ceymail/util/log.hpp"
 
 namespace ceymail::supervisor {
@@ -55,28 +54,6 @@ Layout& layout_of(const MappedMemory& memory) noexcept {
     return *std::launder(reinterpret_cast<Layout*>(memory.data()));
 }
 
-Result<Header> expected_header(const SegmentDirectory& directory) {
-    Header header;
-    header.size = sizeof(Layout);
-    if (directory.is_in_memory()) return header;
-    CEYMAIL_TRY_ASSIGN(const std::string boot_id, util::read_file("/proc/sys/kernel/random/boot_id"));
-    boot_id.copy(header.boot_id.data(), std::min(header.boot_id.size(), boot_id.find('\n')));
-    return header;
-}
-
-bool has_header(const Fd& file, const Header& expected) {
-    struct stat status{};
-    Header found;
-    return ::fstat(file.get(), &status) == 0 && status.st_size == sizeof(Layout) &&
-           ::pread(file.get(), &found, sizeof found, 0) == sizeof found && found == expected;
-}
-
-Result<util::SipKey> random_key() {
-    util::SipKey key{};
-    if (::getrandom(&key, sizeof key, 0) == sizeof key) return key;
-    return util::fail_errno(errno, "cannot get random bytes from the kernel");
-}
-
 // Returns: whether what an earlier reader left can be used.
 bool is_usable(const maillog::KeptReading& kept) {
     const auto reading = std::make_unique<maillog::Reading>();
@@ -85,25 +62,26 @@ bool is_usable(const maillog::KeptReading& kept) {
 
 // Requires: no other process has the file mapped.
 Result<MappedMemory> prepare(const Fd& file, const SegmentDirectory& directory) {
-    CEYMAIL_TRY_ASSIGN(const auto header, expected_header(directory));
+    CEYMAIL_TRY_ASSIGN(const auto boot_id, directory.boot_id());
+    Header header{.size = sizeof(Layout)};
+    boot_id.copy(header.boot_id.data(), header.boot_id.size());
     struct stat status{};
     const bool is_new = ::fstat(file.get(), &status) == 0 && status.st_size == 0;
-    const bool is_known = has_header(file, header);
+    Header found;
+    const bool is_known = status.st_size == sizeof(Layout) &&
+                          ::pread(file.get(), &found, sizeof found, 0) == sizeof found && found == header;
     if (!is_known && ::ftruncate(file.get(), 0) != 0)
         return util::fail_errno(errno, "cannot write " + directory.path_of(k_name));
-    // All pages: access to a hole on a full file system would raise SIGBUS.
-    if (const int error = ::posix_fallocate(file.get(), 0, sizeof(Layout)); error != 0)
-        return util::fail_errno(
-            error, "cannot allocate " + std::to_string(sizeof(Layout)) + " bytes for " + directory.path_of(k_name),
-            "make room on its file system");
-    CEYMAIL_TRY_ASSIGN(auto memory, MappedMemory::map(file.get(), sizeof(Layout), util::Access::read_write));
+    CEYMAIL_TRY_ASSIGN(auto memory, directory.map(k_name, file, sizeof(Layout)));
     auto& layout = layout_of(memory);
     if (is_known && is_usable(layout.kept)) return memory;
     if (!is_new)
         util::log(util::LogLevel::warning, {"replaced ", directory.path_of(k_name),
                                             ": it is of another version or boot, or damaged; the counters of the mail "
                                             "log begin at 0, and the log is read from its end on"});
-    CEYMAIL_TRY_ASSIGN(const auto key, random_key());
+    util::SipKey key{};
+    if (::getrandom(&key, sizeof key, 0) != sizeof key)
+        return util::fail_errno(errno, "cannot get random bytes from the kernel");
     std::fill_n(memory.data(), memory.size(), std::byte{});
     layout.kept.start(key);
     layout.header = header;  // last: a process that ends before leaves no valid file

@@ -2,6 +2,7 @@
 // SegmentDirectory: the directory that contains the segment, and the plain files in it.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include <sys/types.h>
 
 #include "ceymail/util/fd.hpp"
+#include "ceymail/util/mapped_memory.hpp"
 #include "ceymail/util/result.hpp"
 
 namespace ceymail::shared {
@@ -23,8 +25,10 @@ public:
 
     [[nodiscard]] uid_t owner() const noexcept { return m_owner; }
 
-    // True for a tmpfs, in which every file is of this boot.
-    [[nodiscard]] bool is_in_memory() const noexcept;
+    // Returns: the id of this boot, for the header of a file; empty on a tmpfs, in which every file is of this boot.
+    // Processes of one boot may see different ids: systemd-nspawn mounts an id for its machine, and a service with its
+    // own /proc lacks that mount. So it is read only where a file can outlive the boot.
+    [[nodiscard]] util::Result<std::string> boot_id() const;
 
     // Opens a file for reading and writing. Missing::is_created: makes a missing one, with mode 0600. Follows no
     // symlink.
@@ -35,6 +39,10 @@ public:
     // Opens a file for reading. Follows no symlink.
     // Errors: as openat(2).
     [[nodiscard]] util::Result<util::Fd> open_to_read(const char* name) const;
+
+    // Maps `size` bytes of the file `name` for reading and writing. Allocates all pages before, also in an existing
+    // file: a hole raises SIGBUS when the file system is full. Errors: exhausted: no space.
+    [[nodiscard]] util::Result<util::MappedMemory> map(const char* name, const util::Fd& file, std::size_t size) const;
 
     // True when `name` is still the file behind `fd`.
     [[nodiscard]] bool names(const char* name, int fd) const noexcept;
