@@ -97,14 +97,6 @@ Result<SocketPair> make_pair() {
 
 }  // namespace
 
-MailLogResources::MailLogResources(SocketPair gatherer_to_reader, SocketPair reader_to_journal, MappedMemory writable,
-                                   MappedMemory readable) noexcept
-    : m_reader(std::move(gatherer_to_reader)),
-      m_journal(std::move(reader_to_journal)),
-      m_writable(std::move(writable)),
-      m_readable(std::move(readable)),
-      m_is_open(true) {}
-
 const maillog::KeptReading& MailLogResources::readable() const noexcept {
     return *std::launder(reinterpret_cast<const maillog::KeptReading*>(m_readable.data()));
 }
@@ -132,30 +124,26 @@ void MailLogResources::keep_for_journal() noexcept {
     m_readable = MappedMemory();
 }
 
-void MailLogResources::drop() noexcept {
-    keep_for_journal();
-    m_journal = {};
-}
-
-Result<MailLogResources> open_mail_log_resources(const config::Configuration& configuration) {
-    if (configuration.mail_log.empty() && configuration.fail2ban_log.empty()) return MailLogResources();
+Result<MailLogResources> MailLogResources::open(const config::Configuration& configuration) {
+    MailLogResources resources;
+    if (configuration.mail_log.empty() && configuration.fail2ban_log.empty()) return resources;
     CEYMAIL_TRY_ASSIGN(const auto directory, SegmentDirectory::open(configuration.runtime_directory));
     CEYMAIL_TRY_ASSIGN(const auto file, directory.open_file(k_name, SegmentDirectory::Missing::is_created));
-    CEYMAIL_TRY_ASSIGN(auto writable, prepare(file, directory));
+    CEYMAIL_TRY_ASSIGN(resources.m_writable, prepare(file, directory));
     CEYMAIL_TRY_ASSIGN(const auto same_file, directory.open_to_read(k_name));
     if (!directory.names(k_name, file.get()))
         return util::fail(util::ErrorKind::conflict,
                           "cannot use " + directory.path_of(k_name) + ": another process replaced it; start again");
-    CEYMAIL_TRY_ASSIGN(auto readable, MappedMemory::map(same_file.get(), sizeof(Layout), util::Access::read_only));
-    writable.keep_only(offsetof(Layout, kept), sizeof(maillog::KeptReading));
-    readable.keep_only(offsetof(Layout, kept), sizeof(maillog::KeptReading));
-    CEYMAIL_TRY_ASSIGN(auto reader, make_pair());
-    SocketPair journal;
+    CEYMAIL_TRY_ASSIGN(resources.m_readable,
+                       MappedMemory::map(same_file.get(), sizeof(Layout), util::Access::read_only));
+    for (auto* const memory : {&resources.m_writable, &resources.m_readable})
+        memory->keep_only(offsetof(Layout, kept), sizeof(maillog::KeptReading));
+    CEYMAIL_TRY_ASSIGN(resources.m_reader, make_pair());
     const auto source = config::mail_log_source(configuration);
     if (source == config::MailLogSource::file_or_journal || source == config::MailLogSource::journal) {
-        CEYMAIL_TRY_ASSIGN(journal, make_pair());
+        CEYMAIL_TRY_ASSIGN(resources.m_journal, make_pair());
     }
-    return MailLogResources(std::move(reader), std::move(journal), std::move(writable), std::move(readable));
+    return resources;
 }
 
 }  // namespace ceymail::supervisor

@@ -41,7 +41,7 @@ util::Result<SharedResources> open_shared_resources(const config::Configuration&
     CEYMAIL_TRY_ASSIGN(auto segment, shared::Segment::attach(configuration.runtime_directory));
     CEYMAIL_TRY_ASSIGN(auto buffer, snapshot::SnapshotBuffer::make());
     CEYMAIL_TRY_ASSIGN(auto heartbeats, WorkerHeartbeats::make(configuration.workers + 2));
-    CEYMAIL_TRY_ASSIGN(auto mail_log, open_mail_log_resources(configuration));
+    CEYMAIL_TRY_ASSIGN(auto mail_log, MailLogResources::open(configuration));
     CEYMAIL_TRY_ASSIGN(auto signals, system::signal_fd({SIGTERM, SIGINT, SIGHUP, SIGCHLD}));
     return SharedResources{
         configuration,

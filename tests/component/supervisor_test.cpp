@@ -1114,7 +1114,7 @@ BOOST_AUTO_TEST_CASE(names_the_room_that_the_counters_of_the_log_need) {
         ceymail::config::Configuration configuration;
         configuration.runtime_directory = own.path();
         configuration.mail_log = own / "mail.log";
-        const auto opened = ceymail::supervisor::open_mail_log_resources(configuration);
+        const auto opened = ceymail::supervisor::MailLogResources::open(configuration);
         if (opened) return 3;
         const auto& words = opened.error().message;
         const bool named =

@@ -28,10 +28,15 @@ struct SocketPair {
 class MailLogResources {
 public:
     MailLogResources() noexcept = default;  // no log is read
-    MailLogResources(SocketPair gatherer_to_reader, SocketPair reader_to_journal, util::MappedMemory writable,
-                     util::MappedMemory readable) noexcept;
 
-    explicit operator bool() const noexcept { return m_is_open; }
+    // A file that is damaged, of another version or of another boot is replaced, with a line in the log.
+    // Returns: empty ones if the configuration names no log.
+    // Errors: those of SegmentDirectory; exhausted: no space.
+    // Requires: lock_instance(), or two supervisors would use one file; a single thread.
+    [[nodiscard]] static util::Result<MailLogResources> open(const config::Configuration& configuration);
+
+    // Returns: whether a log is read. Processes: supervisor and gatherer.
+    explicit operator bool() const noexcept { return static_cast<bool>(m_reader.client); }
 
     // Returns: whether the journal may be read.
     [[nodiscard]] bool has_journal() const noexcept { return static_cast<bool>(m_journal.client); }
@@ -47,20 +52,13 @@ public:
     void keep_for_gatherer() noexcept;
     void keep_for_reader() noexcept;
     void keep_for_journal() noexcept;
-    void drop() noexcept;
+    void drop() noexcept { *this = {}; }
 
 private:
     SocketPair m_reader;   // gatherer and log reader
     SocketPair m_journal;  // log reader and journal reader; empty: the journal is not read
     util::MappedMemory m_writable;
     util::MappedMemory m_readable;
-    bool m_is_open = false;
 };
-
-// A file that is damaged, of another version or of another boot is replaced, with a line in the log.
-// Returns: empty ones if the configuration names no log.
-// Errors: those of SegmentDirectory; exhausted: no space.
-// Requires: lock_instance(), or two supervisors would use one file; a single thread.
-[[nodiscard]] util::Result<MailLogResources> open_mail_log_resources(const config::Configuration& configuration);
 
 }  // namespace ceymail::supervisor
