@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/supervisor/child.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -11,9 +13,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "ceymail/endpoint/endpoint.hpp"
 #include "ceymail/journal/reader.hpp"
 #include "ceymail/maillog/log_reader.hpp"
-#include "ceymail/supervisor/roles.hpp"
+#include "ceymail/scheduler/snapshot_server.hpp"
+#include "ceymail/snapshot/snapshot_client.hpp"
+#include "ceymail/supervisor/factories.hpp"
 #include "ceymail/supervisor/token_memory.hpp"
 #include "ceymail/system/exit_code.hpp"
 #include "ceymail/system/hanging_paths.hpp"
@@ -35,11 +40,6 @@ const char* process_name_of(Role role) noexcept {
     if (role == Role::log_reader) return "ceymail-reader";
     if (role == Role::journal_reader) return "ceymail-journal";
     return role == Role::gatherer ? "ceymail-gather" : "ceymail-worker";
-}
-
-void name_process(Role role) noexcept {
-    util::set_log_identity("ceymail-metrics", name_of(role));
-    ::prctl(PR_SET_NAME, process_name_of(role));
 }
 
 // Requires: after become(), because a change of credentials resets it, prctl(2).
@@ -120,8 +120,55 @@ void apply_landlock(const config::Configuration& configuration, Role role) {
     if (!forbidden) util::log(LogLevel::warning, forbidden.error().message + "; goes on without it");
 }
 
+// How long a worker waits for MariaDB when it starts.
+constexpr auto k_prepare_timeout = std::chrono::milliseconds(100);
+
+// Connects and prepares, so that the first request does not wait for it. Errors are left to the requests.
+database::TokenReader ready_token_reader(const config::Configuration& configuration) {
+    auto tokens = token_reader(configuration);
+    static_cast<void>(tokens.active(util::BootClock::now() + k_prepare_timeout));
+    return tokens;
+}
+
+// Answers one request after the other until `stop_fd` is readable, and then finishes the current request.
+// `busy`: it stores the start of the current request there.
+// Security: it parses untrusted requests, so it holds no capability. An attacker who controls it can read the buffer,
+// lock or damage the segment, and query MariaDB within the service's column grants. That is not enough to create a
+// token or to read mail.
+void work(SharedResources& resources, fastcgi::BusySince& busy, int stop_fd) {
+    const auto& configuration = resources.configuration;
+    snapshot::SnapshotClient snapshots(resources.buffer, snapshot::gatherer_socket_path(configuration));
+    endpoint::Endpoint endpoint(configuration, resources.segment,
+                                std::bind_front(&snapshot::SnapshotClient::fetch, &snapshots),
+                                ready_token_reader(configuration));
+    fastcgi::Responder responder(resources.listener.get(), stop_fd, &busy);
+    const auto refused = [&](int status) { resources.segment.count_answer(status); };
+    while (const auto* request = responder.next(refused)) {
+        responder.answer(endpoint.answer(*request));
+        endpoint.record_last_used();
+    }
+}
+
+// Serves until `stop_fd` is readable.
+// Security: it holds CAP_DAC_READ_SEARCH. So it gets no data from outside except the fixed-size requests of workers.
+// It ignores what a client of the report listener sends, and checks what the log reader leaves.
+void gather(SharedResources& resources, int stop_fd) {
+    const auto& configuration = resources.configuration;
+    if (!system::has_dac_read_search()) {
+        util::log(LogLevel::notice,
+                  "without CAP_DAC_READ_SEARCH the mail queue can only be counted as root or "
+                  "postfix; start as root, or see ceymail-metrics --check");
+    }
+    auto collectors = make_collectors(configuration, collect::tallied_in(resources.segment.gatherer().cpu));
+    if (resources.mail_log) collectors.push_back(make_mail_log_collector(configuration, resources.mail_log));
+    scheduler::CollectorScheduler scheduler(std::move(collectors), work_budget(configuration));
+    scheduler::serve_gatherer(resources.gatherer_listener.get(), stop_fd, resources.buffer, scheduler,
+                              resources.report_listener.get());
+}
+
 int run_role(SharedResources& resources, Role role, fastcgi::BusySince* busy, pid_t supervisor) {
-    name_process(role);
+    util::set_log_identity("ceymail-metrics", name_of(role));
+    ::prctl(PR_SET_NAME, process_name_of(role));
     system::ignore_signals_in_child();
     close_unneeded_fds(resources, role, busy);
     const bool may_read_all = role == Role::gatherer || role == Role::journal_reader;
@@ -135,12 +182,10 @@ int run_role(SharedResources& resources, Role role, fastcgi::BusySince* busy, pi
     apply_landlock(resources.configuration, role);
     switch (role) {
         case Role::gatherer:
-            gather(resources.configuration, {resources.gatherer_listener.get(), resources.report_listener.get()},
-                   resources.buffer, resources.segment.gatherer().cpu, resources.mail_log, stop->get());
+            gather(resources, stop->get());
             break;
         case Role::worker:
-            work(resources.configuration, resources.listener.get(), resources.segment, resources.buffer, *busy,
-                 stop->get());
+            work(resources, *busy, stop->get());
             break;
         case Role::log_reader:
             maillog::serve_log_reader(resources.mail_log.reader_socket(), resources.mail_log.reader_journal_socket(),

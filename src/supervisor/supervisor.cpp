@@ -29,7 +29,6 @@
 #include "ceymail/supervisor/child.hpp"
 #include "ceymail/supervisor/housekeeping.hpp"
 #include "ceymail/supervisor/respawn_throttle.hpp"
-#include "ceymail/supervisor/roles.hpp"
 #include "ceymail/supervisor/shared_resources.hpp"
 #include "ceymail/system/exit_code.hpp"
 #include "ceymail/system/landlock.hpp"

@@ -32,7 +32,7 @@
 
 #include "ceymail/shared/segment.hpp"
 #include "ceymail/supervisor/mail_log_resources.hpp"
-#include "ceymail/supervisor/roles.hpp"
+#include "ceymail/supervisor/worker_heartbeats.hpp"
 #include "ceymail/system/privileges.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/fd.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Supervisor: opens sockets and shared memory, forks one gatherer and the workers, and replaces those that exit.
-// This room: the processes of the service. child.hpp confines a child, roles.hpp holds its main function.
+// This room: the processes of the service. child.hpp confines a child and runs its role.
 // Processes: the supervisor, and its children from fork(2) on.
 // May touch: the listening sockets, the segment, the snapshot buffer and the lock in the runtime directory.
 // Attackers: a worker under an attacker's control can write to the segment and to its heartbeat slot. The supervisor

@@ -2,15 +2,21 @@
 // WorkerHeartbeats: when each worker began its current request. Workers write it, the supervisor reads it.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 
+#include "ceymail/endpoint/time_budget.hpp"
 #include "ceymail/fastcgi/responder.hpp"
-#include "ceymail/supervisor/roles.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/mapped_memory.hpp"
 #include "ceymail/util/result.hpp"
 
 namespace ceymail::supervisor {
+
+// The longest time a worker takes for one request, and so for a stop: the peer sends it, the worker answers, the peer
+// reads the answer, and the worker records the use of the token.
+inline constexpr std::chrono::milliseconds k_longest_request =
+    fastcgi::k_peer_timeout + endpoint::k_longest_answer + fastcgi::k_peer_timeout + endpoint::k_longest_touch;
 
 // The age of a request at which its worker counts as stuck. It is twice the longest time, because a swapping host is
 // slow, not stuck.
