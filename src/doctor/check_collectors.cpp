@@ -13,7 +13,6 @@
 #include "ceymail/snapshot/protocol.hpp"
 #include "ceymail/snapshot/report_client.hpp"
 #include "ceymail/supervisor/factories.hpp"
-#include "ceymail/supervisor/gatherer_socket.hpp"
 #include "ceymail/system/instance_lock.hpp"
 #include "ceymail/system/privileges.hpp"
 #include "ceymail/util/file.hpp"

@@ -6,9 +6,7 @@
 #include <cstddef>
 #include <memory>
 #include <new>
-#include <string>
 #include <type_traits>
-#include <utility>
 
 #include <fcntl.h>
 #include <sys/random.h>

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/supervisor/token_memory.hpp"
 
-#include <string>
-
 #include "ceymail/util/file.hpp"
 
 namespace ceymail::supervisor {

@@ -5,7 +5,6 @@
 #include <string>
 
 #include <fcntl.h>
-#include <unistd.h>
 
 namespace ceymail::system {
 

@@ -6,8 +6,6 @@
 // Attackers: a worker under an attacker's control can send any request. The settings page can connect.
 #pragma once
 
-#include <chrono>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>

@@ -3,9 +3,7 @@
 // Processes: the gatherer, the only process with CAP_DAC_READ_SEARCH.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
-#include <cstdint>
 
 #include "ceymail/scheduler/collector_scheduler.hpp"
 #include "ceymail/snapshot/snapshot_buffer.hpp"

@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include "ceymail/snapshot/protocol.hpp"
-#include "ceymail/util/clock.hpp"
 #include "ceymail/util/mapped_memory.hpp"
 #include "ceymail/util/result.hpp"
 

@@ -2,8 +2,6 @@
 // MailLogResources: the shared memory and the sockets between gatherer, log reader and journal reader.
 #pragma once
 
-#include <optional>
-
 #include "ceymail/config/configuration.hpp"
 #include "ceymail/maillog/kept_reading.hpp"
 #include "ceymail/util/fd.hpp"
