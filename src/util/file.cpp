@@ -9,11 +9,6 @@
 #include <unistd.h>
 
 namespace ceymail::util {
-namespace {
-
-constexpr std::size_t k_step = 16 * 1024;
-
-}  // namespace
 
 Result<Fd> open_to_read(const std::filesystem::path& path) {
     Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY)};
@@ -22,6 +17,7 @@ Result<Fd> open_to_read(const std::filesystem::path& path) {
 }
 
 Result<std::string> read_start(const std::filesystem::path& path, std::size_t limit) {
+    constexpr std::size_t k_step = 16 * 1024;
     CEYMAIL_TRY_ASSIGN(const auto fd, open_to_read(path));
     std::string content;
     std::size_t used = 0;

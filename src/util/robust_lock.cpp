@@ -2,33 +2,26 @@
 #include "ceymail/util/robust_lock.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 
 #include <time.h>
 
+#include "ceymail/util/clock.hpp"
+
 namespace ceymail::util {
 namespace {
 
-constexpr long k_lock_timeout_ns = 100'000'000;
-constexpr long k_second_ns = 1'000'000'000;
-
-timespec timeout_from_now() noexcept {
-    timespec until{};
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += k_lock_timeout_ns;
-    if (until.tv_nsec >= k_second_ns) {
-        until.tv_nsec -= k_second_ns;
-        ++until.tv_sec;
-    }
-    return until;
-}
+constexpr auto k_lock_timeout = std::chrono::milliseconds(100);
 
 // Tries without a time-out first, which saves reading the clock if the mutex is free.
 int lock_with_timeout(pthread_mutex_t& mutex) noexcept {
     const int tried = pthread_mutex_trylock(&mutex);
     if (tried != EBUSY) return tried;
-    const timespec until = timeout_from_now();
-    return pthread_mutex_clocklock(&mutex, CLOCK_MONOTONIC, &until);
+    const auto until = (AwakeClock::now() + k_lock_timeout).time_since_epoch();
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(until);
+    const timespec time{seconds.count(), (until - seconds).count()};
+    return pthread_mutex_clocklock(&mutex, CLOCK_MONOTONIC, &time);
 }
 
 bool acquire(pthread_mutex_t& mutex) noexcept {
