@@ -53,11 +53,8 @@ struct CollectorScheduler::State : std::enable_shared_from_this<State> {
     State(std::vector<std::unique_ptr<collect::Collector>> collectors, WorkBudget budget,
           util::ClockFunction given_clock)
         : clock(given_clock), maximum_age(budget.maximum_age), account(budget, collectors.size()) {
-        for (auto& collector : collectors) {
-            slots.push_back(std::make_unique<CollectorSlot>());
-            slots.back()->collector = std::move(collector);
-            slots.back()->index = slots.size() - 1;
-        }
+        for (auto& collector : collectors)
+            slots.push_back(std::make_unique<CollectorSlot>(std::move(collector), slots.size()));
     }
 
     const util::ClockFunction clock;
@@ -236,22 +233,15 @@ void CollectorScheduler::clear_event() noexcept {
 }
 
 std::string CollectorScheduler::text() const {
-    using exposition::MetricType;
     exposition::MetricFamily success{
         "ceymail_collector_success",
         "Whether the collector's metrics are there: 1, or 0 when it failed, hangs or could "
-        "read a part only.",
-        MetricType::gauge,
-        {}};
+        "read a part only."};
     exposition::MetricFamily duration{"ceymail_collector_duration_seconds",
-                                      "How long the collector's last run took; of one that hangs, how long by now.",
-                                      MetricType::gauge,
-                                      {}};
+                                      "How long the collector's last run took; of one that hangs, how long by now."};
     exposition::MetricFamily age{"ceymail_collector_age_seconds",
                                  "Age of the collector's metrics when the snapshot was taken. Costly ones are read "
-                                 "less often, within the work budget.",
-                                 MetricType::gauge,
-                                 {}};
+                                 "less often, within the work budget."};
     std::string text;
     const std::lock_guard lock(m_state->mutex);
     const auto now = m_state->clock();

@@ -11,7 +11,7 @@ namespace ceymail::snapshot {
 
 namespace {
 
-constexpr std::array<std::string_view, 3> k_healths{"works", "fails", "waits"};  // in the order of Health
+constexpr std::array<const char*, 3> k_healths{"works", "fails", "waits"};  // in the order of Health
 
 bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
 
@@ -70,27 +70,21 @@ std::optional<CollectorState> parse_line(std::string_view line) {
 std::string to_text(const std::vector<CollectorState>& states) {
     std::string text;
     for (const auto& state : states) {
-        text.append(state.name)
-            .append(1, '\t')
-            .append(k_healths.at(static_cast<std::size_t>(state.health)))
-            .append(1, '\t');
-        text.append(std::to_string(std::min(state.seconds, k_most_seconds))).append(1, '\t');
-        text.append(one_line(trouble_of(state))).append(1, '\n');
+        text += state.name + '\t' + k_healths.at(static_cast<std::size_t>(state.health)) + '\t' +
+                std::to_string(std::min(state.seconds, k_most_seconds)) + '\t' + one_line(trouble_of(state)) + '\n';
     }
     return text;
 }
 
 util::Result<std::vector<CollectorState>> from_text(std::string_view text) {
-    const auto malformed = [] {
-        return util::fail(util::ErrorKind::invalid,
-                          "what the metrics service says of its collectors is malformed; are both programs of one "
-                          "version? restart ceymail-metrics and ceymail-settings");
-    };
     std::vector<CollectorState> states;
     while (!text.empty()) {
         const auto line = take(text, '\n');
         auto state = line ? parse_line(*line) : std::nullopt;
-        if (!state || states.size() == k_most_collectors) return malformed();
+        if (!state || states.size() == k_most_collectors)
+            return util::fail(util::ErrorKind::invalid,
+                              "what the metrics service says of its collectors is malformed; are both programs of one "
+                              "version? restart ceymail-metrics and ceymail-settings");
         states.push_back(std::move(*state));
     }
     return states;

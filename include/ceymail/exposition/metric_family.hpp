@@ -26,9 +26,8 @@ struct Sample {
 // A classic histogram: the series _bucket{le=...}, _sum and _count.
 struct Histogram {
     std::vector<std::pair<std::string, std::string>> labels;  // name, value (any UTF-8); never `le`
-    std::vector<double> bounds;  // upper bounds, included, ascending; +Inf is not among them
-    std::vector<std::uint64_t>
-        counts;  // of each bucket alone, and last of those above all bounds: one more than bounds
+    std::vector<double> bounds;         // upper bounds, included, ascending; +Inf is not among them
+    std::vector<std::uint64_t> counts;  // of each bucket alone, last those above all bounds: one more than bounds
     double sum = 0;
 };
 
@@ -37,7 +36,7 @@ struct MetricFamily {
     std::string name;  // [a-zA-Z_:][a-zA-Z0-9_:]*; always a literal
     std::string help;  // any UTF-8
     MetricType type = MetricType::gauge;
-    std::vector<Sample> samples;             // of a counter or gauge
+    std::vector<Sample> samples = {};        // of a counter or gauge
     std::vector<Histogram> histograms = {};  // of a histogram, which has no samples
 };
 
