@@ -2,8 +2,9 @@
 // RespawnThrottle: when a process that exited may be replaced.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
-#include <optional>
+#include <utility>
 
 #include "ceymail/util/clock.hpp"
 
@@ -17,10 +18,14 @@ inline constexpr std::chrono::seconds k_minimum_lifetime{1};
 class RespawnThrottle {
 public:
     // Returns: when to replace a process that ran from `started` to `exited`; not before `exited`.
-    [[nodiscard]] util::AwakeTime due(util::AwakeTime started, util::AwakeTime exited) noexcept;
+    [[nodiscard]] util::AwakeTime due(util::AwakeTime started, util::AwakeTime exited) noexcept {
+        if (exited - started >= k_minimum_lifetime) return exited;
+        m_next_early_exit = std::max(exited, m_next_early_exit);
+        return std::exchange(m_next_early_exit, m_next_early_exit + k_minimum_lifetime);
+    }
 
 private:
-    std::optional<util::AwakeTime> m_last_early_exit_due;  // what due() returned for the last early exit
+    util::AwakeTime m_next_early_exit{};  // before this one no process that exited early is replaced
 };
 
 }  // namespace ceymail::supervisor

@@ -33,17 +33,32 @@ inline constexpr std::chrono::milliseconds k_stuck_after = 2 * k_longest_request
 class WorkerHeartbeats {
 public:
     // Errors: exhausted: no memory.
-    [[nodiscard]] static util::Result<WorkerHeartbeats> make(std::size_t workers);
+    [[nodiscard]] static util::Result<WorkerHeartbeats> make(std::size_t workers) {
+        WorkerHeartbeats made;
+        CEYMAIL_TRY_ASSIGN(made.m_memory, util::MappedMemory::allocate(workers * sizeof(Slot)));
+        return made;
+    }
 
     // Returns: the slot of a worker. It stays valid when this object is moved.
     // Requires: worker < workers, and no call of keep_only().
-    [[nodiscard]] fastcgi::BusySince& slot(std::size_t worker) noexcept;
+    [[nodiscard]] fastcgi::BusySince& slot(std::size_t worker) noexcept {
+        // New pages are zeros, which are valid atomics with the value AwakeTime{}.
+        return reinterpret_cast<Slot*>(m_memory.data())[worker].since;
+    }
 
     // Unmaps everything except this slot (null: everything). Processes: children.
-    void keep_only(const fastcgi::BusySince* slot) noexcept;
+    void keep_only(const fastcgi::BusySince* slot) noexcept {
+        if (slot == nullptr) return m_memory.keep_only(0, 0);
+        const auto offset = reinterpret_cast<const std::byte*>(slot) - m_memory.data();
+        m_memory.keep_only(static_cast<std::size_t>(offset), sizeof(Slot));
+    }
 
 private:
-    explicit WorkerHeartbeats(util::MappedMemory memory) noexcept;
+    struct alignas(4096) Slot {  // a page, so that a worker can unmap the others
+        fastcgi::BusySince since;
+    };
+    static_assert(fastcgi::BusySince::is_always_lock_free,
+                  "a lock in shared memory would stay locked when its holder dies");
 
     util::MappedMemory m_memory;
 };
