@@ -10,7 +10,7 @@
 #include "ceymail/admission/token_history.hpp"
 #include "ceymail/doctor/check_parts.hpp"
 #include "ceymail/supervisor/factories.hpp"
-#include "ceymail/supervisor/token_memory.hpp"
+#include "ceymail/supervisor/housekeeping.hpp"
 #include "ceymail/system/privileges.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/file.hpp"

@@ -19,7 +19,7 @@
 #include "ceymail/scheduler/snapshot_server.hpp"
 #include "ceymail/snapshot/snapshot_client.hpp"
 #include "ceymail/supervisor/factories.hpp"
-#include "ceymail/supervisor/token_memory.hpp"
+#include "ceymail/supervisor/housekeeping.hpp"
 #include "ceymail/system/exit_code.hpp"
 #include "ceymail/system/hanging_paths.hpp"
 #include "ceymail/system/landlock.hpp"

@@ -12,8 +12,21 @@
 #include "ceymail/config/configuration.hpp"
 #include "ceymail/shared/segment.hpp"
 #include "ceymail/util/clock.hpp"
+#include "ceymail/util/result.hpp"
 
 namespace ceymail::supervisor {
+
+// The file in the state directory that keeps the newest token's creation time over a boot. It is in
+// STATE_DIRECTORY/service, which belongs to the service's user. STATE_DIRECTORY itself belongs to root, who keeps files
+// of ceymail-token there.
+// Returns: an empty mark if there is no file.
+// Errors: invalid: the file holds something else; else the kind of the errno.
+[[nodiscard]] util::Result<admission::TokenMark> read_token_memory(const config::Configuration& configuration);
+
+// Replaces the file by rename(2), so that a reader finds the old or the new one.
+// Errors: not_found: there is no such directory; else the kind of the errno.
+[[nodiscard]] util::Result<void> write_token_memory(const config::Configuration& configuration,
+                                                    admission::TokenMark mark);
 
 inline constexpr std::chrono::seconds k_until_schema_order{60};  // a table may be renamed for a moment
 inline constexpr std::chrono::seconds k_between_schema_orders{60};
