@@ -47,11 +47,9 @@ Housekeeping::Housekeeping(const config::Configuration& configuration, shared::S
     admission::TokenHistory(m_layout.tokens).recall(m_stored);
 }
 
-std::optional<admission::TokenMark> Housekeeping::take_mark_to_store() noexcept {
+std::optional<admission::TokenMark> Housekeeping::mark_to_store() const noexcept {
     const auto newest = admission::TokenHistory(m_layout.tokens).newest();
-    if (newest == m_stored) return std::nullopt;
-    m_stored = newest;
-    return newest;
+    return newest == m_stored ? std::nullopt : std::optional(newest);
 }
 
 void Housekeeping::order_schema(util::BootTime now) {

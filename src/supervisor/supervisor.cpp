@@ -218,11 +218,13 @@ private:
             util::log(LogLevel::error, error.what());
         }
         if (m_writer != 0) return;  // its mark is stored when it has ended
-        const auto mark = m_housekeeping.take_mark_to_store();
+        const auto mark = m_housekeeping.mark_to_store();
         if (!mark) return;
         const pid_t pid = ::fork();
         if (pid == 0) run_writer(m_resources, *mark);
-        if (pid > 0) m_writer = pid;
+        if (pid < 0) return;  // it is tried again at the next wake-up
+        m_writer = pid;
+        m_housekeeping.set_stored(*mark);
     }
 
     [[nodiscard]] AwakeTime next_due() const {

@@ -793,6 +793,19 @@ BOOST_FIXTURE_TEST_CASE(supervisor_without_memory_stores_the_next_newest_token, 
     BOOST_TEST(stores("1767323100\n"), stored());
 }
 
+BOOST_FIXTURE_TEST_CASE(supervisor_that_can_start_no_process_stores_the_newest_token_later,
+                        RememberingWithFailingCalls) {
+    calls.fail_one_in(bit(Call::fork), 1, 1);
+    make_token("2026-01-02 03:04:05");
+    BOOST_TEST(ask() == 200);
+    BOOST_TEST(eventually([&] {
+        wake();
+        return calls.failed() > 0;
+    }));
+    calls.stop();
+    BOOST_TEST(stores("1767323045\n"), stored());
+}
+
 BOOST_AUTO_TEST_SUITE(supervisor_started)
 
 BOOST_AUTO_TEST_CASE(notifies_systemd_when_it_is_ready_and_when_it_stops) {

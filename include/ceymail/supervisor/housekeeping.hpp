@@ -38,8 +38,9 @@ public:
     // Reads the newest token's time from the state directory into the segment.
     Housekeeping(const config::Configuration& configuration, shared::SegmentLayout& layout);
 
-    // Returns: the mark to store in the state directory, once for each change; no value: nothing has changed.
-    [[nodiscard]] std::optional<admission::TokenMark> take_mark_to_store() noexcept;
+    // Returns: the mark to store in the state directory; no value: it is the last of set_stored().
+    [[nodiscard]] std::optional<admission::TokenMark> mark_to_store() const noexcept;
+    void set_stored(admission::TokenMark mark) noexcept { m_stored = mark; }
 
     // If token checks have found no table or no account for k_until_schema_order, and one since the last order, writes
     // RUNTIME_DIRECTORY/schema-missing, at most once in k_between_schema_orders. systemd then starts
