@@ -82,18 +82,6 @@ struct CollectorScheduler::State : std::enable_shared_from_this<State> {
         return account.clear(slot.index, began_at) || began_at - slot.asked_at >= maximum_age;
     }
 
-    // Returns: the slots whose threads are to be woken, the slowest of the last round first, because they wait longest.
-    std::vector<CollectorSlot*> begin(snapshot::RefreshReason reason) {
-        std::vector<CollectorSlot*> requested;
-        for (const auto& slot : slots) {
-            if (slot->busy()) continue;
-            slot->run_state = RunState::current;
-            if (due(*slot, reason) && request_run(*slot)) requested.push_back(slot.get());
-        }
-        std::ranges::sort(requested, std::greater{}, &CollectorSlot::duration);
-        return requested;
-    }
-
     void end() {
         for (const auto& slot : slots) {
             if (slot->run_state == RunState::awaited) slot->record_timeout(clock());
@@ -150,14 +138,8 @@ struct CollectorScheduler::State : std::enable_shared_from_this<State> {
             const auto now = clock();
             account.charge(slot.index, run.cost, now);
             slot.record_result(std::move(run), now);
-            if (awaited && over_at() != deadline) signal_event();
+            if (awaited && over_at() != deadline) eventfd_write(event_fd.get(), 1);  // a full counter is readable too
         }
-    }
-
-    void signal_event() const noexcept {
-        const std::uint64_t one = 1;
-        // A full counter is readable already.
-        [[maybe_unused]] const auto written = write(event_fd.get(), &one, sizeof one);
     }
 };
 
@@ -209,7 +191,13 @@ void CollectorScheduler::begin(util::BootTime deadline, snapshot::RefreshReason 
         clear_event();
         m_state->began_at = m_state->clock();
         m_state->deadline = deadline;
-        requested = m_state->begin(reason);
+        for (const auto& slot : m_state->slots) {
+            if (slot->busy()) continue;
+            slot->run_state = RunState::current;
+            if (m_state->due(*slot, reason) && m_state->request_run(*slot)) requested.push_back(slot.get());
+        }
+        // The slowest of the last round first, because they wait longest.
+        std::ranges::sort(requested, std::greater{}, &CollectorSlot::duration);
     }
     // Without the mutex, which each thread takes first when it wakes.
     for (CollectorSlot* slot : requested) slot->run_requested.notify_one();

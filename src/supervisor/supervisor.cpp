@@ -361,21 +361,15 @@ private:
         }
     }
 
-    static void say_why_no_landlock(int error) {
-        if (error == EPERM)
-            util::log(LogLevel::notice,
-                      "the system calls of Landlock are not allowed here (ceymail-metrics --check: sandbox): gatherer "
-                      "and workers are confined by systemd's sandbox alone");
-        else
-            util::log(LogLevel::notice,
-                      "the kernel has no Landlock (5.13 or later, and lsm= must name it): gatherer and workers are "
-                      "confined by systemd's sandbox alone");
-    }
-
     void notify_ready() const {
         const auto workers = std::to_string(m_resources.configuration.workers);
         ::sd_notify(0, ("READY=1\nSTATUS=answering with " + workers + " workers").c_str());
-        if (!system::has_landlock()) say_why_no_landlock(errno);
+        if (!system::has_landlock())
+            util::log(
+                LogLevel::notice,
+                {errno == EPERM ? "the system calls of Landlock are not allowed here (ceymail-metrics --check: sandbox)"
+                                : "the kernel has no Landlock (5.13 or later, and lsm= must name it)",
+                 ": gatherer and workers are confined by systemd's sandbox alone"});
         util::log(LogLevel::info, "answering " + m_resources.configuration.path + " with " + workers + " workers");
     }
 
