@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
 #include "ceymail/util/result.hpp"
 
@@ -13,13 +14,6 @@ enum class Access { read_only, read_write };
 // Owns one mmap(2) of MAP_SHARED. Move only.
 class MappedMemory {
 public:
-    MappedMemory() noexcept = default;
-    MappedMemory(MappedMemory&& other) noexcept;
-    MappedMemory& operator=(MappedMemory&& other) noexcept;
-    MappedMemory(const MappedMemory&) = delete;
-    MappedMemory& operator=(const MappedMemory&) = delete;
-    ~MappedMemory();
-
     // Maps the first `size` bytes of `fd`, which may be closed afterwards.
     // Requires: the file has them allocated. Access to a hole on a full tmpfs raises SIGBUS.
     [[nodiscard]] static Result<MappedMemory> map(int fd, std::size_t size, Access access);
@@ -32,15 +26,18 @@ public:
     // caller must call system::forbid_remapping() too.
     void keep_only(std::size_t offset, std::size_t size) noexcept;
 
-    [[nodiscard]] std::byte* data() const noexcept { return m_data; }
-    [[nodiscard]] std::size_t size() const noexcept { return m_size; }
+    [[nodiscard]] std::byte* data() const noexcept { return m_data.get(); }
+    [[nodiscard]] std::size_t size() const noexcept { return m_data.get_deleter().size; }
     explicit operator bool() const noexcept { return m_data != nullptr; }
 
 private:
     [[nodiscard]] static Result<MappedMemory> make(std::size_t size, int protection, int flags, int fd);
 
-    std::byte* m_data = nullptr;
-    std::size_t m_size = 0;
+    struct Unmap {
+        std::size_t size;
+        void operator()(std::byte* data) const noexcept;
+    };
+    std::unique_ptr<std::byte, Unmap> m_data;
 };
 
 }  // namespace ceymail::util
