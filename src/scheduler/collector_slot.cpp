@@ -12,19 +12,14 @@ namespace ceymail::scheduler {
 
 namespace {
 
-util::Result<std::string> format_families(util::Result<collect::Families> result) {
-    CEYMAIL_TRY_ASSIGN(const auto families, std::move(result));
-    std::string text;
-    for (const auto& family : families) exposition::append_family(text, family);
-    return text;
-}
-
 util::Result<std::string> collect_guarded(collect::Collector& collector, util::BootTime deadline,
                                           std::optional<util::Error>& shortfall) noexcept try {
     try {
-        auto families = format_families(collector.collect(deadline));
-        if (families) shortfall = collector.shortfall();
-        return families;
+        CEYMAIL_TRY_ASSIGN(const auto families, collector.collect(deadline));
+        std::string text;
+        for (const auto& family : families) exposition::append_family(text, family);
+        shortfall = collector.shortfall();
+        return text;
     } catch (const std::exception& error) {
         return util::fail(util::ErrorKind::internal, error.what());
     } catch (...) {

@@ -10,7 +10,6 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -318,7 +317,7 @@ private:
             if (status != 0) try_log(LogLevel::warning, [&] { return who() + reason_of(status) + " while stopping"; });
             return;
         }
-        child.due = m_throttles.at(child.role).due(child.started, now);
+        child.due = m_throttles.at(static_cast<std::size_t>(child.role)).due(child.started, now);
         try_log(LogLevel::error, [&] {
             return who() + (child.killed_as_stuck ? "was stuck, and was killed" : reason_of(status)) +
                    (child.due <= now ? "; replaced" : "; it lived less than a second, so the next one waits");
@@ -377,8 +376,7 @@ private:
     Housekeeping m_housekeeping;
     pid_t m_writer = 0;  // 0: none runs
     std::vector<ChildSlot> m_children;
-    std::map<Role, RespawnThrottle> m_throttles{
-        {Role::gatherer, {}}, {Role::worker, {}}, {Role::log_reader, {}}, {Role::journal_reader, {}}};
+    std::array<RespawnThrottle, 4> m_throttles;  // in the order of Role
     std::chrono::nanoseconds m_ping_interval = ping_interval();
     AwakeTime m_ping_due = m_ping_interval > 0s ? AwakeClock::now() : AwakeTime::max();
     AwakeTime m_fork_from{};

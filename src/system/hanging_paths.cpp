@@ -30,14 +30,19 @@ public:
         for (std::size_t i = from; i < to; ++i) {
             struct stat ignored{};
             static_cast<void>(::stat(m_paths[i].c_str(), &ignored));
-            set_answered(i);
+            const std::lock_guard lock(m_mutex);
+            if (m_has_answered[i]) continue;  // by another thread
+            m_has_answered[i] = true;
+            if (--m_unanswered > 0) continue;
+            m_changed.notify_all();
+            if (m_has_given_up) m_on_answer();
         }
     }
 
     // Returns: false if some have not answered within `patience`.
     bool wait(std::chrono::nanoseconds patience) {
         std::unique_lock lock(m_mutex);
-        return m_changed.wait_for(lock, patience, [this] { return all_have_answered(); });
+        return m_changed.wait_for(lock, patience, [this] { return m_unanswered == 0; });
     }
 
     [[nodiscard]] std::vector<bool> answered() {
@@ -56,24 +61,12 @@ public:
     }
 
 private:
-    [[nodiscard]] bool all_have_answered() const {
-        return std::ranges::find(m_has_answered, false) == m_has_answered.end();
-    }
-
-    void set_answered(std::size_t i) {
-        const std::lock_guard lock(m_mutex);
-        if (m_has_answered[i]) return;  // by another thread
-        m_has_answered[i] = true;
-        if (!all_have_answered()) return;
-        m_changed.notify_all();
-        if (m_has_given_up) m_on_answer();
-    }
-
     const Paths m_paths;
     const std::function<void()> m_on_answer;
     std::mutex m_mutex;
     std::condition_variable m_changed;
     std::vector<bool> m_has_answered;
+    std::size_t m_unanswered = m_paths.size();
     bool m_has_given_up = false;
 };
 

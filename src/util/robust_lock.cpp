@@ -14,18 +14,14 @@ namespace {
 
 constexpr auto k_lock_timeout = std::chrono::milliseconds(100);
 
-// Tries without a time-out first, which saves reading the clock if the mutex is free.
-int lock_with_timeout(pthread_mutex_t& mutex) noexcept {
-    const int tried = pthread_mutex_trylock(&mutex);
-    if (tried != EBUSY) return tried;
-    const auto until = (AwakeClock::now() + k_lock_timeout).time_since_epoch();
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(until);
-    const timespec time{seconds.count(), (until - seconds).count()};
-    return pthread_mutex_clocklock(&mutex, CLOCK_MONOTONIC, &time);
-}
-
 bool acquire(pthread_mutex_t& mutex) noexcept {
-    const int locked = lock_with_timeout(mutex);
+    int locked = pthread_mutex_trylock(&mutex);  // saves reading the clock if the mutex is free
+    if (locked == EBUSY) {
+        const auto until = (AwakeClock::now() + k_lock_timeout).time_since_epoch();
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(until);
+        const timespec time{seconds.count(), (until - seconds).count()};
+        locked = pthread_mutex_clocklock(&mutex, CLOCK_MONOTONIC, &time);
+    }
     return locked == 0 || (locked == EOWNERDEAD && pthread_mutex_consistent(&mutex) == 0);
 }
 
