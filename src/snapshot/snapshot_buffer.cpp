@@ -24,7 +24,6 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
-#include <utility>
 
 #include "ceymail/util/fd.hpp"
 
@@ -107,37 +106,23 @@ SnapshotTimes read_whole(const Layout& layout, Take take) {
     return {};
 }
 
-util::Result<util::Fd> make_memory() {
-    util::Fd fd(memfd_create("ceymail-snapshot", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+}  // namespace
+
+util::Result<SnapshotBuffer> SnapshotBuffer::make() {
+    const util::Fd fd(memfd_create("ceymail-snapshot", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!fd) return util::fail_errno(errno, "cannot make the snapshot's shared memory");
     // fallocate, not ftruncate: access to a page that cannot be allocated would raise SIGBUS.
     if (fallocate(fd.get(), 0, 0, sizeof(Layout)) != 0)
         return util::fail_errno(errno, "cannot allocate the snapshot's shared memory", "give the service more memory");
-    return fd;
-}
-
-}  // namespace
-
-SnapshotBuffer::SnapshotBuffer(util::MappedMemory writable, util::MappedMemory readable) noexcept
-    : m_writable(std::move(writable)), m_readable(std::move(readable)) {}
-
-util::Result<SnapshotBuffer> SnapshotBuffer::make() {
-    CEYMAIL_TRY_ASSIGN(const auto fd, make_memory());
-    CEYMAIL_TRY_ASSIGN(auto writable, util::MappedMemory::map(fd.get(), sizeof(Layout), util::Access::read_write));
+    SnapshotBuffer buffer;
+    CEYMAIL_TRY_ASSIGN(buffer.m_writable, util::MappedMemory::map(fd.get(), sizeof(Layout), util::Access::read_write));
     // After the writable mapping, which stays writable, and before the other, which can then never become writable.
     if (fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) != 0)
         return util::fail(util::ErrorKind::unavailable,
                           "cannot seal the snapshot's shared memory: the kernel refuses; Linux 5.1 or newer is needed",
                           errno);
-    CEYMAIL_TRY_ASSIGN(auto readable, util::MappedMemory::map(fd.get(), sizeof(Layout), util::Access::read_only));
-    return SnapshotBuffer(std::move(writable), std::move(readable));
-}
-
-void SnapshotBuffer::make_read_only() noexcept { m_writable = util::MappedMemory(); }
-
-void SnapshotBuffer::drop() noexcept {
-    m_writable = util::MappedMemory();
-    m_readable = util::MappedMemory();
+    CEYMAIL_TRY_ASSIGN(buffer.m_readable, util::MappedMemory::map(fd.get(), sizeof(Layout), util::Access::read_only));
+    return buffer;
 }
 
 util::Result<void> SnapshotBuffer::publish(std::string_view text, SnapshotTimes times) {

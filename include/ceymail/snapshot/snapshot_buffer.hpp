@@ -26,10 +26,10 @@ public:
     [[nodiscard]] static util::Result<SnapshotBuffer> make();
 
     // From now on this process can only read. Processes: workers, after fork(2).
-    void make_read_only() noexcept;
+    void make_read_only() noexcept { m_writable = {}; }
 
     // Unmaps it. No other function may be called after it. Processes: the log reader, after fork(2).
-    void drop() noexcept;
+    void drop() noexcept { *this = {}; }
 
     // Replaces the snapshot. On an error the old one stays. Processes: the gatherer.
     // Errors: exhausted: `text` is longer than k_snapshot_capacity; denied: after make_read_only().
@@ -44,7 +44,7 @@ public:
     [[nodiscard]] SnapshotTimes times() const noexcept;
 
 private:
-    SnapshotBuffer(util::MappedMemory writable, util::MappedMemory readable) noexcept;
+    SnapshotBuffer() noexcept = default;
 
     util::MappedMemory m_writable;  // empty in a process that only reads
     util::MappedMemory m_readable;
