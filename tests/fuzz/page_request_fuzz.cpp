@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // read_page_parameters() on an environment of any strings, one per line of the input, and the authentication by them.
 // fuzz: -max_len=1024
-#include "ceymail/fastcgi/page_request.hpp"
+#include "ceymail/fastcgi/parameters.hpp"
 
 #include <algorithm>
 #include <string>

@@ -5,6 +5,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "ceymail/fastcgi/parameters.hpp"
 #include "ceymail/page/authenticated_user.hpp"
 #include "ceymail/page/form.hpp"
 

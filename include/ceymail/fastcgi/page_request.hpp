@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <string>
-#include <string_view>
 
 namespace ceymail::fastcgi {
 
@@ -30,8 +29,5 @@ struct PageRequest {
     bool body_too_long = false;  // then `body` is empty
     bool malformed = false;      // truncated, or a parameter above occurs twice
 };
-
-// Returns: the parameters in `environment`, without the body. See read_parameters().
-[[nodiscard]] PageRequest read_page_parameters(char** environment);
 
 }  // namespace ceymail::fastcgi

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Reads a Request from CGI parameters.
+// Reads the requests from CGI parameters.
 // Source: RFC 3875 4.1.
 #pragma once
 
+#include "ceymail/fastcgi/page_request.hpp"
 #include "ceymail/fastcgi/request.hpp"
 
 namespace ceymail::fastcgi {
@@ -15,5 +16,8 @@ namespace ceymail::fastcgi {
 
 // The same, into an existing request, whose memory it reuses.
 void read_parameters(char** environment, Request& request);
+
+// The same for the parameters that PageRequest has, without the body. Wipes nothing.
+[[nodiscard]] PageRequest read_page_parameters(char** environment);
 
 }  // namespace ceymail::fastcgi
