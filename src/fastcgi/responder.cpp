@@ -163,8 +163,7 @@ struct Responder::State {
     void send(const Response& response) {
         text.clear();
         records.clear();
-        append_head(response, text);
-        text.append(sent_body(response));
+        append_cgi(response, text);
         append_answer(request_id, text, records);
         send_all(connection.get(), records, util::BootClock::now() + k_peer_timeout);
         connection.reset();

@@ -1,46 +1,38 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/fastcgi/response.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <concepts>
+#include <utility>
 
 namespace ceymail::fastcgi {
 namespace {
 
-// Any other code has an empty phrase, which RFC 3875 allows.
+constexpr std::size_t k_typical_head = 256;  // bytes
+
 // Source: RFC 9110 15, RFC 6585 4.
+constexpr std::array<std::pair<int, std::string_view>, 13> k_reasons{{
+    {200, "OK"},
+    {303, "See Other"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {409, "Conflict"},
+    {413, "Content Too Large"},
+    {415, "Unsupported Media Type"},
+    {429, "Too Many Requests"},
+    {500, "Internal Server Error"},
+    {503, "Service Unavailable"},
+}};
+
+// Any other code has an empty phrase, which RFC 3875 allows.
 std::string_view reason(int status) noexcept {
-    switch (status) {
-        case 200:
-            return "OK";
-        case 303:
-            return "See Other";
-        case 400:
-            return "Bad Request";
-        case 401:
-            return "Unauthorized";
-        case 403:
-            return "Forbidden";
-        case 404:
-            return "Not Found";
-        case 405:
-            return "Method Not Allowed";
-        case 409:
-            return "Conflict";
-        case 413:
-            return "Content Too Large";
-        case 415:
-            return "Unsupported Media Type";
-        case 429:
-            return "Too Many Requests";
-        case 500:
-            return "Internal Server Error";
-        case 503:
-            return "Service Unavailable";
-        default:
-            return "";
-    }
+    const auto* const found = std::ranges::find(k_reasons, status, &decltype(k_reasons)::value_type::first);
+    return found == k_reasons.end() ? std::string_view() : found->second;
 }
 
 void append_number(std::string& out, std::integral auto number) {
@@ -56,11 +48,8 @@ void append_header(std::string& out, std::string_view name, std::string_view val
 
 }  // namespace
 
-std::string_view sent_body(const Response& response) noexcept {
-    return response.head_only ? std::string_view() : std::string_view(response.body);
-}
-
-void append_head(const Response& response, std::string& out) {
+void append_cgi(const Response& response, std::string& out) {
+    out.reserve(out.size() + k_typical_head + response.body.size());
     out.append("Status: ");
     append_number(out, response.status);
     out.append(" ").append(reason(response.status)).append("\r\n");
@@ -69,13 +58,12 @@ void append_head(const Response& response, std::string& out) {
     out.append("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ");
     append_number(out, response.body.size());
     out.append("\r\n\r\n");
+    if (!response.head_only) out.append(response.body);
 }
 
 std::string to_cgi(const Response& response) {
     std::string out;
-    out.reserve(256 + response.body.size());
-    append_head(response, out);
-    out.append(sent_body(response));
+    append_cgi(response, out);
     return out;
 }
 

@@ -74,16 +74,16 @@ void exposition_of_the_responder_itself(State& state) {
 }
 BENCHMARK(exposition_of_the_responder_itself);
 
-void head_of_a_refusal(State& state) {
+void cgi_of_a_refusal(State& state) {
     const fastcgi::Response response{.status = 429, .headers = {{"Retry-After", "42"}}, .body = "Too many.\n"};
     std::string text;
     for (auto _ : state) {
         text.clear();
-        fastcgi::append_head(response, text);
+        fastcgi::append_cgi(response, text);
         DoNotOptimize(text.data());
     }
 }
-BENCHMARK(head_of_a_refusal);
+BENCHMARK(cgi_of_a_refusal);
 
 void digest_of_a_token(State& state) {
     const std::string token = "ceymail_metrics_" + std::string(43, 'x');

@@ -31,10 +31,7 @@ struct Response {
 // Returns: "Status: 200 OK\r\n...", an empty line and the body.
 [[nodiscard]] std::string to_cgi(const Response& response);
 
-// Appends the same without the body to `out`.
-void append_head(const Response& response, std::string& out);
-
-// Returns: the part of the body that is sent.
-[[nodiscard]] std::string_view sent_body(const Response& response) noexcept;
+// Appends the same to `out`.
+void append_cgi(const Response& response, std::string& out);
 
 }  // namespace ceymail::fastcgi
