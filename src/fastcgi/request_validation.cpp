@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "ceymail/fastcgi/record.hpp"
 
@@ -109,15 +110,13 @@ public:
     }
 
 private:
-    enum class Part { begin, params, input, end };
-
     Verdict scan_records(Bytes bytes) {
         if (bytes.size() > k_max_request) return Verdict::malformed;
         std::size_t at = 0;
-        while (m_part != Part::end) {
+        while (m_next != RecordType::end_request) {
             const Bytes rest = bytes.subspan(at);
             if (rest.size() < k_record_header)
-                return check_partial_header(rest) ? Verdict::incomplete : Verdict::malformed;
+                return check_version_and_type(rest) ? Verdict::incomplete : Verdict::malformed;
             const std::size_t content = number16(rest, 4);
             const std::size_t size = k_record_header + content + octet(rest, 6);
             if (!check_header(rest) || at + size > k_max_request) return Verdict::malformed;
@@ -129,57 +128,39 @@ private:
         return at == bytes.size() ? Verdict::whole : Verdict::malformed;
     }
 
-    // Checks the arrived bytes of an incomplete header.
-    [[nodiscard]] bool check_partial_header(Bytes rest) const {
+    // Checks version and type, as far as they have arrived.
+    [[nodiscard]] bool check_version_and_type(Bytes rest) const {
         if (!rest.empty() && octet(rest, 0) != k_version) return false;
-        return rest.size() < 2 || type_fits(octet(rest, 1));
+        return rest.size() < 2 || octet(rest, 1) == std::to_underlying(m_next);
     }
 
     bool check_header(Bytes rest) {
         const std::uint16_t id = number16(rest, 2);
-        if (octet(rest, 0) != k_version || !type_fits(octet(rest, 1))) return false;
-        if (m_part == Part::begin) {
+        if (!check_version_and_type(rest)) return false;
+        if (m_next == RecordType::begin_request) {
             m_result.request_id = id;
             return id != 0 && number16(rest, 4) == k_begin_body;
         }
         return id == m_result.request_id;
     }
 
-    [[nodiscard]] bool type_fits(std::uint8_t type) const {
-        switch (m_part) {
-            case Part::begin:
-                return type == static_cast<std::uint8_t>(RecordType::begin_request);
-            case Part::params:
-                return type == static_cast<std::uint8_t>(RecordType::params);
-            case Part::input:
-                return type == static_cast<std::uint8_t>(RecordType::standard_input);
-            case Part::end:
-                return false;
-        }
-        return false;
-    }
-
     // `arrived`: the arrived part of the record's content of `size` bytes.
     bool take_content(Bytes arrived, std::size_t size) {
-        switch (m_part) {
-            case Part::begin:
-                m_part = Part::params;
-                m_result.asks_to_keep_connection = arrived.size() > 2 && (octet(arrived, 2) & k_keep_connection) != 0;
-                return arrived.size() < 2 || number16(arrived, 0) == k_role_responder;
-            case Part::params:
-                if (size > 0) return m_parameters.feed(arrived);
-                m_part = Part::input;
-                return m_parameters.between_parameters();
-            case Part::input:
-                if (size == 0) m_part = Part::end;
-                return true;
-            case Part::end:
-                break;
+        if (m_next == RecordType::begin_request) {
+            m_next = RecordType::params;
+            m_result.asks_to_keep_connection = arrived.size() > 2 && (octet(arrived, 2) & k_keep_connection) != 0;
+            return arrived.size() < 2 || number16(arrived, 0) == k_role_responder;
         }
-        return false;
+        if (m_next == RecordType::params) {
+            if (size > 0) return m_parameters.feed(arrived);
+            m_next = RecordType::standard_input;
+            return m_parameters.between_parameters();
+        }
+        if (size == 0) m_next = RecordType::end_request;
+        return true;
     }
 
-    Part m_part = Part::begin;
+    RecordType m_next = RecordType::begin_request;  // the type that must follow; end_request: the request is whole
     Validation m_result;
     ParameterScanner m_parameters;
 };
