@@ -16,20 +16,6 @@ namespace {
 
 constexpr std::size_t k_capacity = k_max_request + 1;  // one more, to detect a request above the limit
 
-// Wipes the bytes that were written.
-class WipeAfter {
-public:
-    explicit WipeAfter(std::byte* bytes) : m_bytes(bytes) {}
-    ~WipeAfter() { OPENSSL_cleanse(m_bytes, m_size); }
-    WipeAfter(const WipeAfter&) = delete;
-    WipeAfter& operator=(const WipeAfter&) = delete;
-    void grow_to(std::size_t size) { m_size = std::max(m_size, size); }
-
-private:
-    std::byte* m_bytes;
-    std::size_t m_size = 0;
-};
-
 }  // namespace
 
 // The bytes are not initialised, so that unused pages need no memory.
@@ -39,14 +25,21 @@ RequestReader::RequestReader()
 }
 
 std::optional<RequestReader::Received> RequestReader::receive(int connection, util::BootTime deadline) {
-    WipeAfter wipe(m_bytes.get());
+    std::size_t written = 0;
+    const auto received = peek(connection, deadline, written);
+    OPENSSL_cleanse(m_bytes.get(), written);
+    return received;
+}
+
+std::optional<RequestReader::Received> RequestReader::peek(int connection, util::BootTime deadline,
+                                                           std::size_t& written) {
     bool watched = false;  // not before it is needed: most requests have arrived already
     for (SocketEvent event = SocketEvent::bytes; event != SocketEvent::none;) {
         const ssize_t received = recv(connection, m_bytes.get(), k_capacity, MSG_PEEK | MSG_DONTWAIT);
         if (received == 0) return std::nullopt;
         if (received < 0 && errno != EAGAIN && errno != EINTR) return std::nullopt;
         const auto size = static_cast<std::size_t>(std::max<ssize_t>(received, 0));
-        wipe.grow_to(size);
+        written = std::max(written, size);
         const Validation validation = validate({m_bytes.get(), size});
         if (validation.verdict != Verdict::incomplete) return Received{validation, size};
         if (event == SocketEvent::end || (!watched && !watch(connection))) return std::nullopt;

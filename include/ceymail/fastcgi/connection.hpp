@@ -32,6 +32,7 @@ public:
 
 private:
     enum class SocketEvent { bytes, end, none };
+    [[nodiscard]] std::optional<Received> peek(int connection, util::BootTime deadline, std::size_t& written);
     [[nodiscard]] bool watch(int connection) const;
     [[nodiscard]] SocketEvent wait_for_event(util::BootTime deadline) const;
 
