@@ -7,18 +7,13 @@
 
 #include <openssl/crypto.h>
 
-#include "ceymail/admission/new_token.hpp"
+#include "ceymail/admission/token_form.hpp"
 #include "ceymail/util/file.hpp"
 
 namespace ceymail::admission {
 namespace {
 
 constexpr std::string_view k_remedy = "run `ceymail-token init --settings`, then reload the web server";
-constexpr std::string_view k_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-bool is_secret(std::string_view text) {
-    return text.size() == k_secret_characters && text.find_first_not_of(k_alphabet) == text.npos;
-}
 
 std::filesystem::path beside(std::filesystem::path page, const char* ending) { return page += ending; }
 

@@ -10,11 +10,12 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "ceymail/admission/token_form.hpp"
+
 namespace ceymail::admission {
 namespace {
 
 constexpr std::size_t k_mac_digits = 64;
-constexpr std::string_view k_base64url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 std::string mac_of(std::string_view encoded, std::string_view secret) {
     constexpr std::string_view k_digits = "0123456789abcdef";

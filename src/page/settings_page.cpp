@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "ceymail/admission/gateway_secret.hpp"
-#include "ceymail/admission/new_token.hpp"
 #include "ceymail/admission/plan.hpp"
+#include "ceymail/admission/token_form.hpp"
 #include "ceymail/database/audit_reader.hpp"
 #include "ceymail/database/token_registry.hpp"
 #include "ceymail/page/files.hpp"

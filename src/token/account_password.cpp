@@ -4,7 +4,7 @@
 
 #include <pwd.h>
 
-#include "ceymail/admission/new_token.hpp"
+#include "ceymail/admission/token_form.hpp"
 #include "ceymail/database/option_file.hpp"
 #include "ceymail/token/secret_file.hpp"
 

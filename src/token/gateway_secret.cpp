@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "ceymail/admission/gateway_secret.hpp"
-#include "ceymail/admission/new_token.hpp"
+#include "ceymail/admission/token_form.hpp"
 #include "ceymail/token/secret_file.hpp"
 #include "ceymail/util/file.hpp"
 #include "ceymail/util/secret.hpp"

@@ -3,7 +3,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "ceymail/admission/new_token.hpp"
+#include "ceymail/admission/token_form.hpp"
 #include "ceymail/database/token_registry.hpp"
 #include "ceymail/token/cli_support.hpp"
 #include "ceymail/token/commands.hpp"

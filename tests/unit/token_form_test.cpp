@@ -9,7 +9,6 @@
 #include <boost/test/unit_test.hpp>
 
 #include "ceymail/admission/bearer.hpp"
-#include "ceymail/admission/new_token.hpp"
 
 using namespace ceymail::admission;
 
