@@ -1,33 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/admission/session_cookie.hpp"
 
-#include <array>
 #include <optional>
-#include <stdexcept>
 #include <string>
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include "ceymail/admission/token_form.hpp"
+#include "ceymail/util/hex.hpp"
 
 namespace ceymail::admission {
 namespace {
 
 constexpr std::size_t k_mac_digits = 64;
-
-std::string mac_of(std::string_view encoded, std::string_view secret) {
-    constexpr std::string_view k_digits = "0123456789abcdef";
-    std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
-    unsigned size = 0;
-    if (HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-             reinterpret_cast<const unsigned char*>(encoded.data()), encoded.size(), mac.data(), &size) == nullptr)
-        throw std::runtime_error("OpenSSL cannot compute an HMAC");
-    std::string digits;
-    for (unsigned i = 0; i < size; ++i) digits.append({k_digits[mac[i] >> 4U], k_digits[mac[i] & 0xFU]});
-    return digits;
-}
 
 // Unused bits of the last character are not looked at: the MAC is over the text.
 std::optional<std::string> decode(std::string_view encoded) {
@@ -53,9 +38,8 @@ SessionCheck check_session(std::string_view value, const util::Secret& secret, s
     const auto dot = value.find('.');
     if (value.size() > k_longest_session || dot == value.npos || value.size() - dot - 1 != k_mac_digits) return {};
     const auto encoded = value.substr(0, dot);
-    const auto right = mac_of(encoded, secret.reveal());
-    if (right.size() != k_mac_digits || CRYPTO_memcmp(right.data(), value.data() + dot + 1, k_mac_digits) != 0)
-        return {SessionStatus::forged};
+    const auto right = util::to_hex(util::hmac_sha256(secret.reveal(), encoded));
+    if (CRYPTO_memcmp(right.data(), value.data() + dot + 1, k_mac_digits) != 0) return {SessionStatus::forged};
     const auto json = decode(encoded);
     auto claims = json ? parse_session_claims(*json) : std::nullopt;
     if (!claims || seconds(claims->expires) > now + k_longest_session_seconds) return {SessionStatus::unreadable};

@@ -8,13 +8,6 @@ namespace {
 
 constexpr std::size_t k_most_fields = 16;
 
-std::string_view take_until(std::string_view& text, char separator) {
-    const auto end = text.find(separator);
-    const auto part = text.substr(0, end);
-    text.remove_prefix(end == text.npos ? text.size() : end + 1);
-    return part;
-}
-
 std::optional<std::string> decode(std::string_view encoded) {
     std::string text;
     for (std::size_t at = 0; at < encoded.size(); ++at) {
@@ -33,6 +26,13 @@ std::optional<std::string> decode(std::string_view encoded) {
 }
 
 }  // namespace
+
+std::string_view take_until(std::string_view& text, char separator) {
+    const auto end = text.find(separator);
+    const auto part = text.substr(0, end);
+    text.remove_prefix(end == text.npos ? text.size() : end + 1);
+    return part;
+}
 
 std::optional<Fields> parse_fields(std::string_view encoded) {
     Fields fields;

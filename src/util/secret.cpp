@@ -3,10 +3,12 @@
 
 #include <memory>
 #include <new>
+#include <stdexcept>
 #include <utility>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 namespace ceymail::util {
 
@@ -70,6 +72,14 @@ Digest sha256(std::string_view bytes) {
         EVP_DigestFinal_ex(t_context.get(), digest.data(), nullptr) != 1)
         throw std::bad_alloc();
     return digest;
+}
+
+Digest hmac_sha256(std::string_view key, std::string_view text) {
+    Digest mac{};
+    if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+             reinterpret_cast<const unsigned char*>(text.data()), text.size(), mac.data(), nullptr) == nullptr)
+        throw std::runtime_error("OpenSSL cannot compute an HMAC");
+    return mac;
 }
 
 void prepare_sha256() { static_cast<void>(find_sha256()); }

@@ -22,7 +22,7 @@ constexpr std::uint64_t k_seen = 7;
 BootTime now() noexcept { return BootTime{std::chrono::hours{2}}; }
 
 const CsrfTokens& csrf() {
-    static const CsrfTokens made(CsrfTokens::Key{1, 2, 3}, now);
+    static const CsrfTokens made(ceymail::util::Secret(std::string(32, 7)), now);
     return made;
 }
 

@@ -19,11 +19,7 @@ struct Clock {
     Clock() { s_now = util::BootTime{1000s}; }
 };
 
-CsrfTokens csrf(unsigned char key = 7) {
-    CsrfTokens::Key bytes{};
-    bytes.fill(key);
-    return {bytes, now};
-}
+CsrfTokens csrf(char key = 7) { return {util::Secret(std::string(32, key)), now}; }
 
 std::string sealed(const CsrfTokens& by, Action action = Action::generate, const char* user = "amal") {
     return by.issue({action, user, 41}).value();

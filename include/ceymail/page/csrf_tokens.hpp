@@ -2,14 +2,15 @@
 // CsrfTokens: tokens that bind a form to the user who loaded it, to its action and to a time.
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/result.hpp"
+#include "ceymail/util/secret.hpp"
 
 namespace ceymail::page {
 
@@ -38,14 +39,9 @@ struct CsrfCheck {
 // Security: a cookie would add nothing: an attacker who cannot read the page has no token for its user. Threads: one.
 class CsrfTokens {
 public:
-    using Key = std::array<unsigned char, 32>;
-
-    // Creates a key with getrandom(2). Errors: throws std::runtime_error if OpenSSL cannot compute an HMAC.
+    // Creates a key by admission::make_secret(). Errors: throws std::runtime_error if OpenSSL cannot compute an HMAC.
     [[nodiscard]] static util::Result<CsrfTokens> make(util::ClockFunction clock = util::BootClock::now);
-    CsrfTokens(const Key& key, util::ClockFunction clock);
-    CsrfTokens(CsrfTokens&& other) noexcept;
-    CsrfTokens& operator=(CsrfTokens&&) = delete;
-    ~CsrfTokens();  // wipes the key
+    CsrfTokens(util::Secret key, util::ClockFunction clock) : m_key(std::move(key)), m_clock(clock) {}
 
     [[nodiscard]] util::Result<std::string> issue(const FormPurpose& purpose) const;
 
@@ -55,11 +51,8 @@ public:
 private:
     [[nodiscard]] std::string mac_of(std::string_view head, Action action, std::string_view user) const;
 
-    Key m_key;
+    util::Secret m_key;
     util::ClockFunction m_clock;
 };
-
-// Returns: `bytes` bytes from getrandom(2) as hexadecimal digits.
-[[nodiscard]] util::Result<std::string> random_hex(std::size_t bytes);
 
 }  // namespace ceymail::page

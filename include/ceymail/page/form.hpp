@@ -9,6 +9,9 @@
 
 namespace ceymail::page {
 
+// Takes the text before `separator` out of `text`, and the separator. Without one: all of it.
+[[nodiscard]] std::string_view take_until(std::string_view& text, char separator);
+
 // Returns: no value if a name is given twice, there are more than 16 fields, or a % is not followed by two hexadecimal
 // digits. Browsers send none of these for the forms of the page. Security: untrusted input.
 using Fields = std::map<std::string, std::string, std::less<>>;

@@ -39,6 +39,9 @@ using Digest = std::array<std::uint8_t, 32>;
 // Errors: throws std::bad_alloc.
 [[nodiscard]] Digest sha256(std::string_view bytes);
 
+// HMAC-SHA-256, RFC 2104. Errors: throws std::runtime_error where OpenSSL cannot compute it.
+[[nodiscard]] Digest hmac_sha256(std::string_view key, std::string_view text);
+
 // Fetches the algorithm from OpenSSL, which takes as long as the rest of a worker's first request. Call it before
 // fork(2), so that the children need not. Else the first sha256() does it. Errors: throws std::bad_alloc.
 void prepare_sha256();
