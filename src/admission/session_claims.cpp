@@ -3,6 +3,7 @@
 // would hide a mistake in who is signed in.
 #include "ceymail/admission/session_claims.hpp"
 
+#include <array>
 #include <charconv>
 
 namespace ceymail::admission {
@@ -20,22 +21,10 @@ bool whole(std::string_view digits, Number& number, int base = 10) {
 
 // Requires: a code point that is no surrogate. Source: RFC 3629.
 void append_utf8(std::string& text, unsigned point) {
-    const auto tail = [&](unsigned shift) { text += static_cast<char>(0x80U | ((point >> shift) & 0x3FU)); };
-    if (point < 0x80) {
-        text += static_cast<char>(point);
-    } else if (point < 0x800) {
-        text += static_cast<char>(0xC0U | (point >> 6U));
-        tail(0);
-    } else if (point < 0x10000) {
-        text += static_cast<char>(0xE0U | (point >> 12U));
-        tail(6);
-        tail(0);
-    } else {
-        text += static_cast<char>(0xF0U | (point >> 18U));
-        tail(12);
-        tail(6);
-        tail(0);
-    }
+    constexpr std::array<unsigned, 4> k_lead{0, 0xC0, 0xE0, 0xF0};
+    auto tails = point < 0x80 ? 0U : point < 0x800 ? 1U : point < 0x10000 ? 2U : 3U;
+    text += static_cast<char>(k_lead[tails] | point >> 6 * tails);
+    while (tails-- > 0) text += static_cast<char>(0x80U | (point >> 6 * tails & 0x3FU));
 }
 
 // Each function returns false, or no value, where the text is not what it names. Then nothing more is read.
@@ -84,23 +73,21 @@ private:
         return m_rest.empty();
     }
 
+    template <class Element>
+    bool list(std::string_view begin, std::string_view end, Element read_element) {
+        if (!take(begin)) return false;
+        if (take(end)) return true;
+        do {
+            if (!read_element()) return false;
+        } while (take(","));
+        return take(end);
+    }
     template <class Member>
     bool object(Member read_member) {
-        if (!take("{")) return false;
-        if (take("}")) return true;
-        do {
+        return list("{", "}", [&] {
             std::string name;
-            if (!text(name) || !take(":") || !read_member(name)) return false;
-        } while (take(","));
-        return take("}");
-    }
-    bool array(int depth) {
-        if (!take("[")) return false;
-        if (take("]")) return true;
-        do {
-            if (!value(depth)) return false;
-        } while (take(","));
-        return take("]");
+            return text(name) && take(":") && read_member(name);
+        });
     }
     bool value(int depth) {
         skip_space();
@@ -108,19 +95,13 @@ private:
         std::string ignored;
         switch (m_rest.front()) {
             case '{':
-                return object([this, depth](const std::string&) { return value(depth + 1); });
+                return object([&](const std::string&) { return value(depth + 1); });
             case '[':
-                return array(depth + 1);
+                return list("[", "]", [&] { return value(depth + 1); });
             case '"':
                 return text(ignored);
-            case 't':
-                return take("true");
-            case 'f':
-                return take("false");
-            case 'n':
-                return take("null");
             default:
-                return !number().empty();
+                return take("true") || take("false") || take("null") || !number().empty();
         }
     }
 

@@ -33,10 +33,8 @@ util::Result<util::Secret> parse_session_secret(std::string_view text, const std
         return util::fail(kind, file_name + std::string(what) + "; " + std::string(k_remedy));
     };
     std::optional<std::string_view> found;
-    while (!text.empty()) {
-        const auto end = std::min(text.find('\n'), text.size());
-        const auto line = util::trimmed(text.substr(0, end), k_blanks);
-        text.remove_prefix(std::min(end + 1, text.size()));
+    for (const auto whole : util::lines_of(text)) {
+        const auto line = util::trimmed(whole, k_blanks);
         if (!line.starts_with(k_name)) continue;
         if (found) return fail(util::ErrorKind::invalid, " has two lines SESSION_SECRET=; keep the one that is used");
         found = util::unquoted(util::trimmed(line.substr(k_name.size()), k_blanks));
