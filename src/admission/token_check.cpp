@@ -14,11 +14,8 @@ bool is_outage(const util::Error& error) noexcept {
 TokenVerdict compare(const util::Digest& presented, const std::optional<ActiveToken>& active) noexcept {
     // Without an active token the comparison runs too, so that the time does not reveal it.
     const bool same = util::equal_in_constant_time(presented, active.value_or(ActiveToken{}).digest);
-    if (!same || !active) return {.standing = TokenStanding::wrong, .token_id = 0, .database_error = {}};
-    return {.standing = TokenStanding::valid,
-            .token_id = active->id,
-            .created_at = active->created_at,
-            .database_error = {}};
+    if (!same || !active) return {TokenStanding::wrong};
+    return {.standing = TokenStanding::valid, .token_id = active->id, .created_at = active->created_at};
 }
 
 }  // namespace
@@ -60,7 +57,6 @@ util::Result<std::optional<ActiveToken>> TokenCheck::ask(const util::Digest& pre
 TokenVerdict TokenCheck::without_database(const util::Digest& presented, util::Error error) {
     const bool passes = is_outage(error) && m_verified.within_grace(presented, m_grace);
     return {.standing = passes ? TokenStanding::valid_stale : TokenStanding::unknown,
-            .token_id = 0,
             .database_error = std::move(error)};
 }
 

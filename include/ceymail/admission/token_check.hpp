@@ -37,9 +37,9 @@ enum class TokenStanding {
 
 struct TokenVerdict {
     TokenStanding standing = TokenStanding::unknown;
-    std::uint64_t token_id = 0;                 // with valid
-    std::optional<std::uint64_t> created_at{};  // with valid, as in ActiveToken
-    std::optional<util::Error> database_error;  // with valid_stale and unknown
+    std::uint64_t token_id = 0;                   // with valid
+    std::optional<std::uint64_t> created_at{};    // with valid, as in ActiveToken
+    std::optional<util::Error> database_error{};  // with valid_stale and unknown
 };
 
 struct TokenDeadlines {
