@@ -10,7 +10,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "ceymail/admission/plan.hpp"
 #include "ceymail/doctor/check_part.hpp"
 #include "ceymail/doctor/check_parts.hpp"
 #include "ceymail/doctor/check_report.hpp"
@@ -33,7 +32,7 @@ void check_plan(CheckReport& report, const config::Configuration& configuration)
     if (configuration.plan == config::Plan::unknown)
         return report.bad("plan", config::format_unknown_plan(configuration));
     const std::string plan(config::to_string(configuration.plan));
-    if (admission::may_export_metrics(configuration.plan)) return report.ok("plan", plan);
+    if (config::may_export_metrics(configuration.plan)) return report.ok("plan", plan);
     report.bad("plan", plan + " does not export metrics: every request is answered 403; set plan = business or above");
 }
 

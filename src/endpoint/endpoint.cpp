@@ -7,7 +7,6 @@
 
 #include "ceymail/admission/address_key.hpp"
 #include "ceymail/admission/bearer.hpp"
-#include "ceymail/admission/plan.hpp"
 #include "ceymail/admission/token_form.hpp"
 #include "ceymail/admission/token_history.hpp"
 #include "ceymail/endpoint/request_path.hpp"
@@ -106,7 +105,7 @@ void Endpoint::decide(const fastcgi::Request& request) {
     if (const auto decision = m_rates.admit(*address); decision.admission != admission::Admission::admitted)
         return refuse(decision);
     if (m_configuration.plan == config::Plan::unknown) return refuse(k_unknown_plan);
-    if (!admission::may_export_metrics(m_configuration.plan)) return refuse(k_plan_too_low);
+    if (!config::may_export_metrics(m_configuration.plan)) return refuse(k_plan_too_low);
     authenticate(request, *address, start);
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/page/page_model.hpp"
 
-#include "ceymail/admission/plan.hpp"
 #include "ceymail/page/collectors_view.hpp"
 #include "ceymail/util/time_format.hpp"
 
@@ -114,7 +113,7 @@ Html scrape_warning(const PageModel& model) {
 Html token_actions(const PageModel& model) {
     if (model.confirm) return {};
     Html actions;
-    if (!admission::may_export_metrics(model.site.plan)) {
+    if (!config::may_export_metrics(model.site.plan)) {
         // Without the plan only revoking is offered.
     } else if (model.token) {
         actions += html(R"(<a class="button" href="{}?confirm=generate">Generate new token…</a>)", model.site.path);
@@ -164,7 +163,7 @@ Html token_card(const PageModel& model) {
 }
 
 Html plan_notice(config::Plan plan) {
-    if (admission::may_export_metrics(plan)) return {};
+    if (config::may_export_metrics(plan)) return {};
     if (plan == config::Plan::unknown)
         return notice("warning", "The plan of this server is not known",
                       html("<p>Prometheus is refused whatever its token. Set <code>plan</code> in "

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "ceymail/admission/gateway_secret.hpp"
-#include "ceymail/admission/plan.hpp"
 #include "ceymail/admission/token_form.hpp"
 #include "ceymail/database/audit_reader.hpp"
 #include "ceymail/database/token_registry.hpp"
@@ -201,7 +200,7 @@ Response SettingsPage::show(const PageRequest& request, const AuthenticatedUser&
     read_database(model);
     model.collectors = m_ask_collectors(m_clock() + k_time_to_report);
     if (!model.token) model.confirm.reset();  // without a token there is nothing to confirm
-    if (model.confirm == Action::generate && !admission::may_export_metrics(m_site.plan)) model.confirm.reset();
+    if (model.confirm == Action::generate && !config::may_export_metrics(m_site.plan)) model.confirm.reset();
     issue_csrf_tokens(model);
 
     std::optional<Outcome> outcome;
@@ -266,7 +265,7 @@ Response SettingsPage::change(const PageRequest& request, const AuthenticatedUse
         case FlashStore::State::unknown:
             break;
     }
-    if (*action == Action::generate && !admission::may_export_metrics(m_site.plan)) return message(403, k_plan_too_low);
+    if (*action == Action::generate && !config::may_export_metrics(m_site.plan)) return message(403, k_plan_too_low);
     return apply_change(request, user, *action, opened);
 }
 

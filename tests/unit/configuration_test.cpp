@@ -6,7 +6,6 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "ceymail/admission/plan.hpp"
 #include "ceymail/endpoint/refusal.hpp"
 
 using ceymail::config::Configuration;
@@ -75,7 +74,7 @@ BOOST_AUTO_TEST_CASE(takes_the_plans_of_the_product_and_keeps_the_word_of_an_unk
         BOOST_TEST_REQUIRE(got.has_value(), word);
         BOOST_TEST((got->plan == want), word);
         BOOST_TEST(got->unknown_plan == (want == Plan::unknown ? word : ""));
-        BOOST_TEST(ceymail::admission::may_export_metrics(got->plan) ==
+        BOOST_TEST(ceymail::config::may_export_metrics(got->plan) ==
                    (want == Plan::business || want == Plan::enterprise));
     }
     BOOST_TEST(ceymail::config::plan_names() == "free, starter, pro, professional, business, enterprise");

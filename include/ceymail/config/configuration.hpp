@@ -22,6 +22,8 @@ namespace ceymail::config {
 // Ascending: a plan includes all before it. `unknown` is any word of the file that names none of them.
 enum class Plan { unknown, free, starter, pro, professional, business, enterprise };
 
+[[nodiscard]] constexpr bool may_export_metrics(Plan plan) noexcept { return plan >= Plan::business; }
+
 enum class ServiceManager { automatic, systemd, processes };
 
 // Threads: any; it is only read after the start.
