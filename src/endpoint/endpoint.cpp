@@ -42,21 +42,10 @@ constexpr const char* k_rest_key_hint =
     "a client sent a key of CeyMail's REST API, which begins with ceymail_ too. It opens nothing here: give Prometheus "
     "the token that ceymail-token generate prints, ceymail_metrics_...";
 
-std::optional<admission::AddressKey> client_of(const fastcgi::Request& request) {
-    if (request.malformed) return std::nullopt;
-    return admission::parse_address_key(request.remote_addr);
-}
-
-const Refusal& refusal_without_client(const fastcgi::Request& request) {
-    return !request.malformed && admission::is_unix_peer(request.remote_addr) ? k_unix_peer : k_bad_request;
-}
-
-void reset(fastcgi::Response& response) {
-    response.status = 500;
-    response.content_type = "text/plain; charset=utf-8";
-    response.headers.assign(1, fastcgi::k_origin_header);
-    response.body.clear();
-    response.head_only = false;
+// Logs `hint` the first time. Every time is recorded for --check.
+void record(std::atomic<std::int64_t>& seen_at, BootTime now, std::string_view hint) {
+    if (seen_at.exchange(now.time_since_epoch().count(), std::memory_order_relaxed) == 0)
+        util::log(util::LogLevel::notice, hint);
 }
 
 }  // namespace
@@ -81,7 +70,9 @@ Endpoint::Endpoint(const config::Configuration& configuration, shared::Segment& 
 
 const fastcgi::Response& Endpoint::answer(const fastcgi::Request& request) noexcept {
     m_token_used.reset();
-    reset(m_response);
+    m_response.content_type = "text/plain; charset=utf-8";
+    m_response.headers.assign(1, fastcgi::k_origin_header);
+    m_response.body.clear();
     m_response.head_only = request.method == "HEAD";
     try {
         decide(request);
@@ -97,24 +88,18 @@ const fastcgi::Response& Endpoint::answer(const fastcgi::Request& request) noexc
 // The order of the checks is part of the contract: ceymail-metrics(8).
 void Endpoint::decide(const fastcgi::Request& request) {
     const BootTime start = m_clock();
-    record_keep_alive(request, start);
+    if (request.keep_connection) record(m_segment.layout().keep_alive_seen_at, start, k_keep_alive_hint);
     if (request_path(request.uri) != m_configuration.path) return refuse(k_other_path);
     if (request.method != "GET" && request.method != "HEAD") return refuse(k_other_method);
-    const auto address = client_of(request);
-    if (!address) return refuse(refusal_without_client(request));
+    if (request.malformed) return refuse(k_bad_request);
+    if (admission::is_unix_peer(request.remote_addr)) return refuse(k_unix_peer);
+    const auto address = admission::parse_address_key(request.remote_addr);
+    if (!address) return refuse(k_bad_request);
     if (const auto decision = m_rates.admit(*address); decision.admission != admission::Admission::admitted)
         return refuse(decision);
     if (m_configuration.plan == config::Plan::unknown) return refuse(k_unknown_plan);
     if (!config::may_export_metrics(m_configuration.plan)) return refuse(k_plan_too_low);
     authenticate(request, *address, start);
-}
-
-// Records it for --check and logs it once.
-void Endpoint::record_keep_alive(const fastcgi::Request& request, BootTime now) {
-    if (!request.keep_connection) return;
-    auto& seen_at = m_segment.layout().keep_alive_seen_at;
-    if (seen_at.exchange(now.time_since_epoch().count(), std::memory_order_relaxed) == 0)
-        util::log(util::LogLevel::notice, k_keep_alive_hint);
 }
 
 void Endpoint::authenticate(const fastcgi::Request& request, const admission::AddressKey& address, BootTime start) {
@@ -124,7 +109,11 @@ void Endpoint::authenticate(const fastcgi::Request& request, const admission::Ad
 
     const auto budget = time_budget(start, request.scrape_timeout);
     const auto verdict = m_check.check(bearer.token, {budget.token, budget.latest_token});
-    log_outage(verdict);
+    if (verdict.database_error) {
+        m_token_check_outage.failed(*verdict.database_error);
+    } else {
+        m_token_check_outage.recovered();
+    }
     if (verdict.standing == admission::TokenStanding::wrong) return refuse_token(bearer.token, start);
     if (verdict.standing == admission::TokenStanding::unknown) return refuse(k_database_away);
     m_rates.keep(address);
@@ -160,14 +149,9 @@ void Endpoint::record_schema(const util::Error* error) {
     layout.schema_missing_at.store(now, std::memory_order_relaxed);
 }
 
-// Security: the answer is the same for every token. That it looks like a key of the REST API is recorded for --check,
-// and logged once.
+// Security: the answer is the same for every token.
 void Endpoint::refuse_token(std::string_view token, BootTime now) {
-    if (admission::looks_like_rest_key(token)) {
-        auto& seen_at = m_segment.layout().rest_key_seen_at;
-        if (seen_at.exchange(now.time_since_epoch().count(), std::memory_order_relaxed) == 0)
-            util::log(util::LogLevel::notice, k_rest_key_hint);
-    }
+    if (admission::looks_like_rest_key(token)) record(m_segment.layout().rest_key_seen_at, now, k_rest_key_hint);
     refuse(k_wrong_token);
 }
 
@@ -205,14 +189,6 @@ void Endpoint::refuse(const admission::RateDecision& decision) {
     refuse(decision.admission == admission::Admission::full ? k_table_full : k_too_many);
     m_retry_after = std::to_string(decision.retry_after.count());
     m_response.headers.back().value = m_retry_after;
-}
-
-void Endpoint::log_outage(const admission::TokenVerdict& verdict) {
-    if (verdict.database_error) {
-        m_token_check_outage.failed(*verdict.database_error);
-    } else {
-        m_token_check_outage.recovered();
-    }
 }
 
 void Endpoint::record_last_used() noexcept {

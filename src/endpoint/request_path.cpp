@@ -5,20 +5,12 @@
 
 namespace ceymail::endpoint {
 
-namespace {
-
-std::string_view behind_authority(std::string_view rest) noexcept {
-    const auto slash = rest.find('/');
-    return slash == std::string_view::npos ? std::string_view{"/"} : rest.substr(slash);
-}
-
-}  // namespace
-
 std::string_view request_path(std::string_view request_uri) noexcept {
     const auto path = request_uri.substr(0, request_uri.find('?'));
     for (const std::string_view scheme : {"http://", "https://"}) {
-        if (util::equals_ignoring_case(path.substr(0, scheme.size()), scheme))
-            return behind_authority(path.substr(scheme.size()));
+        if (!util::equals_ignoring_case(path.substr(0, scheme.size()), scheme)) continue;
+        const auto slash = path.find('/', scheme.size());
+        return slash == path.npos ? std::string_view("/") : path.substr(slash);
     }
     return path;
 }

@@ -56,11 +56,9 @@ private:
     void record_schema(const util::Error* error);
     void refuse_token(std::string_view token, util::BootTime now);
     void serve(const admission::TokenVerdict& verdict, util::BootTime start, util::BootTime deadline);
-    void record_keep_alive(const fastcgi::Request& request, util::BootTime now);
     void refuse_without_authorization(const fastcgi::Request& request, util::BootTime now);
     void refuse(const Refusal& refusal);
     void refuse(const admission::RateDecision& decision);
-    void log_outage(const admission::TokenVerdict& verdict);
     [[nodiscard]] bool claim_last_used();
 
     const config::Configuration& m_configuration;
