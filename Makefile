@@ -160,8 +160,8 @@ PAGE_FILES := $(patsubst src/%,$(OUT)/src/%.inc,$(wildcard src/page/*.css src/pa
 $(PAGE_FILES): $(OUT)/src/%.inc: src/%
 	@mkdir -p $(@D)
 	$(Q){ printf 'R"file('; cat $<; printf ')file"\n'; } >$@
-$(OUT)/src/page/files.o: $(PAGE_FILES)
-$(OUT)/src/page/files.o: CPPFLAGS += -I$(OUT)/src/page
+$(OUT)/src/page/settings_page.o: $(PAGE_FILES)
+$(OUT)/src/page/settings_page.o: CPPFLAGS += -I$(OUT)/src/page
 
 $(OUT)/src/%.o: src/%.cpp
 	$(say) CXX $<

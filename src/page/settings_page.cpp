@@ -10,7 +10,6 @@
 #include "ceymail/admission/token_form.hpp"
 #include "ceymail/database/audit_reader.hpp"
 #include "ceymail/database/token_registry.hpp"
-#include "ceymail/page/files.hpp"
 #include "ceymail/page/form.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/log.hpp"
@@ -38,6 +37,13 @@ constexpr std::string_view k_cookie = "ceymail_once";
 constexpr std::string_view k_policy =
     "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'";
+
+constexpr std::string_view k_style =
+#include "style.css.inc"
+    ;
+constexpr std::string_view k_script =
+#include "script.js.inc"
+    ;
 
 constexpr PageRefusal k_other_path{404, "There is nothing here", "Look at the address."};
 constexpr PageRefusal k_other_method{405, "This cannot be done here",
