@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/page/authenticated_user.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "ceymail/page/utf8.hpp"
@@ -13,24 +12,24 @@ namespace {
 constexpr std::size_t k_longest_user = 200;  // "made by ..." and created_by have 255
 constexpr std::size_t k_longest_name = 253;
 
-constexpr PageRefusal k_no_address{
+const Message k_no_address{
     400, "The client’s address is missing",
     "The web server must pass REMOTE_ADDR exactly once; use the shipped nginx or Apache file for ceymail-settings."};
-constexpr PageRefusal k_unix_peer{
+const Message k_unix_peer{
     400, "The client’s address is missing",
     "The web server passed “unix:” as REMOTE_ADDR: a proxy connects to it over a Unix socket. In nginx, "
     "“set_real_ip_from unix:;” and “real_ip_header X-Forwarded-For;” take the address that the proxy sends."};
-constexpr PageRefusal k_needs_https{
+const Message k_needs_https{
     403, "This page is only served over HTTPS",
     "A token must not travel in the clear. Open the page by its https:// address; if it is, the "
     "web server has to pass the parameter HTTPS, as the shipped nginx and Apache files do."};
-constexpr PageRefusal k_not_signed_in{
+const Message k_not_signed_in{
     403, "You are not signed in",
     "The web server has to authenticate the user of this page and pass REMOTE_USER; the "
     "shipped nginx and Apache files show how. To use the dashboard’s session instead, set settings_session_secret."};
-constexpr PageRefusal k_odd_host{400, "This host name is none",
-                                 "Open the page by the name or address of this server; the Host header of the request "
-                                 "is malformed."};
+const Message k_odd_host{400, "This host name is none",
+                         "Open the page by the name or address of this server; the Host header of the request "
+                         "is malformed."};
 
 bool all(std::string_view text, std::string_view allowed) { return text.find_first_not_of(allowed) == text.npos; }
 
@@ -40,9 +39,9 @@ bool is_port(std::string_view port) { return !port.empty() && port.size() <= 5 &
 
 }  // namespace
 
-const PageRefusal k_odd_user{403, "This user name cannot be used here",
-                             "It is longer than 200 bytes or holds control characters, which must not get into the "
-                             "audit log."};
+const Message k_odd_user{403, "This user name cannot be used here",
+                         "It is longer than 200 bytes or holds control characters, which must not get into the "
+                         "audit log."};
 
 bool is_user_name(std::string_view name) {
     return !name.empty() && name.size() <= k_longest_user && is_printable(name);
@@ -70,8 +69,8 @@ std::string host_of(const fastcgi::PageRequest& request) {
     return request.server_name + (request.server_port == own_port ? std::string() : ":" + request.server_port);
 }
 
-std::expected<AuthenticatedUser, PageRefusal> identify(const fastcgi::PageRequest& request, PlainHttp plain_http,
-                                                       Login login) {
+std::expected<AuthenticatedUser, Message> identify(const fastcgi::PageRequest& request, PlainHttp plain_http,
+                                                   Login login) {
     const auto key = admission::parse_address_key(request.remote_addr);
     if (!request.malformed && admission::is_unix_peer(request.remote_addr)) return std::unexpected(k_unix_peer);
     if (request.malformed || !key) return std::unexpected(k_no_address);

@@ -45,39 +45,37 @@ constexpr std::string_view k_script =
 #include "script.js.inc"
     ;
 
-constexpr PageRefusal k_other_path{404, "There is nothing here", "Look at the address."};
-constexpr PageRefusal k_other_method{405, "This cannot be done here",
-                                     "The page is read with GET and its forms are sent "
-                                     "with POST."};
-constexpr PageRefusal k_no_gateway{
-    403, "This request did not come through the web server",
-    "The gateway secret is missing or wrong. Include the shipped nginx or Apache file for "
-    "ceymail-settings as it is, run "
-    "ceymail-token init --settings, and reload the web server."};
-constexpr Message k_cross_site{"This form was not sent from this page",
-                               "Nothing was changed. Open the page and use its buttons; another site must not do so "
-                               "for you.",
-                               "Open the page"};
-constexpr Message k_forged{"This form cannot be accepted",
-                           "Nothing was changed. The form was made for another user, or before the service last "
-                           "started. Open the page afresh and try again.",
+const Message k_other_path{404, "There is nothing here", "Look at the address."};
+const Message k_other_method{405, "This cannot be done here",
+                             "The page is read with GET and its forms are sent "
+                             "with POST."};
+const Message k_no_gateway{403, "This request did not come through the web server",
+                           "The gateway secret is missing or wrong. Include the shipped nginx or Apache file for "
+                           "ceymail-settings as it is, run "
+                           "ceymail-token init --settings, and reload the web server."};
+const Message k_cross_site{403, "This form was not sent from this page",
+                           "Nothing was changed. Open the page and use its buttons; another site must not do so "
+                           "for you.",
                            "Open the page"};
-constexpr Message k_expired{"This page was open for too long",
-                            "Nothing was changed. For safety a form holds for 30 minutes. Open the page afresh and "
-                            "try again.",
-                            "Open the page"};
-constexpr Message k_done_already{"This has been done already",
-                                 "The form was sent a second time, which changed nothing. A token is shown only once: "
-                                 "if you did not copy it, generate another.",
-                                 "Show the page"};
-constexpr Message k_superseded{"Somebody else was first",
-                               "Nothing was changed. Since you opened the page the token has been generated or "
-                               "revoked, by another administrator or in another window. Look at how it is now.",
-                               "Show how it is now"};
-constexpr Message k_plan_too_low{"Metrics export needs the Business plan or above",
-                                 "No token was generated, since it would not be accepted.", "Back to the page"};
-constexpr Message k_broken{
-    "Something is wrong in ceymail-settings", "See its log: journalctl -u ceymail-settings.", {}};
+const Message k_forged{403, "This form cannot be accepted",
+                       "Nothing was changed. The form was made for another user, or before the service last "
+                       "started. Open the page afresh and try again.",
+                       "Open the page"};
+const Message k_expired{403, "This page was open for too long",
+                        "Nothing was changed. For safety a form holds for 30 minutes. Open the page afresh and "
+                        "try again.",
+                        "Open the page"};
+const Message k_done_already{409, "This has been done already",
+                             "The form was sent a second time, which changed nothing. A token is shown only once: "
+                             "if you did not copy it, generate another.",
+                             "Show the page"};
+const Message k_superseded{409, "Somebody else was first",
+                           "Nothing was changed. Since you opened the page the token has been generated or "
+                           "revoked, by another administrator or in another window. Look at how it is now.",
+                           "Show how it is now"};
+const Message k_plan_too_low{403, "Metrics export needs the Business plan or above",
+                             "No token was generated, since it would not be accepted.", "Back to the page"};
+const Message k_broken{500, "Something is wrong in ceymail-settings", "See its log: journalctl -u ceymail-settings."};
 
 std::string_view path_of(std::string_view uri) { return uri.substr(0, uri.find('?')); }
 std::string_view query_of(std::string_view uri) {
@@ -141,22 +139,22 @@ Response SettingsPage::answer(const PageRequest& request) noexcept {
         return {};  // a 500 without text, which would need memory
     } catch (const std::exception& problem) {
         util::log(util::LogLevel::error, problem.what());
-        return message(500, k_broken);
+        return message(k_broken);
     }
 }
 
 Response SettingsPage::decide(const PageRequest& request) {
     const auto gateway = came_through_gateway(request);
-    if (!gateway) return message(503, {"The gateway secret cannot be read", gateway.error().message});
-    if (!*gateway) return refuse(k_no_gateway);
+    if (!gateway) return message({503, "The gateway secret cannot be read", gateway.error().message});
+    if (!*gateway) return message(k_no_gateway);
     auto user = identify(request, plain_http(m_configuration), m_sessions ? Login::session : Login::web_server);
-    if (!user) return refuse(user.error());
+    if (!user) return message(user.error());
     const auto path = path_of(request.uri);
     const bool reads = request.method == "GET" || request.method == "HEAD";
     if (reads && path == m_site.path + "/style.css") return file("text/css; charset=utf-8", k_style);
     if (reads && path == m_site.path + "/script.js") return file("text/javascript; charset=utf-8", k_script);
-    if (path != m_site.path) return refuse(k_other_path);
-    if (!reads && request.method != "POST") return refuse(k_other_method);
+    if (path != m_site.path) return message(k_other_path);
+    if (!reads && request.method != "POST") return message(k_other_method);
     const auto decision = m_rates.admit(user->key);
     if (decision.admission != admission::Admission::admitted) return limited(decision);
     if (auto refused = sign_in(request, *user)) return std::move(*refused);
@@ -181,17 +179,10 @@ util::Result<bool> SettingsPage::came_through_gateway(const PageRequest& request
 // Returns: the refusal; no value: `user` is complete.
 std::optional<Response> SettingsPage::sign_in(const PageRequest& request, AuthenticatedUser& user) {
     if (!m_sessions) return std::nullopt;
-    auto found = m_sessions->sign_in(request, util::seconds_since_1970(), m_clock() + k_time_to_read);
-    if (!found) {
-        const auto& refusal = found.error();
-        const bool signed_out = refusal.status == 401;
-        auto response = message(refusal.status, {refusal.title, refusal.words, signed_out ? "Go to the dashboard" : "",
-                                                 signed_out ? "/" : ""});
-        // RFC 9110 15.5.2 requires the header. Browsers ignore the unknown scheme and show the page.
-        if (signed_out) response.headers.push_back({"WWW-Authenticate", "Cookie realm=\"CeyMail dashboard\""});
-        return response;
-    }
-    if (!is_user_name(found->username)) return refuse(k_odd_user);
+    auto connection = connect(m_configuration);
+    auto found = m_sessions->sign_in(request, connection, util::seconds_since_1970(), m_clock() + k_time_to_read);
+    if (!found) return message(found.error());
+    if (!is_user_name(found->username)) return message(k_odd_user);
     user.user = std::move(found->username);
     user.id = found->id;
     return std::nullopt;
@@ -254,34 +245,34 @@ void SettingsPage::issue_csrf_tokens(PageModel& model) const {
 // --- POST ------------------------------------------------------------------------------------------------------------
 
 Response SettingsPage::change(const PageRequest& request, const AuthenticatedUser& user) {
-    if (!comes_from_here(request)) return message(403, k_cross_site);
-    if (request.body_too_long) return refuse({413, "This form is too long", "Nothing was changed."});
-    if (!is_form(request.content_type)) return refuse({415, "This is no form", "Nothing was changed."});
+    if (!comes_from_here(request)) return message(k_cross_site);
+    if (request.body_too_long) return message({413, "This form is too long", "Nothing was changed."});
+    if (!is_form(request.content_type)) return message({415, "This is no form", "Nothing was changed."});
     const auto fields = parse_fields(request.body);
     const auto action = fields ? action_named(field(*fields, "action")) : std::nullopt;
-    if (!action) return refuse({400, "This form is malformed", "Nothing was changed."});
+    if (!action) return message({400, "This form is malformed", "Nothing was changed."});
     const auto opened = m_csrf.verify(field(*fields, "seal"), *action, user.user);
-    if (opened.status == CsrfStatus::forged) return message(403, k_forged);
-    if (opened.status == CsrfStatus::expired) return message(403, k_expired);
+    if (opened.status == CsrfStatus::forged) return message(k_forged);
+    if (opened.status == CsrfStatus::expired) return message(k_expired);
     switch (m_outcomes.state(opened.nonce, user.user)) {
         case FlashStore::State::waiting:  // sent twice: the browser shows the second answer
             return redirect_after_post(request, opened.nonce);
         case FlashStore::State::gone:
-            return message(409, k_done_already);
+            return message(k_done_already);
         case FlashStore::State::unknown:
             break;
     }
-    if (*action == Action::generate && !config::may_export_metrics(m_site.plan)) return message(403, k_plan_too_low);
+    if (*action == Action::generate && !config::may_export_metrics(m_site.plan)) return message(k_plan_too_low);
     return apply_change(request, user, *action, opened);
 }
 
 Response SettingsPage::apply_change(const PageRequest& request, const AuthenticatedUser& user, Action action,
                                     const CsrfCheck& opened) {
     auto outcome = make_change(user, action, opened.seen);
-    if (!outcome && outcome.error().code == database::k_superseded) return message(409, page::k_superseded);
+    if (!outcome && outcome.error().code == database::k_superseded) return message(page::k_superseded);
     if (!outcome) {
         util::log(util::LogLevel::error, outcome.error().message);
-        return message(503, {"The change could not be made", outcome.error().message, "Look at how it is now"});
+        return message({503, "The change could not be made", outcome.error().message, "Look at how it is now"});
     }
     m_outcomes.keep(opened.nonce, user.user, std::move(*outcome));
     return redirect_after_post(request, opened.nonce);
@@ -333,22 +324,20 @@ Response SettingsPage::page(int status, const Html& html) const {
             .body = html.text()};
 }
 
-Response SettingsPage::message(int status, const Message& message) const {
-    return page(status, render(m_site, message));
-}
-
-Response SettingsPage::refuse(const PageRefusal& refusal) const {
-    auto response = message(refusal.status, {refusal.title, refusal.words});
-    if (refusal.status == 405) response.headers.push_back({"Allow", "GET, HEAD, POST"});
+Response SettingsPage::message(const Message& message) const {
+    auto response = page(message.status, render(m_site, message));
+    if (message.status == 405) response.headers.push_back({"Allow", "GET, HEAD, POST"});
+    // RFC 9110 15.5.2 requires the header. Browsers ignore the unknown scheme and show the page.
+    if (message.status == 401) response.headers.push_back({"WWW-Authenticate", "Cookie realm=\"CeyMail dashboard\""});
     return response;
 }
 
 Response SettingsPage::limited(const admission::RateDecision& decision) {
     const bool undecided = decision.admission == admission::Admission::undecided;
     m_retry_after = std::to_string(undecided ? 1 : decision.retry_after.count());
-    const std::string words = "This address has asked for the page 12 times within a minute. Try again in " +
-                              m_retry_after + (m_retry_after == "1" ? " second." : " seconds.");
-    auto response = message(undecided ? 503 : 429, {"Too many requests", words, "Try again"});
+    std::string words = "This address has asked for the page 12 times within a minute. Try again in " + m_retry_after +
+                        (m_retry_after == "1" ? " second." : " seconds.");
+    auto response = message({undecided ? 503 : 429, "Too many requests", std::move(words), "Try again"});
     response.headers.push_back({"Retry-After", m_retry_after});
     return response;
 }

@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(escapes_every_stored_text) {
     shown.database_error = attack;
     shown.collectors = util::fail(util::ErrorKind::unavailable, attack + "; " + attack);
     BOOST_TEST(!has(shown, "<script>"));
-    BOOST_TEST(render(k_site, Message{attack, attack, attack}).text().find("<script>") == std::string::npos);
+    BOOST_TEST(render(k_site, Message{400, attack, attack, attack}).text().find("<script>") == std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(writes_a_configuration_to_paste) {

@@ -10,15 +10,9 @@
 
 #include "ceymail/admission/address_key.hpp"
 #include "ceymail/fastcgi/page_request.hpp"
+#include "ceymail/page/page_model.hpp"
 
 namespace ceymail::page {
-
-// A page that explains why the request was refused.
-struct PageRefusal {
-    int status;
-    std::string_view title;
-    std::string_view words;  // the cause and the remedy
-};
 
 struct AuthenticatedUser {
     std::string user;                   // printable, 1 to 200 bytes
@@ -37,14 +31,13 @@ enum class Login {
 
 // Returns: whether the page can show the name and write it to the audit log.
 [[nodiscard]] bool is_user_name(std::string_view name);
-extern const PageRefusal k_odd_user;  // of a name that is none
+extern const Message k_odd_user;  // of a name that is none
 
 // Errors: the refusal of a request without REMOTE_USER with Login::web_server, without one client address, with a
 // malformed host, or over plain HTTP unless that is configured. Security: the web server authenticates; this trusts
 // REMOTE_USER after the gateway secret was checked.
-[[nodiscard]] std::expected<AuthenticatedUser, PageRefusal> identify(const fastcgi::PageRequest& request,
-                                                                     PlainHttp plain_http,
-                                                                     Login login = Login::web_server);
+[[nodiscard]] std::expected<AuthenticatedUser, Message> identify(const fastcgi::PageRequest& request,
+                                                                 PlainHttp plain_http, Login login = Login::web_server);
 
 // Returns: whether the browser says that the POST comes from this site. A missing header is accepted, because the CSRF
 // token decides. Source: Sec-Fetch-Site (Fetch Metadata), Origin (RFC 6454).

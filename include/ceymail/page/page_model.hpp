@@ -52,10 +52,11 @@ struct PageModel {
 // Returns: well-formed HTML for any texts. Pure function.
 [[nodiscard]] Html render(const PageModel& model);
 
-// A page with one message and a link.
+// A page with one message and a link, also for a refusal.
 struct Message {
+    int status;
     std::string_view title;
-    std::string_view words;
+    std::string words;              // of a refusal: the cause and the remedy
     std::string_view link_words{};  // empty: no link
     std::string_view link_to{};     // a path; empty: the page
 };

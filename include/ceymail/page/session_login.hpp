@@ -4,21 +4,16 @@
 
 #include <cstdint>
 #include <expected>
-#include <string>
 #include <string_view>
 
 #include "ceymail/config/configuration.hpp"
+#include "ceymail/database/connection.hpp"
 #include "ceymail/database/user_reader.hpp"
 #include "ceymail/fastcgi/page_request.hpp"
+#include "ceymail/page/page_model.hpp"
 #include "ceymail/util/clock.hpp"
 
 namespace ceymail::page {
-
-struct LoginRefusal {
-    int status;
-    std::string_view title;
-    std::string words;  // the cause and the remedy
-};
 
 // Requires: `configuration` outlives the object; its settings_session_secret is set.
 // Threads: one.
@@ -31,9 +26,9 @@ public:
 
     // Units: `now` in seconds since 1970.
     // Errors: 401: no valid session; 403: no administrator; 503: the secret or the user cannot be read.
-    [[nodiscard]] std::expected<database::DashboardUser, LoginRefusal> sign_in(const fastcgi::PageRequest& request,
-                                                                               std::uint64_t now,
-                                                                               util::BootTime deadline);
+    [[nodiscard]] std::expected<database::DashboardUser, Message> sign_in(const fastcgi::PageRequest& request,
+                                                                          database::Connection& connection,
+                                                                          std::uint64_t now, util::BootTime deadline);
 
 private:
     void warn(std::string_view words);

@@ -68,8 +68,7 @@ private:
     void read_database(PageModel& model);
     void issue_csrf_tokens(PageModel& model) const;
     [[nodiscard]] fastcgi::Response page(int status, const Html& html) const;
-    [[nodiscard]] fastcgi::Response message(int status, const Message& message) const;
-    [[nodiscard]] fastcgi::Response refuse(const PageRefusal& refusal) const;
+    [[nodiscard]] fastcgi::Response message(const Message& message) const;
     [[nodiscard]] fastcgi::Response limited(const admission::RateDecision& decision);
     [[nodiscard]] fastcgi::Response redirect_after_post(const fastcgi::PageRequest& request, const std::string& nonce);
 
