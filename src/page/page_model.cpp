@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view k_credentials_file = "ceymail.token";
 
-Html document(const Site& site, std::string_view title, const Html& main) {
+Html document(const config::Configuration& configuration, std::string_view title, const Html& main) {
     return html(R"(<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -26,7 +26,7 @@ Html document(const Site& site, std::string_view title, const Html& main) {
 </body>
 </html>
 )",
-                title, site.path, site.path, main);
+                title, configuration.settings_path, configuration.settings_path, main);
 }
 
 Html time(std::uint64_t when, std::uint64_t now) {
@@ -50,13 +50,13 @@ Html post_button(const PageModel& model, Action action, std::string_view css_cla
 <button type="submit" class="{}">{}</button>
 </form>
 )",
-                model.site.path, generates ? "generate" : "revoke", generates ? model.generate_csrf : model.revoke_csrf,
-                css_class, words);
+                model.configuration.settings_path, generates ? "generate" : "revoke",
+                generates ? model.generate_csrf : model.revoke_csrf, css_class, words);
 }
 
 Html confirmation(const PageModel& model) {
     const bool generates = model.confirm == Action::generate;
-    const Html cancel = html(R"(<a class="button quiet" href="{}">Cancel</a>)", model.site.path);
+    const Html cancel = html(R"(<a class="button quiet" href="{}">Cancel</a>)", model.configuration.settings_path);
     return html(R"(<section class="card confirm" aria-labelledby="confirm-title">
 <h2 id="confirm-title">{}</h2>
 <p>{}</p>
@@ -113,15 +113,17 @@ Html scrape_warning(const PageModel& model) {
 Html token_actions(const PageModel& model) {
     if (model.confirm) return {};
     Html actions;
-    if (!config::may_export_metrics(model.site.plan)) {
+    if (!config::may_export_metrics(model.configuration.plan)) {
         // Without the plan only revoking is offered.
     } else if (model.token) {
-        actions += html(R"(<a class="button" href="{}?confirm=generate">Generate new token…</a>)", model.site.path);
+        actions += html(R"(<a class="button" href="{}?confirm=generate">Generate new token…</a>)",
+                        model.configuration.settings_path);
     } else {
         actions += post_button(model, Action::generate, "primary", "Generate token");
     }
     if (model.token)
-        actions += html(R"(<a class="button danger-quiet" href="{}?confirm=revoke">Revoke…</a>)", model.site.path);
+        actions += html(R"(<a class="button danger-quiet" href="{}?confirm=revoke">Revoke…</a>)",
+                        model.configuration.settings_path);
     if (actions.empty()) return {};
     return html(R"(<div class="actions">{}</div>)", actions);
 }
@@ -177,7 +179,7 @@ Html plan_notice(config::Plan plan) {
 }
 
 Html notices(const PageModel& model) {
-    Html all = plan_notice(model.site.plan);
+    Html all = plan_notice(model.configuration.plan);
     if (model.revoked_now) all += notice("success", "The token is revoked", html("<p>It opens nothing any more.</p>"));
     if (model.token_may_linger)
         all += notice("warning", "The metrics service could not be told",
@@ -198,16 +200,16 @@ Html prometheus_card(const PageModel& model) {
 <p class="hint">Up to 12 scrapes a minute are answered per address; every 15 seconds is right for most.</p>
 </section>
 )",
-                k_credentials_file, prometheus_configuration(model.host, model.site.metrics_path));
+                k_credentials_file, prometheus_configuration(model.host, model.configuration.path));
 }
 
 Html dashboards_card(const PageModel& model) {
-    const Html words =
-        model.site.dashboards.empty()
-            ? html(
-                  "<p>Import the Grafana dashboards that are installed on this server under "
-                  "<code>/usr/share/ceymail-metrics/grafana</code>.</p>")
-            : html(R"(<p><a href="{}" rel="noreferrer">Open the CeyMail dashboards</a></p>)", model.site.dashboards);
+    const Html words = model.configuration.settings_dashboards.empty()
+                           ? html(
+                                 "<p>Import the Grafana dashboards that are installed on this server under "
+                                 "<code>/usr/share/ceymail-metrics/grafana</code>.</p>")
+                           : html(R"(<p><a href="{}" rel="noreferrer">Open the CeyMail dashboards</a></p>)",
+                                  model.configuration.settings_dashboards);
     return html(R"(<section class="card" aria-labelledby="dashboards-title">
 <h2 id="dashboards-title">Dashboards</h2>
 {}
@@ -289,7 +291,7 @@ Html render(const PageModel& model) {
     body += collectors_card(model.collectors, model.now);
     body += dashboards_card(model);
     body += history_card(model);
-    return document(model.site, title_of(model),
+    return document(model.configuration, title_of(model),
                     html(R"(<header class="top">
 <nav aria-label="Breadcrumb"><ol><li>Settings</li><li>Security</li><li aria-current="page">Prometheus Metrics</li></ol></nav>
 <p class="who">Signed in as <strong class="name">{}</strong></p>
@@ -302,13 +304,14 @@ Html render(const PageModel& model) {
                          model.user, body));
 }
 
-Html render(const Site& site, const Message& message) {
-    const Html back = message.link_words.empty()
-                          ? Html()
-                          : html(R"(<div class="actions"><a class="button primary" href="{}">{}</a></div>
+Html render(const config::Configuration& configuration, const Message& message) {
+    const Html back =
+        message.link_words.empty()
+            ? Html()
+            : html(R"(<div class="actions"><a class="button primary" href="{}">{}</a></div>
 )",
-                                 message.link_to.empty() ? site.path : message.link_to, message.link_words);
-    return document(site, message.title,
+                   message.link_to.empty() ? configuration.settings_path : message.link_to, message.link_words);
+    return document(configuration, message.title,
                     html(R"(<main class="message"><div class="card">
 <h1>{}</h1>
 <p>{}</p>

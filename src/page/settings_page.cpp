@@ -93,10 +93,6 @@ bool is_form(std::string_view content_type) {
     return content_type.substr(0, content_type.find(';')) == "application/x-www-form-urlencoded";
 }
 
-Site site_of(const config::Configuration& configuration) {
-    return {configuration.settings_path, configuration.path, configuration.settings_dashboards, configuration.plan};
-}
-
 database::Connection connect(const config::Configuration& configuration) {
     return database::Connection(database::address_of(configuration, configuration.settings_database_user,
                                                      configuration.settings_database_option_file,
@@ -119,7 +115,6 @@ Response file(std::string_view content_type, std::string_view text) {
 SettingsPage::SettingsPage(const config::Configuration& configuration, admission::RateStorage& rates, CsrfTokens csrf,
                            ForgetToken forget_token, AskCollectors ask_collectors, util::ClockFunction clock)
     : m_configuration(configuration),
-      m_site(site_of(configuration)),
       m_rates(rates, configuration.rate_window, clock),
       m_csrf(std::move(csrf)),
       m_outcomes(clock),
@@ -151,9 +146,10 @@ Response SettingsPage::decide(const PageRequest& request) {
     if (!user) return message(user.error());
     const auto path = path_of(request.uri);
     const bool reads = request.method == "GET" || request.method == "HEAD";
-    if (reads && path == m_site.path + "/style.css") return file("text/css; charset=utf-8", k_style);
-    if (reads && path == m_site.path + "/script.js") return file("text/javascript; charset=utf-8", k_script);
-    if (path != m_site.path) return message(k_other_path);
+    if (reads && path == m_configuration.settings_path + "/style.css") return file("text/css; charset=utf-8", k_style);
+    if (reads && path == m_configuration.settings_path + "/script.js")
+        return file("text/javascript; charset=utf-8", k_script);
+    if (path != m_configuration.settings_path) return message(k_other_path);
     if (!reads && request.method != "POST") return message(k_other_method);
     const auto decision = m_rates.admit(user->key);
     if (decision.admission != admission::Admission::admitted) return limited(decision);
@@ -191,13 +187,14 @@ std::optional<Response> SettingsPage::sign_in(const PageRequest& request, Authen
 // --- GET -------------------------------------------------------------------------------------------------------------
 
 Response SettingsPage::show(const PageRequest& request, const AuthenticatedUser& user) {
-    PageModel model{.site = m_site, .user = user.user, .host = user.host, .now = util::seconds_since_1970()};
+    PageModel model{
+        .configuration = m_configuration, .user = user.user, .host = user.host, .now = util::seconds_since_1970()};
     const auto fields = parse_fields(query_of(request.uri));
     if (fields) model.confirm = action_named(field(*fields, "confirm"));
     read_database(model);
     model.collectors = m_ask_collectors(m_clock() + k_time_to_report);
     if (!model.token) model.confirm.reset();  // without a token there is nothing to confirm
-    if (model.confirm == Action::generate && !config::may_export_metrics(m_site.plan)) model.confirm.reset();
+    if (model.confirm == Action::generate && !config::may_export_metrics(m_configuration.plan)) model.confirm.reset();
     issue_csrf_tokens(model);
 
     std::optional<Outcome> outcome;
@@ -262,7 +259,8 @@ Response SettingsPage::change(const PageRequest& request, const AuthenticatedUse
         case FlashStore::State::unknown:
             break;
     }
-    if (*action == Action::generate && !config::may_export_metrics(m_site.plan)) return message(k_plan_too_low);
+    if (*action == Action::generate && !config::may_export_metrics(m_configuration.plan))
+        return message(k_plan_too_low);
     return apply_change(request, user, *action, opened);
 }
 
@@ -325,7 +323,7 @@ Response SettingsPage::page(int status, const Html& html) const {
 }
 
 Response SettingsPage::message(const Message& message) const {
-    auto response = page(message.status, render(m_site, message));
+    auto response = page(message.status, render(m_configuration, message));
     if (message.status == 405) response.headers.push_back({"Allow", "GET, HEAD, POST"});
     // RFC 9110 15.5.2 requires the header. Browsers ignore the unknown scheme and show the page.
     if (message.status == 401) response.headers.push_back({"WWW-Authenticate", "Cookie realm=\"CeyMail dashboard\""});
@@ -344,11 +342,11 @@ Response SettingsPage::limited(const admission::RateDecision& decision) {
 
 // After a 303 the browser loads the page with GET; reload and back do not send the form again.
 Response SettingsPage::redirect_after_post(const PageRequest& request, const std::string& nonce) {
-    m_cookie = std::string(k_cookie) + "=" + nonce + "; Path=" + m_site.path +
+    m_cookie = std::string(k_cookie) + "=" + nonce + "; Path=" + m_configuration.settings_path +
                "; Max-Age=" + std::to_string(k_outcome_life.count()) + "; HttpOnly; SameSite=Strict" +
                (over_tls(request) ? "; Secure" : "");
     auto response = page(303, {});
-    response.headers.push_back({"Location", m_site.path});
+    response.headers.push_back({"Location", m_configuration.settings_path});
     response.headers.push_back({"Set-Cookie", m_cookie});
     return response;
 }

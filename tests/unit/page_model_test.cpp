@@ -15,10 +15,14 @@ using namespace ceymail::page;
 
 constexpr std::uint64_t k_now = 1'795'356'000;  // 2026-11-22 14:00 UTC
 
-const Site k_site{.path = "/s", .metrics_path = "/api/stats/metrics", .dashboards = "", .plan = config::Plan::business};
+const config::Configuration k_site = [] {
+    config::Configuration site;
+    site.settings_path = "/s";
+    return site;
+}();
 
-PageModel model(const Site& site = k_site) {
-    PageModel shown{.site = site, .user = "amal", .host = "mail.example.org", .now = k_now};
+PageModel model(const config::Configuration& site = k_site) {
+    PageModel shown{.configuration = site, .user = "amal", .host = "mail.example.org", .now = k_now};
     shown.history.emplace();
     shown.generate_csrf = "seal-g";
     shown.revoke_csrf = "seal-r";
@@ -82,7 +86,7 @@ BOOST_AUTO_TEST_CASE(shows_a_fresh_token_and_no_warning) {
 }
 
 BOOST_AUTO_TEST_CASE(names_the_plan_that_is_needed_and_still_lets_revoke) {
-    Site low = k_site;
+    auto low = k_site;
     low.plan = config::Plan::professional;
     auto shown = model(low);
     BOOST_TEST(has(shown, "needs the Business plan or above"));
@@ -94,7 +98,7 @@ BOOST_AUTO_TEST_CASE(names_the_plan_that_is_needed_and_still_lets_revoke) {
 }
 
 BOOST_AUTO_TEST_CASE(names_the_plans_where_the_configuration_names_none) {
-    Site site = k_site;
+    auto site = k_site;
     site.plan = config::Plan::unknown;
     const auto shown = model(site);
     BOOST_TEST(has(shown, "one of free, starter, pro, professional, business, enterprise"));
@@ -144,7 +148,9 @@ BOOST_AUTO_TEST_CASE(says_that_all_collectors_work_only_where_all_do) {
 
 BOOST_AUTO_TEST_CASE(escapes_every_stored_text) {
     const std::string attack = "\"'><script>alert(1)</script>&{}";
-    const Site site{.path = "/s", .metrics_path = "/" + attack, .dashboards = "https://" + attack, .plan = k_site.plan};
+    auto site = k_site;
+    site.path = "/" + attack;
+    site.settings_dashboards = "https://" + attack;
     auto shown = model(site);
     shown.user = attack;
     shown.host = attack;

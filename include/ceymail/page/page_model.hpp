@@ -18,19 +18,11 @@
 
 namespace ceymail::page {
 
-// Addresses and plan from the configuration.
-struct Site {
-    std::string path;          // of this page; its files are below it
-    std::string metrics_path;  // of the endpoint
-    std::string dashboards;    // address of the dashboards; empty: not configured
-    config::Plan plan{};
-};
-
 // A last use within this time means that Prometheus scrapes.
 inline constexpr std::uint64_t k_scraped_lately_seconds = 300;
 
 struct PageModel {
-    const Site& site;
+    const config::Configuration& configuration;
     std::string_view user;
     std::string_view host;  // is_host() is true
     std::uint64_t now = 0;  // seconds since 1970
@@ -60,7 +52,7 @@ struct Message {
     std::string_view link_words{};  // empty: no link
     std::string_view link_to{};     // a path; empty: the page
 };
-[[nodiscard]] Html render(const Site& site, const Message& message);
+[[nodiscard]] Html render(const config::Configuration& configuration, const Message& message);
 
 // Returns: the scrape configuration for prometheus.yml. Requires: is_host(host).
 [[nodiscard]] std::string prometheus_configuration(std::string_view host, std::string_view metrics_path);

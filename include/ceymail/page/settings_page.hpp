@@ -73,7 +73,6 @@ private:
     [[nodiscard]] fastcgi::Response redirect_after_post(const fastcgi::PageRequest& request, const std::string& nonce);
 
     const config::Configuration& m_configuration;
-    Site m_site;
     admission::RateTable m_rates;
     CsrfTokens m_csrf;
     FlashStore m_outcomes;
