@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/page/html.hpp"
 
+#include <algorithm>
+
 #include "ceymail/page/utf8.hpp"
 
 namespace ceymail::page {
@@ -8,25 +10,14 @@ namespace {
 
 constexpr std::string_view k_replacement = "\xEF\xBF\xBD";
 
-// Returns: the reference; empty: the character needs none.
-std::string_view reference_of(std::string_view character) {
-    switch (character.front()) {
-        case '&':
-            return "&amp;";
-        case '<':
-            return "&lt;";
-        case '>':
-            return "&gt;";
-        case '"':
-            return "&quot;";
-        case '\'':
-            return "&#39;";
-        case '\t':
-        case '\n':
-            return {};
-        default:
-            return is_control(character) ? k_replacement : std::string_view();
-    }
+constexpr std::array<std::pair<std::string_view, std::string_view>, 5> k_references{
+    {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}, {"'", "&#39;"}}};
+
+// Returns: what stands for the character in HTML.
+std::string_view escaped(std::string_view character) {
+    const auto* const found = std::ranges::find(k_references, character, &decltype(k_references)::value_type::first);
+    if (found != k_references.end()) return found->second;
+    return is_control(character) && character != "\t" && character != "\n" ? k_replacement : character;
 }
 
 }  // namespace
@@ -35,8 +26,7 @@ void append_escaped(std::string& out, std::string_view text) {
     while (!text.empty()) {
         const std::size_t size = character_size(text);
         const auto character = text.substr(0, size == 0 ? 1 : size);
-        const auto reference = size == 0 ? k_replacement : reference_of(character);
-        out += reference.empty() ? character : reference;
+        out += size == 0 ? k_replacement : escaped(character);
         text.remove_prefix(character.size());
     }
 }

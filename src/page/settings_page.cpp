@@ -281,7 +281,8 @@ util::Result<Outcome> SettingsPage::make_change(const AuthenticatedUser& user, A
     // Also where COMMIT was not answered: the token may be revoked, and the responder would accept it from memory.
     const bool may_be_changed = outcome || outcome.error().code == database::k_in_doubt;
     if (!may_be_changed || seen == 0) return outcome;
-    const bool forgotten = forget_old_token(m_clock() + k_time_to_forget);
+    const auto forgotten = m_forget_token(m_clock() + k_time_to_forget);
+    if (!forgotten) util::log(util::LogLevel::warning, forgotten.error().message);
     if (outcome) outcome->may_linger = !forgotten;
     return outcome;
 }
@@ -300,12 +301,6 @@ util::Result<Outcome> SettingsPage::change_token(const AuthenticatedUser& user, 
         CEYMAIL_TRY(registry.revoke(actor, nothing_more, deadline, seen));
     }
     return outcome;
-}
-
-bool SettingsPage::forget_old_token(util::BootTime deadline) {
-    const auto forgotten = m_forget_token(deadline);
-    if (!forgotten) util::log(util::LogLevel::warning, forgotten.error().message);
-    return forgotten.has_value();
 }
 
 // --- answers ---------------------------------------------------------------------------------------------------------

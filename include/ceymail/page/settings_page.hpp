@@ -64,7 +64,6 @@ private:
                                                  Action action, const CsrfCheck& opened);
     [[nodiscard]] util::Result<Outcome> make_change(const AuthenticatedUser& user, Action action, std::uint64_t seen);
     [[nodiscard]] util::Result<Outcome> change_token(const AuthenticatedUser& user, Action action, std::uint64_t seen);
-    [[nodiscard]] bool forget_old_token(util::BootTime deadline);
     void read_database(PageModel& model);
     void issue_csrf_tokens(PageModel& model) const;
     [[nodiscard]] fastcgi::Response page(int status, const Html& html) const;
