@@ -69,14 +69,14 @@ std::string host_of(const fastcgi::PageRequest& request) {
     return request.server_name + (request.server_port == own_port ? std::string() : ":" + request.server_port);
 }
 
-std::expected<AuthenticatedUser, Message> identify(const fastcgi::PageRequest& request, PlainHttp plain_http,
-                                                   Login login) {
+std::expected<AuthenticatedUser, Message> identify(const fastcgi::PageRequest& request,
+                                                   const config::Configuration& configuration) {
     const auto key = admission::parse_address_key(request.remote_addr);
     if (!request.malformed && admission::is_unix_peer(request.remote_addr)) return std::unexpected(k_unix_peer);
     if (request.malformed || !key) return std::unexpected(k_no_address);
-    if (plain_http == PlainHttp::refused && !over_tls(request)) return std::unexpected(k_needs_https);
+    if (!configuration.settings_plain_http && !over_tls(request)) return std::unexpected(k_needs_https);
     std::string user;
-    if (login == Login::web_server) {
+    if (configuration.settings_session_secret.empty()) {
         user = request.remote_user;
         if (user.empty()) return std::unexpected(k_not_signed_in);
         if (!is_user_name(user)) return std::unexpected(k_odd_user);

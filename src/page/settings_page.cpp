@@ -99,10 +99,6 @@ database::Connection connect(const config::Configuration& configuration) {
                                                      "settings_database_option_file"));
 }
 
-PlainHttp plain_http(const config::Configuration& configuration) {
-    return configuration.settings_plain_http ? PlainHttp::served : PlainHttp::refused;
-}
-
 Response file(std::string_view content_type, std::string_view text) {
     return {.status = 200,
             .content_type = content_type,
@@ -142,7 +138,7 @@ Response SettingsPage::decide(const PageRequest& request) {
     const auto gateway = came_through_gateway(request);
     if (!gateway) return message({503, "The gateway secret cannot be read", gateway.error().message});
     if (!*gateway) return message(k_no_gateway);
-    auto user = identify(request, plain_http(m_configuration), m_sessions ? Login::session : Login::web_server);
+    auto user = identify(request, m_configuration);
     if (!user) return message(user.error());
     const auto path = path_of(request.uri);
     const bool reads = request.method == "GET" || request.method == "HEAD";

@@ -75,9 +75,14 @@ std::string lower(std::string text) {
 }
 
 void check_visitor(const PageRequest& request) {
-    using ceymail::page::PlainHttp;
+    static const ceymail::config::Configuration configuration;
+    static const auto plain_http = [] {
+        ceymail::config::Configuration served;
+        served.settings_plain_http = true;
+        return served;
+    }();
     const bool tls = request.https == "on" || request.https == "1";
-    const auto user = ceymail::page::identify(request, PlainHttp::refused);
+    const auto user = ceymail::page::identify(request, configuration);
     if (user) {
         require(tls && !request.malformed, "plain HTTP and malformed requests are refused");
         require(user->user == request.remote_user && !user->user.empty() && user->user.size() <= 200,
@@ -87,7 +92,7 @@ void check_visitor(const PageRequest& request) {
         require(!user->host.empty() && user->host.find_first_not_of(k_harmless) == user->host.npos,
                 "a host's name holds nothing else");
     }
-    const auto plain = ceymail::page::identify(request, PlainHttp::served);
+    const auto plain = ceymail::page::identify(request, plain_http);
     require(!user || plain, "who may come over TLS may where plain HTTP is served");
 }
 

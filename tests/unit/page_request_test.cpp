@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(knows_a_host) {
 }
 
 BOOST_AUTO_TEST_CASE(identifies_whom_the_web_server_vouches_for) {
-    const auto user = identify(good(), PlainHttp::refused);
+    const auto user = identify(good(), {});
     BOOST_TEST_REQUIRE(user.has_value());
     BOOST_TEST(user->user == "amal");
     BOOST_TEST(user->address == "192.0.2.7");
@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(refuses_everybody_else) {
     for (const auto& c : cases) {
         auto request = good();
         request.*c.parameter = c.value;
-        const auto user = identify(request, PlainHttp::refused);
+        const auto user = identify(request, {});
         BOOST_TEST_CONTEXT(c.label) {
             BOOST_TEST_REQUIRE(!user.has_value());
             BOOST_TEST(user.error().status == c.status);
@@ -111,22 +111,26 @@ BOOST_AUTO_TEST_CASE(refuses_everybody_else) {
     }
     auto plain = good();
     plain.https.clear();
-    BOOST_TEST(identify(plain, PlainHttp::served).has_value());
+    config::Configuration served;
+    served.settings_plain_http = true;
+    BOOST_TEST(identify(plain, served).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(leaves_the_user_to_the_session_and_checks_the_rest) {
+    config::Configuration sessions;
+    sessions.settings_session_secret = "/etc/ceymail/env";
     auto request = good();
-    const auto unnamed = identify(request, PlainHttp::refused, Login::session);
+    const auto unnamed = identify(request, sessions);
     BOOST_TEST_REQUIRE(unnamed.has_value());
     BOOST_TEST(unnamed->user == "");  // not REMOTE_USER
     BOOST_TEST(!unnamed->id.has_value());
     request.remote_user.clear();
-    BOOST_TEST(identify(request, PlainHttp::refused, Login::session).has_value());
+    BOOST_TEST(identify(request, sessions).has_value());
     request.https.clear();
-    BOOST_TEST(identify(request, PlainHttp::refused, Login::session).error().status == 403);
+    BOOST_TEST(identify(request, sessions).error().status == 403);
     request = good();
     request.remote_addr.clear();
-    BOOST_TEST(identify(request, PlainHttp::refused, Login::session).error().status == 400);
+    BOOST_TEST(identify(request, sessions).error().status == 400);
     for (const std::string name : {"amal", "amal@example.org", "\xC3\xA9"}) BOOST_TEST(is_user_name(name), name);
     for (const std::string& name : {std::string(), std::string("a\nb"), std::string("\xFF"), std::string(201, 'a')})
         BOOST_TEST(!is_user_name(name), name);

@@ -9,35 +9,30 @@
 #include <string_view>
 
 #include "ceymail/admission/address_key.hpp"
+#include "ceymail/config/configuration.hpp"
 #include "ceymail/fastcgi/page_request.hpp"
 #include "ceymail/page/page_model.hpp"
 
 namespace ceymail::page {
 
 struct AuthenticatedUser {
-    std::string user;                   // printable, 1 to 200 bytes
+    std::string user;                   // printable, 1 to 200 bytes; empty until SessionLogin has found it
     std::optional<std::uint64_t> id{};  // in dashboard_users; no value: the web server authenticated the user
     std::string address;
     std::string host;  // host_of()
     admission::AddressKey key;
 };
 
-enum class PlainHttp { refused, served };
-
-enum class Login {
-    web_server,  // the user is REMOTE_USER
-    session,     // SessionLogin finds the user; REMOTE_USER is ignored, and the user's name stays empty
-};
-
 // Returns: whether the page can show the name and write it to the audit log.
 [[nodiscard]] bool is_user_name(std::string_view name);
 extern const Message k_odd_user;  // of a name that is none
 
-// Errors: the refusal of a request without REMOTE_USER with Login::web_server, without one client address, with a
-// malformed host, or over plain HTTP unless that is configured. Security: the web server authenticates; this trusts
-// REMOTE_USER after the gateway secret was checked.
+// With settings_session_secret SessionLogin finds the user: REMOTE_USER is ignored, and the user's name stays empty.
+// Errors: the refusal of a request without REMOTE_USER, without one client address, with a malformed host, or over
+// plain HTTP unless that is configured. Security: the web server authenticates; this trusts REMOTE_USER after the
+// gateway secret was checked.
 [[nodiscard]] std::expected<AuthenticatedUser, Message> identify(const fastcgi::PageRequest& request,
-                                                                 PlainHttp plain_http, Login login = Login::web_server);
+                                                                 const config::Configuration& configuration);
 
 // Returns: whether the browser says that the POST comes from this site. A missing header is accepted, because the CSRF
 // token decides. Source: Sec-Fetch-Site (Fetch Metadata), Origin (RFC 6454).
