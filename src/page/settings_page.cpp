@@ -99,6 +99,18 @@ database::Connection connect(const config::Configuration& configuration) {
                                                      "settings_database_option_file"));
 }
 
+Response page(int status, const Html& html) {
+    return {.status = status,
+            .content_type = "text/html; charset=utf-8",
+            .headers = {{"Content-Security-Policy", k_policy},
+                        {"X-Frame-Options", "DENY"},
+                        {"Referrer-Policy", "same-origin"},
+                        {"Cross-Origin-Opener-Policy", "same-origin"},
+                        {"Cross-Origin-Resource-Policy", "same-origin"},
+                        {"X-Robots-Tag", "noindex"}},
+            .body = html.text()};
+}
+
 Response file(std::string_view content_type, std::string_view text) {
     return {.status = 200,
             .content_type = content_type,
@@ -300,18 +312,6 @@ util::Result<Outcome> SettingsPage::change_token(const AuthenticatedUser& user, 
 }
 
 // --- answers ---------------------------------------------------------------------------------------------------------
-
-Response SettingsPage::page(int status, const Html& html) const {
-    return {.status = status,
-            .content_type = "text/html; charset=utf-8",
-            .headers = {{"Content-Security-Policy", k_policy},
-                        {"X-Frame-Options", "DENY"},
-                        {"Referrer-Policy", "same-origin"},
-                        {"Cross-Origin-Opener-Policy", "same-origin"},
-                        {"Cross-Origin-Resource-Policy", "same-origin"},
-                        {"X-Robots-Tag", "noindex"}},
-            .body = html.text()};
-}
 
 Response SettingsPage::message(const Message& message) const {
     auto response = page(message.status, render(m_configuration, message));

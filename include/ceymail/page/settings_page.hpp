@@ -66,7 +66,6 @@ private:
     [[nodiscard]] util::Result<Outcome> change_token(const AuthenticatedUser& user, Action action, std::uint64_t seen);
     void read_database(PageModel& model);
     void issue_csrf_tokens(PageModel& model) const;
-    [[nodiscard]] fastcgi::Response page(int status, const Html& html) const;
     [[nodiscard]] fastcgi::Response message(const Message& message) const;
     [[nodiscard]] fastcgi::Response limited(const admission::RateDecision& decision);
     [[nodiscard]] fastcgi::Response redirect_after_post(const fastcgi::PageRequest& request, const std::string& nonce);
