@@ -36,6 +36,12 @@ bool is_listener_unusable(int error) {
     return error == EBADF || error == EINVAL || error == ENOTSOCK || error == EOPNOTSUPP || error == EFAULT;
 }
 
+// Returns: the time-out for epoll_wait(2).
+int run(const Chore& chore) {
+    const auto again = chore ? chore() : util::BootTime::max();
+    return again == util::BootTime::max() ? -1 : util::remaining_ms(again);
+}
+
 }  // namespace
 
 Acceptor::Acceptor(int listener, int stop_fd)
@@ -47,9 +53,9 @@ Acceptor::Acceptor(int listener, int stop_fd)
     watch(m_epoll.get(), stop_fd, EPOLLIN);
 }
 
-std::optional<util::Fd> Acceptor::next() {
+std::optional<util::Fd> Acceptor::next(const Chore& chore) {
     if (!m_spare) m_spare = open_spare();
-    while (wait_for_connection()) {
+    while (wait_for_connection(chore)) {
         util::Fd connection(accept4(m_listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (connection) return connection;
         if (is_listener_unusable(errno)) throw_errno("cannot accept on the listening socket");
@@ -59,16 +65,10 @@ std::optional<util::Fd> Acceptor::next() {
     return std::nullopt;
 }
 
-// Returns: the time-out for epoll_wait(2).
-int Acceptor::run_chore() const {
-    const auto again = m_chore ? m_chore() : util::BootTime::max();
-    return again == util::BootTime::max() ? -1 : util::remaining_ms(again);
-}
-
 // False when asked to stop.
-bool Acceptor::wait_for_connection() {
+bool Acceptor::wait_for_connection(const Chore& chore) {
     std::array<epoll_event, 2> events{};
-    const int count = epoll_wait(m_epoll.get(), events.data(), static_cast<int>(events.size()), run_chore());
+    const int count = epoll_wait(m_epoll.get(), events.data(), static_cast<int>(events.size()), run(chore));
     if (count < 0 && errno != EINTR) throw_errno("cannot wait for connections");
     for (int i = 0; i < count; ++i) {
         if (events[static_cast<std::size_t>(i)].data.fd == m_stop_fd) return false;

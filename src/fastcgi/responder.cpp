@@ -128,9 +128,9 @@ struct Responder::State {
     }
 
     // Returns: the time of the connection; no value when asked to stop.
-    std::optional<util::BootTime> accept() {
+    std::optional<util::BootTime> accept(const Chore& chore) {
         set_busy({});
-        auto accepted = acceptor.next();
+        auto accepted = acceptor.next(chore);
         if (!accepted) return std::nullopt;
         connection = std::move(*accepted);
         set_busy(util::AwakeClock::now());
@@ -138,10 +138,10 @@ struct Responder::State {
     }
 
     // False when asked to stop.
-    bool await_request(const std::function<void(int status)>& refused, Read read) {
+    bool await_request(const std::function<void(int status)>& refused, Read read, const Chore& chore) {
         connection.reset();
         request.clear();
-        while (const auto accepted_at = accept()) {
+        while (const auto accepted_at = accept(chore)) {
             const auto received = reader.receive(connection.get(), *accepted_at + k_peer_timeout);
             if (!received) {
                 connection.reset();
@@ -191,12 +191,11 @@ Responder::Responder(int listener, int stop_fd, BusySince* busy)
 Responder::~Responder() = default;
 
 Request* Responder::next(const std::function<void(int status)>& refused) {
-    return m_state->await_request(refused, &State::read_scrape) ? &m_state->request : nullptr;
+    return m_state->await_request(refused, &State::read_scrape, {}) ? &m_state->request : nullptr;
 }
 
 PageRequest* Responder::next_page(const std::function<void(int status)>& refused, const Chore& chore) {
-    m_state->acceptor.set_chore(chore);
-    return m_state->await_request(refused, &State::read_page) ? &m_state->page_request : nullptr;
+    return m_state->await_request(refused, &State::read_page, chore) ? &m_state->page_request : nullptr;
 }
 
 void Responder::answer(const Response& response) {

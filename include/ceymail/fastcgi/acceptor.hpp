@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <optional>
-#include <utility>
 
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/fd.hpp"
@@ -26,15 +25,12 @@ public:
 
     // Returns: a non-blocking, close-on-exec connection; no value when stop_fd is readable. When no descriptor is
     // free, it uses the spare one for one connection at a time. When that is in use too, it pauses.
+    // Calls `chore` before it waits, and again at the returned time. Empty: none.
     // Errors: throws std::system_error when the listener is unusable.
-    [[nodiscard]] std::optional<util::Fd> next();
-
-    // next() calls it before it waits, and again at the returned time. Empty: none.
-    void set_chore(Chore chore) { m_chore = std::move(chore); }
+    [[nodiscard]] std::optional<util::Fd> next(const Chore& chore);
 
 private:
-    [[nodiscard]] bool wait_for_connection();
-    [[nodiscard]] int run_chore() const;
+    [[nodiscard]] bool wait_for_connection(const Chore& chore);
     void free_descriptor();
 
     int m_listener;
@@ -42,7 +38,6 @@ private:
     util::Fd m_epoll;
     util::Fd m_spare;
     util::BootTime m_warn_again{};
-    Chore m_chore;
 };
 
 }  // namespace ceymail::fastcgi
