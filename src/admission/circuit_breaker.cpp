@@ -18,9 +18,6 @@ bool plausible(const BreakerStorage& storage, util::BootTime now) noexcept {
     return time >= 0 && (time <= now_ns || is_ahead(time, now_ns));
 }
 
-CircuitBreaker::CircuitBreaker(BreakerStorage& storage, util::ClockFunction clock) noexcept
-    : m_storage(&storage), m_clock(clock) {}
-
 bool CircuitBreaker::may_ask() noexcept {
     std::int64_t next = m_storage->next_trial_at;
     if (next == 0) return true;

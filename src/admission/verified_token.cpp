@@ -28,9 +28,6 @@ bool plausible(const VerifiedStorage& storage, util::BootTime now) noexcept {
     return verified_at >= 0 && verified_at <= now.time_since_epoch().count();
 }
 
-VerifiedToken::VerifiedToken(VerifiedStorage& storage, util::ClockFunction clock) noexcept
-    : m_storage(&storage), m_clock(clock) {}
-
 VerifiedToken::Question VerifiedToken::begin_question() const noexcept {
     return {.epoch = m_storage->epoch, .asked_at = m_clock()};  // model: revoke/read-epoch
 }

@@ -25,7 +25,8 @@ struct BreakerStorage {
 // Threads: any number, also of several processes. Takes no lock.
 class CircuitBreaker {
 public:
-    explicit CircuitBreaker(BreakerStorage& storage, util::ClockFunction clock = util::BootClock::now) noexcept;
+    explicit CircuitBreaker(BreakerStorage& storage, util::ClockFunction clock = util::BootClock::now) noexcept
+        : m_storage(&storage), m_clock(clock) {}
 
     // Returns: true: the caller may ask the server, and then reports. While the breaker is open, one caller in each
     // k_breaker_pause gets true.

@@ -40,7 +40,8 @@ void init_verified_lock(VerifiedStorage& storage);
 // Threads: any number, also of several processes.
 class VerifiedToken {
 public:
-    explicit VerifiedToken(VerifiedStorage& storage, util::ClockFunction clock = util::BootClock::now) noexcept;
+    explicit VerifiedToken(VerifiedStorage& storage, util::ClockFunction clock = util::BootClock::now) noexcept
+        : m_storage(&storage), m_clock(clock) {}
 
     struct Question {
         std::uint64_t epoch = 0;
