@@ -2,6 +2,7 @@
 #include "ceymail/page/html.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "ceymail/page/utf8.hpp"
 

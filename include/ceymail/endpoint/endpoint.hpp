@@ -5,7 +5,6 @@
 // Security: every client on the Internet can reach it, without a token. All request parameters are untrusted.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>

@@ -9,12 +9,10 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "ceymail/admission/rate_table.hpp"
 #include "ceymail/config/configuration.hpp"
-#include "ceymail/database/connection.hpp"
 #include "ceymail/fastcgi/page_request.hpp"
 #include "ceymail/fastcgi/response.hpp"
 #include "ceymail/page/authenticated_user.hpp"
