@@ -18,6 +18,7 @@ namespace ceymail::page {
 namespace {
 
 using namespace std::chrono_literals;
+using admission::Admission;
 using fastcgi::PageRequest;
 using fastcgi::Response;
 
@@ -75,6 +76,11 @@ const Message k_superseded{409, "Somebody else was first",
                            "Show how it is now"};
 const Message k_plan_too_low{403, "Metrics export needs the Business plan or above",
                              "No token was generated, since it would not be accepted.", "Back to the page"};
+const Message k_too_many{429, "Too many requests", "This address has asked for the page 12 times within a minute.",
+                         "Try again"};
+const Message k_table_full{429, "Too many requests", "Too many addresses ask at once, and this one is new.",
+                           "Try again"};
+const Message k_undecided{503, "Too many requests", "The limit of requests could not be decided in time.", "Try again"};
 const Message k_broken{500, "Something is wrong in ceymail-settings", "See its log: journalctl -u ceymail-settings."};
 
 std::string_view path_of(std::string_view uri) { return uri.substr(0, uri.find('?')); }
@@ -160,7 +166,7 @@ Response SettingsPage::decide(const PageRequest& request) {
     if (path != m_configuration.settings_path) return message(k_other_path);
     if (!reads && request.method != "POST") return message(k_other_method);
     const auto decision = m_rates.admit(user->key);
-    if (decision.admission != admission::Admission::admitted) return limited(decision);
+    if (decision.admission != Admission::admitted) return limited(decision);
     if (auto refused = sign_in(request, *user)) return std::move(*refused);
     return reads ? show(request, *user) : change(request, *user);
 }
@@ -322,11 +328,12 @@ Response SettingsPage::message(const Message& message) const {
 }
 
 Response SettingsPage::limited(const admission::RateDecision& decision) {
-    const bool undecided = decision.admission == admission::Admission::undecided;
-    m_retry_after = std::to_string(undecided ? 1 : decision.retry_after.count());
-    std::string words = "This address has asked for the page 12 times within a minute. Try again in " + m_retry_after +
-                        (m_retry_after == "1" ? " second." : " seconds.");
-    auto response = message({undecided ? 503 : 429, "Too many requests", std::move(words), "Try again"});
+    auto refusal = decision.admission == Admission::undecided ? k_undecided
+                   : decision.admission == Admission::full    ? k_table_full
+                                                              : k_too_many;
+    m_retry_after = std::to_string(decision.retry_after.count());
+    refusal.words += " Try again in " + m_retry_after + (m_retry_after == "1" ? " second." : " seconds.");
+    auto response = message(refusal);
     response.headers.push_back({"Retry-After", m_retry_after});
     return response;
 }

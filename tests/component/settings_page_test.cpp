@@ -600,6 +600,21 @@ BOOST_AUTO_TEST_CASE(admits_an_address_12_times_a_minute) {
     BOOST_TEST(ask({.query = "/style.css", .address = "198.51.100.1"}).status == 200);
 }
 
+// A /48 has room for 32 keys.
+BOOST_AUTO_TEST_CASE(says_what_the_limiter_refuses_an_address_for_that_is_new) {
+    const auto ask_from = [&](int network) {
+        return ask({.address = "2001:db8:7:" + std::to_string(network) + "::1"});
+    };
+    int network = 0;
+    while (network < 33 && ask_from(network).status == 200) ++network;
+    const auto refused = ask_from(network);
+    BOOST_TEST(refused.status == 429);
+    BOOST_TEST(refused.body.find("Too many addresses ask at once, and this one is new.") != std::string::npos);
+    BOOST_TEST(refused.body.find("12 times") == std::string::npos, refused.body);
+    process->terminate();
+    fs::remove(shared().directory / "settings/segment");  // addresses of other cases may have its bucket
+}
+
 BOOST_AUTO_TEST_CASE(says_why_a_proxy_on_a_unix_socket_has_no_address_and_what_gives_it_one) {
     const auto refused = ask({.address = "unix:"});
     BOOST_TEST(refused.status == 400);
