@@ -92,11 +92,6 @@ Html fresh_token(const PageModel& model) {
                 model.fresh_token, k_credentials_file, k_credentials_file, k_credentials_file);
 }
 
-Html last_used(const PageModel& model) {
-    const auto& used = model.token->last_used_at;
-    return used ? time(*used, model.now) : html("Never");
-}
-
 Html scrape_warning(const PageModel& model) {
     if (!model.fresh_token.empty()) return {};
     const auto& used = model.token->last_used_at;
@@ -139,7 +134,8 @@ Html active_token(const PageModel& model) {
 <div><dt>Last successful scrape</dt><dd>{}</dd></div>
 </dl>
 {})",
-                time(token.created_at, model.now), by, last_used(model), scrape_warning(model));
+                time(token.created_at, model.now), by,
+                token.last_used_at ? time(*token.last_used_at, model.now) : html("Never"), scrape_warning(model));
 }
 
 Html token_card(const PageModel& model) {

@@ -32,9 +32,7 @@ private:
 class Piece {
 public:
     Piece(const Html& html) : m_text(html.text()), m_is_html(true) {}                            // NOLINT
-    Piece(std::string_view text) : m_text(text) {}                                               // NOLINT
-    Piece(const std::string& text) : m_text(text) {}                                             // NOLINT
-    Piece(const char* text) : m_text(text) {}                                                    // NOLINT
+    Piece(const std::convertible_to<std::string_view> auto& text) : m_text(text) {}              // NOLINT
     Piece(std::unsigned_integral auto number) : m_own(std::to_string(number)), m_text(m_own) {}  // NOLINT
     Piece(const Piece&) = delete;
     Piece& operator=(const Piece&) = delete;
