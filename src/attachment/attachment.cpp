@@ -13,11 +13,12 @@
 #include "ceymail/attachment/apache_modules.hpp"
 #include "ceymail/attachment/change.hpp"
 #include "ceymail/attachment/command.hpp"
-#include "ceymail/attachment/probe.hpp"
 #include "ceymail/attachment/target.hpp"
 #include "ceymail/attachment/watch.hpp"
+#include "ceymail/site/ceymail_conf.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/log.hpp"
+#include "ceymail/webclient/ask.hpp"
 
 namespace ceymail::attachment {
 namespace {
@@ -35,7 +36,25 @@ std::vector<std::string> modules_to_enable(const Host& host, site::WebServer ser
     return server == site::WebServer::apache ? missing_modules(host, settings) : std::vector<std::string>();
 }
 
-// The site of a server block, as a client on this host reaches it.
+// Returns: the name by which the server block is asked: the domain if the block has it, else its first plain name, else
+// the domain, else "localhost".
+std::string name_to_ask(const site::VirtualServer& server, const std::string& domain) {
+    if (std::ranges::find(server.names, domain) != server.names.end()) return domain;
+    for (const auto& name : server.names)
+        if (site::is_host_name(name)) return name;
+    return domain.empty() ? "localhost" : domain;
+}
+
+// A listener for all addresses is asked at 127.0.0.1 or ::1.
+std::string address_of(const site::Listener& listener) {
+    if (listener.address.empty()) return "127.0.0.1";
+    if (listener.address == "[::]") return "::1";
+    if (listener.address.starts_with('[') && listener.address.ends_with(']'))
+        return listener.address.substr(1, listener.address.size() - 2);
+    return listener.address;
+}
+
+// The site of a server block, as a client on this host reaches it: over the loopback interface, without a token.
 class Visitor {
 public:
     Visitor(const Host& host, const site::VirtualServer& server, const std::string& domain)
@@ -46,9 +65,7 @@ public:
 
     [[nodiscard]] std::string url() const {
         const auto& one = m_listeners.front();
-        const bool usual_port = one.port == (one.tls ? "443" : "80");
-        return std::string(one.tls ? "https://" : "http://") + m_name + (usual_port ? "" : ":" + one.port) +
-               m_host.endpoint_path;
+        return (one.tls ? "https://" : "http://") + authority(one) + m_host.endpoint_path;
     }
 
     // Returns: empty, or why the endpoint does not answer for `settle`. A web server reloads while it serves: its old
@@ -68,10 +85,26 @@ public:
     }
 
 private:
+    // The name with the port, if it is not the usual one.
+    [[nodiscard]] std::string authority(const site::Listener& listener) const {
+        return m_name + (listener.port == (listener.tls ? "443" : "80") ? "" : ":" + listener.port);
+    }
+
+    // Security: the certificate is not verified, because the connection does not leave the host and carries no secret.
+    [[nodiscard]] util::Result<webclient::Answer> ask(const site::Listener& listener, const std::string& path) const {
+        return webclient::ask({.host = address_of(listener),
+                               .port = listener.port,
+                               .tls = listener.tls,
+                               .name = m_name,
+                               .prelude = listener.proxy_protocol ? "PROXY UNKNOWN\r\n" : ""},
+                              "GET " + path + " HTTP/1.1\r\nHost: " + authority(listener) +
+                                  "\r\nUser-Agent: ceymail-attach\r\nConnection: close\r\n\r\n",
+                              k_probe_timeout);
+    }
+
     [[nodiscard]] util::Result<webclient::Answer> ask(const std::string& path) const {
-        auto answer = ask_site(m_listeners.front(), m_name, path, k_probe_timeout);
-        for (std::size_t i = 1; !answer && i < m_listeners.size(); ++i)
-            answer = ask_site(m_listeners[i], m_name, path, k_probe_timeout);
+        auto answer = ask(m_listeners.front(), path);
+        for (std::size_t i = 1; !answer && i < m_listeners.size(); ++i) answer = ask(m_listeners[i], path);
         return answer;
     }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/attachment/target.hpp"
 
-#include <algorithm>
-
 #include <sysexits.h>
 
 #include "ceymail/site/ceymail_conf.hpp"
@@ -69,13 +67,6 @@ Outcome<Target> find_target(const Host& host, const Wish& wish) {
     request.server = server ? *server : site::guess_web_server(file.text());
     add_includes(request, host.files_of(request.server), wish.settings);
     return Target{std::move(named), std::move(file), std::move(request)};
-}
-
-std::string name_to_ask(const site::VirtualServer& server, const std::string& domain) {
-    if (std::ranges::find(server.names, domain) != server.names.end()) return domain;
-    for (const auto& name : server.names)
-        if (site::is_host_name(name)) return name;
-    return domain.empty() ? "localhost" : domain;
 }
 
 }  // namespace ceymail::attachment

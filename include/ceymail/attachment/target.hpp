@@ -21,8 +21,4 @@ struct Target {
 // Errors: EX_NOINPUT: the site or /etc/ceymail.conf is missing; EX_CONFIG: what is in /etc/ceymail.conf; EX_NOPERM.
 [[nodiscard]] Outcome<Target> find_target(const Host& host, const Wish& wish);
 
-// Returns: the name by which the server block is asked: the domain if the block has it, else its first plain
-// name, else the domain, else "localhost".
-[[nodiscard]] std::string name_to_ask(const site::VirtualServer& server, const std::string& domain);
-
 }  // namespace ceymail::attachment
