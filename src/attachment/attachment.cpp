@@ -78,8 +78,7 @@ public:
             if (fault.empty() && settings) fault = fault_of_settings();
             const auto now = util::BootClock::now();
             if (!fault.empty()) answers_since = now;
-            const bool settled = fault.empty() && now - answers_since >= settle;
-            if (settled || (!fault.empty() && now >= deadline)) return fault;
+            if (fault.empty() ? now - answers_since >= settle : now >= deadline) return fault;
             std::this_thread::sleep_for(k_probe_pause);
         }
     }
@@ -231,8 +230,22 @@ void clean_former_site(const Host& host, const std::optional<Record>& before, co
         util::log(LogLevel::notice, {"took the include out of the former site ", before->file.native()});
 }
 
-// Requires: the lock.
-Outcome<Report> attach_locked(const Host& host, const Wish& asked, const std::optional<Record>& before) {
+// The files that may hold the include: the one that the wish means, and the one that was changed last.
+std::vector<fs::path> files_to_clean(const Host& host, const Wish& wish, const std::optional<Record>& record) {
+    std::vector<fs::path> files;
+    if (const auto target = find_target(host, wish)) files.push_back(target->file.path());
+    if (record && !record->file.empty() && std::ranges::find(files, record->file) == files.end())
+        files.push_back(record->file);
+    return files;
+}
+
+}  // namespace
+
+Outcome<Report> attach(const Host& host, const Wish& asked, Where where) {
+    CEYMAIL_TRY_ASSIGN(const auto lock, lock_state(host, k_lock_wait));
+    recover(host);
+    CEYMAIL_TRY_ASSIGN(const auto before, load_record(host));
+    if (where == Where::attached_before && !before) return Report{};
     const auto wish = completed(asked, before);
     CEYMAIL_TRY_ASSIGN(const auto target, find_target(host, wish));
     const auto found = site::inspect(target.file.text(), target.request);
@@ -266,37 +279,6 @@ Outcome<Report> attach_locked(const Host& host, const Wish& asked, const std::op
     publish(host, true);
     return report;
 }
-
-}  // namespace
-
-Outcome<Report> attach(const Host& host, const Wish& asked) {
-    CEYMAIL_TRY_ASSIGN(const auto lock, lock_state(host, k_lock_wait));
-    recover(host);
-    CEYMAIL_TRY_ASSIGN(const auto before, load_record(host));
-    return attach_locked(host, asked, before);
-}
-
-Outcome<std::optional<Report>> attach_again(const Host& host) {
-    CEYMAIL_TRY_ASSIGN(const auto lock, lock_state(host, k_lock_wait));
-    CEYMAIL_TRY_ASSIGN(const auto before, load_record(host));
-    if (!before) return std::nullopt;
-    recover(host);
-    CEYMAIL_TRY_ASSIGN(auto report, attach_locked(host, before->wish, before));
-    return report;
-}
-
-namespace {
-
-// The files that may hold the include: the one that the wish means, and the one that was changed last.
-std::vector<fs::path> files_to_clean(const Host& host, const Wish& wish, const std::optional<Record>& record) {
-    std::vector<fs::path> files;
-    if (const auto target = find_target(host, wish)) files.push_back(target->file.path());
-    if (record && !record->file.empty() && std::ranges::find(files, record->file) == files.end())
-        files.push_back(record->file);
-    return files;
-}
-
-}  // namespace
 
 Outcome<Report> detach(const Host& host, const Wish& asked) {
     CEYMAIL_TRY_ASSIGN(const auto lock, lock_state(host, k_lock_wait));

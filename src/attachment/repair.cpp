@@ -74,9 +74,10 @@ private:
     }
 
     std::optional<int> try_to_attach(const Target& target) {
-        const auto done = attach_again(m_host);
+        const auto done = attach(m_host, {}, Where::attached_before);
         if (done) {
-            if (*done) util::log(LogLevel::notice, {"the include was lost; attached again: ", (*done)->file.native()});
+            if (!done->file.empty())
+                util::log(LogLevel::notice, {"the include was lost; attached again: ", done->file.native()});
             return std::nullopt;
         }
         const auto& failure = done.error();

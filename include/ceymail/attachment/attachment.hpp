@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,10 +30,9 @@ struct Report {
 // is invalid, before or with the include; EX_UNAVAILABLE: the web server is down or does not give the endpoint's
 // answer; EX_CANTCREAT, EX_TEMPFAIL, EX_NOPERM: as SiteFile and lock_state(). Threads: one. Signals that end a process
 // wait until the site is whole.
-[[nodiscard]] Outcome<Report> attach(const Host& host, const Wish& wish);
-
-// The same for what was attached before. Returns: none if nothing is any more.
-[[nodiscard]] Outcome<std::optional<Report>> attach_again(const Host& host);
+// Where::attached_before: a Report without a file if nothing is attached any more.
+enum class Where { anywhere, attached_before };
+[[nodiscard]] Outcome<Report> attach(const Host& host, const Wish& wish, Where where = Where::anywhere);
 
 // Takes the include out, tests, reloads, stops the units and forgets. What was enabled of Apache's modules stays: other
 // sites may use them. If the configuration was invalid before, the include is taken out without a reload.
