@@ -10,7 +10,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "ceymail/attachment/apache_modules.hpp"
 #include "ceymail/attachment/change.hpp"
 #include "ceymail/attachment/command.hpp"
 #include "ceymail/attachment/target.hpp"
@@ -31,10 +30,6 @@ constexpr auto k_probe_timeout = std::chrono::seconds(5);
 constexpr auto k_probe_pause = std::chrono::milliseconds(300);
 
 std::string in_site(const fs::path& path, const util::Error& error) { return path.string() + ": " + error.message; }
-
-std::vector<std::string> modules_to_enable(const Host& host, site::WebServer server, bool settings) {
-    return server == site::WebServer::apache ? missing_modules(host, settings) : std::vector<std::string>();
-}
 
 // Returns: the name by which the server block is asked: the domain if the block has it, else its first plain name, else
 // the domain, else "localhost".

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/attachment/change.hpp"
 
+#include <algorithm>
+#include <iterator>
+#include <set>
+
 #include <sysexits.h>
 
-#include "ceymail/attachment/apache_modules.hpp"
 #include "ceymail/attachment/command.hpp"
 #include "ceymail/attachment/record.hpp"
+#include "ceymail/util/directory.hpp"
 #include "ceymail/util/log.hpp"
 
 namespace ceymail::attachment {
@@ -19,6 +23,21 @@ std::string restore(const std::filesystem::path& path, const std::string& edited
     if (now && digest_of(now->text()) != edited_digest) return "another program wrote " + path.string() + " meanwhile";
     const auto done = put_aside_back(path);
     return done ? std::string() : done.error().message;
+}
+
+std::set<std::string> enabled_modules(const Host& host) {
+    constexpr std::string_view k_suffix = ".load";
+    std::set<std::string> names;
+    auto directory = util::Directory::open(host.apache_modules);
+    if (!directory) return names;
+    for (auto name = directory->next(); name && !name->empty(); name = directory->next())
+        if (name->ends_with(k_suffix)) names.emplace(name->substr(0, name->size() - k_suffix.size()));
+    return names;
+}
+
+Finished run_for(const Host& host, Arguments command, const std::string& module) {
+    command.push_back(module);
+    return run_command(command, host.command_timeout);
 }
 
 }  // namespace
@@ -35,15 +54,10 @@ SignalsWait::~SignalsWait() { ::pthread_sigmask(SIG_SETMASK, &m_before, nullptr)
 Outcome<void> Change::make(const std::vector<std::string>& modules) {
     CEYMAIL_TRY(save_undo(m_host, {m_before.path(), m_server, digest_of(m_edited)}));
     auto done = set_aside(m_before.path());
-    if (done) {
-        if (auto enabled = enable_modules(m_host, modules))
-            m_modules = std::move(*enabled);
-        else
-            done = std::unexpected(std::move(enabled.error()));
-    }
+    if (done) done = enable(modules);
     if (done) done = m_before.replace(m_edited);
     if (done) return {};
-    disable_modules(m_host, m_modules);
+    disable_modules();
     forget_aside(m_before.path());
     forget_undo(m_host);
     return done;
@@ -72,7 +86,7 @@ void Change::keep() {
 
 std::unexpected<Failure> Change::put_back(Failure cause) {
     const auto trouble = restore(m_before.path(), digest_of(m_edited));
-    disable_modules(m_host, m_modules);
+    disable_modules();
     cause.after_edit = true;
     if (trouble.empty()) {
         cause.message += "; the site is as before";
@@ -87,6 +101,36 @@ std::unexpected<Failure> Change::put_back(Failure cause) {
             cause.message += "; " + files().name + " could not be reloaded with it: " + finished.cause();
     }
     return std::unexpected(std::move(cause));
+}
+
+Outcome<void> Change::enable(const std::vector<std::string>& modules) {
+    const auto before = enabled_modules(m_host);
+    Outcome<void> done;
+    for (auto name = modules.begin(); done && name != modules.end(); ++name) {
+        const auto finished = run_for(m_host, m_host.enable_module, *name);
+        if (!finished.succeeded())
+            done = failed(EX_CONFIG, "cannot enable Apache's module " + *name + ": " + finished.cause() +
+                                         "; the site is unchanged; run a2enmod " + *name + " and look at what it says");
+    }
+    std::ranges::set_difference(enabled_modules(m_host), before, std::back_inserter(m_modules));
+    return done;
+}
+
+void Change::disable_modules() const {
+    for (auto name = m_modules.rbegin(); name != m_modules.rend(); ++name) {
+        const auto finished = run_for(m_host, m_host.disable_module, *name);
+        if (!finished.succeeded())
+            util::log(LogLevel::warning, {"cannot disable Apache's module ", *name, " again: ", finished.cause(),
+                                          "; run a2dismod ", *name});
+    }
+}
+
+std::vector<std::string> modules_to_enable(const Host& host, site::WebServer server, bool settings) {
+    if (server != site::WebServer::apache) return {};
+    auto missing = host.needed_modules;
+    if (settings) missing.insert(missing.end(), host.settings_modules.begin(), host.settings_modules.end());
+    std::erase_if(missing, [enabled = enabled_modules(host)](const auto& name) { return enabled.contains(name); });
+    return missing;
 }
 
 void recover(const Host& host) {

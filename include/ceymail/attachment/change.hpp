@@ -44,6 +44,10 @@ public:
     [[nodiscard]] const std::vector<std::string>& modules() const noexcept { return m_modules; }
 
 private:
+    // By a2enmod(8). m_modules then has all that are newly enabled, also those on which they depend.
+    [[nodiscard]] Outcome<void> enable(const std::vector<std::string>& modules);
+    // In reverse order. Errors are logged.
+    void disable_modules() const;
     [[nodiscard]] const WebServerFiles& files() const { return m_host.files_of(m_server); }
 
     const Host& m_host;
@@ -54,6 +58,9 @@ private:
     bool m_reloaded = false;
     SignalsWait m_signals_wait;
 };
+
+// Returns: the modules that are not enabled of those that Apache needs, with `settings` also for the page.
+[[nodiscard]] std::vector<std::string> modules_to_enable(const Host& host, site::WebServer server, bool settings);
 
 // Puts back what a process left behind that was killed within a change. Requires: the lock.
 void recover(const Host& host);
