@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/attachment/host.hpp"
 
-#include <sysexits.h>
-
-#include "ceymail/attachment/failure.hpp"
-
 namespace ceymail::attachment {
 namespace {
 
@@ -45,10 +41,6 @@ WebServerFiles apache_files(bool systemd, const std::string& page) {
 }
 
 }  // namespace
-
-std::unexpected<Failure> failed(int exit_code, const util::Error& error) {
-    return failed(error.kind == util::ErrorKind::denied ? EX_NOPERM : exit_code, error.message);
-}
 
 Host installed_host(const config::Configuration& configuration) {
     const bool systemd = std::filesystem::exists("/run/systemd/system");

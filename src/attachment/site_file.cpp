@@ -5,8 +5,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
-#include <memory>
 #include <vector>
 
 #include <fcntl.h>
@@ -15,6 +13,7 @@
 #include <unistd.h>
 
 #include "ceymail/util/clock.hpp"
+#include "ceymail/util/file.hpp"
 
 namespace ceymail::attachment {
 namespace {
@@ -36,12 +35,10 @@ std::string_view kind_of(mode_t mode) {
 }
 
 Outcome<fs::path> without_links(const fs::path& path) {
-    struct Free {
-        void operator()(char* text) const noexcept { std::free(text); }
-    };
-    const std::unique_ptr<char, Free> real(::realpath(path.c_str(), nullptr));
-    if (real) return fs::path(real.get());
-    const int error = errno;
+    std::error_code code;
+    auto real = fs::canonical(path, code);
+    const int error = code.value();
+    if (error == 0) return real;
     const auto what = "cannot read the site " + path.string();
     if (error == ELOOP) return failed(EX_NOINPUT, what + ": its symbolic links lead in a circle; make the link again");
     struct stat status{};
@@ -79,29 +76,23 @@ std::unexpected<Failure> write_fault(const fs::path& path, int error) {
     return failed_errno(error == EACCES ? EX_NOPERM : EX_CANTCREAT, error, "cannot write " + path.string(), remedy);
 }
 
-void sync_directory(const fs::path& path) {
-    const util::Fd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (directory) ::fsync(directory.get());
-}
-
 // A file beside `path` that gets its name. The destructor removes it if it did not.
 class Replacement {
 public:
     // The name begins with a dot: nginx and Apache do not read it as a site.
-    explicit Replacement(const fs::path& path)
-        : m_path(path), m_name(path.parent_path() / ("." + path.filename().string() + ".ceymail-attach")) {
-        ::unlink(m_name.c_str());  // of a process that was killed: the caller holds the lock
-        m_fd.reset(::open(m_name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-        m_error = errno;
+    static Outcome<Replacement> make(const fs::path& path, mode_t mode) {
+        Replacement made(path, path.parent_path() / ("." + path.filename().string() + ".ceymail-attach"));
+        ::unlink(made.m_name.c_str());  // of a process that was killed: the caller holds the lock
+        made.m_fd.reset(::open(made.m_name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+        if (!made.m_fd) return made.fault(errno);
+        return made;
     }
-    Replacement(const Replacement&) = delete;
-    Replacement& operator=(const Replacement&) = delete;
+    Replacement(Replacement&&) = default;
     ~Replacement() {
         if (m_fd) ::unlink(m_name.c_str());
     }
 
     Outcome<void> copy_attributes(const util::Fd& from, const struct stat& status) {
-        if (!m_fd) return fault(m_error);
         if (::fchown(m_fd.get(), status.st_uid, status.st_gid) != 0) return fault(errno);
         std::array<char, 4096> names{};
         const ssize_t length = ::flistxattr(from.get(), names.data(), names.size());
@@ -112,12 +103,6 @@ public:
             at += static_cast<ssize_t>(std::string_view(name).size() + 1);
         }
         if (::fchmod(m_fd.get(), status.st_mode & k_permissions) != 0) return fault(errno);
-        return {};
-    }
-
-    Outcome<void> set_mode(mode_t mode) {
-        if (!m_fd) return fault(m_error);
-        if (::fchmod(m_fd.get(), mode) != 0) return fault(errno);
         return {};
     }
 
@@ -135,11 +120,13 @@ public:
     Outcome<void> take_name() {
         if (::rename(m_name.c_str(), m_path.c_str()) != 0) return fault(errno);
         m_fd.reset();
-        sync_directory(m_path.parent_path());
+        (void)util::sync_directory_of(m_path);
         return {};
     }
 
 private:
+    Replacement(fs::path path, fs::path name) : m_path(std::move(path)), m_name(std::move(name)) {}
+
     [[nodiscard]] std::unexpected<Failure> fault(int error) const { return write_fault(m_path, error); }
 
     int copy_attribute(const util::Fd& from, const char* name) const {
@@ -153,7 +140,6 @@ private:
     fs::path m_path;
     fs::path m_name;
     util::Fd m_fd;
-    int m_error = 0;
 };
 
 }  // namespace
@@ -163,16 +149,12 @@ Outcome<SiteFile> SiteFile::open(const fs::path& path) {
     // O_NONBLOCK: the open of a FIFO would wait for its other end.
     util::Fd fd(::open(real.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     const int error = errno;
+    const auto what = "cannot read the site " + real.string();
     struct stat status{};
-    if (!fd && ::stat(real.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
-        return failed(EX_NOINPUT,
-                      "cannot read the site " + real.string() + ": it is " + std::string(kind_of(status.st_mode)));
-    if (!fd) return failed_errno(EX_NOINPUT, error, "cannot read the site " + real.string());
-    if (::fstat(fd.get(), &status) != 0)
-        return failed_errno(EX_NOINPUT, errno, "cannot read the site " + real.string());
-    if (!S_ISREG(status.st_mode))
-        return failed(EX_NOINPUT,
-                      "cannot read the site " + real.string() + ": it is " + std::string(kind_of(status.st_mode)));
+    const bool is_known = (fd ? ::fstat(fd.get(), &status) : ::stat(real.c_str(), &status)) == 0;
+    if (is_known && !S_ISREG(status.st_mode))
+        return failed(EX_NOINPUT, what + ": it is " + std::string(kind_of(status.st_mode)));
+    if (!fd || !is_known) return failed_errno(EX_NOINPUT, fd ? errno : error, what);
     if (status.st_nlink > 1)
         return failed(EX_NOINPUT,
                       "cannot replace the site " + real.string() +
@@ -183,7 +165,7 @@ Outcome<SiteFile> SiteFile::open(const fs::path& path) {
 }
 
 Outcome<void> SiteFile::replace(std::string_view text) const {
-    Replacement replacement(m_path);
+    CEYMAIL_TRY_ASSIGN(auto replacement, Replacement::make(m_path, 0600));
     CEYMAIL_TRY(replacement.copy_attributes(m_fd, m_status));
     CEYMAIL_TRY(replacement.write(text));
     struct stat now{};
@@ -216,15 +198,14 @@ Outcome<void> set_aside(const fs::path& path) {
 
 Outcome<void> put_aside_back(const fs::path& path) {
     if (::rename(aside_name(path).c_str(), path.c_str()) != 0) return write_fault(path, errno);
-    sync_directory(path.parent_path());
+    (void)util::sync_directory_of(path);
     return {};
 }
 
 void forget_aside(const fs::path& path) noexcept { ::unlink(aside_name(path).c_str()); }
 
 Outcome<void> write_file(const fs::path& path, std::string_view text, mode_t mode) {
-    Replacement replacement(path);
-    CEYMAIL_TRY(replacement.set_mode(mode));
+    CEYMAIL_TRY_ASSIGN(auto replacement, Replacement::make(path, mode));
     CEYMAIL_TRY(replacement.write(text));
     return replacement.take_name();
 }

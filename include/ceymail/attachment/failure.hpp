@@ -11,6 +11,8 @@
 #include <string>
 #include <utility>
 
+#include <sysexits.h>
+
 #include "ceymail/util/result.hpp"
 
 namespace ceymail::attachment {
@@ -29,6 +31,8 @@ inline std::unexpected<Failure> failed(int exit_code, std::string message) {
 }
 
 // Returns: EX_NOPERM for what is denied, else `exit_code`.
-[[nodiscard]] std::unexpected<Failure> failed(int exit_code, const util::Error& error);
+inline std::unexpected<Failure> failed(int exit_code, const util::Error& error) {
+    return failed(error.kind == util::ErrorKind::denied ? EX_NOPERM : exit_code, error.message);
+}
 
 }  // namespace ceymail::attachment

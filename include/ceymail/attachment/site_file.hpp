@@ -51,8 +51,8 @@ private:
 void forget_aside(const std::filesystem::path& path) noexcept;
 [[nodiscard]] std::filesystem::path aside_name(const std::filesystem::path& path);
 
-// Writes `text` to `path` by a temporary file in its directory, fsync(2) and rename(2). Mode `mode`, owned by this
-// process. Errors: EX_CANTCREAT.
+// Writes `text` to `path` by a temporary file in its directory, fsync(2) and rename(2). Mode `mode` less the umask,
+// owned by this process. Errors: EX_CANTCREAT.
 [[nodiscard]] Outcome<void> write_file(const std::filesystem::path& path, std::string_view text, mode_t mode);
 
 }  // namespace ceymail::attachment
