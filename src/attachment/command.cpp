@@ -15,6 +15,7 @@
 
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/fd.hpp"
+#include "ceymail/util/text.hpp"
 
 namespace ceymail::attachment {
 namespace {
@@ -100,10 +101,7 @@ std::string Finished::cause() const {
     if (timed_out) return "it did not end in time";
     if (exit_code == 127 && output.empty()) return "the command is missing";
     std::string cause;
-    std::string_view rest(output);
-    while (!rest.empty()) {
-        const auto line = rest.substr(0, rest.find('\n'));
-        rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    for (const auto line : util::lines_of(output)) {
         const bool says_nothing = line.empty() || line.find("test failed") != line.npos ||
                                   line.find("AH00558") != line.npos || line.starts_with("The Apache error log") ||
                                   line.starts_with("Action 'configtest' failed");

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/attachment/record.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -18,6 +17,7 @@
 #include "ceymail/util/hex.hpp"
 #include "ceymail/util/log.hpp"
 #include "ceymail/util/secret.hpp"
+#include "ceymail/util/text.hpp"
 
 namespace ceymail::attachment {
 namespace {
@@ -29,12 +29,9 @@ fs::path record_path(const Host& host) { return host.state_directory / "record";
 fs::path undo_path(const Host& host) { return host.state_directory / "undo"; }
 
 std::string value_of(std::string_view text, std::string_view key) {
-    while (!text.empty()) {
-        const auto line = text.substr(0, text.find('\n'));
-        text.remove_prefix(std::min(text.size(), line.size() + 1));
+    for (const auto line : util::lines_of(text))
         if (line.size() > key.size() && line.starts_with(key) && line[key.size()] == '=')
             return std::string(line.substr(key.size() + 1));
-    }
     return {};
 }
 

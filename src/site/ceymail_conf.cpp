@@ -23,9 +23,7 @@ std::string_view without_comment(std::string_view value) {
 // Returns: the last value of `key`, which is the one that a shell would keep; empty: there is none.
 std::string value_of(std::string_view text, std::string_view key) {
     std::string value;
-    while (!text.empty()) {
-        auto line = text.substr(0, text.find('\n'));
-        text.remove_prefix(std::min(text.size(), line.size() + 1));
+    for (auto line : util::lines_of(text)) {
         line = util::trimmed(line, k_blanks);
         if (line.starts_with("export ")) line = util::trimmed(line.substr(7), k_blanks);
         const auto equals = line.find('=');
