@@ -29,8 +29,6 @@ std::chrono::seconds left_of(std::chrono::seconds length, std::int64_t since, st
     return std::clamp(std::chrono::seconds(since - now) + length, std::chrono::seconds(0), length);
 }
 
-bool is_attached(site::State state) { return state == site::State::attached || state == site::State::by_hand; }
-
 class Repair {
 public:
     Repair(const Host& host, Record record)
@@ -38,39 +36,40 @@ public:
 
     int run() {
         for (;;) {
-            if (!reload_record()) return finish();
+            if (!reload_record()) {
+                unpublish(m_host);
+                return EX_OK;
+            }
             const auto target = find_target(m_host, m_record.wish);
-            const auto found = target ? inspect(*target) : std::unexpected(target.error());
-            const bool attached = found && is_attached(*found);
-            publish(m_host, attached);
-            if (attached) {
+            const auto attached = target ? is_attached(*target) : std::unexpected(target.error());
+            publish(m_host, attached.value_or(false));
+            if (attached.value_or(false)) {
                 // An event while this runs starts nothing: a write since then is seen here.
                 if (!target->file.was_written_since()) return EX_OK;
                 continue;
             }
-            if (const auto code = attempt(target, found)) return *code;
+            if (const auto code = attached ? attempt(*target) : retry(attached.error())) return *code;
         }
     }
 
 private:
-    static Outcome<site::State> inspect(const Target& target) {
+    static Outcome<bool> is_attached(const Target& target) {
         const auto found = site::inspect(target.file.text(), target.request);
-        if (found) return found->state;
+        if (found) return found->state == site::State::attached || found->state == site::State::by_hand;
         return failed(EX_DATAERR, target.file.path().string() + ": " + found.error().message);
     }
 
     // Returns: the exit code, or none: look again.
-    std::optional<int> attempt(const Outcome<Target>& target, const Outcome<site::State>& found) {
-        if (!found) return retry(found.error());
+    std::optional<int> attempt(const Target& target) {
         const auto now = system_clock::now();
-        if (now - target->file.changed_at() < m_host.quiet && now >= target->file.changed_at()) return pause();
-        if (failed_before(*target, now)) return EX_TEMPFAIL;  // the log had it
+        if (now - target.file.changed_at() < m_host.quiet && now >= target.file.changed_at()) return pause();
+        if (failed_before(target, now)) return EX_TEMPFAIL;  // the log had it
         if (const auto left = left_of(m_host.interval, m_record.last_edit, seconds_of(now)); left.count() > 0) {
             std::this_thread::sleep_for(std::min<std::chrono::milliseconds>(left, m_host.interval));
             m_give_up = std::max(m_give_up, util::BootClock::now() + m_host.retry);
             return std::nullopt;
         }
-        return try_to_attach(*target);
+        return try_to_attach(target);
     }
 
     std::optional<int> try_to_attach(const Target& target) {
@@ -117,11 +116,6 @@ private:
         const auto record = load_record(m_host);
         if (record && *record) m_record = **record;
         return !record || record->has_value();
-    }
-
-    int finish() const {
-        unpublish(m_host);
-        return EX_OK;
     }
 
     const Host& m_host;
