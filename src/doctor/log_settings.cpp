@@ -2,7 +2,7 @@
 #include "ceymail/doctor/log_settings.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <cstdlib>
 #include <optional>
 #include <string_view>
 
@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "ceymail/collect/postfix_settings.hpp"
+#include "ceymail/doctor/check_parts.hpp"
 #include "ceymail/util/file.hpp"
 #include "ceymail/util/text.hpp"
 
@@ -311,16 +312,26 @@ void add_fail2ban(std::vector<std::string>& warnings, const config::Configuratio
 
 LogSettings read_log_settings(const config::Configuration& configuration, const SettingsPaths& paths) {
     LogSettings settings;
-    if (configuration.mail_log.empty()) {
-        add_fail2ban(settings.warnings, configuration, paths);
-        return settings;
+    if (!configuration.mail_log.empty()) {
+        settings.is_postfix_there = add_postfix(settings.warnings, configuration, paths);
+        add_rsyslog(settings.warnings, paths.etc);
+        add_dovecot(settings.warnings, paths.etc);
+        add_spamd(settings.warnings, paths.etc);
     }
-    settings.is_postfix_there = add_postfix(settings.warnings, configuration, paths);
-    add_rsyslog(settings.warnings, paths.etc);
-    add_dovecot(settings.warnings, paths.etc);
-    add_spamd(settings.warnings, paths.etc);
     add_fail2ban(settings.warnings, configuration, paths);
     return settings;
+}
+
+void check_log_settings(CheckReport& report, const config::Configuration& configuration,
+                        const std::filesystem::path& configuration_file) {
+    constexpr const char* k_part = "log settings";
+    SettingsPaths paths{.metrics = configuration_file};
+    // As Postfix's own commands do. sudo(8) takes it away.
+    const char* const directory = std::getenv("MAIL_CONFIG");
+    if (directory != nullptr && *directory != '\0') paths.postfix = directory;
+    const auto settings = read_log_settings(configuration, paths);
+    for (const auto& warning : settings.warnings) report.warn(k_part, warning);
+    if (settings.warnings.empty() && settings.is_postfix_there) report.ok(k_part, "Postfix logs what is counted");
 }
 
 }  // namespace ceymail::doctor
