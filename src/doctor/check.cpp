@@ -105,8 +105,6 @@ std::filesystem::path configuration_file(const std::string& source) {
 
 enum class Sees { as_root, as_service };
 
-using Check = void (*)(CheckReport&, const config::Configuration&);
-
 struct PrintingPart {
     std::string name;
     std::string source;  // what it reads, for the message if it hangs
@@ -163,7 +161,7 @@ int check(const config::Configuration& configuration, const std::string& source,
     if (of_user.exit_code() != EX_OK) return of_user.exit_code();
 
     std::vector<PrintingPart> parts;
-    const auto add = [&](const char* name, const std::string& asked, Sees sees, Check body) {
+    const auto add = [&](const char* name, const std::string& asked, Sees sees, const auto& body) {
         parts.push_back({name, asked, start(configuration, sees, [&](CheckReport& to) { body(to, configuration); })});
     };
     const auto directory = configuration.runtime_directory.string();
@@ -176,15 +174,14 @@ int check(const config::Configuration& configuration, const std::string& source,
     add("database", "MariaDB", Sees::as_service, check_database);
     add("galera", "MariaDB", Sees::as_service, check_galera);
     add("queue directory", "a queue_directory", Sees::as_root, check_queue_directory);
-    parts.push_back({"log settings", "/etc", start(configuration, Sees::as_root, [&](CheckReport& to) {
-                         check_log_settings(to, configuration, configuration_file(source));
-                     })});
+    add("log settings", "/etc", Sees::as_root,
+        [&](CheckReport& to, const auto&) { check_log_settings(to, configuration, configuration_file(source)); });
     add("mail log", source_of_mail_log(configuration), Sees::as_service, check_mail_log);
     if (::getuid() == 0 && !configuration.mail_log.empty()) {
         system::forbid_dumps();  // this process prints what that part found
         add("busiest sender", source_of_mail_log(configuration), Sees::as_service, check_busiest_sender);
     }
-    CollectorsCheck collectors(configuration);
+    auto collectors = start_collectors(configuration);
     std::optional<PrintingPart> web_server;
     if (url)
         web_server.emplace("web server", *url,
@@ -192,12 +189,11 @@ int check(const config::Configuration& configuration, const std::string& source,
                            k_time_for_web_server);
 
     if (token_file)
-        parts.push_back({"token file", token_file->string() + " or MariaDB",
-                         start(configuration, Sees::as_root,
-                               [&](CheckReport& to) { check_token_file(to, configuration, *token_file); })});
+        add("token file", token_file->string() + " or MariaDB", Sees::as_root,
+            [&](CheckReport& to, const auto&) { check_token_file(to, configuration, *token_file); });
 
     for (auto& part : parts) finish(report, part, began);
-    collectors.report_to(report, began + k_time_for_part);
+    check_collectors(report, configuration, collectors, began + k_time_for_part);
     if (web_server) finish(report, *web_server, began);
     return report.exit_code();
 }

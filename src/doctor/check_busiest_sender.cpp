@@ -64,7 +64,6 @@ util::Result<std::optional<maillog::BusiestAccount>> find_in_files(const config:
 
 util::Result<std::optional<maillog::BusiestAccount>> find_in_journal(const config::Configuration& configuration,
                                                                      std::chrono::sys_seconds now) {
-    using journal::Journal;
     journal::Journal journal(configuration.journal_directory.string(), journal::Journal::Files::kept_open);
     if (!journal.open()) return std::nullopt;
     CEYMAIL_TRY(give_up_rights(configuration, system::forbid_calls_of_journal_reader));

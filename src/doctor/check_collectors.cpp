@@ -139,14 +139,8 @@ std::string source_of(const std::string& collector, const Configuration& configu
 
 LocalResult result_here(const CheckPart::Outcome& outcome, const std::string& collector,
                         const Configuration& configuration) {
-    switch (outcome.end) {
-        case CheckPart::End::hung:
-            return {false, format_hanging(source_of(collector, configuration))};
-        case CheckPart::End::failed:
-            return {false, format_failing(outcome.words)};
-        case CheckPart::End::done:
-            break;
-    }
+    if (outcome.end == CheckPart::End::hung) return {false, format_hanging(source_of(collector, configuration))};
+    if (outcome.end == CheckPart::End::failed) return {false, format_failing(outcome.words)};
     auto words = outcome.words;
     auto findings = take_findings(words);
     return {outcome.code == EX_OK, one_line(std::move(words)), std::move(findings)};
@@ -164,13 +158,6 @@ std::vector<CollectorState> states_in_service(CheckReport& report, const CheckPa
     report.warn("collectors", "the service does not tell what it sees: " + why);
     return {};
 }
-
-std::optional<CollectorState> state_of(const std::string& name, const std::vector<CollectorState>& states) {
-    const auto found = std::ranges::find(states, name, &CollectorState::name);
-    return found == states.end() ? std::nullopt : std::optional(*found);
-}
-
-bool mentions(const std::string& text, const char* words) { return text.find(words) != std::string::npos; }
 
 // Quotes a word for a unit file. Source: systemd.syntax(7).
 std::string quoted(const std::filesystem::path& path) {
@@ -236,7 +223,7 @@ std::string remedy_for(const std::string& collector, const std::string& trouble,
         return "; its sandbox does not show " + path.string() +
                ": systemctl edit ceymail-metrics, put [Service] and BindReadOnlyPaths=" + quoted(to_bind(path)) +
                " into it, then systemctl restart ceymail-metrics";
-    if (mentions(trouble, "systemctl restart")) return {};
+    if (trouble.contains("systemctl restart")) return {};
     return "; systemctl daemon-reload && systemctl restart ceymail-metrics shows it what the configuration names";
 }
 
@@ -267,22 +254,24 @@ void report_both(CheckReport& report, const LocalResult& here, const CollectorSt
 
 }  // namespace
 
-CollectorsCheck::CollectorsCheck(const Configuration& configuration)
-    : m_configuration(configuration), m_service(ask_service(configuration)) {
+CollectorParts start_collectors(const Configuration& configuration) {
+    CollectorParts parts{.service = ask_service(configuration), .here = {}};
     const auto collectors = supervisor::make_collectors(configuration);
     for (std::size_t i = 0; i < collectors.size(); ++i)
-        m_outside.push_back({std::string(collectors[i]->name()), read_from_here(configuration, i)});
-    if (!configuration.mail_log.empty()) m_outside.push_back({k_mail_log, read_mail_log(configuration)});
+        parts.here.emplace_back(collectors[i]->name(), read_from_here(configuration, i));
+    if (!configuration.mail_log.empty()) parts.here.emplace_back(k_mail_log, read_mail_log(configuration));
+    return parts;
 }
 
-void CollectorsCheck::report_to(CheckReport& report, util::BootTime deadline) {
-    const auto states = states_in_service(report, m_service.finish(deadline));
-    for (auto& [name, outside] : m_outside) {
+void check_collectors(CheckReport& report, const Configuration& configuration, CollectorParts& parts,
+                      util::BootTime deadline) {
+    const auto states = states_in_service(report, parts.service.finish(deadline));
+    for (auto& [name, outside] : parts.here) {
         const auto part = "collector " + name;
-        const auto here = result_here(outside.finish(deadline), name, m_configuration);
-        const auto there = state_of(name, states);
-        if (there) {
-            report_both(report, here, *there, m_configuration);
+        const auto here = result_here(outside.finish(deadline), name, configuration);
+        const auto there = std::ranges::find(states, name, &CollectorState::name);
+        if (there != states.end()) {
+            report_both(report, here, *there, configuration);
         } else if (here.works) {
             report.ok(part);
         } else {

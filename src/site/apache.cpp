@@ -137,25 +137,24 @@ class Hosts {
 public:
     void open(const std::vector<std::string>& addresses, std::size_t line) {
         m_open = {};
-        m_open.line = line;
+        m_open.server.line = line;
         for (const auto& address : addresses) {
-            m_open.listeners.push_back(listener_of(address));
+            m_open.server.listeners.push_back(listener_of(address));
             if (const auto variable = variable_in(address); !variable.empty())
-                m_open.unread = unread(address, variable);
+                m_open.server.unread = unread(address, variable);
         }
-        m_engine.reset();
-        m_has_certificate = false;
     }
 
     void add(const std::vector<std::string>& words, std::size_t offset) {
         const auto name = util::lower_case(words[0]);
-        if (name == "servername" && words.size() > 1) m_open.names.push_back(name_of_server(words[1]));
+        auto& [server, engine, has_certificate] = m_open;
+        if (name == "servername" && words.size() > 1) server.names.push_back(name_of_server(words[1]));
         if (name == "serveralias")
-            for (std::size_t i = 1; i < words.size(); ++i) m_open.names.push_back(util::lower_case(words[i]));
-        if (name == "sslengine" && words.size() > 1) m_engine = util::lower_case(words[1]);
-        if (name == "sslcertificatefile") m_has_certificate = true;
+            for (std::size_t i = 1; i < words.size(); ++i) server.names.push_back(util::lower_case(words[i]));
+        if (name == "sslengine" && words.size() > 1) engine = util::lower_case(words[1]);
+        if (name == "sslcertificatefile") has_certificate = true;
         if ((name == "include" || name == "includeoptional") && words.size() > 1)
-            m_open.includes.push_back({offset, words[1]});
+            server.includes.push_back({offset, words[1]});
     }
 
     // Outside of the virtual hosts.
@@ -164,8 +163,8 @@ public:
     }
 
     void close(std::size_t place) {
-        m_open.place = place;
-        m_all.push_back({std::move(m_open), std::move(m_engine), m_has_certificate});
+        m_open.server.place = place;
+        m_all.push_back(std::move(m_open));
     }
 
     // A host inherits SSLEngine also from a line behind it.
@@ -195,18 +194,16 @@ private:
 
     [[nodiscard]] std::string unread(const std::string& address, const std::string& variable) const {
         const auto name = variable.substr(2, variable.size() - 3);
-        return "line " + std::to_string(m_open.line) + ": <VirtualHost " + address + ">: this file does not define " +
-               variable +
+        return "line " + std::to_string(m_open.server.line) + ": <VirtualHost " + address +
+               ">: this file does not define " + variable +
                ", and others are not looked into, so it is not known where to try the endpoint; write its "
                "value there, or put it above that line, as in: Define " +
                name + " 443";
     }
 
     std::vector<Host> m_all;
-    VirtualServer m_open;
-    std::optional<std::string> m_engine;
+    Host m_open;
     std::optional<std::string> m_server_engine;
-    bool m_has_certificate = false;
 };
 
 bool is_condition(const std::string& section) {

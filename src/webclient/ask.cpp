@@ -25,13 +25,9 @@ using util::Result;
 
 constexpr std::size_t k_longest_answer = 65536;
 
-struct FreeAddresses {
+struct Free {
     void operator()(addrinfo* first) const noexcept { ::freeaddrinfo(first); }
-};
-struct FreeContext {
     void operator()(SSL_CTX* context) const noexcept { ::SSL_CTX_free(context); }
-};
-struct FreeSession {
     void operator()(SSL* session) const noexcept { ::SSL_free(session); }
 };
 
@@ -42,7 +38,7 @@ Result<Fd> connect_to(const Destination& to, std::chrono::milliseconds timeout) 
     if (const int error = ::getaddrinfo(to.host.c_str(), to.port.c_str(), &wanted, &first); error != 0)
         return util::fail(ErrorKind::not_found, "cannot find " + to.host + ": " + ::gai_strerror(error) +
                                                     "; look at the name, or add it to /etc/hosts");
-    const std::unique_ptr<addrinfo, FreeAddresses> addresses(first);
+    const std::unique_ptr<addrinfo, Free> addresses(first);
     const timeval limit{.tv_sec = timeout.count() / 1000, .tv_usec = timeout.count() % 1000 * 1000};
     int error = 0;
     for (const addrinfo* one = first; one != nullptr; one = one->ai_next) {
@@ -72,10 +68,10 @@ std::string exchange(std::string_view request, Send send, Receive receive) {
 
 Result<std::string> exchange_by_tls(const Destination& to, const Fd& fd, std::string_view request,
                                     std::string& certificate_fault) {
-    const std::unique_ptr<SSL_CTX, FreeContext> context(::SSL_CTX_new(::TLS_client_method()));
+    const std::unique_ptr<SSL_CTX, Free> context(::SSL_CTX_new(::TLS_client_method()));
     if (!context) return util::fail(ErrorKind::internal, "cannot begin TLS");
     ::SSL_CTX_set_default_verify_paths(context.get());
-    const std::unique_ptr<SSL, FreeSession> session(::SSL_new(context.get()));
+    const std::unique_ptr<SSL, Free> session(::SSL_new(context.get()));
     const auto& name = to.name.empty() ? to.host : to.name;
     ::SSL_set_verify(session.get(), SSL_VERIFY_NONE, nullptr);
     ::SSL_set_tlsext_host_name(session.get(), name.c_str());

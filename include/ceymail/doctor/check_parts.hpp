@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ceymail/config/configuration.hpp"
@@ -77,23 +78,16 @@ void check_busiest_sender(CheckReport& report, const config::Configuration& conf
 void check_log_settings(CheckReport& report, const config::Configuration& configuration,
                         const std::filesystem::path& configuration_file);
 
-// Compares each collector in this process with the same collector in the running service.
-class CollectorsCheck {
-public:
-    // Starts the child processes.
-    explicit CollectorsCheck(const config::Configuration& configuration);
-
-    void report_to(CheckReport& report, util::BootTime deadline);
-
-private:
-    struct Outside {
-        std::string name;
-        CheckPart part;
-    };
-    const config::Configuration& m_configuration;
-    CheckPart m_service;
-    std::vector<Outside> m_outside;
+// The child processes that read each collector here, by its name, and the one that asks the running service for them.
+struct CollectorParts {
+    CheckPart service;
+    std::vector<std::pair<std::string, CheckPart>> here;
 };
+[[nodiscard]] CollectorParts start_collectors(const config::Configuration& configuration);
+
+// Compares each collector in this process with the same collector in the running service.
+void check_collectors(CheckReport& report, const config::Configuration& configuration, CollectorParts& parts,
+                      util::BootTime deadline);
 
 // Requests `url` with a token that is never valid, and reports whether the web server passes requests on.
 void check_web_server(CheckReport& report, const std::string& url);
