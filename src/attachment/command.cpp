@@ -50,10 +50,9 @@ void drain(const util::Fd& pipe, std::string& output) {
     }
 }
 
-int exit_code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
-
 // Its children may keep the pipe open, so the end of the command is what counts.
-void await(pid_t child, const util::Fd& pipe, std::chrono::milliseconds timeout, Finished& finished) {
+Finished await(pid_t child, const util::Fd& pipe, std::chrono::milliseconds timeout) {
+    Finished finished;
     const auto deadline = util::BootClock::now() + timeout;
     int status = 0;
     for (;;) {
@@ -69,17 +68,14 @@ void await(pid_t child, const util::Fd& pipe, std::chrono::milliseconds timeout,
         break;
     }
     drain(pipe, finished.output);
-    finished.exit_code = exit_code_of(status);
+    finished.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return finished;
 }
 
 }  // namespace
 
 Finished run_command(const Arguments& arguments, std::chrono::milliseconds timeout) {
-    Finished finished;
-    if (arguments.empty()) {
-        finished.exit_code = 0;
-        return finished;
-    }
+    if (arguments.empty()) return {.exit_code = 0};
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "pipe2");
     const util::Fd pipe(ends[0]);
@@ -93,8 +89,7 @@ Finished run_command(const Arguments& arguments, std::chrono::milliseconds timeo
     if (child == 0) execute(words.data(), output.get());
     ::setpgid(child, child);  // both sides, so that a kill of the group cannot come too early
     output.reset();
-    await(child, pipe, timeout, finished);
-    return finished;
+    return await(child, pipe, timeout);
 }
 
 std::string Finished::cause() const {

@@ -17,13 +17,12 @@ bool is_there(const fs::path& path) {
 }
 
 Outcome<site::CeymailConf> read_ceymail_conf(const Host& host) {
-    const auto text = util::read_file(host.ceymail_conf);
+    auto text = util::read_file(host.ceymail_conf);
     if (!text) {
         const bool missing = text.error().kind == util::ErrorKind::not_found;
-        return failed(
-            text.error().kind == util::ErrorKind::denied ? EX_NOPERM : EX_NOINPUT,
-            text.error().message +
-                (missing ? "; is this a CeyMail host? Else name the site's file with --site" : "; run this as root"));
+        text.error().message +=
+            missing ? "; is this a CeyMail host? Else name the site's file with --site" : "; run this as root";
+        return failed(EX_NOINPUT, text.error());
     }
     auto conf = site::parse_ceymail_conf(*text, host.ceymail_conf.string());
     if (!conf) return failed(EX_CONFIG, conf.error());
@@ -39,11 +38,6 @@ Outcome<fs::path> site_of_domain(const WebServerFiles& files, const std::string&
                                      "; enable it, or name another file with --site");
     return failed(EX_NOINPUT, "there is no site " + enabled.string() +
                                   "; run CeyMail's installer, or name the site's file with --site");
-}
-
-void add_includes(site::Request& request, const WebServerFiles& files, bool settings) {
-    request.includes = {files.metrics_include};
-    if (settings) request.includes.push_back(files.settings_include);
 }
 
 }  // namespace
@@ -65,7 +59,9 @@ Outcome<Target> find_target(const Host& host, const Wish& wish) {
     }
     CEYMAIL_TRY_ASSIGN(auto file, SiteFile::open(named));
     request.server = server ? *server : site::guess_web_server(file.text());
-    add_includes(request, host.files_of(request.server), wish.settings);
+    const auto& files = host.files_of(request.server);
+    request.includes = {files.metrics_include};
+    if (wish.settings) request.includes.push_back(files.settings_include);
     return Target{std::move(named), std::move(file), std::move(request)};
 }
 

@@ -12,7 +12,7 @@ namespace ceymail::attachment {
 struct Finished {
     int exit_code = -1;  // 127: it cannot be executed; 128 + N: signal N ended it
     bool timed_out = false;
-    std::string output;  // both streams, at most 16 KiB
+    std::string output{};  // both streams, at most 16 KiB
 
     [[nodiscard]] bool succeeded() const noexcept { return exit_code == 0 && !timed_out; }
 
