@@ -25,7 +25,35 @@ class Reader {
 public:
     explicit Reader(std::string_view text) : m_text(text) {}
 
-    util::Result<Statement> next();
+    util::Result<Statement> next() {
+        Statement statement;
+        while (m_at < m_text.size()) {
+            const char c = m_text[m_at];
+            if (is_blank(c)) {
+                ++m_at;
+            } else if (c == '#') {
+                m_comments.push_back(m_at);
+                m_at = std::min(m_text.size(), m_text.find('\n', m_at));
+            } else if (c == ';' || c == '{') {
+                if (statement.words.empty()) return fault(m_at, std::string("unexpected \"") + c + "\"");
+                ++m_at;
+                statement.end = c == ';' ? Statement::End::semicolon : Statement::End::block_start;
+                return statement;
+            } else if (c == '}') {
+                if (!statement.words.empty()) return fault(m_at, "unexpected \"}\"");
+                statement.begin = m_at++;
+                statement.end = Statement::End::block_end;
+                return statement;
+            } else {
+                if (statement.words.empty()) statement.begin = m_at;
+                CEYMAIL_TRY_ASSIGN(auto content, c == '"' || c == '\'' ? quoted_word(c) : word());
+                statement.words.push_back(std::move(content));
+            }
+        }
+        if (!statement.words.empty()) return fault(statement.begin, "the file ends within a directive");
+        statement.begin = m_text.size();
+        return statement;
+    }
 
     [[nodiscard]] const std::vector<std::size_t>& comments() const noexcept { return m_comments; }
     [[nodiscard]] std::unexpected<util::Error> fault(std::size_t at, const std::string& what) const {
@@ -33,79 +61,41 @@ public:
     }
 
 private:
-    util::Result<std::string> word();
-    util::Result<std::string> quoted_word(char quote);
-    void skip_comment();
+    // A backslash keeps the next character from ending the word. The words are only compared, so escapes stay.
+    util::Result<std::string> word() {
+        const auto begin = m_at;
+        bool variable = false;
+        for (; m_at < m_text.size(); ++m_at) {
+            const char c = m_text[m_at];
+            if (c == '{' && variable) continue;
+            variable = c == '$';
+            if (c == '\\')
+                ++m_at;
+            else if (is_blank(c) || c == ';' || c == '{')
+                return std::string(m_text.substr(begin, m_at - begin));
+        }
+        return fault(begin, "the file ends within a directive");
+    }
+
+    util::Result<std::string> quoted_word(char quote) {
+        const auto begin = ++m_at;
+        for (; m_at < m_text.size(); ++m_at) {
+            if (m_text[m_at] == '\\') {
+                ++m_at;
+            } else if (m_text[m_at] == quote) {
+                auto content = std::string(m_text.substr(begin, m_at++ - begin));
+                const char after = m_at < m_text.size() ? m_text[m_at] : '\n';
+                if (is_blank(after) || after == ';' || after == '{' || after == ')') return content;
+                return fault(m_at, "unexpected character after a quote");
+            }
+        }
+        return fault(begin - 1, "a quote that does not end");
+    }
 
     std::string_view m_text;
     std::size_t m_at = 0;
     std::vector<std::size_t> m_comments;
 };
-
-void Reader::skip_comment() {
-    m_comments.push_back(m_at);
-    m_at = std::min(m_text.size(), m_text.find('\n', m_at));
-}
-
-// A backslash keeps the next character from ending the word. The words are only compared, so escapes stay.
-util::Result<std::string> Reader::word() {
-    const auto begin = m_at;
-    bool variable = false;
-    for (; m_at < m_text.size(); ++m_at) {
-        const char c = m_text[m_at];
-        if (c == '{' && variable) continue;
-        variable = c == '$';
-        if (c == '\\')
-            ++m_at;
-        else if (is_blank(c) || c == ';' || c == '{')
-            return std::string(m_text.substr(begin, m_at - begin));
-    }
-    return fault(begin, "the file ends within a directive");
-}
-
-util::Result<std::string> Reader::quoted_word(char quote) {
-    const auto begin = ++m_at;
-    for (; m_at < m_text.size(); ++m_at) {
-        if (m_text[m_at] == '\\') {
-            ++m_at;
-        } else if (m_text[m_at] == quote) {
-            auto content = std::string(m_text.substr(begin, m_at++ - begin));
-            const char after = m_at < m_text.size() ? m_text[m_at] : '\n';
-            if (is_blank(after) || after == ';' || after == '{' || after == ')') return content;
-            return fault(m_at, "unexpected character after a quote");
-        }
-    }
-    return fault(begin - 1, "a quote that does not end");
-}
-
-util::Result<Statement> Reader::next() {
-    Statement statement;
-    while (m_at < m_text.size()) {
-        const char c = m_text[m_at];
-        if (is_blank(c)) {
-            ++m_at;
-        } else if (c == '#') {
-            skip_comment();
-        } else if (c == ';' || c == '{') {
-            if (statement.words.empty()) return fault(m_at, std::string("unexpected \"") + c + "\"");
-            ++m_at;
-            statement.end = c == ';' ? Statement::End::semicolon : Statement::End::block_start;
-            return statement;
-        } else if (c == '}') {
-            if (!statement.words.empty()) return fault(m_at, "unexpected \"}\"");
-            statement.begin = m_at++;
-            statement.end = Statement::End::block_end;
-            return statement;
-        } else {
-            if (statement.words.empty()) statement.begin = m_at;
-            CEYMAIL_TRY_ASSIGN(auto content, c == '"' || c == '\'' ? quoted_word(c) : word());
-            statement.words.push_back(std::move(content));
-        }
-    }
-    if (!statement.words.empty()) return fault(statement.begin, "the file ends within a directive");
-    statement.begin = m_text.size();
-    return statement;
-}
 
 // "443", "192.0.2.1:443", "[::]:443", "*:443", "name", "name:443"; not "unix:/path".
 Listener listener_of(const std::vector<std::string>& words) {

@@ -18,8 +18,6 @@ WebServer guess_web_server(std::string_view text) {
     return std::ranges::any_of(util::lines_of(text), opens_host) ? WebServer::apache : WebServer::nginx;
 }
 
-std::string_view name_of(WebServer server) noexcept { return server == WebServer::nginx ? "nginx" : "Apache"; }
-
 std::size_t line_at(std::string_view text, std::size_t offset) noexcept {
     return 1 + static_cast<std::size_t>(std::ranges::count(text.substr(0, offset), '\n'));
 }

@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_SUITE(attach_site)
 BOOST_AUTO_TEST_CASE(attaches_and_detaches_on_both_web_servers) {
     for (const auto server : k_servers) {
         AttachHost host(server);
-        const std::string label(site::name_of(server));
+        const std::string label(server == WebServer::nginx ? "nginx" : "Apache");
         const auto before = host.site_text();
         BOOST_TEST(host.scrape().header("x-ceymail-metrics").empty(), label);
 

@@ -80,9 +80,6 @@ inline constexpr std::string_view k_endpoint_path = "/api/stats/metrics";
 // Returns: apache if a line of the text begins a <VirtualHost>, else nginx.
 [[nodiscard]] WebServer guess_web_server(std::string_view text);
 
-// Returns: "nginx" or "Apache".
-[[nodiscard]] std::string_view name_of(WebServer server) noexcept;
-
 // Returns: the number of the line at `offset`, from 1.
 [[nodiscard]] std::size_t line_at(std::string_view text, std::size_t offset) noexcept;
 
