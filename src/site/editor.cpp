@@ -49,20 +49,17 @@ std::string file_of(std::string_view argument) {
     return name;
 }
 
-std::string directive(WebServer server, const std::string& file) {
-    return server == WebServer::nginx ? "include " + file + ";" : "IncludeOptional " + file;
+// What stands before and behind the file in a directive.
+std::pair<std::string_view, std::string_view> around_file(WebServer server) {
+    if (server == WebServer::nginx) return {"include ", ";"};
+    return {"IncludeOptional ", ""};
 }
 
-// Returns: the file of a line that attach() writes; empty: it is another line.
+// Returns: the file of a line that attach() writes, without its indentation; empty: it is another line.
 std::string written_include(std::string_view line, WebServer server) {
-    line = without_indentation(line);
-    const std::string_view word = server == WebServer::nginx ? "include " : "IncludeOptional ";
-    if (!line.starts_with(word)) return {};
-    line.remove_prefix(word.size());
-    if (server == WebServer::nginx) {
-        if (!line.ends_with(';')) return {};
-        line.remove_suffix(1);
-    }
+    const auto [before, behind] = around_file(server);
+    if (!line.starts_with(before) || !line.ends_with(behind)) return {};
+    line = line.substr(before.size(), line.size() - before.size() - behind.size());
     if (line.find_first_of(" \t;{}\"'\\#") != line.npos || !file_of(line).starts_with("ceymail-")) return {};
     return std::string(line);
 }
@@ -108,19 +105,16 @@ private:
     }
 
     void take_includes(Block& block) {
-        while (block.end < m_text.size()) {
+        while (!block.whole && block.end < m_text.size()) {
             const auto line = line_around(m_text, block.end);
-            const auto content = m_text.substr(line.begin, line.end - line.begin);
-            const bool ends = without_indentation(content) == k_end;
-            auto file = ends ? std::string() : written_include(content, m_server);
-            if (!ends && file.empty()) return;
-            if (!ends) {
-                const auto at = line.begin + content.find_first_not_of(" \t");
-                block.includes.push_back({at, std::move(file)});
+            const auto content = without_indentation(m_text.substr(line.begin, line.end - line.begin));
+            block.whole = content == k_end;
+            if (!block.whole) {
+                auto file = written_include(content, m_server);
+                if (file.empty()) return;
+                block.includes.push_back({line.end - content.size(), std::move(file)});
             }
             block.end = line.next;
-            block.whole = ends;
-            if (ends) return;
         }
     }
 
@@ -296,16 +290,15 @@ std::string with_block(std::string_view text, const VirtualServer& server, const
                        WebServer kind) {
     const auto line = line_around(text, server.place);
     const auto first = line.begin + text.substr(line.begin).find_first_not_of(" \t");
-    auto indentation = text.substr(line.begin, std::min(first, line.end) - line.begin);
     const bool begins_line = first >= server.place;
-    std::string four_more;
+    std::string indent(begins_line ? text.substr(line.begin, std::min(first, line.end) - line.begin) : "    ");
     // The end of a block stands further to the left than what is in it.
-    if (begins_line && (text[first] == '}' || text[first] == '<')) four_more = "    ";
-    const std::string indent = begins_line ? std::string(indentation) + four_more : "    ";
+    if (begins_line && (text[first] == '}' || text[first] == '<')) indent += "    ";
     const auto line_end = line_end_near(text, server.place);
     std::string block = begins_line ? "" : line_end;
     block.append(indent).append(begins_line ? k_begin : k_begin_after_break).append(line_end);
-    for (const auto& file : files) block.append(indent).append(directive(kind, file)).append(line_end);
+    const auto [before, behind] = around_file(kind);
+    for (const auto& file : files) block.append(indent).append(before).append(file).append(behind).append(line_end);
     block.append(indent).append(k_end).append(line_end);
     return std::string(text).insert(begins_line ? line.begin : server.place, block);
 }
