@@ -151,20 +151,14 @@ Outcome<void> check_running(const Host& host, site::WebServer server) {
                                       name);
 }
 
-// Errors: EX_CONFIG; the message says that it was so before.
-Outcome<void> check_valid_before(const Host& host, site::WebServer server) {
-    auto tested = test_configuration(host, server);
-    if (tested) return {};
-    return failed(EX_CONFIG,
-                  tested.error().message + "; it was so before any change, and nothing was changed; repair that first");
-}
-
 Outcome<std::vector<std::string>> change_site(const Host& host, const Target& target, const std::string& edited,
                                               const Visitor& visitor, bool settings) {
     const auto server = target.request.server;
     CEYMAIL_TRY(check_installed(host.files_of(server), settings));
     CEYMAIL_TRY(check_running(host, server));
-    CEYMAIL_TRY(check_valid_before(host, server));
+    if (const auto tested = test_configuration(host, server); !tested)
+        return failed(EX_CONFIG, tested.error().message +
+                                     "; it was so before any change, and nothing was changed; repair that first");
     Change change(host, server, target.file, edited);
     CEYMAIL_TRY(change.make(modules_to_enable(host, server, settings)));
     CEYMAIL_TRY(change.test());
@@ -199,14 +193,12 @@ Outcome<bool> clean(const Host& host, const fs::path& path, std::optional<site::
     }
     if (!site::has_mark(file->text())) return false;
     const auto server = known ? *known : site::guess_web_server(file->text());
-    const auto edited = site::remove(file->text(), server);
-    const auto& name = host.files_of(server).name;
     const auto valid_before = test_configuration(host, server);
-    Change change(host, server, *file, edited);
+    Change change(host, server, *file, site::remove(file->text(), server));
     CEYMAIL_TRY(change.make({}));
     if (!valid_before) {
         util::log(LogLevel::warning, {valid_before.error().message, "; it was so before; the include is out, and ",
-                                      name, " was not reloaded"});
+                                      host.files_of(server).name, " was not reloaded"});
     } else {
         CEYMAIL_TRY(change.test());
         if (is_running(host, server)) CEYMAIL_TRY(change.reload());
