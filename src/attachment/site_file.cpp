@@ -64,10 +64,6 @@ Outcome<std::string> read_all(const util::Fd& fd, const fs::path& path) {
 
 bool same(const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; }
 
-bool same_content(const struct stat& a, const struct stat& b) {
-    return a.st_size == b.st_size && same(a.st_mtim, b.st_mtim);
-}
-
 std::unexpected<Failure> write_fault(const fs::path& path, int error) {
     const char* remedy = "it is unchanged";
     if (error == ENOSPC || error == EDQUOT) remedy = "it is unchanged; make room on its disk";
@@ -177,7 +173,7 @@ Outcome<void> SiteFile::replace(std::string_view text) const {
 
 bool SiteFile::was_written_since() const noexcept {
     struct stat now{};
-    return ::fstat(m_fd.get(), &now) == 0 && !same_content(now, m_status);
+    return ::fstat(m_fd.get(), &now) == 0 && (now.st_size != m_status.st_size || !same(now.st_mtim, m_status.st_mtim));
 }
 
 std::chrono::system_clock::time_point SiteFile::changed_at() const noexcept {

@@ -31,8 +31,6 @@ struct Listener {
 struct Include {
     std::size_t offset = 0;  // of the directive
     std::string argument;
-
-    bool operator==(const Include&) const = default;
 };
 
 // A server block of nginx or a virtual host of Apache.
@@ -46,8 +44,6 @@ struct VirtualServer {
     std::vector<Include> includes;    // directly inside
     std::optional<std::size_t> own_path_line;  // nginx: of a location for exactly the endpoint's path
     std::string unread;  // why it cannot be tried, and the remedy: Apache: a variable in its address; empty: nothing
-
-    bool operator==(const VirtualServer&) const = default;
 };
 
 struct Site {
@@ -57,8 +53,6 @@ struct Site {
     std::vector<std::string> certificates = {};  // arguments of ssl_certificate or SSLCertificateFile
     std::vector<std::string> all_includes = {};  // arguments of include, Include and IncludeOptional
     std::optional<std::size_t> macro_line = {};  // Apache: of the first Use, which inserts what is not read
-
-    bool operator==(const Site&) const = default;
 };
 
 inline constexpr std::string_view k_endpoint_path = "/api/stats/metrics";
