@@ -138,11 +138,19 @@ void recover(const Host& host) {
     if (!undo) return;
     const SignalsWait signals_wait;
     const auto now = SiteFile::open(undo->file);
-    if (now && digest_of(now->text()) == undo->edited_digest && put_aside_back(undo->file)) {
-        util::log(LogLevel::warning,
-                  {"the last run was killed before its change was proven; put back ", undo->file.native()});
-        if (test_configuration(host, undo->server))
-            (void)run_command(host.files_of(undo->server).reload, host.command_timeout);
+    if (now && digest_of(now->text()) == undo->edited_digest) {
+        const auto back = put_aside_back(undo->file);
+        std::error_code error;
+        if (!back && std::filesystem::exists(aside_name(undo->file), error))  // the next run tries again
+            return util::log(LogLevel::error, {"the last run was killed before its change was proven, and the site is "
+                                               "not as before: ",
+                                               back.error().message});
+        if (back) {
+            util::log(LogLevel::warning,
+                      {"the last run was killed before its change was proven; put back ", undo->file.native()});
+            if (test_configuration(host, undo->server))
+                (void)run_command(host.files_of(undo->server).reload, host.command_timeout);
+        }
     }
     forget_aside(undo->file);
     forget_undo(host);

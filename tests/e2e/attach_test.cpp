@@ -508,6 +508,33 @@ BOOST_AUTO_TEST_CASE(leaves_the_site_alone_on_a_disk_that_is_full_or_read_only) 
     BOOST_TEST(host.site_text() == host.dashboard_site());
 }
 
+// As after a power failure: the file system is mounted read-only until it was checked.
+BOOST_AUTO_TEST_CASE(puts_back_at_a_later_run_what_a_killed_run_left_on_a_disk_that_is_read_only_then) {
+    AttachHost host(WebServer::nginx);
+    const SmallDisk disk(host.path("sites-available"));
+    host.write_site(host.dashboard_site());
+    const auto reload = host.host().nginx.reload;
+    host.host().nginx.reload = {"sleep", "30"};
+    const pid_t child = ::fork();
+    if (child == 0) {
+        (void)attach(host.host(), {});
+        ::_exit(0);
+    }
+    BOOST_TEST(eventually([&] { return host.site_text() != host.dashboard_site(); }, 20s));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    host.host().nginx.reload = reload;
+    disk.remount(MS_RDONLY);
+    CapturedLog log;
+    BOOST_TEST(!attach(host.host(), {}).has_value());
+    BOOST_TEST(log.count("mount its file system writable") == 1U);
+    disk.remount(0);
+    const auto done = attach(host.host(), {});
+    BOOST_TEST_REQUIRE(done.has_value(), (done ? "" : done.error().message));
+    BOOST_TEST(log.count("put back " + host.site_file().string()) == 1U);
+    BOOST_TEST(host.scrape().status == 200);
+}
+
 BOOST_AUTO_TEST_CASE(only_one_works_at_a_time) {
     AttachHost host(WebServer::nginx);
     const auto lock = attachment::lock_state(host.host(), 0ms);
