@@ -4,39 +4,37 @@
 namespace ceymail::attachment {
 namespace {
 
+// What both packages name in the same way; their service is called as they are. `own_reload`: without systemd.
+WebServerFiles files_of(const std::string& name, const std::string& pid_file, Arguments own_reload, bool systemd) {
+    WebServerFiles files;
+    files.name = name;
+    files.sites_enabled = "/etc/" + name + "/sites-enabled";
+    files.sites_available = "/etc/" + name + "/sites-available";
+    files.is_running = systemd ? Arguments{"systemctl", "is-active", "--quiet", name + ".service"}
+                               : Arguments{"sh", "-c", "kill -0 \"$(cat " + pid_file + ")\""};
+    files.reload = systemd ? Arguments{"systemctl", "reload", name + ".service"} : std::move(own_reload);
+    return files;
+}
+
 // `page`: the name of the settings page's file.
 WebServerFiles nginx_files(bool systemd, const std::string& page) {
-    WebServerFiles files;
-    files.name = "nginx";
-    files.sites_enabled = "/etc/nginx/sites-enabled";
-    files.sites_available = "/etc/nginx/sites-available";
+    auto files = files_of("nginx", "/run/nginx.pid", {"/usr/sbin/nginx", "-s", "reload"}, systemd);
     files.metrics_include = "snippets/ceymail-metrics*.conf";
     files.settings_include = "snippets/" + page + "*.conf";
     files.metrics_file = "/etc/nginx/snippets/ceymail-metrics.conf";
     files.settings_file = "/etc/nginx/snippets/" + page + ".conf";
     files.test = {"/usr/sbin/nginx", "-t", "-q"};
-    files.is_running = systemd ? Arguments{"systemctl", "is-active", "--quiet", "nginx.service"}
-                               : Arguments{"sh", "-c", "kill -0 \"$(cat /run/nginx.pid)\""};
-    files.reload =
-        systemd ? Arguments{"systemctl", "reload", "nginx.service"} : Arguments{"/usr/sbin/nginx", "-s", "reload"};
     return files;
 }
 
 WebServerFiles apache_files(bool systemd, const std::string& page) {
-    WebServerFiles files;
-    files.name = "apache2";
-    files.sites_enabled = "/etc/apache2/sites-enabled";
-    files.sites_available = "/etc/apache2/sites-available";
+    auto files = files_of("apache2", "/run/apache2/apache2.pid", {"/usr/sbin/apache2ctl", "graceful"}, systemd);
     files.suffix = ".conf";
     files.metrics_include = "/etc/apache2/conf-available/ceymail-metrics.conf";
     files.settings_include = "/etc/apache2/conf-available/" + page + ".conf";
     files.metrics_file = files.metrics_include;
     files.settings_file = files.settings_include;
     files.test = {"/usr/sbin/apache2ctl", "configtest"};
-    files.is_running = systemd ? Arguments{"systemctl", "is-active", "--quiet", "apache2.service"}
-                               : Arguments{"sh", "-c", "kill -0 \"$(cat /run/apache2/apache2.pid)\""};
-    files.reload =
-        systemd ? Arguments{"systemctl", "reload", "apache2.service"} : Arguments{"/usr/sbin/apache2ctl", "graceful"};
     return files;
 }
 
