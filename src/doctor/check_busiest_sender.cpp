@@ -58,8 +58,7 @@ util::Result<std::optional<maillog::BusiestAccount>> find_in_files(const config:
     const auto files = maillog::open_log_files(configuration.mail_log);
     if (!files || files->empty()) return std::nullopt;
     CEYMAIL_TRY(give_up_rights(configuration, system::allow_calls_of_log_reader));
-    CEYMAIL_TRY_ASSIGN(auto found, maillog::find_busiest_account(*files, now, k_most_bytes));
-    return found;
+    return maillog::find_busiest_account(*files, now, k_most_bytes);
 }
 
 util::Result<std::optional<maillog::BusiestAccount>> find_in_journal(const config::Configuration& configuration,
@@ -67,8 +66,7 @@ util::Result<std::optional<maillog::BusiestAccount>> find_in_journal(const confi
     journal::Journal journal(configuration.journal_directory.string(), journal::Journal::Files::kept_open);
     if (!journal.open()) return std::nullopt;
     CEYMAIL_TRY(give_up_rights(configuration, system::forbid_calls_of_journal_reader));
-    CEYMAIL_TRY_ASSIGN(auto found, maillog::find_busiest_account(journal, now, k_most_of_journal));
-    return found;
+    return maillog::find_busiest_account(journal, now, k_most_of_journal);
 }
 
 }  // namespace

@@ -31,12 +31,7 @@ std::string shell_word(std::string_view word) {
     constexpr std::string_view k_plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._@+=:,-";
     if (!word.empty() && word.find_first_not_of(k_plain) == word.npos) return std::string(word);
     std::string quoted = "'";
-    for (const char c : word) {
-        if (c == '\'')
-            quoted += "'\\''";
-        else
-            quoted += c;
-    }
+    for (const char c : word) quoted += c == '\'' ? "'\\''" : std::string(1, c);
     return quoted + "'";
 }
 
@@ -120,34 +115,29 @@ std::string joined(const std::vector<std::string>& words, const char* between) {
     return text;
 }
 
-std::string command_for(const std::vector<const Service*>& silent, const TlsSide& side) {
-    std::vector<std::string> commands;
-    for (const auto* service : silent) {
-        const bool is_own = service->overrides.contains(side.loglevel);
-        auto command = is_own ? "postconf -P " + shell_word(service->name + "/" + side.loglevel + "=1")
-                              : "postconf -e " + side.loglevel + "=1";
-        if (std::ranges::find(commands, command) == commands.end()) commands.push_back(std::move(command));
-    }
-    return joined(commands, " && ") + k_reload;
+std::string command_for(const Service& service, const TlsSide& side) {
+    if (!service.overrides.contains(side.loglevel)) return "postconf -e " + side.loglevel + "=1";
+    return "postconf -P " + shell_word(service.name + "/" + side.loglevel + "=1");
 }
 
 void add_tls(std::vector<std::string>& warnings, const PostfixSettings& postfix, const TlsSide& side) {
-    std::vector<const Service*> silent;
-    std::vector<std::string> names;
+    std::vector<std::string> silent;  // names of services
+    std::vector<std::string> commands;
     std::size_t with_tls = 0;
     for (const auto& service : postfix.services()) {
         if (service.command != side.command || !uses_tls(postfix, service, side)) continue;
         ++with_tls;
         if (!is_silent(postfix, service, side)) continue;
-        silent.push_back(&service);
-        names.push_back(service.name);
+        silent.push_back(service.name);
+        auto command = command_for(service, side);
+        if (std::ranges::find(commands, command) == commands.end()) commands.push_back(std::move(command));
     }
     if (silent.empty()) return;
     const auto what = silent.size() == with_tls ? side.series + " is absent: Postfix does not log these connections (" +
                                                       side.loglevel + " is 0)"
-                                                : side.series + " lacks connections of " + joined(names, ", ") +
+                                                : side.series + " lacks connections of " + joined(silent, ", ") +
                                                       ": Postfix does not log them (" + side.loglevel + " is 0 there)";
-    warnings.push_back(what + "; run: " + command_for(silent, side));
+    warnings.push_back(what + "; run: " + joined(commands, " && ") + k_reload);
 }
 
 // With maillog_file Postfix's own postlogd(8) writes the log, and syslog gets nothing.
