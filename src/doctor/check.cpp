@@ -26,8 +26,6 @@ using namespace std::chrono_literals;
 using util::BootClock;
 using util::ErrorKind;
 
-constexpr auto k_time_for_each = 5s;
-
 void check_plan(CheckReport& report, const config::Configuration& configuration) {
     if (configuration.plan == config::Plan::unknown)
         return report.bad("plan", config::format_unknown_plan(configuration));
@@ -39,9 +37,9 @@ void check_plan(CheckReport& report, const config::Configuration& configuration)
 // active() needs the schema and the grants to read, may_touch() the grants to write.
 void check_database(CheckReport& report, const config::Configuration& configuration) {
     auto tokens = supervisor::token_reader(configuration);
-    const auto active = tokens.active(BootClock::now() + k_time_for_each);
+    const auto active = tokens.active(BootClock::now() + k_time_for_source);
     if (!active) return report.bad("database", active.error().message);
-    const auto touched = tokens.may_touch(BootClock::now() + k_time_for_each);
+    const auto touched = tokens.may_touch(BootClock::now() + k_time_for_source);
     if (!touched) return report.bad("database", touched.error().message);
     report.ok("database");
     if (*active) return check_token(report, configuration, (*active)->created_at);
@@ -51,7 +49,7 @@ void check_database(CheckReport& report, const config::Configuration& configurat
 // Prints nothing where MariaDB is no node of a cluster, or cannot be asked: then "database" says why.
 void check_galera(CheckReport& report, const config::Configuration& configuration) {
     auto reader = supervisor::galera_node_reader(configuration);
-    const auto node = reader.read(BootClock::now() + k_time_for_each);
+    const auto node = reader.read(BootClock::now() + k_time_for_source);
     if (!node || !*node) return;
     const auto& [ready, primary, state, state_name, size, cluster] = **node;
     const std::string words = state_name + ", " + (ready ? "ready" : "not ready") + ", " + std::to_string(size) +

@@ -28,7 +28,6 @@ using snapshot::CollectorState;
 using snapshot::Health;
 using util::BootClock;
 
-constexpr auto k_time_for_source = 5s;
 constexpr auto k_time_for_process_table = 1s;
 constexpr auto k_time_for_service = 3s;  // the service needs up to snapshot::k_time_to_answer
 constexpr const char* k_mail_log = "mail_log";

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
-#include <chrono>
 #include <string_view>
 
 #include <openssl/crypto.h>
@@ -22,10 +21,8 @@ namespace ceymail::doctor {
 
 namespace {
 
-using namespace std::chrono_literals;
 using admission::TokenMark;
 
-constexpr auto k_time_for_database = 5s;
 constexpr std::size_t k_longest_file = 4096;  // bytes
 constexpr const char* k_token_file = "token file";
 
@@ -88,7 +85,7 @@ void check_token_file(CheckReport& report, const config::Configuration& configur
                                             " holds no token, which is one word of 16 to 256 characters; write into it "
                                             "what ceymail-token generate prints");
     auto tokens = supervisor::token_reader(configuration);
-    const auto active = tokens.active(util::BootClock::now() + k_time_for_database);
+    const auto active = tokens.active(util::BootClock::now() + k_time_for_source);
     if (!active) return report.warn(k_token_file, "cannot be compared with the active token; see \"database\"");
     if (*active && util::equal_in_constant_time(util::sha256(token->reveal()), (*active)->digest))
         return report.ok(k_token_file, file.string() + " holds the active token");

@@ -13,7 +13,8 @@
 
 namespace ceymail::doctor {
 
-// The time limit of a part. Longer than the timeout of each source within the part.
+// The time limits of a source within a part, such as MariaDB, and of the whole part.
+inline constexpr std::chrono::nanoseconds k_time_for_source = std::chrono::seconds(5);
 inline constexpr std::chrono::nanoseconds k_time_for_part = std::chrono::seconds(6);
 
 // Not a thread: the kernel does not end a process while one of its threads waits for a dead mount.
