@@ -31,8 +31,7 @@ public:
         line.begin = m_at;
         while (take_physical(line.content)) {
         }
-        line.content.erase(0, std::min(line.content.size(), line.content.find_first_not_of(k_blanks)));
-        line.content.erase(line.content.find_last_not_of(k_blanks) + 1);
+        line.content = std::string(util::trimmed(line.content, k_blanks));
         return line;
     }
 

@@ -36,8 +36,6 @@ Line line_around(std::string_view text, std::size_t offset) {
     return line;
 }
 
-bool is_indentation(std::string_view text) { return text.find_first_not_of(" \t") == text.npos; }
-
 std::string_view without_indentation(std::string_view line) {
     return line.substr(std::min(line.size(), line.find_first_not_of(" \t")));
 }
@@ -84,8 +82,7 @@ private:
     void add(std::size_t offset) {
         if (!m_all.empty() && offset < m_all.back().end) return;  // the end mark of that block
         const auto line = line_around(m_text, offset);
-        if (!is_indentation(m_text.substr(line.begin, offset - line.begin))) return;
-        const auto mark = m_text.substr(offset, line.end - offset);
+        const auto mark = without_indentation(m_text.substr(line.begin, line.end - line.begin));
         if (mark != k_begin && mark != k_begin_after_break && mark != k_end) return;
         Block block{.begin = line.begin, .end = line.next, .whole = false, .includes = {}};
         if (mark == k_begin_after_break) block.begin = before_line_break(line);
