@@ -14,6 +14,7 @@
 #include "ceymail/attachment/watch.hpp"
 #include "ceymail/config/command_line.hpp"
 #include "ceymail/site/ceymail_conf.hpp"
+#include "ceymail/system/exit_code.hpp"
 #include "ceymail/util/log.hpp"
 #include "ceymail/util/text.hpp"
 
