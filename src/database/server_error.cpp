@@ -19,110 +19,81 @@ constexpr unsigned k_inactivity_timeout = 4031;  // the oldest supported header 
 constexpr unsigned k_read_error = 5013;
 constexpr unsigned k_write_error = 5014;
 
+// Errors of one kind that have one remedy.
 struct Meaning {
-    unsigned code;
+    template <class... Codes>
+    constexpr Meaning(ErrorKind its_kind, std::string_view its_remedy, Codes... its_codes)
+        : kind(its_kind), remedy(its_remedy), codes{static_cast<unsigned>(its_codes)...} {}
+
     ErrorKind kind;
     std::string_view remedy;
+    std::array<unsigned, 11> codes;  // 0: no more
 };
 
-constexpr std::string_view k_start = "start it with: systemctl start mariadb";
-constexpr std::string_view k_grants = "set up the account and its grants with: sudo ceymail-token init";
 constexpr std::string_view k_again = "try again";
-constexpr std::string_view k_impostor = "is it MariaDB that listens there?";
-constexpr std::string_view k_connections = "raise max_connections or end idle sessions";
-constexpr std::string_view k_memory = "MariaDB is out of memory: see its log, and free some";
-constexpr std::string_view k_disk = "see MariaDB's log and its disk";
-constexpr std::string_view k_room = "make room on MariaDB's disk";
-constexpr std::string_view k_own_resources = "this process is out of memory or of descriptors";
 
 // The kind decides whether the grace applies to a scrape (admission::TokenCheck). It applies to unavailable, timed_out
 // and conflict: MariaDB cannot work now. It does not apply to denied, not_found and internal: an administrator must
 // repair something. A read-only server (1290, 1836) is internal: it answers the token's SELECT, and refuses all
 // changes.
-constexpr std::array k_meanings{
-    Meaning{CR_CONNECTION_ERROR, ErrorKind::unavailable, k_start},
-    Meaning{CR_CONN_HOST_ERROR, ErrorKind::unavailable, "check database_host, database_port and the firewall"},
-    Meaning{CR_UNKNOWN_HOST, ErrorKind::unavailable, "check database_host"},
-    Meaning{CR_SERVER_GONE_ERROR, ErrorKind::unavailable, k_start},
-    Meaning{CR_SERVER_LOST, ErrorKind::unavailable, k_start},
-    Meaning{CR_SERVER_HANDSHAKE_ERR, ErrorKind::unavailable, k_impostor},
-    Meaning{CR_SSL_CONNECTION_ERROR, ErrorKind::unavailable,
-            "MariaDB must have TLS on, with a certificate of database_tls_ca that names database_host"},
-    Meaning{CR_SERVER_LOST_EXTENDED, ErrorKind::unavailable, k_start},
-    Meaning{CR_VERSION_ERROR, ErrorKind::unavailable, k_impostor},
-    Meaning{CR_NET_PACKET_TOO_LARGE, ErrorKind::unavailable, k_impostor},
-    Meaning{CR_MALFORMED_PACKET, ErrorKind::unavailable, k_impostor},
-    Meaning{k_read_error, ErrorKind::unavailable, k_start},
-    Meaning{k_write_error, ErrorKind::unavailable, k_start},
-    Meaning{CR_OUT_OF_MEMORY, ErrorKind::unavailable, k_own_resources},
-    Meaning{CR_SOCKET_CREATE_ERROR, ErrorKind::unavailable, k_own_resources},
-    Meaning{CR_IPSOCK_ERROR, ErrorKind::unavailable, k_own_resources},
-    Meaning{CR_AUTH_PLUGIN_CANNOT_LOAD, ErrorKind::denied,
-            "give the account unix_socket, mysql_native_password or ed25519 authentication"},
-    Meaning{ER_CON_COUNT_ERROR, ErrorKind::unavailable, k_connections},
-    Meaning{ER_TOO_MANY_USER_CONNECTIONS, ErrorKind::unavailable, k_connections},
-    Meaning{ER_USER_LIMIT_REACHED, ErrorKind::unavailable, "raise the account's resource limits"},
-    Meaning{ER_SERVER_SHUTDOWN, ErrorKind::unavailable, k_start},
-    Meaning{ER_HOST_IS_BLOCKED, ErrorKind::unavailable, "run: mariadb-admin flush-hosts"},
-    Meaning{ER_CONNECTION_KILLED, ErrorKind::unavailable, k_again},
-    Meaning{k_inactivity_timeout, ErrorKind::unavailable, k_again},
-    Meaning{ER_OUTOFMEMORY, ErrorKind::unavailable, k_memory},
-    Meaning{ER_OUT_OF_SORTMEMORY, ErrorKind::unavailable, k_memory},
-    Meaning{ER_OUT_OF_RESOURCES, ErrorKind::unavailable, k_memory},
-    Meaning{ER_CANT_CREATE_THREAD, ErrorKind::unavailable,
-            "raise MariaDB's limit of threads (TasksMax=) or free memory"},
-    Meaning{ER_MAX_PREPARED_STMT_COUNT_REACHED, ErrorKind::unavailable,
-            "raise max_prepared_stmt_count, or end the sessions that leave statements prepared"},
-    Meaning{ER_TOO_MANY_CONCURRENT_TRXS, ErrorKind::unavailable, k_again},
-    Meaning{ER_LOCK_TABLE_FULL, ErrorKind::unavailable, "raise innodb_buffer_pool_size"},
-    Meaning{ER_DISK_FULL, ErrorKind::unavailable, k_room},
-    Meaning{ER_RECORD_FILE_FULL, ErrorKind::unavailable, k_room},
-    // Not a missing table: for that InnoDB has 1146 and 1932.
-    Meaning{ER_CANT_OPEN_FILE, ErrorKind::unavailable, k_disk},
-    Meaning{ER_ERROR_ON_READ, ErrorKind::unavailable, k_disk},
-    Meaning{ER_ERROR_ON_WRITE, ErrorKind::unavailable, k_disk},
-    Meaning{ER_GET_ERRNO, ErrorKind::unavailable, k_disk},
-    Meaning{ER_QUERY_INTERRUPTED, ErrorKind::unavailable, k_again},
-    Meaning{ER_NEED_REPREPARE, ErrorKind::unavailable, "raise table_definition_cache"},
-    Meaning{ER_BAD_HOST_ERROR, ErrorKind::unavailable,
-            "mend name resolution on MariaDB's host, or set skip_name_resolve"},
-    Meaning{ER_HANDSHAKE_ERROR, ErrorKind::unavailable, k_impostor},
-    Meaning{ER_NORMAL_SHUTDOWN, ErrorKind::unavailable, k_start},
-    Meaning{ER_SHUTDOWN_COMPLETE, ErrorKind::unavailable, k_start},
-    Meaning{ER_FORCING_CLOSE, ErrorKind::unavailable, k_again},
-    Meaning{ER_ABORTING_CONNECTION, ErrorKind::unavailable, k_again},
-    Meaning{ER_NEW_ABORTING_CONNECTION, ErrorKind::unavailable, k_again},
-    Meaning{ER_NET_READ_ERROR, ErrorKind::unavailable, k_again},
-    Meaning{ER_NET_READ_INTERRUPTED, ErrorKind::unavailable, k_again},
-    Meaning{ER_NET_ERROR_ON_WRITE, ErrorKind::unavailable, k_again},
-    Meaning{ER_NET_WRITE_INTERRUPTED, ErrorKind::unavailable, k_again},
+constexpr Meaning k_meanings[] = {
+    {ErrorKind::unavailable, "start it with: systemctl start mariadb", CR_CONNECTION_ERROR, CR_SERVER_GONE_ERROR,
+     CR_SERVER_LOST, CR_SERVER_LOST_EXTENDED, k_read_error, k_write_error, ER_SERVER_SHUTDOWN, ER_NORMAL_SHUTDOWN,
+     ER_SHUTDOWN_COMPLETE},
+    {ErrorKind::unavailable, "check database_host, database_port and the firewall", CR_CONN_HOST_ERROR},
+    {ErrorKind::unavailable, "check database_host", CR_UNKNOWN_HOST},
+    {ErrorKind::unavailable, "is it MariaDB that listens there?", CR_SERVER_HANDSHAKE_ERR, CR_VERSION_ERROR,
+     CR_NET_PACKET_TOO_LARGE, CR_MALFORMED_PACKET, ER_HANDSHAKE_ERROR},
+    {ErrorKind::unavailable, "MariaDB must have TLS on, with a certificate of database_tls_ca that names database_host",
+     CR_SSL_CONNECTION_ERROR},
+    {ErrorKind::unavailable, "this process is out of memory or of descriptors", CR_OUT_OF_MEMORY,
+     CR_SOCKET_CREATE_ERROR, CR_IPSOCK_ERROR},
+    {ErrorKind::denied, "give the account unix_socket, mysql_native_password or ed25519 authentication",
+     CR_AUTH_PLUGIN_CANNOT_LOAD},
+    {ErrorKind::unavailable, "raise max_connections or end idle sessions", ER_CON_COUNT_ERROR,
+     ER_TOO_MANY_USER_CONNECTIONS},
+    {ErrorKind::unavailable, "raise the account's resource limits", ER_USER_LIMIT_REACHED},
+    {ErrorKind::unavailable, "run: mariadb-admin flush-hosts", ER_HOST_IS_BLOCKED},
+    {ErrorKind::unavailable, k_again, ER_CONNECTION_KILLED, k_inactivity_timeout, ER_TOO_MANY_CONCURRENT_TRXS,
+     ER_QUERY_INTERRUPTED, ER_FORCING_CLOSE, ER_ABORTING_CONNECTION, ER_NEW_ABORTING_CONNECTION, ER_NET_READ_ERROR,
+     ER_NET_READ_INTERRUPTED, ER_NET_ERROR_ON_WRITE, ER_NET_WRITE_INTERRUPTED},
+    {ErrorKind::unavailable, "MariaDB is out of memory: see its log, and free some", ER_OUTOFMEMORY,
+     ER_OUT_OF_SORTMEMORY, ER_OUT_OF_RESOURCES},
+    {ErrorKind::unavailable, "raise MariaDB's limit of threads (TasksMax=) or free memory", ER_CANT_CREATE_THREAD},
+    {ErrorKind::unavailable, "raise max_prepared_stmt_count, or end the sessions that leave statements prepared",
+     ER_MAX_PREPARED_STMT_COUNT_REACHED},
+    {ErrorKind::unavailable, "raise innodb_buffer_pool_size", ER_LOCK_TABLE_FULL},
+    {ErrorKind::unavailable, "make room on MariaDB's disk", ER_DISK_FULL, ER_RECORD_FILE_FULL},
+    // ER_CANT_OPEN_FILE is not a missing table: for that InnoDB has 1146 and 1932.
+    {ErrorKind::unavailable, "see MariaDB's log and its disk", ER_CANT_OPEN_FILE, ER_ERROR_ON_READ, ER_ERROR_ON_WRITE,
+     ER_GET_ERRNO},
+    {ErrorKind::unavailable, "raise table_definition_cache", ER_NEED_REPREPARE},
+    {ErrorKind::unavailable, "mend name resolution on MariaDB's host, or set skip_name_resolve", ER_BAD_HOST_ERROR},
     // Galera: the node is not in the primary component, or is joining it.
-    Meaning{ER_UNKNOWN_COM_ERROR, ErrorKind::unavailable,
-            "wait until the Galera node is back in its cluster: SHOW STATUS LIKE 'wsrep%'"},
+    {ErrorKind::unavailable, "wait until the Galera node is back in its cluster: SHOW STATUS LIKE 'wsrep%'",
+     ER_UNKNOWN_COM_ERROR},
     // Also of Galera: the node left the primary component during the commit.
-    Meaning{ER_ERROR_DURING_COMMIT, ErrorKind::unavailable,
-            "see MariaDB's log and its disk, and on a Galera node: SHOW STATUS LIKE 'wsrep%'"},
-    Meaning{ER_STATEMENT_TIMEOUT, ErrorKind::timed_out, "raise max_statement_time, or find out what makes it slow"},
-    Meaning{ER_DBACCESS_DENIED_ERROR, ErrorKind::denied, k_grants},
-    Meaning{ER_ACCESS_DENIED_ERROR, ErrorKind::denied, k_grants},
-    Meaning{ER_ACCESS_DENIED_NO_PASSWORD_ERROR, ErrorKind::denied, k_grants},
-    Meaning{ER_TABLEACCESS_DENIED_ERROR, ErrorKind::denied, k_grants},
-    Meaning{ER_COLUMNACCESS_DENIED_ERROR, ErrorKind::denied, k_grants},
-    Meaning{ER_HOST_NOT_PRIVILEGED, ErrorKind::denied, "allow this host in MariaDB, or use its Unix socket"},
-    Meaning{ER_SPECIFIC_ACCESS_DENIED_ERROR, ErrorKind::denied, "use an account that may"},
-    Meaning{ER_BAD_DB_ERROR, ErrorKind::not_found, "check database_mail and database_dashboard"},
-    Meaning{ER_NO_SUCH_TABLE, ErrorKind::not_found, "run: ceymail-token init"},
-    Meaning{ER_BAD_FIELD_ERROR, ErrorKind::not_found, "the table is of another release; run: ceymail-token init"},
-    Meaning{ER_DUP_ENTRY, ErrorKind::conflict, k_again},
-    Meaning{ER_LOCK_WAIT_TIMEOUT, ErrorKind::conflict, k_again},
-    Meaning{ER_LOCK_DEADLOCK, ErrorKind::conflict, k_again},
-    Meaning{ER_CHECKREAD, ErrorKind::conflict, k_again},  // innodb_snapshot_isolation, on from 11.6
-    Meaning{ER_OPTION_PREVENTS_STATEMENT, ErrorKind::internal, "make it writable: SET GLOBAL read_only = 0"},
+    {ErrorKind::unavailable, "see MariaDB's log and its disk, and on a Galera node: SHOW STATUS LIKE 'wsrep%'",
+     ER_ERROR_DURING_COMMIT},
+    {ErrorKind::timed_out, "raise max_statement_time, or find out what makes it slow", ER_STATEMENT_TIMEOUT},
+    {ErrorKind::denied, "set up the account and its grants with: sudo ceymail-token init", ER_DBACCESS_DENIED_ERROR,
+     ER_ACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR, ER_TABLEACCESS_DENIED_ERROR,
+     ER_COLUMNACCESS_DENIED_ERROR},
+    {ErrorKind::denied, "allow this host in MariaDB, or use its Unix socket", ER_HOST_NOT_PRIVILEGED},
+    {ErrorKind::denied, "use an account that may", ER_SPECIFIC_ACCESS_DENIED_ERROR},
+    {ErrorKind::not_found, "check database_mail and database_dashboard", ER_BAD_DB_ERROR},
+    {ErrorKind::not_found, "run: ceymail-token init", ER_NO_SUCH_TABLE},
+    {ErrorKind::not_found, "the table is of another release; run: ceymail-token init", ER_BAD_FIELD_ERROR},
+    // ER_CHECKREAD: innodb_snapshot_isolation, on from 11.6.
+    {ErrorKind::conflict, k_again, ER_DUP_ENTRY, ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK, ER_CHECKREAD},
+    {ErrorKind::internal, "make it writable: SET GLOBAL read_only = 0", ER_OPTION_PREVENTS_STATEMENT},
 };
 
 const Meaning* meaning_of(unsigned code) noexcept {
-    const auto found = std::ranges::find(k_meanings, code, &Meaning::code);
-    return found == k_meanings.end() ? nullptr : &*found;
+    const auto* const found = std::ranges::find_if(k_meanings, [code](const Meaning& meaning) {
+        return code != 0 && std::ranges::find(meaning.codes, code) != meaning.codes.end();
+    });
+    return found == std::end(k_meanings) ? nullptr : found;
 }
 
 bool from_client_library(unsigned code) noexcept {
