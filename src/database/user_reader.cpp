@@ -2,8 +2,6 @@
 // UserReader: one statement on dashboard_users. The account may read these three columns and no password hash.
 #include "ceymail/database/user_reader.hpp"
 
-#include <array>
-
 #include "ceymail/database/identifier.hpp"
 #include "ceymail/database/server_error.hpp"
 
@@ -20,8 +18,7 @@ UserReader::UserReader(Connection& connection, const std::string& dashboard_sche
                k_reading) {}
 
 util::Result<std::optional<DashboardUser>> UserReader::find(std::uint64_t id, util::BootTime deadline) {
-    const std::array<Parameter, 1> parameters{id};
-    auto outcome = m_select.run(parameters, deadline);
+    auto outcome = m_select.run({id}, deadline);
     if (!outcome) {
         auto& error = outcome.error();
         if (error.kind == util::ErrorKind::denied)

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -44,7 +45,10 @@ public:
     // expects that, so the server is faulty.
     // Requires: one parameter for each question mark in the SQL.
     [[nodiscard]] util::Result<Outcome> run(std::span<const Parameter> parameters, util::BootTime deadline);
-    [[nodiscard]] util::Result<Outcome> run(util::BootTime deadline) { return run({}, deadline); }
+    [[nodiscard]] util::Result<Outcome> run(std::initializer_list<Parameter> parameters, util::BootTime deadline) {
+        return run(std::span(parameters.begin(), parameters.size()), deadline);
+    }
+    [[nodiscard]] util::Result<Outcome> run(util::BootTime deadline) { return run(std::span<Parameter>(), deadline); }
 
     // Connects and prepares in advance; otherwise run() does it.
     [[nodiscard]] util::Result<void> prepare(util::BootTime deadline);
