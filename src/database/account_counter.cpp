@@ -26,25 +26,20 @@ std::string counting_sql(const std::string& schema, std::chrono::milliseconds lo
            count_of(schema, "virtual_aliases");
 }
 
-// A server that is configured for causal reads would let the count wait for the cluster.
-Address local(Address address) {
-    address.reads = Reads::local;
-    return address;
-}
-
 util::Result<AccountCounts> to_counts(const std::vector<Row>& rows) {
     AccountCounts counts;
-    std::uint64_t* const wanted[] = {&counts.domains, &counts.mailboxes, &counts.aliases};
-    for (std::size_t column = 0; column < std::size(wanted); ++column) {
-        CEYMAIL_TRY_ASSIGN(*wanted[column], to_number(rows.empty() ? Cell{} : rows.front()[column], k_counting));
-    }
+    const Row row = rows.empty() ? Row(3) : rows.front();
+    CEYMAIL_TRY_ASSIGN(counts.domains, to_number(row[0], k_counting));
+    CEYMAIL_TRY_ASSIGN(counts.mailboxes, to_number(row[1], k_counting));
+    CEYMAIL_TRY_ASSIGN(counts.aliases, to_number(row[2], k_counting));
     return counts;
 }
 
 }  // namespace
 
 AccountCounter::AccountCounter(Address address, const std::string& mail_schema, std::chrono::milliseconds longest)
-    : m_connection(std::make_unique<Connection>(local(std::move(address)))),
+    // A server that is configured for causal reads would let the count wait for the cluster.
+    : m_connection(std::make_unique<Connection>(with_reads(std::move(address), Reads::local))),
       m_select(*m_connection, counting_sql(mail_schema, longest), k_counting) {}
 
 void AccountCounter::prepare(util::BootTime deadline) { static_cast<void>(m_select.prepare(deadline)); }

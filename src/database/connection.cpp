@@ -20,6 +20,11 @@ Address address_of(const config::Configuration& configuration, std::string user,
         .option_file_key = std::move(option_file_key)};
 }
 
+Address with_reads(Address address, Reads reads) {
+    address.reads = reads;
+    return address;
+}
+
 Connection::Connection(Address address) : m_address(std::move(address)) {}
 Connection::~Connection() = default;
 

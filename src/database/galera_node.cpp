@@ -15,11 +15,6 @@ std::string value_of(const std::vector<Row>& rows, std::string_view name) {
     return found == rows.end() ? std::string() : (*found)[1].value_or("");
 }
 
-Address local(Address address) {
-    address.reads = Reads::local;  // SHOW STATUS waits like a SELECT
-    return address;
-}
-
 }  // namespace
 
 Statement galera_status(Connection& connection) {
@@ -45,7 +40,9 @@ util::Result<std::optional<GaleraNode>> read_galera_node(Statement& show_status,
 }
 
 GaleraNodeReader::GaleraNodeReader(Address address)
-    : m_connection(std::make_unique<Connection>(local(std::move(address)))), m_status(galera_status(*m_connection)) {}
+    // SHOW STATUS waits like a SELECT.
+    : m_connection(std::make_unique<Connection>(with_reads(std::move(address), Reads::local))),
+      m_status(galera_status(*m_connection)) {}
 
 util::Result<std::optional<GaleraNode>> GaleraNodeReader::read(util::BootTime deadline) {
     auto node = with_one_reconnect(*m_connection, [&] { return read_galera_node(m_status, deadline); });

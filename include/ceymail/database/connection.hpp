@@ -48,6 +48,9 @@ struct Address {
     Reads reads = Reads::as_server;
 };
 
+// Returns: `address` with `reads`.
+[[nodiscard]] Address with_reads(Address address, Reads reads);
+
 // Returns: the address that the keys database_... describe, for `user`. `option_file_key`: as Address has it.
 [[nodiscard]] Address address_of(const config::Configuration& configuration, std::string user,
                                  std::filesystem::path option_file,
