@@ -2,18 +2,16 @@
 #include "ceymail/database/token_reader.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include <mariadb/mysqld_error.h>
 
 #include "ceymail/database/identifier.hpp"
-#include "ceymail/database/statement.hpp"
 
 namespace ceymail::database {
 namespace {
 
-constexpr std::string_view k_reading = "reading the active token";
+constexpr const char* k_reading = "reading the active token";
 constexpr const char* k_noting = "noting the token's last use";
 
 // The query was killed, or conflicted with another transaction. The session stays usable, so a second attempt is cheap.
@@ -65,85 +63,40 @@ util::Result<std::optional<TokenRow>> to_token(const std::vector<Row>& rows) {
     return token;
 }
 
-// Reads causally: an answer that is older than a revocation on another node would accept a revoked token.
-Address causal(Address address) {
-    address.reads = Reads::causal;
-    return address;
+std::string select_active_sql(const std::string& columns, const std::string& dashboard_schema) {
+    return "SELECT " + columns + " FROM " + quote_name(dashboard_schema) + ".metrics_tokens WHERE active = 1";
 }
 
 }  // namespace
 
-struct TokenReader::State {
-    // A row of metrics_token_uses has the server's own name as its key: a default that the account cannot choose. So
-    // each node of a cluster writes a row of its own.
-    State(Address address, const std::string& tokens, const std::string& uses)
-        : connection(causal(std::move(address))),
-          select(connection, "SELECT id, token_sha256, UNIX_TIMESTAMP(created_at) FROM " + tokens + " WHERE active = 1",
-                 std::string(k_reading)),
-          select_without_time(connection, "SELECT id, token_sha256 FROM " + tokens + " WHERE active = 1",
-                              std::string(k_reading)),
-          prepare_session(connection, "SET SESSION innodb_lock_wait_timeout = 1, sql_safe_updates = 0", k_noting),
-          update(connection,
-                 "UPDATE " + uses + " SET token_id = ?, last_used_at = UTC_TIMESTAMP() WHERE host = @@hostname",
-                 k_noting),
-          insert(connection, "INSERT IGNORE INTO " + uses + " (token_id, last_used_at) VALUES (?, UTC_TIMESTAMP())",
-                 k_noting),
-          update_nothing(
-              connection,
-              "UPDATE " + uses + " SET token_id = 0, last_used_at = UTC_TIMESTAMP() WHERE host = @@hostname AND FALSE",
-              k_noting),
-          insert_nothing(
-              connection,
-              "INSERT INTO " + uses + " (token_id, last_used_at) SELECT 0, UTC_TIMESTAMP() FROM DUAL WHERE FALSE",
-              k_noting) {}
-
-    util::Result<Outcome> select_active(util::BootTime deadline) {
-        const auto now = util::BootClock::now();
-        if (now >= with_time_from) {
-            auto outcome = select.run(deadline);
-            if (outcome || !lacks_creation_time(outcome.error())) return outcome;
-            with_time_from = now + k_until_asked_for_again;
-        }
-        return select_without_time.run(deadline);
-    }
-
-    util::Result<void> touch(std::uint64_t id, util::BootTime deadline) {
-        CEYMAIL_TRY(prepare_session.run(deadline));
-        const std::array<Parameter, 1> parameters{id};
-        CEYMAIL_TRY_ASSIGN(const Outcome updated, update.run(parameters, deadline));
-        if (updated.changed != 0) return {};
-        // There is no row yet, or it has the current second already.
-        CEYMAIL_TRY(insert.run(parameters, deadline));
-        return {};
-    }
-
-    util::Result<void> may_touch(util::BootTime deadline) {
-        CEYMAIL_TRY(update_nothing.run(deadline));
-        CEYMAIL_TRY(insert_nothing.run(deadline));
-        return {};
-    }
-
-    Connection connection;  // before the statements, which refer to it
-    Statement select;
-    Statement select_without_time;
-    util::BootTime with_time_from{};  // until then select_without_time
-    Statement prepare_session;
-    Statement update;
-    Statement insert;
-    Statement update_nothing;
-    Statement insert_nothing;
-};
-
 TokenReader::TokenReader(Address address, const std::string& dashboard_schema)
-    : m_state(std::make_unique<State>(std::move(address), quote_name(dashboard_schema) + ".metrics_tokens",
-                                      quote_name(dashboard_schema) + ".metrics_token_uses")) {}
-TokenReader::TokenReader(TokenReader&&) noexcept = default;
-TokenReader::~TokenReader() = default;
+    : m_uses(quote_name(dashboard_schema) + ".metrics_token_uses"),
+      // Causal, since an answer that is older than a revocation on another node would accept a revoked token.
+      m_connection(std::make_unique<Connection>(with_reads(std::move(address), Reads::causal))),
+      m_select(*m_connection, select_active_sql("id, token_sha256, UNIX_TIMESTAMP(created_at)", dashboard_schema),
+               k_reading),
+      m_select_without_time(*m_connection, select_active_sql("id, token_sha256", dashboard_schema), k_reading),
+      m_prepare_session(*m_connection, "SET SESSION innodb_lock_wait_timeout = 1, sql_safe_updates = 0", k_noting),
+      // A row of metrics_token_uses has the server's own name as its key: a default that the account cannot choose. So
+      // each node of a cluster writes a row of its own.
+      m_update(*m_connection,
+               "UPDATE " + m_uses + " SET token_id = ?, last_used_at = UTC_TIMESTAMP() WHERE host = @@hostname",
+               k_noting),
+      m_insert(*m_connection, "INSERT IGNORE INTO " + m_uses + " (token_id, last_used_at) VALUES (?, UTC_TIMESTAMP())",
+               k_noting) {}
+
+util::Result<Outcome> TokenReader::select_active(util::BootTime deadline) {
+    const auto now = util::BootClock::now();
+    if (now >= m_with_time_from) {
+        auto outcome = m_select.run(deadline);
+        if (outcome || !lacks_creation_time(outcome.error())) return outcome;
+        m_with_time_from = now + k_until_asked_for_again;
+    }
+    return m_select_without_time.run(deadline);
+}
 
 util::Result<std::optional<TokenRow>> TokenReader::active(util::BootTime deadline) {
-    const auto ask = [&] {
-        return with_one_reconnect(m_state->connection, [&] { return m_state->select_active(deadline); });
-    };
+    const auto ask = [&] { return with_one_reconnect(*m_connection, [&] { return select_active(deadline); }); };
     const auto began = util::BootClock::now();
     auto outcome = ask();
     if (!outcome && is_transient(outcome.error())) outcome = ask();
@@ -152,14 +105,28 @@ util::Result<std::optional<TokenRow>> TokenReader::active(util::BootTime deadlin
 }
 
 util::Result<void> TokenReader::touch(std::uint64_t id, util::BootTime deadline) {
-    auto touched = with_one_reconnect(m_state->connection, [&] { return m_state->touch(id, deadline); });
+    auto touched = with_one_reconnect(*m_connection, [&]() -> util::Result<void> {
+        CEYMAIL_TRY(m_prepare_session.run(deadline));
+        CEYMAIL_TRY_ASSIGN(const Outcome updated, m_update.run({id}, deadline));
+        if (updated.changed != 0) return {};
+        // There is no row yet, or it has the current second already.
+        CEYMAIL_TRY(m_insert.run({id}, deadline));
+        return {};
+    });
     // Another host of a cluster, whose MariaDB has the same name, has noted the use at this moment.
     if (!touched && touched.error().code == ER_LOCK_DEADLOCK) return {};
     return touched;
 }
 
 util::Result<void> TokenReader::may_touch(util::BootTime deadline) {
-    return with_one_reconnect(m_state->connection, [&] { return m_state->may_touch(deadline); });
+    return with_one_reconnect(*m_connection, [&]() -> util::Result<void> {
+        for (const auto& change_nothing :
+             {"UPDATE " + m_uses +
+                  " SET token_id = 0, last_used_at = UTC_TIMESTAMP() WHERE host = @@hostname AND FALSE",
+              "INSERT INTO " + m_uses + " (token_id, last_used_at) SELECT 0, UTC_TIMESTAMP() FROM DUAL WHERE FALSE"})
+            CEYMAIL_TRY(Statement(*m_connection, change_nothing, k_noting).run(deadline));
+        return {};
+    });
 }
 
 }  // namespace ceymail::database

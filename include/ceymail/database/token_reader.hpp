@@ -5,10 +5,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "ceymail/database/connection.hpp"
+#include "ceymail/database/statement.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/result.hpp"
 #include "ceymail/util/secret.hpp"
@@ -30,8 +32,6 @@ inline constexpr std::chrono::seconds k_until_asked_for_again{60};
 class TokenReader {
 public:
     TokenReader(Address address, const std::string& dashboard_schema);
-    TokenReader(TokenReader&&) noexcept;
-    ~TokenReader();
 
     // Returns: the active row; no value where there is none. Without the right to read created_at, which earlier
     // releases did not grant, the row lacks it; it is asked for again after k_until_asked_for_again.
@@ -49,8 +49,16 @@ public:
     [[nodiscard]] util::Result<void> may_touch(util::BootTime deadline);
 
 private:
-    struct State;
-    std::unique_ptr<State> m_state;
+    [[nodiscard]] util::Result<Outcome> select_active(util::BootTime deadline);
+
+    std::string m_uses;
+    std::unique_ptr<Connection> m_connection;  // before the statements, which refer to it
+    Statement m_select;
+    Statement m_select_without_time;
+    util::BootTime m_with_time_from{};  // until then m_select_without_time
+    Statement m_prepare_session;
+    Statement m_update;
+    Statement m_insert;
 };
 
 }  // namespace ceymail::database
