@@ -4,9 +4,10 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "ceymail/database/connection.hpp"
@@ -75,7 +76,6 @@ public:
     // its workers reconnect. Needs CONNECTION ADMIN. Empty: no session is ended.
     // Security: the right to read a row suffices to lock it, so a compromised worker could delay a revocation.
     TokenRegistry(Connection& connection, const std::string& dashboard_schema, std::string workers = {});
-    ~TokenRegistry();
 
     // Makes `digest` the active token.
     [[nodiscard]] util::Result<Replacement> replace(const util::Digest& digest, const Actor& by,
@@ -102,8 +102,26 @@ public:
     [[nodiscard]] util::Result<std::string> short_digest(std::uint64_t id, util::BootTime deadline);
 
 private:
-    struct State;
-    std::unique_ptr<State> m_state;
+    struct Making {
+        std::string_view action;  // of the audit row
+        std::string_view verb;    // of its detail
+    };
+
+    template <class Work>
+    [[nodiscard]] std::invoke_result_t<Work&> transact(const LastStep& last_step, util::BootTime deadline, Work work);
+    template <class Work>
+    [[nodiscard]] std::invoke_result_t<Work&> attempt_once(const LastStep& last_step, util::BootTime deadline,
+                                                           Work& work);
+    [[nodiscard]] util::Result<std::optional<std::uint64_t>> revoke_active(Expected expected, util::BootTime deadline);
+    [[nodiscard]] util::Result<Replacement> make_active(const util::Digest& digest, const Making& making,
+                                                        const Actor& by, Expected expected, util::BootTime deadline);
+    [[nodiscard]] util::Result<void> write_audit_row(std::string_view action, std::uint64_t id,
+                                                     const std::string& detail, const Actor& by,
+                                                     util::BootTime deadline);
+
+    Connection& m_connection;
+    std::string m_tokens, m_uses, m_audit;  // the quoted names of the tables
+    std::string m_workers;
 };
 
 }  // namespace ceymail::database
