@@ -60,8 +60,7 @@ std::expected<DashboardUser, Message> SessionLogin::sign_in(const fastcgi::PageR
     if (session.status == SessionStatus::unreadable) warn(k_unreadable_warning);
     if (session.status != SessionStatus::valid) return std::unexpected(k_no_session);
 
-    auto user =
-        database::UserReader(connection, m_configuration.database_dashboard).find(session.claims.user_id, deadline);
+    auto user = database::find_user(connection, m_configuration.database_dashboard, session.claims.user_id, deadline);
     if (!user) {
         warn(user.error().message);
         return std::unexpected(Message{503, "Your account cannot be looked up", user.error().message});

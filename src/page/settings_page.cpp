@@ -8,7 +8,7 @@
 
 #include "ceymail/admission/gateway_secret.hpp"
 #include "ceymail/admission/token_form.hpp"
-#include "ceymail/database/audit_reader.hpp"
+#include "ceymail/database/dashboard_tables.hpp"
 #include "ceymail/database/token_registry.hpp"
 #include "ceymail/page/form.hpp"
 #include "ceymail/util/clock.hpp"
@@ -234,7 +234,7 @@ void SettingsPage::read_database(PageModel& model) {
         return;
     }
     model.token = std::move(*token);
-    auto history = database::AuditReader(connection, m_configuration.database_dashboard).last(deadline);
+    auto history = database::last_changes(connection, m_configuration.database_dashboard, deadline);
     if (history) {
         model.history = std::move(*history);
     } else {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "ceymail/config/configuration.hpp"
-#include "ceymail/database/audit_reader.hpp"
+#include "ceymail/database/dashboard_tables.hpp"
 #include "ceymail/database/token_registry.hpp"
 #include "ceymail/page/csrf_tokens.hpp"
 #include "ceymail/page/html.hpp"

@@ -8,7 +8,7 @@
 
 #include "ceymail/config/configuration.hpp"
 #include "ceymail/database/connection.hpp"
-#include "ceymail/database/user_reader.hpp"
+#include "ceymail/database/dashboard_tables.hpp"
 #include "ceymail/fastcgi/page_request.hpp"
 #include "ceymail/page/page_model.hpp"
 #include "ceymail/util/clock.hpp"
