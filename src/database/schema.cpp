@@ -2,8 +2,6 @@
 // Sets a database up: the numbered SQL files, the account, its column grants.
 #include "ceymail/database/schema.hpp"
 
-#include <algorithm>
-#include <array>
 #include <optional>
 #include <set>
 
@@ -27,9 +25,6 @@ constexpr int k_option_prevents = 1290;  // ER_OPTION_PREVENTS_STATEMENT
 
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
 
-constexpr const char* k_audit_table = "audit_logs";
-constexpr std::array k_mail_tables{"virtual_domains", "virtual_users", "virtual_aliases"};
-
 // Splits a file into statements. Each ends with a semicolon at the end of a line. Comments come before the first.
 std::vector<std::string> statements_of(std::string_view sql) {
     std::vector<std::string> statements;
@@ -41,32 +36,24 @@ std::vector<std::string> statements_of(std::string_view sql) {
     return statements;
 }
 
-struct ColumnGrant {
-    std::string_view privilege;
-    std::string_view column;
-};
+using Grants = std::span<const std::string_view>;
 
-constexpr std::array k_token_grants{ColumnGrant{"SELECT", "id"}, ColumnGrant{"SELECT", "token_sha256"},
-                                    ColumnGrant{"SELECT", "active"}, ColumnGrant{"SELECT", "created_at"}};
-constexpr std::array k_use_grants{ColumnGrant{"INSERT", "token_id"}, ColumnGrant{"INSERT", "last_used_at"},
-                                  ColumnGrant{"UPDATE", "token_id"}, ColumnGrant{"UPDATE", "last_used_at"},
-                                  ColumnGrant{"SELECT", "host"}};
-constexpr std::array k_settings_use_grants{ColumnGrant{"SELECT", "token_id"}, ColumnGrant{"SELECT", "last_used_at"}};
+constexpr std::string_view k_token_grants[] = {"SELECT(id)", "SELECT(token_sha256)", "SELECT(active)",
+                                               "SELECT(created_at)"};
+constexpr std::string_view k_use_grants[] = {"INSERT(token_id)", "INSERT(last_used_at)", "UPDATE(token_id)",
+                                             "UPDATE(last_used_at)", "SELECT(host)"};
+constexpr std::string_view k_settings_use_grants[] = {"SELECT(token_id)", "SELECT(last_used_at)"};
 // It may insert digests, but not read them. The right to update covers SELECT ... FOR UPDATE.
-constexpr std::array k_settings_token_grants{
-    ColumnGrant{"SELECT", "id"},           ColumnGrant{"SELECT", "created_at"},   ColumnGrant{"SELECT", "created_by"},
-    ColumnGrant{"SELECT", "revoked_at"},   ColumnGrant{"SELECT", "last_used_at"}, ColumnGrant{"SELECT", "active"},
-    ColumnGrant{"INSERT", "token_sha256"}, ColumnGrant{"INSERT", "created_at"},   ColumnGrant{"INSERT", "created_by"},
-    ColumnGrant{"UPDATE", "revoked_at"}};
-constexpr std::array k_audit_grants{
-    ColumnGrant{"INSERT", "user_id"}, ColumnGrant{"INSERT", "action"},     ColumnGrant{"INSERT", "target"},
-    ColumnGrant{"INSERT", "detail"},  ColumnGrant{"INSERT", "ip_address"}, ColumnGrant{"INSERT", "created_at"},
-    ColumnGrant{"SELECT", "id"},      ColumnGrant{"SELECT", "action"},     ColumnGrant{"SELECT", "target"},
-    ColumnGrant{"SELECT", "detail"},  ColumnGrant{"SELECT", "ip_address"}, ColumnGrant{"SELECT", "created_at"}};
+constexpr std::string_view k_settings_token_grants[] = {
+    "SELECT(id)",     "SELECT(created_at)",   "SELECT(created_by)", "SELECT(revoked_at)", "SELECT(last_used_at)",
+    "SELECT(active)", "INSERT(token_sha256)", "INSERT(created_at)", "INSERT(created_by)", "UPDATE(revoked_at)"};
+constexpr std::string_view k_audit_grants[] = {"INSERT(user_id)", "INSERT(action)",     "INSERT(target)",
+                                               "INSERT(detail)",  "INSERT(ip_address)", "INSERT(created_at)",
+                                               "SELECT(id)",      "SELECT(action)",     "SELECT(target)",
+                                               "SELECT(detail)",  "SELECT(ip_address)", "SELECT(created_at)"};
 // No password hash and no address.
-constexpr std::array k_user_grants{ColumnGrant{"SELECT", "id"}, ColumnGrant{"SELECT", "username"},
-                                   ColumnGrant{"SELECT", "role"}};
-constexpr std::array k_mail_grants{ColumnGrant{"SELECT", "id"}};
+constexpr std::string_view k_user_grants[] = {"SELECT(id)", "SELECT(username)", "SELECT(role)"};
+constexpr std::string_view k_mail_grants[] = {"SELECT(id)"};
 
 std::string grantee_of(const Account& account) { return quote_text(account.user) + "@" + quote_text(account.host); }
 
@@ -99,11 +86,9 @@ public:
           m_account_name(account.user + "@" + account.host) {}
 
     util::Result<SetupReport> run() {
-        const bool for_metrics = m_account.purpose == Purpose::metrics;
-        for (const auto step : {&Setup::make_database, &Setup::apply_files, &Setup::make_account,
-                                for_metrics ? &Setup::grant_tokens : &Setup::grant_token_changes,
-                                for_metrics ? &Setup::grant_mail : &Setup::grant_audit, &Setup::grant_users,
-                                &Setup::look_for_audit, &Setup::revoke_obsolete, &Setup::report_excess})
+        for (const auto step : {&Setup::make_database, &Setup::apply_files, &Setup::make_account, &Setup::grant_tokens,
+                                &Setup::grant_mail, &Setup::grant_audit, &Setup::grant_users, &Setup::revoke_obsolete,
+                                &Setup::report_excess})
             CEYMAIL_TRY((this->*step)());
         return std::move(m_report);
     }
@@ -114,22 +99,19 @@ private:
     util::Result<void> make_account();
     util::Result<void> grant_tokens();
     util::Result<void> grant_mail();
-    util::Result<void> grant_token_changes();
     util::Result<void> grant_audit();
     util::Result<void> grant_users();
-    util::Result<void> look_for_audit();
     util::Result<void> revoke_obsolete();
     util::Result<void> report_excess();
 
     util::Result<void> execute(const std::string& sql);
-    util::Result<std::vector<Row>> ask(const std::string& sql, std::span<const Parameter> parameters = {});
-    util::Result<bool> is_own_account();
+    util::Result<std::vector<Row>> ask(const std::string& sql, std::initializer_list<Parameter> parameters = {});
     util::Result<void> identify_account(const std::string& identified);
     util::Error explain_account(util::Error error) const;
     util::Result<bool> exists(const std::string& schema, const std::string& table);
-    util::Result<void> grant_if_exists(const std::string& schema, const std::string& table,
-                                       std::span<const ColumnGrant> grants, const std::string& without);
-    util::Result<void> grant(const std::string& schema, const std::string& table, std::span<const ColumnGrant> grants);
+    util::Result<void> grant_if_exists(const std::string& schema, const std::string& table, Grants grants,
+                                       const std::string& without);
+    util::Result<void> grant(const std::string& schema, const std::string& table, Grants grants);
 
     Connection& m_connection;
     const Schemas& m_schemas;
@@ -147,16 +129,15 @@ util::Result<void> Setup::execute(const std::string& sql) {
     return {};
 }
 
-util::Result<std::vector<Row>> Setup::ask(const std::string& sql, std::span<const Parameter> parameters) {
+util::Result<std::vector<Row>> Setup::ask(const std::string& sql, std::initializer_list<Parameter> parameters) {
     Statement statement(m_connection, sql, "looking at what is there");
     CEYMAIL_TRY_ASSIGN(Outcome outcome, statement.run(parameters, m_deadline));
     return std::move(outcome.rows);
 }
 
 util::Result<void> Setup::make_database() {
-    const std::array<Parameter, 1> name{m_schemas.dashboard};
     CEYMAIL_TRY_ASSIGN(const std::vector<Row> found,
-                       ask("SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?", name));
+                       ask("SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?", {m_schemas.dashboard}));
     m_report.done.push_back("database " + m_schemas.dashboard + (found.empty() ? ": made" : ": is there"));
     if (found.empty())
         CEYMAIL_TRY(
@@ -172,13 +153,9 @@ util::Result<void> Setup::apply_files() {
     return {};
 }
 
-util::Result<bool> Setup::is_own_account() {
-    CEYMAIL_TRY_ASSIGN(const std::vector<Row> rows, ask("SELECT CURRENT_USER()"));
-    return !rows.empty() && rows.front()[0] == m_account_name;
-}
-
 util::Result<void> Setup::make_account() {
-    CEYMAIL_TRY_ASSIGN(m_own_account, is_own_account());
+    CEYMAIL_TRY_ASSIGN(const std::vector<Row> user, ask("SELECT CURRENT_USER()"));
+    m_own_account = !user.empty() && user.front()[0] == m_account_name;
     if (m_own_account) {
         m_report.warnings.push_back("account " + m_account_name +
                                     ": is the administrator's own, left as it is; give the workers one of their own");
@@ -231,12 +208,13 @@ util::Error Setup::explain_account(util::Error error) const {
                 "then run this again, and turn it on again. Later runs need that no more"};
 }
 
-util::Result<void> Setup::grant(const std::string& schema, const std::string& table,
-                                std::span<const ColumnGrant> grants) {
+// Grants nothing to the administrator's own account.
+util::Result<void> Setup::grant(const std::string& schema, const std::string& table, Grants grants) {
+    if (m_own_account) return {};
     std::string list;
-    for (const auto& [privilege, column] : grants) {
-        list.append(list.empty() ? "" : ", ").append(privilege).append("(").append(column).append(")");
-        m_wanted.insert(std::string(privilege) + "(" + std::string(column) + ") on " + schema + "." + table);
+    for (const auto grant : grants) {
+        list.append(list.empty() ? "" : ", ").append(grant);
+        m_wanted.insert(std::string(grant) + " on " + schema + "." + table);
     }
     CEYMAIL_TRY(execute("GRANT " + list + " ON " + quote_name(schema) + "." + quote_name(table) + " TO " + m_grantee));
     m_report.done.push_back("grant " + list + " on " + schema + "." + table);
@@ -244,29 +222,31 @@ util::Result<void> Setup::grant(const std::string& schema, const std::string& ta
 }
 
 util::Result<void> Setup::grant_tokens() {
-    if (m_own_account) return {};
-    CEYMAIL_TRY(grant(m_schemas.dashboard, "metrics_tokens", k_token_grants));
-    return grant(m_schemas.dashboard, "metrics_token_uses", k_use_grants);
+    const bool for_metrics = m_account.purpose == Purpose::metrics;
+    CEYMAIL_TRY(
+        grant(m_schemas.dashboard, "metrics_tokens", for_metrics ? Grants(k_token_grants) : k_settings_token_grants));
+    return grant(m_schemas.dashboard, "metrics_token_uses", for_metrics ? Grants(k_use_grants) : k_settings_use_grants);
 }
 
 util::Result<bool> Setup::exists(const std::string& schema, const std::string& table) {
-    const std::array<Parameter, 2> name{schema, table};
-    CEYMAIL_TRY_ASSIGN(const std::vector<Row> found,
-                       ask("SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?", name));
+    CEYMAIL_TRY_ASSIGN(
+        const std::vector<Row> found,
+        ask("SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?", {schema, table}));
     return !found.empty();
 }
 
 // `without`: what follows from the missing table, and the remedy.
-util::Result<void> Setup::grant_if_exists(const std::string& schema, const std::string& table,
-                                          std::span<const ColumnGrant> grants, const std::string& without) {
+util::Result<void> Setup::grant_if_exists(const std::string& schema, const std::string& table, Grants grants,
+                                          const std::string& without) {
     CEYMAIL_TRY_ASSIGN(const bool is_there, exists(schema, table));
-    if (is_there) return m_own_account ? util::Result<void>{} : grant(schema, table, grants);
+    if (is_there) return grant(schema, table, grants);
     m_report.pending.push_back("table " + schema + "." + table + ": is not there yet, so " + without);
     return {};
 }
 
 util::Result<void> Setup::grant_mail() {
-    for (const std::string table : k_mail_tables)
+    if (m_account.purpose != Purpose::metrics) return {};
+    for (const auto* const table : {"virtual_domains", "virtual_users", "virtual_aliases"})
         CEYMAIL_TRY(grant_if_exists(m_schemas.mail, table, k_mail_grants,
                                     "the metrics of domains, mailboxes and aliases are absent; CeyMail's installer "
                                     "makes it: run that, or set database_mail to its database; then run "
@@ -274,26 +254,16 @@ util::Result<void> Setup::grant_mail() {
     return {};
 }
 
-util::Result<void> Setup::grant_token_changes() {
-    if (m_own_account) return {};
-    CEYMAIL_TRY(grant(m_schemas.dashboard, "metrics_tokens", k_settings_token_grants));
-    return grant(m_schemas.dashboard, "metrics_token_uses", k_settings_use_grants);
-}
-
-util::Result<void> Setup::grant_audit() {
-    CEYMAIL_TRY_ASSIGN(const bool is_there, exists(m_schemas.dashboard, k_audit_table));
-    return m_own_account || !is_there ? util::Result<void>{}
-                                      : grant(m_schemas.dashboard, k_audit_table, k_audit_grants);
-}
-
 // Each change of a token writes a row there, and only the dashboard knows the whole table.
-util::Result<void> Setup::look_for_audit() {
-    CEYMAIL_TRY_ASSIGN(const bool is_there, exists(m_schemas.dashboard, k_audit_table));
+util::Result<void> Setup::grant_audit() {
+    CEYMAIL_TRY_ASSIGN(const bool is_there, exists(m_schemas.dashboard, "audit_logs"));
     if (!is_there)
-        m_report.missing.push_back("table " + m_schemas.dashboard + "." + k_audit_table +
-                                   ": is not there, so `ceymail-token generate` and `revoke` fail, and so does the "
-                                   "settings page; CeyMail's dashboard makes it: install and start that, or set "
-                                   "database_dashboard to its database; then run `ceymail-token init` again");
+        m_report.missing.push_back("table " + m_schemas.dashboard +
+                                   ".audit_logs: is not there, so `ceymail-token generate` and `revoke` fail, and so "
+                                   "does the settings page; CeyMail's dashboard makes it: install and start that, or "
+                                   "set database_dashboard to its database; then run `ceymail-token init` again");
+    else if (m_account.purpose != Purpose::metrics)
+        return grant(m_schemas.dashboard, "audit_logs", k_audit_grants);
     return {};
 }
 
@@ -307,12 +277,11 @@ util::Result<void> Setup::grant_users() {
 // Revokes a grant of earlier versions, which stored the last use in metrics_tokens.
 util::Result<void> Setup::revoke_obsolete() {
     if (m_own_account || m_account.purpose != Purpose::metrics) return {};
-    const std::array<Parameter, 2> account{m_grantee, m_schemas.dashboard};
     CEYMAIL_TRY_ASSIGN(
         const std::vector<Row> found,
         ask("SELECT 1 FROM information_schema.COLUMN_PRIVILEGES WHERE GRANTEE = ? AND TABLE_SCHEMA = ? "
             "AND TABLE_NAME = 'metrics_tokens' AND COLUMN_NAME = 'last_used_at' AND PRIVILEGE_TYPE = 'UPDATE'",
-            account));
+            {m_grantee, m_schemas.dashboard}));
     if (found.empty()) return {};
     m_report.done.push_back("revoke UPDATE(last_used_at) on " + m_schemas.dashboard + ".metrics_tokens");
     return execute("REVOKE UPDATE (last_used_at) ON " + quote_name(m_schemas.dashboard) + ".metrics_tokens FROM " +
@@ -322,7 +291,6 @@ util::Result<void> Setup::revoke_obsolete() {
 // Reports grants that the account does not need. A compromised worker could use them.
 util::Result<void> Setup::report_excess() {
     if (m_own_account) return {};
-    const std::array<Parameter, 4> grantee{m_grantee, m_grantee, m_grantee, m_grantee};
     CEYMAIL_TRY_ASSIGN(
         const std::vector<Row> rows,
         ask("SELECT CONCAT(PRIVILEGE_TYPE, ' on *.*') FROM information_schema.USER_PRIVILEGES "
@@ -334,7 +302,7 @@ util::Result<void> Setup::report_excess() {
             "WHERE GRANTEE = ? UNION ALL "
             "SELECT CONCAT(PRIVILEGE_TYPE, '(', COLUMN_NAME, ') on ', TABLE_SCHEMA, '.', TABLE_NAME) "
             "FROM information_schema.COLUMN_PRIVILEGES WHERE GRANTEE = ?",
-            grantee));
+            {m_grantee, m_grantee, m_grantee, m_grantee}));
     for (const auto& row : rows)
         if (row[0] && !m_wanted.contains(*row[0]))
             m_report.warnings.push_back("account " + m_account_name + " may more than it needs: " + *row[0] +
