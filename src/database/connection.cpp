@@ -56,7 +56,7 @@ bool Connection::connected() const noexcept { return m_session != nullptr; }
 
 std::string Connection::where() const { return where_is(m_address); }
 
-util::Result<std::uint64_t> Connection::execute(const std::string& sql, util::BootTime deadline) {
+util::Result<void> Connection::execute(const std::string& sql, util::BootTime deadline) {
     const std::string doing =
         "at " + sql.substr(0, sql.find_first_of(" ;"));  // only the verb: the rest may contain secrets
     CEYMAIL_TRY(ensure(deadline));
@@ -69,7 +69,7 @@ util::Result<std::uint64_t> Connection::execute(const std::string& sql, util::Bo
         drop_if_ended();
         return error;
     }
-    if (mysql_field_count(session.handle()) == 0) return mysql_affected_rows(session.handle());
+    if (mysql_field_count(session.handle()) == 0) return {};
     close();  // rows that are not fetched block the next statement
     return util::fail(util::ErrorKind::internal, "MariaDB at " + where() + ", " + doing + ": it gave rows");
 }

@@ -125,8 +125,7 @@ private:
 };
 
 util::Result<void> Setup::execute(const std::string& sql) {
-    CEYMAIL_TRY(m_connection.execute(sql, m_deadline));
-    return {};
+    return m_connection.execute(sql, m_deadline);
 }
 
 util::Result<std::vector<Row>> Setup::ask(const std::string& sql, std::initializer_list<Parameter> parameters) {

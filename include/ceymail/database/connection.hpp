@@ -80,8 +80,7 @@ public:
     void close() noexcept;
 
     // Runs one statement that has no parameters and gives no rows (DDL, SET, START TRANSACTION, COMMIT, ...).
-    // Returns: the number of changed rows.
-    [[nodiscard]] util::Result<std::uint64_t> execute(const std::string& sql, util::BootTime deadline);
+    [[nodiscard]] util::Result<void> execute(const std::string& sql, util::BootTime deadline);
 
     // Returns: "/run/mysqld/mysqld.sock" or "host:port", for messages.
     [[nodiscard]] std::string where() const;
