@@ -33,7 +33,7 @@ std::string client_host(std::string_view message) {
     return std::string(message.substr(begin, message.find('\'', begin) - begin));
 }
 
-std::vector<Row> ask(Connection& administrator, const std::string& sql, std::span<const Parameter> parameters,
+std::vector<Row> ask(Connection& administrator, const std::string& sql, std::initializer_list<Parameter> parameters,
                      util::BootTime deadline) {
     Statement statement(administrator, sql, "looking for what stands in the way");
     auto outcome = statement.run(parameters, deadline);
@@ -56,11 +56,10 @@ std::string preferred(Connection& administrator, const Account& account, const s
                       util::BootTime deadline) {
     if (account.host != "%") return {};  // over the Unix socket no host is more specific
     const auto hosts = names_of(from);
-    const std::array<Parameter, 5> parameters{account.user, account.host, hosts[0], hosts[1], hosts[2]};
     const auto rows = ask(administrator,
                           "SELECT User, Host, plugin FROM mysql.user WHERE User IN (?, '') AND Host NOT IN (?, '%') "
                           "AND (? LIKE Host OR ? LIKE Host OR ? LIKE Host) ORDER BY User DESC",
-                          parameters, deadline);
+                          {account.user, account.host, hosts[0], hosts[1], hosts[2]}, deadline);
     std::string names;
     std::string described;
     for (const auto& row : rows) {

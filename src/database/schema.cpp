@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sets a database up: the numbered SQL files, the account, its column grants.
+// Looks at a database and sets it up: the numbered SQL files, the account, its column grants.
 #include "ceymail/database/schema.hpp"
 
 #include <optional>
@@ -124,9 +124,7 @@ private:
     SetupReport m_report;
 };
 
-util::Result<void> Setup::execute(const std::string& sql) {
-    return m_connection.execute(sql, m_deadline);
-}
+util::Result<void> Setup::execute(const std::string& sql) { return m_connection.execute(sql, m_deadline); }
 
 util::Result<std::vector<Row>> Setup::ask(const std::string& sql, std::initializer_list<Parameter> parameters) {
     Statement statement(m_connection, sql, "looking at what is there");
@@ -310,6 +308,24 @@ util::Result<void> Setup::report_excess() {
 }
 
 }  // namespace
+
+util::Result<TokenSchema> look_for_token_schema(Connection& administrator, const std::string& dashboard_schema,
+                                                util::BootTime deadline) {
+    constexpr const char* k_doing = "looking for the token's table";
+    Statement statement(administrator,
+                        "SELECT COUNT(*), COALESCE(SUM(TABLE_NAME = 'metrics_tokens'), 0), "
+                        "COALESCE(SUM(CREATE_TIME > NOW() - INTERVAL 60 SECOND), 0) "
+                        "FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?",
+                        k_doing);
+    CEYMAIL_TRY_ASSIGN(const auto outcome, statement.run({dashboard_schema}, deadline));
+    const Row& row = outcome.rows.at(0);
+    CEYMAIL_TRY_ASSIGN(const auto tables, to_number(row.at(0), k_doing));
+    CEYMAIL_TRY_ASSIGN(const auto token_tables, to_number(row.at(1), k_doing));
+    CEYMAIL_TRY_ASSIGN(const auto young, to_number(row.at(2), k_doing));
+    if (token_tables != 0) return TokenSchema::present;
+    if (tables == 0) return TokenSchema::no_tables;
+    return young != 0 ? TokenSchema::unsettled : TokenSchema::missing;
+}
 
 util::Result<SetupReport> set_up(Connection& administrator, const Schemas& schemas, const Account& account,
                                  util::BootTime deadline) {

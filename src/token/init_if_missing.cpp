@@ -2,7 +2,7 @@
 // ceymail-token init --if-missing: makes the tables again after CeyMail's factory reset has dropped them.
 #include <sysexits.h>
 
-#include "ceymail/database/token_schema.hpp"
+#include "ceymail/database/schema.hpp"
 #include "ceymail/token/cli_support.hpp"
 #include "ceymail/token/init_record.hpp"
 #include "ceymail/token/init_steps.hpp"
