@@ -2,7 +2,6 @@
 // AccountCounter: one statement, so that the three counts are consistent.
 #include "ceymail/database/account_counter.hpp"
 
-#include "ceymail/database/identifier.hpp"
 #include "ceymail/database/server_error.hpp"
 #include "ceymail/database/statement.hpp"
 

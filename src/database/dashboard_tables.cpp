@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/database/dashboard_tables.hpp"
 
-#include "ceymail/database/identifier.hpp"
 #include "ceymail/database/server_error.hpp"
 #include "ceymail/database/statement.hpp"
 

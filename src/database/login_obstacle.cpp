@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "ceymail/database/identifier.hpp"
 #include "ceymail/database/statement.hpp"
 
 namespace ceymail::database {

@@ -5,7 +5,6 @@
 #include <optional>
 #include <set>
 
-#include "ceymail/database/identifier.hpp"
 #include "ceymail/database/native_password.hpp"
 #include "ceymail/database/statement.hpp"
 

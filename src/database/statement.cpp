@@ -53,6 +53,15 @@ bool fetch_cell(MYSQL_STMT* statement, const Columns& columns, unsigned column, 
     return cell->empty() || mysql_stmt_fetch_column(statement, &bind, column, 0) == 0;
 }
 
+std::string quoted(std::string_view text, char quote, bool escapes) {
+    std::string result(1, quote);
+    for (const char c : text) {
+        if (c == quote || (escapes && c == '\\')) result += c;
+        result += c;
+    }
+    return result += quote;
+}
+
 }  // namespace
 
 struct Statement::State {
@@ -145,6 +154,9 @@ util::Result<Outcome> Statement::run(std::span<const Parameter> parameters, util
     if (!outcome) m_state->connection->drop_if_ended();
     return outcome;
 }
+
+std::string quote_name(std::string_view name) { return quoted(name, '`', false); }
+std::string quote_text(std::string_view text) { return quoted(text, '\'', true); }
 
 util::Result<std::uint64_t> to_number(const Cell& cell, std::string_view doing) {
     std::uint64_t number = 0;

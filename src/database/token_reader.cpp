@@ -6,8 +6,6 @@
 
 #include <mariadb/mysqld_error.h>
 
-#include "ceymail/database/identifier.hpp"
-
 namespace ceymail::database {
 namespace {
 

@@ -8,7 +8,6 @@
 
 #include <mariadb/mysqld_error.h>
 
-#include "ceymail/database/identifier.hpp"
 #include "ceymail/database/server_error.hpp"
 #include "ceymail/database/statement.hpp"
 

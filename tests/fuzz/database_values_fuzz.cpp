@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 
-#include "ceymail/database/identifier.hpp"
 #include "ceymail/database/statement.hpp"
 #include "fuzz/fuzz.hpp"
 

@@ -6,7 +6,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "ceymail/database/identifier.hpp"
+#include "ceymail/database/statement.hpp"
 
 using namespace ceymail;
 using util::ErrorKind;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Statement: one prepared statement, its parameters and its rows.
+// Statement: one prepared statement, its parameters and its rows; names and texts where SQL allows no parameter.
 #pragma once
 
 #include <cstddef>
@@ -59,6 +59,13 @@ private:
     struct State;
     std::unique_ptr<State> m_state;
 };
+
+// Returns: `name` in backquotes. A backquote in it is doubled. For schemas and tables.
+[[nodiscard]] std::string quote_name(std::string_view name);
+
+// Returns: `text` in single quotes. A quote or a backslash in it is doubled. For account names and passwords in DDL.
+// Requires: a session of this room, whose sql_mode is known.
+[[nodiscard]] std::string quote_text(std::string_view text);
 
 // Returns: the cell as a number.
 // Errors: internal: NULL, or not a number.
