@@ -105,9 +105,9 @@ util::Result<void> take_values(const std::vector<po::option>& options, Configura
         const std::string& value = option.value.at(0);
         const auto index = seen[option.string_key]++;
         const Configuration before = configuration;
-        if (key->take(configuration, value)) continue;
+        const auto fault = key->take(configuration, value);
+        if (fault.empty()) continue;
         configuration = before;
-        const auto fault = key->fault ? key->fault(configuration, value) : "the value is not allowed";
         // Of several lines with this key the message names one.
         const auto line = key->drop_default ? line_of(text, key->name, index) : std::string();
         auto message = file_name + ": " + line + key->name + " = " + value + ": " + fault + "; give " + key->allowed;

@@ -20,113 +20,99 @@ constexpr std::array<std::string_view, 3> k_service_managers{"auto", "systemd", 
 constexpr std::size_t k_max_services = 32;      // lines of `service`
 constexpr std::size_t k_max_certificates = 16;  // lines of `certificate`
 constexpr const char* k_no_search = "none";     // of `certificate`
+constexpr const char* k_not_allowed = "the value is not allowed";
 
-Key text(const char* name, std::string Configuration::* field) {
-    return {name, "any text", [field](Configuration& to, const std::string& value) {
+// A key whose value goes into `field` as it is.
+template <class Field>
+Key as_it_is(const char* name, std::string allowed, Field Configuration::* field,
+             bool (*is_allowed)(const std::string& value)) {
+    return {name, std::move(allowed), [field, is_allowed](Configuration& to, const std::string& value) {
                 to.*field = value;
-                return true;
+                return is_allowed(value) ? "" : k_not_allowed;
             }};
 }
 
-enum class Empty { allowed, refused };
+Key text(const char* name, std::string Configuration::* field) {
+    return as_it_is(name, "any text", field, [](const std::string&) { return true; });
+}
 
-Key path(const char* name, std::filesystem::path Configuration::* field, Empty empty = Empty::refused) {
-    return {name, empty == Empty::allowed ? "an absolute path, or nothing" : "an absolute path",
-            [field, empty](Configuration& to, const std::string& value) {
-                to.*field = value;
-                return value.empty() ? empty == Empty::allowed : (to.*field).is_absolute();
-            }};
+bool is_absolute(const std::string& value) { return value.starts_with('/'); }
+
+Key path(const char* name, std::filesystem::path Configuration::* field) {
+    return as_it_is(name, "an absolute path", field, is_absolute);
+}
+
+Key path_or_nothing(const char* name, std::filesystem::path Configuration::* field) {
+    return as_it_is(name, "an absolute path, or nothing", field,
+                    [](const std::string& value) { return value.empty() || is_absolute(value); });
 }
 
 Key log(const char* name, std::filesystem::path Configuration::* field) {
-    return {name, "an absolute path, journal, or nothing", [field](Configuration& to, const std::string& value) {
-                to.*field = value;
-                return value.empty() || value == k_journal || (to.*field).is_absolute();
-            }};
+    return as_it_is(name, "an absolute path, journal, or nothing", field,
+                    [](const std::string& value) { return value.empty() || value == k_journal || is_absolute(value); });
 }
 
 // May occur more than once: each value is added. A repeated path would be counted twice.
 Key paths(const char* name, std::vector<std::filesystem::path> Configuration::* field) {
-    const auto add = [field](Configuration& to, const std::string& value) {
+    const auto add = [field](Configuration& to, const std::string& value) -> std::string {
+        if (!is_absolute(value)) return k_not_allowed;
         auto path = (std::filesystem::path(value) / "").lexically_normal().parent_path();
-        if (!path.is_absolute() || std::ranges::find(to.*field, path) != (to.*field).end()) return false;
+        if (std::ranges::find(to.*field, path) != (to.*field).end())
+            return "another line gives the same directory, whose messages would be counted twice";
         (to.*field).push_back(std::move(path));
-        return true;
+        return {};
     };
-    const auto fault = [](const Configuration&, const std::string& value) {
-        return std::filesystem::path(value).is_absolute()
-                   ? "another line gives the same directory, whose messages would be counted twice"
-                   : "the value is not allowed";
-    };
-    return {name, "an absolute path that no other line gives", add, [field](Configuration& to) { (to.*field).clear(); },
-            fault};
+    return {name, "an absolute path that no other line gives", add,
+            [field](Configuration& to) { (to.*field).clear(); }};
 }
 
 // Returns: what is wrong with one more line besides `all`, or an empty string.
 template <class Entry>
-std::string entry_fault(const std::vector<Entry>& all, const std::string& name, std::size_t most) {
-    if (std::ranges::find(all, name, &Entry::name) != all.end()) return "the name " + name + " is in another line";
-    return all.size() == most ? "there are " + std::to_string(most) + " lines before it" : "";
-}
-
-// Returns: what is wrong with the line, or an empty string.
-std::string service_fault(const Configuration& configuration, const std::string& value) {
-    if (value.empty()) return {};
-    const auto entry = parse_service_entry(value);
+std::string add_entry(std::vector<Entry>& all, util::Result<Entry> entry, std::size_t most) {
     if (!entry) return entry.error().message;
-    return entry_fault(configuration.services, entry->name, k_max_services);
+    if (std::ranges::find(all, entry->name, &Entry::name) != all.end())
+        return "the name " + entry->name + " is in another line";
+    if (all.size() == most) return "there are " + std::to_string(most) + " lines before it";
+    all.push_back(std::move(*entry));
+    return {};
 }
 
 Key service(const char* name) {
-    const auto add = [](Configuration& to, const std::string& value) {
-        if (!service_fault(to, value).empty()) return false;
-        if (!value.empty()) to.services.push_back(*parse_service_entry(value));
-        return true;
-    };
     return {name,
             "a name of a-z, 0-9 and '-', one or more units that end in .service, and names of processes; or nothing",
-            add, [](Configuration& to) { to.services.clear(); }, service_fault};
+            [](Configuration& to, const std::string& value) {
+                return value.empty() ? "" : add_entry(to.services, parse_service_entry(value), k_max_services);
+            },
+            [](Configuration& to) { to.services.clear(); }};
 }
 
 // A pattern such as "*.service" would stand for every unit of the host.
 Key unit(const char* name, std::string Configuration::* field) {
-    return {name, "a unit that ends in .service, where '*' stands for any characters, but not at the start; or nothing",
-            [field](Configuration& to, const std::string& value) {
-                to.*field = value;
-                return value.empty() || is_service_unit_name(value) || is_service_unit_pattern(value);
-            }};
+    return as_it_is(
+        name, "a unit that ends in .service, where '*' stands for any characters, but not at the start; or nothing",
+        field, [](const std::string& value) {
+            return value.empty() || is_service_unit_name(value) || is_service_unit_pattern(value);
+        });
 }
 
 Key process(const char* name, std::string Configuration::* field) {
-    return {name,
-            "the name or path of an executable, where '*' stands for any characters, but not at the start; or "
-            "nothing",
-            [field](Configuration& to, const std::string& value) {
-                to.*field = value;
-                return value.empty() || is_process_pattern(std::filesystem::path(value).filename().string());
-            }};
-}
-
-// Returns: what is wrong with the line, or an empty string.
-std::string certificate_fault(const Configuration& configuration, const std::string& value) {
-    if (value.empty() || value == k_no_search) return {};
-    const auto entry = parse_certificate_entry(value);
-    if (!entry) return entry.error().message;
-    return entry_fault(configuration.certificates, entry->name, k_max_certificates);
+    return as_it_is(
+        name,
+        "the name or path of an executable, where '*' stands for any characters, but not at the start; or nothing",
+        field, [](const std::string& value) {
+            return value.empty() || is_process_pattern(std::filesystem::path(value).filename().string());
+        });
 }
 
 Key certificate(const char* name) {
-    const auto add = [](Configuration& to, const std::string& value) {
-        if (!certificate_fault(to, value).empty()) return false;
-        if (value == k_no_search) {
-            to.find_certificates = false;
-        } else if (!value.empty()) {
-            to.certificates.push_back(*parse_certificate_entry(value));
-        }
-        return true;
+    const auto add = [](Configuration& to, const std::string& value) -> std::string {
+        if (value.empty()) return {};
+        if (value != k_no_search) return add_entry(to.certificates, parse_certificate_entry(value), k_max_certificates);
+        to.find_certificates = false;
+        return {};
     };
     return {name, "a name of a-z, 0-9 and '-' and the absolute path of a file, or none, or nothing", add,
-            [](Configuration& to) { to.certificates.clear(); }, certificate_fault};
+            [](Configuration& to) { to.certificates.clear(); }};
 }
 
 template <class Number>
@@ -146,7 +132,7 @@ Key number(const char* name, Number Configuration::* field, Number least, Number
     return {name, range(least, most), [=](Configuration& to, const std::string& value) {
                 const auto got = whole_number(value, least, most);
                 if (got) to.*field = *got;
-                return got.has_value();
+                return got ? "" : k_not_allowed;
             }};
 }
 
@@ -154,7 +140,7 @@ Key seconds(const char* name, std::chrono::seconds Configuration::* field, unsig
     return {name, range(least, most, " of seconds"), [=](Configuration& to, const std::string& value) {
                 const auto got = whole_number(value, least, most);
                 if (got) to.*field = std::chrono::seconds{*got};
-                return got.has_value();
+                return got ? "" : k_not_allowed;
             }};
 }
 
@@ -167,7 +153,7 @@ Key plan(const char* name) {
                 });
                 to.plan = known == k_plans.end() ? Plan::unknown : static_cast<Plan>(known - k_plans.begin());
                 if (to.plan == Plan::unknown) to.unknown_plan = value;
-                return true;
+                return "";
             }};
 }
 
@@ -176,66 +162,57 @@ Key choice(const char* name, Enum Configuration::* field, const std::array<std::
     std::string allowed = "one of";
     for (const auto one : names) allowed.append(one == names.front() ? " " : ", ").append(one);
     return {name, std::move(allowed), [field, &names](Configuration& to, const std::string& value) {
-                for (std::size_t i = 0; i < n; ++i) {
-                    if (names[i] != value) continue;
-                    to.*field = static_cast<Enum>(i);
-                    return true;
-                }
-                return false;
+                const auto found = std::ranges::find(names, value);
+                if (found == names.end()) return k_not_allowed;
+                to.*field = static_cast<Enum>(found - names.begin());
+                return "";
             }};
 }
 
 // A schema name. Security: it is put into SQL between backticks.
 Key identifier(const char* name, std::string Configuration::* field) {
-    return {name, "1 to 64 letters, digits, '_', '-' or '$'", [field](Configuration& to, const std::string& value) {
-                to.*field = value;
-                const auto is_allowed = [](char c) {
-                    return util::is_alphanumeric(c) || std::string_view("_-$").contains(c);
-                };
-                return !value.empty() && value.size() <= 64 && std::ranges::all_of(value, is_allowed);
-            }};
+    return as_it_is(name, "1 to 64 letters, digits, '_', '-' or '$'", field, [](const std::string& value) {
+        const auto is_allowed = [](char c) { return util::is_alphanumeric(c) || std::string_view("_-$").contains(c); };
+        return !value.empty() && value.size() <= 64 && std::ranges::all_of(value, is_allowed);
+    });
 }
 
 Key url_path(const char* name, std::string Configuration::* field) {
-    return {name, "a path that begins with '/' and holds no '?', '#' or blank",
-            [field](Configuration& to, const std::string& value) {
-                to.*field = value;
-                return value.starts_with('/') && value.find_first_of("?# \t") == std::string::npos;
-            }};
+    return as_it_is(name, "a path that begins with '/' and holds no '?', '#' or blank", field,
+                    [](const std::string& value) {
+                        return value.starts_with('/') && value.find_first_of("?# \t") == std::string::npos;
+                    });
 }
 
 // Security: it becomes a link, so no other scheme is allowed.
 Key web_address(const char* name, std::string Configuration::* field) {
-    return {name, "an address that begins with https:// or http://, or nothing",
-            [field](Configuration& to, const std::string& value) {
-                to.*field = value;
-                return value.empty() || value.starts_with("https://") || value.starts_with("http://");
-            }};
+    return as_it_is(name, "an address that begins with https:// or http://, or nothing", field,
+                    [](const std::string& value) {
+                        return value.empty() || value.starts_with("https://") || value.starts_with("http://");
+                    });
 }
 
 Key yes_or_no(const char* name, bool Configuration::* field) {
     return {name, "yes or no", [field](Configuration& to, const std::string& value) {
                 to.*field = value == "yes";
-                return value == "yes" || value == "no";
+                return value == "yes" || value == "no" ? "" : k_not_allowed;
             }};
 }
 
 // For "localhost" the client library ignores the port and uses its default Unix socket.
 Key host(const char* name, std::string Configuration::* field) {
-    return {name, "a host name or address (for this host 127.0.0.1, or nothing and database_socket, but not localhost)",
-            [field](Configuration& to, const std::string& value) {
-                to.*field = value;
-                return !util::equals_ignoring_case(value, "localhost") &&
-                       value.find_first_of("/? \t") == std::string::npos;
-            }};
+    return as_it_is(
+        name, "a host name or address (for this host 127.0.0.1, or nothing and database_socket, but not localhost)",
+        field, [](const std::string& value) {
+            return !util::equals_ignoring_case(value, "localhost") && value.find_first_of("/? \t") == std::string::npos;
+        });
 }
 
 Key listen(const char* name, std::string Configuration::* field) {
-    return {name, "unix:/path, tcp:127.0.0.1:PORT or tcp:[::1]:PORT, or nothing",
-            [field](Configuration& to, const std::string& value) {
-                to.*field = value;
-                return value.empty() || value.starts_with("unix:/") || value.starts_with("tcp:");
-            }};
+    return as_it_is(name, "unix:/path, tcp:127.0.0.1:PORT or tcp:[::1]:PORT, or nothing", field,
+                    [](const std::string& value) {
+                        return value.empty() || value.starts_with("unix:/") || value.starts_with("tcp:");
+                    });
 }
 
 }  // namespace
@@ -259,12 +236,12 @@ const std::vector<Key>& keys() {
         path("database_socket", &C::database_socket),
         host("database_host", &C::database_host),
         number("database_port", &C::database_port, std::uint16_t{1}, std::uint16_t{65535}),
-        path("database_tls_ca", &C::database_tls_ca, Empty::allowed),
-        path("database_tls_certificate", &C::database_tls_certificate, Empty::allowed),
-        path("database_tls_key", &C::database_tls_key, Empty::allowed),
+        path_or_nothing("database_tls_ca", &C::database_tls_ca),
+        path_or_nothing("database_tls_certificate", &C::database_tls_certificate),
+        path_or_nothing("database_tls_key", &C::database_tls_key),
         yes_or_no("database_plain_tcp", &C::database_plain_tcp),
         text("database_user", &C::database_user),
-        path("database_option_file", &C::database_option_file, Empty::allowed),
+        path_or_nothing("database_option_file", &C::database_option_file),
         identifier("database_mail", &C::database_mail),
         identifier("database_dashboard", &C::database_dashboard),
         url_path("settings_path", &C::settings_path),
@@ -272,24 +249,24 @@ const std::vector<Key>& keys() {
         text("settings_user", &C::settings_user),
         path("settings_runtime_directory", &C::settings_runtime_directory),
         text("settings_database_user", &C::settings_database_user),
-        path("settings_database_option_file", &C::settings_database_option_file, Empty::allowed),
+        path_or_nothing("settings_database_option_file", &C::settings_database_option_file),
         path("settings_gateway_secret", &C::settings_gateway_secret),
-        path("settings_session_secret", &C::settings_session_secret, Empty::allowed),
+        path_or_nothing("settings_session_secret", &C::settings_session_secret),
         yes_or_no("settings_plain_http", &C::settings_plain_http),
         web_address("settings_dashboards", &C::settings_dashboards),
         path("proc", &C::proc),
         path("disk", &C::disk),
         paths("queue_directory", &C::queue_directories),
         log("mail_log", &C::mail_log),
-        path("journal_directory", &C::journal_directory, Empty::allowed),
-        path("fail2ban_log", &C::fail2ban_log, Empty::allowed),
+        path_or_nothing("journal_directory", &C::journal_directory),
+        path_or_nothing("fail2ban_log", &C::fail2ban_log),
         choice("service_manager", &C::service_manager, k_service_managers),
         service("service"),
         unit("ai_filter_unit", &C::ai_filter_unit),
         process("ai_filter_process", &C::ai_filter_process),
         path("attach_state", &C::attach_state),
         certificate("certificate"),
-        path("backup_directory", &C::backup_directory, Empty::allowed),
+        path_or_nothing("backup_directory", &C::backup_directory),
     };
     return all;
 }

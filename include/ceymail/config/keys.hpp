@@ -15,10 +15,9 @@ inline constexpr const char* k_journal = "journal";  // of `mail_log`
 
 struct Key {
     const char* name;
-    std::string allowed;                                           // words of an error: "give ..."
-    std::function<bool(Configuration&, const std::string&)> take;  // false: the value is not allowed
-    std::function<void(Configuration&)> drop_default{};            // for a key that may be given more than once
-    std::function<std::string(const Configuration&, const std::string&)> fault{};  // why a value is not allowed
+    std::string allowed;                                                  // words of an error: "give ..."
+    std::function<std::string(Configuration&, const std::string&)> take;  // returns why the value is not allowed, or ""
+    std::function<void(Configuration&)> drop_default{};                   // for a key that may be given more than once
 };
 
 // Threads: any.
