@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -46,48 +47,26 @@ std::string contradiction(const Configuration& configuration) {
     return {};
 }
 
-const Key* find_key(const std::string& name) {
-    for (const Key& key : keys()) {
-        if (name == key.name) return &key;
-    }
-    return nullptr;
-}
+// Requires: there is such a key.
+const Key& key_named(const std::string& name) { return *std::ranges::find(keys(), name, &Key::name); }
 
 const po::options_description& description() {
     static const po::options_description all = [] {
         po::options_description made;
-        for (const Key& key : keys()) {
-            if (key.drop_default) {
-                made.add_options()(key.name, po::value<std::vector<std::string>>()->composing());
-            } else {
-                made.add_options()(key.name, po::value<std::string>());
-            }
-        }
+        for (const Key& key : keys()) made.add_options()(key.name, po::value<std::string>());
         return made;
     }();
     return all;
 }
 
-}  // namespace
-
-MailLogSource mail_log_source(const Configuration& configuration) {
-    if (configuration.mail_log.empty()) return MailLogSource::none;
-    if (configuration.mail_log == k_journal) return MailLogSource::journal;
-    static const Configuration defaults;
-    return configuration.mail_log == defaults.mail_log ? MailLogSource::file_or_journal : MailLogSource::file;
-}
-
-namespace {
-
 // Returns: "line N: " of the setting number `index` of this key, from 0; empty if it is not found.
 std::string line_of(const std::string& text, std::string_view key, std::size_t index) {
-    std::istringstream lines(text);
     std::size_t number = 0;
-    for (std::string line; std::getline(lines, line);) {
+    for (auto line : util::lines_of(text)) {
         ++number;
-        line.resize(std::min(line.size(), line.find('#')));
+        line = line.substr(0, line.find('#'));
         const auto equals = line.find('=');
-        if (equals == line.npos || util::trimmed(std::string_view(line).substr(0, equals)) != key) continue;
+        if (equals == line.npos || util::trimmed(line.substr(0, equals)) != key) continue;
         if (index-- == 0) return "line " + std::to_string(number) + ": ";
     }
     return {};
@@ -101,17 +80,17 @@ util::Result<void> take_values(const std::vector<po::option>& options, Configura
                                const std::string& text, const std::string& file_name, PageKeys page_keys) {
     std::map<std::string, std::size_t> seen;
     for (const auto& option : options) {
-        const Key* const key = find_key(option.string_key);
+        const Key& key = key_named(option.string_key);
         const std::string& value = option.value.at(0);
         const auto index = seen[option.string_key]++;
         const Configuration before = configuration;
-        const auto fault = key->take(configuration, value);
+        const auto fault = key.take(configuration, value);
         if (fault.empty()) continue;
         configuration = before;
         // Of several lines with this key the message names one.
-        const auto line = key->drop_default ? line_of(text, key->name, index) : std::string();
-        auto message = file_name + ": " + line + key->name + " = " + value + ": " + fault + "; give " + key->allowed;
-        if (page_keys == PageKeys::must_be_right || !is_of_page(*key))
+        const auto line = key.drop_default ? line_of(text, key.name, index) : std::string();
+        auto message = file_name + ": " + line + key.name + " = " + value + ": " + fault + "; give " + key.allowed;
+        if (page_keys == PageKeys::must_be_right || !is_of_page(key))
             return util::fail(util::ErrorKind::invalid, std::move(message));
         configuration.page_faults.push_back(std::move(message));
     }
@@ -128,10 +107,14 @@ util::Result<Configuration> parse_configuration(const std::string& text, const s
     try {
         std::istringstream stream{plain};
         const auto parsed = po::parse_config_file(stream, description());
-        po::variables_map values;  // throws for repeated keys
-        po::store(parsed, values);
-        for (const Key& key : keys()) {
-            if (key.drop_default && values.count(key.name) != 0) key.drop_default(configuration);
+        std::set<std::string> seen;
+        for (const auto& option : parsed.options) {
+            const Key& key = key_named(option.string_key);
+            if (key.drop_default)
+                key.drop_default(configuration);
+            else if (!seen.insert(key.name).second)
+                return util::fail(ErrorKind::invalid,
+                                  file_name + ": " + key.name + ": the key is given twice; keep one of the lines");
         }
         CEYMAIL_TRY(take_values(parsed.options, configuration, plain, file_name, page_keys));
     } catch (const po::unknown_option& error) {
@@ -140,9 +123,6 @@ util::Result<Configuration> parse_configuration(const std::string& text, const s
                                                       "there is no key before the `=`; a line is `key = value`");
         return util::fail(ErrorKind::invalid, file_name + ": " + error.get_option_name() +
                                                   ": there is no such key; ceymail-metrics.conf(5) lists them");
-    } catch (const po::multiple_occurrences& error) {
-        return util::fail(ErrorKind::invalid, file_name + ": " + error.get_option_name() +
-                                                  ": the key is given twice; keep one of the lines");
     } catch (const po::invalid_config_file_syntax& error) {
         // Not what(): it never returns for a line that contains "%invalid_line%".
         return util::fail(ErrorKind::invalid, file_name + ": " + error.tokens() +
@@ -154,6 +134,13 @@ util::Result<Configuration> parse_configuration(const std::string& text, const s
     if (const auto wrong = contradiction(configuration); !wrong.empty())
         return util::fail(ErrorKind::invalid, file_name + ": " + wrong);
     return configuration;
+}
+
+MailLogSource mail_log_source(const Configuration& configuration) {
+    if (configuration.mail_log.empty()) return MailLogSource::none;
+    if (configuration.mail_log == k_journal) return MailLogSource::journal;
+    static const Configuration defaults;
+    return configuration.mail_log == defaults.mail_log ? MailLogSource::file_or_journal : MailLogSource::file;
 }
 
 util::Result<Configuration> load_configuration(const std::optional<std::filesystem::path>& file, PageKeys page_keys) {
