@@ -2,9 +2,10 @@
 // Refuses characters in a configuration file that an editor does not show.
 #include "ceymail/config/plain_text.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
+
+#include "ceymail/util/text.hpp"
 
 namespace ceymail::config {
 namespace {
@@ -13,55 +14,43 @@ using namespace std::string_view_literals;
 
 constexpr auto k_byte_order_mark = "\xEF\xBB\xBF"sv;
 
+// Characters in UTF-8 that differ in their last byte.
 struct Invisible {
-    std::string_view bytes;  // UTF-8
+    std::string_view before;  // the other bytes
+    unsigned first, last;     // of the last byte
+    unsigned code_point;      // of `first`
     std::string_view name;
 };
 
-constexpr std::array k_invisible{
-    Invisible{"\xC2\xA0", "U+00A0, a no-break space"},
-    Invisible{"\xC2\xAD", "U+00AD, a soft hyphen"},
-    Invisible{"\xE2\x80\x80", "U+2000, a blank"},
-    Invisible{"\xE2\x80\x81", "U+2001, a blank"},
-    Invisible{"\xE2\x80\x82", "U+2002, a blank"},
-    Invisible{"\xE2\x80\x83", "U+2003, a blank"},
-    Invisible{"\xE2\x80\x84", "U+2004, a blank"},
-    Invisible{"\xE2\x80\x85", "U+2005, a blank"},
-    Invisible{"\xE2\x80\x86", "U+2006, a blank"},
-    Invisible{"\xE2\x80\x87", "U+2007, a blank"},
-    Invisible{"\xE2\x80\x88", "U+2008, a blank"},
-    Invisible{"\xE2\x80\x89", "U+2009, a blank"},
-    Invisible{"\xE2\x80\x8A", "U+200A, a blank"},
-    Invisible{"\xE2\x80\x8B", "U+200B, a space without width"},
-    Invisible{"\xE2\x80\x8C", "U+200C, a mark without width"},
-    Invisible{"\xE2\x80\x8D", "U+200D, a mark without width"},
-    Invisible{"\xE2\x80\x8E", "U+200E, a mark of direction"},
-    Invisible{"\xE2\x80\x8F", "U+200F, a mark of direction"},
-    Invisible{"\xE2\x80\xA8", "U+2028, a line separator"},
-    Invisible{"\xE2\x80\xA9", "U+2029, a paragraph separator"},
-    Invisible{"\xE2\x80\xAF", "U+202F, a narrow blank"},
-    Invisible{"\xE2\x81\x9F", "U+205F, a blank"},
-    Invisible{"\xE2\x81\xA0", "U+2060, a mark without width"},
-    Invisible{"\xE3\x80\x80", "U+3000, a wide blank"},
-    Invisible{k_byte_order_mark, "U+FEFF, a byte-order mark"},
+constexpr Invisible k_invisible[] = {
+    {"", 0x00, 0x08, 0x0000, "a control character"},
+    {"", 0x0A, 0x1F, 0x000A, "a control character"},
+    {"", 0x7F, 0x7F, 0x007F, "a control character"},
+    {"\xC2", 0xA0, 0xA0, 0x00A0, "a no-break space"},
+    {"\xC2", 0xAD, 0xAD, 0x00AD, "a soft hyphen"},
+    {"\xE2\x80", 0x80, 0x8A, 0x2000, "a blank"},
+    {"\xE2\x80", 0x8B, 0x8B, 0x200B, "a space without width"},
+    {"\xE2\x80", 0x8C, 0x8D, 0x200C, "a mark without width"},
+    {"\xE2\x80", 0x8E, 0x8F, 0x200E, "a mark of direction"},
+    {"\xE2\x80", 0xA8, 0xA8, 0x2028, "a line separator"},
+    {"\xE2\x80", 0xA9, 0xA9, 0x2029, "a paragraph separator"},
+    {"\xE2\x80", 0xAF, 0xAF, 0x202F, "a narrow blank"},
+    {"\xE2\x81", 0x9F, 0x9F, 0x205F, "a blank"},
+    {"\xE2\x81", 0xA0, 0xA0, 0x2060, "a mark without width"},
+    {"\xE3\x80", 0x80, 0x80, 0x3000, "a wide blank"},
+    {"\xEF\xBB", 0xBF, 0xBF, 0xFEFF, "a byte-order mark"},
 };
 
-bool is_control(char c) noexcept {
-    const auto byte = static_cast<unsigned char>(c);
-    return (byte < 0x20 && c != '\t') || byte == 0x7f;
-}
-
-// Returns: the name of the first such character in a line, or an empty string.
+// Returns: the code point and the name of the first such character in a line, or an empty string.
 std::string find_invisible(std::string_view line) {
     for (std::size_t at = 0; at < line.size(); ++at) {
-        if (is_control(line[at])) {
-            std::array<char, 32> name{};
-            std::snprintf(name.data(), name.size(), "U+%04X, a control character", static_cast<unsigned>(line[at]));
-            return name.data();
+        const unsigned byte = static_cast<unsigned char>(line[at]);
+        for (const auto& [before, first, last, code_point, name] : k_invisible) {
+            if (byte < first || byte > last || !line.substr(0, at).ends_with(before)) continue;
+            std::array<char, 16> number{};
+            std::snprintf(number.data(), number.size(), "U+%04X, ", code_point + (byte - first));
+            return number.data() + std::string(name);
         }
-        const auto starts = [&](const Invisible& one) { return line.substr(at).starts_with(one.bytes); };
-        if (const auto* const found = std::ranges::find_if(k_invisible, starts); found != k_invisible.end())
-            return std::string(found->name);
     }
     return {};
 }
@@ -80,14 +69,13 @@ util::Result<std::string> plain_text(std::string_view text, const std::string& f
         return util::fail(util::ErrorKind::invalid,
                           file_name + ": the file is UTF-16; save it as UTF-8, say by: iconv -f UTF-16 -t UTF-8");
     if (text.starts_with(k_byte_order_mark)) text.remove_prefix(k_byte_order_mark.size());
-    int number = 1;
-    for (auto rest = text; !rest.empty(); ++number) {
-        const auto end = std::min(rest.find('\n'), rest.size());
-        if (const auto found = find_invisible(setting_of(rest.substr(0, end))); !found.empty())
+    int number = 0;
+    for (const auto line : util::lines_of(text)) {
+        ++number;
+        if (const auto found = find_invisible(setting_of(line)); !found.empty())
             return util::fail(util::ErrorKind::invalid, file_name + ": line " + std::to_string(number) + " holds " +
                                                             found +
                                                             ", which cannot be seen; type the line again, with spaces");
-        rest.remove_prefix(std::min(end + 1, rest.size()));
     }
     return std::string(text);
 }
