@@ -104,6 +104,17 @@ Key process(const char* name, std::string Configuration::* field) {
         });
 }
 
+// The path is the rest of the line after the name, so it may contain blanks.
+util::Result<CertificateEntry> parse_certificate_entry(const std::string& value) {
+    const auto blank = std::min(value.find_first_of(" \t"), value.size());
+    CertificateEntry entry{value.substr(0, blank), util::trimmed(std::string_view(value).substr(blank), " \t")};
+    CEYMAIL_TRY(check_entry_name(entry.name));
+    if (!entry.path.is_absolute())
+        return util::fail(util::ErrorKind::invalid, "no absolute path follows the name " + entry.name);
+    entry.path = entry.path.lexically_normal();
+    return entry;
+}
+
 Key certificate(const char* name) {
     const auto add = [](Configuration& to, const std::string& value) -> std::string {
         if (value.empty()) return {};

@@ -48,13 +48,17 @@ util::Result<void> add_word(ServiceEntry& entry, const std::string& word) {
 
 }  // namespace
 
+util::Result<void> check_entry_name(const std::string& name) {
+    if (consists_of(name, k_name_letters) && name.size() <= k_max_name) return {};
+    return util::fail(ErrorKind::invalid, name + " is no name of a-z, 0-9 and '-' with up to " +
+                                              std::to_string(k_max_name) + " characters");
+}
+
 util::Result<ServiceEntry> parse_service_entry(const std::string& value) {
     std::istringstream words(value);
     ServiceEntry entry;
     words >> entry.name;
-    if (!consists_of(entry.name, k_name_letters) || entry.name.size() > k_max_name)
-        return util::fail(ErrorKind::invalid, entry.name + " is no name of a-z, 0-9 and '-' with up to " +
-                                                  std::to_string(k_max_name) + " characters");
+    CEYMAIL_TRY(check_entry_name(entry.name));
     std::size_t count = 0;
     for (std::string word; words >> word;) {
         if (++count > k_max_words)

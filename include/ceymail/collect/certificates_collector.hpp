@@ -11,7 +11,7 @@
 #include "ceymail/collect/certificate.hpp"
 #include "ceymail/collect/certificate_paths.hpp"
 #include "ceymail/collect/collector.hpp"
-#include "ceymail/config/certificate_entry.hpp"
+#include "ceymail/config/configuration.hpp"
 
 namespace ceymail::collect {
 

@@ -13,7 +13,6 @@
 #include <string_view>
 #include <vector>
 
-#include "ceymail/config/certificate_entry.hpp"
 #include "ceymail/config/service_entry.hpp"
 #include "ceymail/util/result.hpp"
 
@@ -25,6 +24,14 @@ enum class Plan { unknown, free, starter, pro, professional, business, enterpris
 [[nodiscard]] constexpr bool may_export_metrics(Plan plan) noexcept { return plan >= Plan::business; }
 
 enum class ServiceManager { automatic, systemd, processes };
+
+// One line `certificate = NAME PATH`.
+struct CertificateEntry {
+    std::string name;  // the label of ceymail_certificate_not_after_timestamp_seconds
+    std::filesystem::path path;
+
+    friend bool operator==(const CertificateEntry&, const CertificateEntry&) = default;
+};
 
 // Threads: any; it is only read after the start.
 struct Configuration {

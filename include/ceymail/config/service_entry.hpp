@@ -22,6 +22,10 @@ struct ServiceEntry {
 // Errors: invalid: the message names the wrong word and the reason.
 [[nodiscard]] util::Result<ServiceEntry> parse_service_entry(const std::string& value);
 
+// Checks the name of such a line, or of a line `certificate = NAME PATH`.
+// Errors: invalid: the message has the name.
+[[nodiscard]] util::Result<void> check_entry_name(const std::string& name);
+
 // Whether systemd accepts it as the name of a service that can be loaded, systemd.unit(5).
 [[nodiscard]] bool is_service_unit_name(const std::string& name);
 
