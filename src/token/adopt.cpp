@@ -67,9 +67,7 @@ int report(const Options& options, const database::Adoption& adopted, const std:
     if (options.json)
         return answer(R"({"id":)" + std::to_string(adopted.id) + R"(,"sha256_begins":)" + json(digest) +
                       R"(,"changed":)" + (adopted.was_active ? "false" : "true") + R"(,"replaced_id":)" +
-                      json(adopted.replaced) + "}")
-                   ? EX_OK
-                   : EX_IOERR;
+                      json(adopted.replaced) + "}");
     const std::string token = "token " + std::to_string(adopted.id) + ", SHA-256 " + digest + "...,";
     print_message(
         adopted.was_active
@@ -85,10 +83,7 @@ int adopt(const Options& options, const config::Configuration& configuration) {
     int code = EX_OK;
     const auto digest = read_digest(code);
     if (!digest) return code;
-    const auto forget = [&]() -> util::Result<void> {
-        CEYMAIL_TRY(forget_remembered_token(configuration));
-        return {};
-    };
+    const auto forget = [&] { return forget_remembered_token(configuration); };
     database::Connection connection(administrator(options, configuration));
     database::TokenRegistry registry(connection, configuration.database_dashboard,
                                      workers_account(options, configuration));

@@ -49,16 +49,16 @@ std::string workers_account(const Options& options, const config::Configuration&
     return own ? std::string() : configuration.database_user;
 }
 
-util::Result<bool> forget_remembered_token(const config::Configuration& configuration) {
+util::Result<void> forget_remembered_token(const config::Configuration& configuration) {
     auto segment = shared::Segment::open_existing(configuration.runtime_directory);
-    if (!segment && segment.error().kind == util::ErrorKind::not_found) return false;
+    if (!segment && segment.error().kind == util::ErrorKind::not_found) return {};
     if (!segment)
         return util::fail(segment.error().kind,
                           "the responder's memory of the token cannot be cleared: " + segment.error().message +
                               "; stop ceymail-metrics, remove " +
                               (configuration.runtime_directory / "segment").string() + " and start it again");
     admission::VerifiedToken(segment->layout().verified).clear();
-    return true;
+    return {};
 }
 
 void explain_cluster(database::Connection& connection, const config::Configuration& configuration) {
@@ -77,10 +77,10 @@ void print_message(std::string_view words) {
     (void)write_all(STDERR_FILENO, {"ceymail-token: ", words, "\n"}, "standard error");
 }
 
-bool answer(const std::string& line) {
+int answer(const std::string& line) {
     const auto written = write_all(STDOUT_FILENO, {line, "\n"}, "standard output");
     if (!written) print_message(written.error().message);
-    return written.has_value();
+    return written ? EX_OK : EX_IOERR;
 }
 
 int report_error(const util::Error& error) {

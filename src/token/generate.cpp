@@ -76,10 +76,7 @@ int generate(const Options& options, const config::Configuration& configuration)
     auto file = write_output(options, *token);
     if (!file) return report_file_error(file.error());
 
-    const auto forget = [&]() -> util::Result<void> {
-        CEYMAIL_TRY(forget_remembered_token(configuration));
-        return {};
-    };
+    const auto forget = [&] { return forget_remembered_token(configuration); };
     // A signal between COMMIT and the rename of the file would leave an active token that no one knows.
     const auto last_step = [&]() -> util::Result<void> {
         auto forgotten = forget();

@@ -30,11 +30,12 @@ std::string json_list(const std::vector<std::string>& lines) {
 int report(const Options& options, const SetupResult& result) {
     const auto& report = result.report;
     const int code = report.missing.empty() ? EX_OK : EX_CONFIG;
-    if (options.json)
-        return answer("{\"done\":" + json_list(report.done) + ",\"missing\":" + json_list(report.missing) +
-                      ",\"pending\":" + json_list(report.pending) + ",\"warnings\":" + json_list(report.warnings) + "}")
-                   ? code
-                   : EX_IOERR;
+    if (options.json) {
+        const int answered =
+            answer("{\"done\":" + json_list(report.done) + ",\"missing\":" + json_list(report.missing) +
+                   ",\"pending\":" + json_list(report.pending) + ",\"warnings\":" + json_list(report.warnings) + "}");
+        return answered == EX_OK ? code : answered;
+    }
     for (const auto& line : report.done) print_message(line);
     for (const auto& line : report.pending) print_message(line);
     for (const auto& line : report.warnings) print_message("warning: " + line);

@@ -42,8 +42,8 @@ int run(int argc, const char* const* argv) {
         print_message(options.error().message);
         return EX_USAGE;
     }
-    if (options->command == Command::help) return answer(k_help) ? EX_OK : EX_IOERR;
-    if (options->command == Command::version) return answer("ceymail-token " CEYMAIL_VERSION) ? EX_OK : EX_IOERR;
+    if (options->command == Command::help) return answer(k_help);
+    if (options->command == Command::version) return answer("ceymail-token " CEYMAIL_VERSION);
     if (options->detached) return generate_detached(*options);
     return configured(*options);
 }

@@ -10,7 +10,7 @@ namespace ceymail::token {
 namespace {
 
 int report(const Options& options, const std::optional<std::uint64_t>& revoked) {
-    if (options.json) return answer(R"({"revoked_id":)" + json(revoked) + "}") ? EX_OK : EX_IOERR;
+    if (options.json) return answer(R"({"revoked_id":)" + json(revoked) + "}");
     print_message(revoked ? "token " + std::to_string(*revoked) + " is revoked: it opens nothing any more"
                           : std::string("no token was active; nothing to revoke"));
     return EX_OK;

@@ -2,8 +2,6 @@
 // ceymail-token status.
 #include <utility>
 
-#include <sysexits.h>
-
 #include "ceymail/database/token_registry.hpp"
 #include "ceymail/token/cli_support.hpp"
 #include "ceymail/token/commands.hpp"
@@ -48,7 +46,7 @@ int status(const Options& options, const config::Configuration& configuration) {
         if (!begin) return report_error(begin.error(), options);
         digest = std::move(*begin);
     }
-    return answer(options.json ? in_json(*token, digest) : in_words(*token, digest)) ? EX_OK : EX_IOERR;
+    return answer(options.json ? in_json(*token, digest) : in_words(*token, digest));
 }
 
 }  // namespace ceymail::token

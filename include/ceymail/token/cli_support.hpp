@@ -25,8 +25,8 @@ namespace ceymail::token {
 // Returns: the workers' account, for TokenRegistry; empty: it is the administrator's.
 [[nodiscard]] std::string workers_account(const Options& options, const config::Configuration& configuration);
 
-// Clears the token that the responder remembers for an outage. Returns: false: no responder has run on this host.
-[[nodiscard]] util::Result<bool> forget_remembered_token(const config::Configuration& configuration);
+// Clears the token that the responder remembers for an outage. Does nothing where no responder has run on this host.
+[[nodiscard]] util::Result<void> forget_remembered_token(const config::Configuration& configuration);
 
 // On a node of a Galera cluster, prints how soon the other hosts refuse a token that was revoked here.
 void explain_cluster(database::Connection& connection, const config::Configuration& configuration);
@@ -34,8 +34,8 @@ void explain_cluster(database::Connection& connection, const config::Configurati
 // Prints "ceymail-token: WORDS" on standard error.
 void print_message(std::string_view words);
 
-// Prints a line on standard output. Returns: false after an error, which it prints.
-[[nodiscard]] bool answer(const std::string& line);
+// Prints a line on standard output. Returns: an exit code. Prints an error.
+[[nodiscard]] int answer(const std::string& line);
 
 // Prints the error and returns its exit code.
 [[nodiscard]] int report_error(const util::Error& error);
