@@ -7,7 +7,6 @@
 #include "ceymail/database/token_registry.hpp"
 #include "ceymail/token/cli_support.hpp"
 #include "ceymail/token/commands.hpp"
-#include "ceymail/token/interrupt.hpp"
 #include "ceymail/token/secret_file.hpp"
 #include "ceymail/util/hex.hpp"
 

@@ -3,8 +3,12 @@
 #include "ceymail/token/secret_file.hpp"
 
 #include <array>
+#include <atomic>
 #include <cerrno>
+#include <climits>
+#include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 #include <fcntl.h>
@@ -12,7 +16,6 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "ceymail/token/interrupt.hpp"
 #include "ceymail/util/file.hpp"
 
 namespace ceymail::token {
@@ -41,6 +44,40 @@ int rename_to_new_name(const char* from, const char* to) {
     const int failed = ::renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
     const bool unknown_here = failed != 0 && (errno == EINVAL || errno == ENOSYS);  // NFS among others
     return unknown_here ? ::rename(from, to) : failed;
+}
+
+constexpr std::array k_signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+std::array<char, PATH_MAX> s_file{};
+std::atomic<bool> s_armed{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+// Calls only unlink(2) and raise(3). Source: signal-safety(7).
+void on_signal(int number) {
+    if (s_armed) ::unlink(s_file.data());
+    ::raise(number);  // SA_RESETHAND restored the default action, which ends the process
+}
+
+void install() {
+    struct sigaction handler{};
+    handler.sa_handler = on_signal;
+    handler.sa_flags = SA_RESETHAND;
+    for (const int number : k_signals) {
+        struct sigaction before{};
+        const bool ignored = ::sigaction(number, nullptr, &before) == 0 && before.sa_handler == SIG_IGN;
+        if (!ignored) ::sigaction(number, &handler, nullptr);
+    }
+}
+
+// Until the next call SIGINT, SIGTERM, SIGHUP or SIGQUIT removes `file` and ends the process. Empty: no file. One file
+// at a time. A signal that was ignored at the start of the process (nohup) stays ignored.
+void remove_on_signal(const std::filesystem::path& file) {
+    s_armed = false;
+    const auto& name = file.native();
+    if (name.empty() || name.size() >= s_file.size()) return;  // open(2) refuses a longer one
+    std::memcpy(s_file.data(), name.c_str(), name.size() + 1);
+    install();
+    s_armed = true;
 }
 
 }  // namespace
@@ -131,6 +168,13 @@ util::Result<void> SecretFile::change_owner(unsigned uid, unsigned gid) {
 bool SecretFile::open_to_others() const noexcept {
     struct stat status{};
     return ::fstat(m_fd.get(), &status) == 0 && (status.st_mode & (S_IRWXO | S_IWGRP)) != 0;
+}
+
+void hold_signals() noexcept {
+    sigset_t held;
+    ::sigemptyset(&held);
+    for (const int number : k_signals) ::sigaddset(&held, number);
+    ::sigprocmask(SIG_BLOCK, &held, nullptr);
 }
 
 util::Result<void> write_all(int fd, const std::vector<std::string_view>& parts, std::string_view what) {

@@ -14,7 +14,8 @@ namespace ceymail::token {
 enum class Existing { refuse, replace };
 
 // Writes TARGET.new; keep() renames it to TARGET. The destructor removes TARGET.new, and so does a signal that ends the
-// process. SIGKILL and a crash of the host leave it. While it exists, a second command for the same target is refused.
+// process: SIGINT, SIGTERM, SIGHUP, SIGQUIT. SIGKILL and a crash of the host leave it. While it exists, a second
+// command for the same target is refused.
 class SecretFile {
 public:
     // `refuse`: the target must not exist. `replace`: the new file gets owner, group, mode and POSIX ACL of the target.
@@ -51,6 +52,9 @@ private:
     util::Fd m_fd;
     bool m_replaces = false;
 };
+
+// Blocks the signals that remove TARGET.new until the process exits, because the rest must not be interrupted.
+void hold_signals() noexcept;
 
 // Writes all parts to `fd` without a copy, which would have to be wiped. `what`: the name for the error message.
 [[nodiscard]] util::Result<void> write_all(int fd, const std::vector<std::string_view>& parts, std::string_view what);
