@@ -14,13 +14,8 @@ namespace {
 util::Result<util::Secret> make_password(const std::filesystem::path& file, const std::string& owner) {
     auto made = admission::make_token();
     if (!made) return made;
-    CEYMAIL_TRY_ASSIGN(auto stored, SecretFile::make(file, Existing::refuse));
-    if (auto written = stored.write({"# Made by ceymail-token init.\n[client]\npassword=", made->reveal(), "\n"});
-        !written)
-        return std::unexpected(std::move(written.error()));
-    if (const passwd* const user = ::getpwnam(owner.c_str()))
-        CEYMAIL_TRY(stored.change_owner(user->pw_uid, user->pw_gid));
-    CEYMAIL_TRY(stored.keep());
+    CEYMAIL_TRY(SecretFile::write_new(
+        file, {"# Made by ceymail-token init.\n[client]\npassword=", made->reveal(), "\n"}, ::getpwnam(owner.c_str())));
     return made;
 }
 

@@ -43,10 +43,7 @@ Result<Secret> make_secret(const std::filesystem::path& page, const std::string&
                                                           "; make it or name another by settings_user =");
     auto made = admission::make_secret();
     if (!made) return made;
-    CEYMAIL_TRY_ASSIGN(auto file, SecretFile::make(page, Existing::refuse));
-    CEYMAIL_TRY(file.write({made->reveal(), "\n"}));
-    CEYMAIL_TRY(file.change_owner(user->pw_uid, user->pw_gid));
-    CEYMAIL_TRY(file.keep());
+    CEYMAIL_TRY(SecretFile::write_new(page, {made->reveal(), "\n"}, user));
     return made;
 }
 
@@ -74,9 +71,7 @@ Result<bool> write_template(const std::filesystem::path& path, const Template& s
     if (is_up_to_date(path, surrounding, secret)) return false;
     if (::unlink(path.c_str()) != 0 && errno != ENOENT)
         return util::fail_errno(errno, "cannot replace " + path.string());
-    CEYMAIL_TRY_ASSIGN(auto file, SecretFile::make(path, Existing::refuse));
-    CEYMAIL_TRY(file.write({surrounding.before, secret.reveal(), surrounding.after}));
-    CEYMAIL_TRY(file.keep());
+    CEYMAIL_TRY(SecretFile::write_new(path, {surrounding.before, secret.reveal(), surrounding.after}));
     return true;
 }
 

@@ -117,6 +117,15 @@ util::Result<SecretFile> SecretFile::make(const std::filesystem::path& path, Exi
     return file;
 }
 
+util::Result<void> SecretFile::write_new(const std::filesystem::path& path, const std::vector<std::string_view>& parts,
+                                         const passwd* reader) {
+    CEYMAIL_TRY_ASSIGN(auto file, make(path, Existing::refuse));
+    CEYMAIL_TRY(file.write(parts));
+    if (reader != nullptr && ::fchown(file.m_fd.get(), reader->pw_uid, reader->pw_gid) != 0)
+        return util::fail_errno(errno, failed_to("change the owner of", file.m_written));
+    return file.keep();
+}
+
 // Readers of the old file must be able to read the new one. The file is still empty, so no secret is exposed early.
 util::Result<void> SecretFile::copy_target_attributes() {
     m_replaces = true;
@@ -157,12 +166,6 @@ util::Result<void> SecretFile::keep() {
 std::filesystem::path SecretFile::release() noexcept {
     remove_on_signal({});
     return std::exchange(m_written, {});
-}
-
-util::Result<void> SecretFile::change_owner(unsigned uid, unsigned gid) {
-    if (::fchown(m_fd.get(), uid, gid) != 0)
-        return util::fail_errno(errno, failed_to("change the owner of", m_written));
-    return {};
 }
 
 bool SecretFile::open_to_others() const noexcept {

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include <pwd.h>
+
 #include "ceymail/util/fd.hpp"
 #include "ceymail/util/result.hpp"
 
@@ -23,6 +25,13 @@ public:
     // Errors: conflict: the target exists (refuse), is no regular file (replace), or TARGET.new exists; denied: the
     // attributes cannot be copied.
     [[nodiscard]] static util::Result<SecretFile> make(const std::filesystem::path& path, Existing existing);
+
+    // Makes `path` of `parts`. `reader`: the user who gets the file, which requires root; null: this one.
+    // Errors: conflict: `path` exists; those of the other functions.
+    [[nodiscard]] static util::Result<void> write_new(const std::filesystem::path& path,
+                                                      const std::vector<std::string_view>& parts,
+                                                      const passwd* reader = nullptr);
+
     SecretFile(SecretFile&& other) noexcept;
     SecretFile& operator=(SecretFile&&) = delete;
     ~SecretFile();
@@ -36,9 +45,6 @@ public:
 
     // Keeps TARGET.new in place. Returns: its name.
     [[nodiscard]] std::filesystem::path release() noexcept;
-
-    // Gives the file to the user who reads it. Requires: root.
-    [[nodiscard]] util::Result<void> change_owner(unsigned uid, unsigned gid);
 
     [[nodiscard]] bool replaces() const noexcept { return m_replaces; }
     [[nodiscard]] bool open_to_others() const noexcept;
