@@ -14,17 +14,12 @@
 
 #include "ceymail/util/fd.hpp"
 #include "ceymail/util/file.hpp"
+#include "ceymail/util/text.hpp"
 
 namespace ceymail::database {
 namespace {
 
-constexpr std::string_view k_space = " \t\n\v\f\r";
 constexpr std::array<std::string_view, 3> k_groups{"client", "client-server", "client-mariadb"};
-
-std::string_view without_leading(std::string_view text) {
-    return text.substr(std::min(text.find_first_not_of(k_space), text.size()));
-}
-std::string_view without_trailing(std::string_view text) { return text.substr(0, text.find_last_not_of(k_space) + 1); }
 
 bool is_password(std::string_view key) { return key == "password" || key == "passwd"; }
 bool is_quote(char c) { return c == '"' || c == '\''; }
@@ -45,7 +40,7 @@ char unescaped(char c) {
 }
 
 util::Secret value_of(std::string_view text) {
-    const auto value = unquoted(without_trailing(without_leading(text)));
+    const auto value = unquoted(util::trimmed(text));
     std::string plain;
     plain.reserve(value.size());  // so that growing leaves no copy in memory
     for (std::size_t at = 0; at < value.size(); ++at) {
@@ -58,16 +53,12 @@ util::Secret value_of(std::string_view text) {
     return secret;
 }
 
-}  // namespace
-
 util::Result<util::Secret> parse_password(std::string_view option_file, const std::string& file_name) {
     bool in_group = false;
     bool any_group = false;
     util::Secret password;
-    while (!option_file.empty()) {
-        const auto end = std::min(option_file.find('\n'), option_file.size());
-        const auto line = without_leading(option_file.substr(0, end));
-        option_file.remove_prefix(std::min(end + 1, option_file.size()));
+    for (const auto whole_line : util::lines_of(option_file)) {
+        const auto line = util::trimmed(whole_line);
         if (line.empty() || line.front() == '#' || line.front() == ';' || line.front() == '!' || is_quote(line.front()))
             continue;
         const auto equals = line.find('=');
@@ -75,11 +66,11 @@ util::Result<util::Secret> parse_password(std::string_view option_file, const st
             any_group = true;
             const auto close = line.find(']');
             if (close == line.npos) break;
-            const auto name = without_trailing(line.substr(1, close - 1));
+            const auto name = util::trimmed(line.substr(0, close)).substr(1);  // keeps a blank after the bracket
             in_group = std::ranges::find(k_groups, name) != k_groups.end();
         } else if (!any_group) {
             break;  // the library stops at a setting outside of a group
-        } else if (in_group && equals != line.npos && is_password(without_trailing(line.substr(0, equals)))) {
+        } else if (in_group && equals != line.npos && is_password(util::trimmed(line.substr(0, equals)))) {
             password = value_of(line.substr(equals + 1));
         }
     }
@@ -89,6 +80,8 @@ util::Result<util::Secret> parse_password(std::string_view option_file, const st
                                                         "password=..., or remove the file to have one made");
     return password;
 }
+
+}  // namespace
 
 util::Result<void> check_private_file(const std::filesystem::path& file, std::string_view key) {
     const std::string name = std::string(key) + " " + file.string();

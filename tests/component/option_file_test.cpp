@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// parse_password() against the client library's own reading of option files.
+// read_password() against the client library's own reading of option files.
 #include "ceymail/database/option_file.hpp"
 
 #include <chrono>

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <filesystem>
-#include <string>
 #include <string_view>
 
 #include "ceymail/util/result.hpp"
@@ -12,14 +11,10 @@
 
 namespace ceymail::database {
 
-// Returns: the last `password` or `passwd` of the groups [client], [client-server] and [client-mariadb]. The rules are
-// those of Connector/C: quotes around a value are removed, \n \t \r \b \s \" \' \\ are escapes, any other backslash is
-// literal, and # begins a comment only at the start of a line. !include is not followed.
-// Errors: invalid: no password, or an empty one.
-[[nodiscard]] util::Result<util::Secret> parse_password(std::string_view option_file, const std::string& file_name);
-
-// Returns: the password in `file`, the value of `key`.
-// Errors: those of check_private_file() and of parse_password().
+// Returns: the password in `file`, the value of `key`: the last `password` or `passwd` of the groups [client],
+// [client-server] and [client-mariadb]. The rules are those of Connector/C: quotes around a value are removed, \n \t \r
+// \b \s \" \' \\ are escapes, any other backslash is literal, and # begins a comment only at the start of a line.
+// !include is not followed. Errors: those of check_private_file(); invalid: no password, or an empty one.
 [[nodiscard]] util::Result<util::Secret> read_password(const std::filesystem::path& file,
                                                        std::string_view key = "database_option_file");
 
