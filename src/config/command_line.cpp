@@ -5,11 +5,9 @@
 
 namespace ceymail::config {
 
-namespace {
-
 namespace po = boost::program_options;
 
-po::variables_map parsed(const OptionNames& names, int argc, const char* const* argv) {
+util::Result<CommandLine> CommandLine::parse(const OptionNames& names, int argc, const char* const* argv) try {
     po::options_description options;
     for (const char* name : names.with_value) options.add_options()(name, po::value<std::string>());
     for (const char* name : names.without) options.add_options()(name, "");
@@ -19,21 +17,15 @@ po::variables_map parsed(const OptionNames& names, int argc, const char* const* 
         operands.add(names.operand, 1);
     }
     namespace style = po::command_line_style;
-    po::variables_map given;
+    po::variables_map all;
     po::store(po::command_line_parser(argc, argv)
                   .options(options)
                   .positional(operands)
                   .style(style::unix_style & ~style::allow_guessing)
                   .run(),
-              given);
-    return given;
-}
-
-}  // namespace
-
-util::Result<CommandLine> CommandLine::parse(const OptionNames& names, int argc, const char* const* argv) try {
+              all);
     CommandLine line;
-    for (const auto& [name, given] : parsed(names, argc, argv)) {
+    for (const auto& [name, given] : all) {
         const auto* const value = boost::any_cast<std::string>(&given.value());
         line.m_given.emplace(name, value != nullptr ? *value : std::string());
     }
