@@ -22,18 +22,16 @@ util::Result<std::optional<SecretFile>> write_output(const Options& options, con
     return file;
 }
 
-// Prints the token, unless it is in a file, or the answer in JSON.
-util::Result<void> show(const Options& options, const util::Secret& token, const database::Replacement& made) {
-    const std::string tail =
-        R"(","id":)" + std::to_string(made.id) + R"(,"replaced_id":)" + json(made.replaced) + "}\n";
-    constexpr std::string_view k_where = "standard output";
+// Prints the token, unless it is in a file, and then `line`; or the answer in JSON, which ends with `members`.
+util::Result<void> show(const Options& options, const util::Secret& token, const std::string& members,
+                        const std::string& line) {
     const bool in_file = !options.output.empty();
-    if (options.json && in_file)
-        return write_all(STDOUT_FILENO, {"{\"file\":", json(options.output.string()), std::string_view(tail).substr(1)},
-                         k_where);
-    if (options.json) return write_all(STDOUT_FILENO, {"{\"token\":\"", token.reveal(), tail}, k_where);
-    if (!in_file) return write_all(STDOUT_FILENO, {token.reveal(), "\n"}, k_where);
-    return {};
+    const std::string name = json(options.output.string());
+    std::vector<std::string_view> parts{line};
+    if (!options.json && !in_file) parts = {token.reveal(), "\n", line};
+    if (options.json && in_file) parts = {"{\"file\":", name, members, "}\n"};
+    if (options.json && !in_file) parts = {"{\"token\":\"", token.reveal(), "\"", members, "}\n"};
+    return write_all(STDOUT_FILENO, parts, "standard output");
 }
 
 void report_place(const Options& options, const std::optional<SecretFile>& file) {
@@ -96,7 +94,8 @@ int generate(const Options& options, const config::Configuration& configuration)
             print_message(active);
             return report_file_error(kept.error());
         }
-    if (auto shown = show(options, *token, *made); !shown) {
+    const std::string ids = R"(,"id":)" + std::to_string(made->id) + R"(,"replaced_id":)" + json(made->replaced);
+    if (auto shown = show(options, *token, ids, ""); !shown) {
         print_message(shown.error().message);
         print_message(active +
                       (*file ? ", and in " + options.output.string() : ", but was not shown: generate another"));
@@ -116,14 +115,8 @@ int generate_detached(const Options& options) {
     if (*file)
         if (auto kept = (*file)->keep(); !kept) return report_file_error(kept.error());
 
-    std::vector<std::string_view> shown;
-    const std::string name = json(options.output.string());
-    if (options.json && *file) shown = {"{\"file\":", name, ",\"sha256\":\"", digest, "\"}\n"};
-    if (options.json && !*file) shown = {"{\"token\":\"", token->reveal(), "\",\"sha256\":\"", digest, "\"}\n"};
-    if (!options.json && *file) shown = {digest, "\n"};
-    if (!options.json && !*file) shown = {token->reveal(), "\n", digest, "\n"};
-    if (auto written = write_all(STDOUT_FILENO, shown, "standard output"); !written) {
-        print_message(written.error().message);
+    if (auto shown = show(options, *token, R"(,"sha256":")" + digest + '"', digest + "\n"); !shown) {
+        print_message(shown.error().message);
         return EX_IOERR;
     }
     print_message("no host accepts this token yet: give its SHA-256, the last line, to ceymail-token adopt on each");
