@@ -6,7 +6,6 @@
 #include <charconv>
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <utility>
 
 #include "ceymail/util/text.hpp"
@@ -127,32 +126,21 @@ Key certificate(const char* name) {
 }
 
 template <class Number>
-std::optional<Number> whole_number(const std::string& value, Number least, Number most) {
-    Number number{};
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error != std::errc{} || end != value.data() + value.size() || number < least || number > most) return {};
-    return number;
-}
-
-std::string range(std::uint64_t least, std::uint64_t most, const char* unit = "") {
-    return "a whole number" + std::string{unit} + " from " + std::to_string(least) + " to " + std::to_string(most);
-}
-
-template <class Number>
-Key number(const char* name, Number Configuration::* field, Number least, Number most) {
-    return {name, range(least, most), [=](Configuration& to, const std::string& value) {
-                const auto got = whole_number(value, least, most);
-                if (got) to.*field = *got;
-                return got ? "" : k_not_allowed;
+Key number(const char* name, Number Configuration::* field, std::uint64_t least, std::uint64_t most,
+           const std::string& unit = "") {
+    return {name, "a whole number" + unit + " from " + std::to_string(least) + " to " + std::to_string(most),
+            [=](Configuration& to, const std::string& value) {
+                std::uint64_t got = 0;
+                const char* const end = value.data() + value.size();
+                const auto parsed = std::from_chars(value.data(), end, got);
+                if (parsed.ec != std::errc{} || parsed.ptr != end || got < least || got > most) return k_not_allowed;
+                to.*field = static_cast<Number>(got);
+                return "";
             }};
 }
 
-Key seconds(const char* name, std::chrono::seconds Configuration::* field, unsigned least, unsigned most) {
-    return {name, range(least, most, " of seconds"), [=](Configuration& to, const std::string& value) {
-                const auto got = whole_number(value, least, most);
-                if (got) to.*field = std::chrono::seconds{*got};
-                return got ? "" : k_not_allowed;
-            }};
+Key seconds(const char* name, std::chrono::seconds Configuration::* field, std::uint64_t least, std::uint64_t most) {
+    return number(name, field, least, most, " of seconds");
 }
 
 // Any word is allowed: the host of a plan that a later CeyMail names still starts, and refuses each scrape with the
@@ -233,7 +221,7 @@ const std::vector<Key>& keys() {
     static const std::vector<Key> all{
         url_path("path", &C::path),
         plan("plan"),
-        number("workers", &C::workers, 1U, 64U),
+        number("workers", &C::workers, 1, 64),
         listen("listen", &C::listen),
         text("listen_group", &C::listen_group),
         text("user", &C::user),
@@ -242,11 +230,11 @@ const std::vector<Key>& keys() {
         seconds("cache_ttl", &C::cache_ttl, 0, 300),
         seconds("auth_grace", &C::auth_grace, 0, 86400),
         seconds("rate_window", &C::rate_window, 1, 60),
-        number("work_budget_percent", &C::work_budget_percent, 0U, 100U),
+        number("work_budget_percent", &C::work_budget_percent, 0, 100),
         seconds("maximum_age", &C::maximum_age, 1, 3600),
         path("database_socket", &C::database_socket),
         host("database_host", &C::database_host),
-        number("database_port", &C::database_port, std::uint16_t{1}, std::uint16_t{65535}),
+        number("database_port", &C::database_port, 1, 65535),
         path_or_nothing("database_tls_ca", &C::database_tls_ca),
         path_or_nothing("database_tls_certificate", &C::database_tls_certificate),
         path_or_nothing("database_tls_key", &C::database_tls_key),
