@@ -18,7 +18,7 @@ struct Entry {
     util::BootTime now;
     std::uint64_t times;  // how often the text was logged
     Program program;
-    std::string_view service;  // see Tag
+    std::string_view service;  // see Tag in parser.cpp
     std::string_view text;
 
     void unparsed() const noexcept { counters.unparsed(program) += times; }
