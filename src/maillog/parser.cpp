@@ -93,14 +93,6 @@ std::uint64_t unfold_repeats(std::string_view& text) noexcept {
     return std::min(times, k_most_repeats);
 }
 
-// A name of at most 7 bytes and its length as a number, so that a program is found by one switch. Longer ones give 0.
-constexpr std::uint64_t pack(std::string_view name) noexcept {
-    if (name.size() > 7) return 0;
-    std::uint64_t packed = std::uint64_t{name.size()} << 56;
-    for (std::size_t i = 0; i < name.size(); ++i) packed |= std::uint64_t{static_cast<unsigned char>(name[i])} << 8 * i;
-    return packed;
-}
-
 using Count = void (*)(const Entry&) noexcept;
 
 struct Handler {
@@ -114,38 +106,22 @@ void count_severity_only(const Entry& entry) noexcept {
     count_severity(entry, cursor);
 }
 
-Handler postfix(Count count, Program program) noexcept { return {count, program, Daemon::postfix}; }
-
-// Programs of Postfix whose outcomes are counted. The name in front of the slash may be anything, syslog_name sets it.
-Handler handler_of_postfix(std::string_view program) noexcept {
-    switch (pack(program)) {
-        case pack("smtpd"):
-            return postfix(count_smtpd, Program::smtpd);
-        case pack("cleanup"):
-            return postfix(count_cleanup, Program::cleanup);
-        case pack("qmgr"):
-            return postfix(count_qmgr, Program::qmgr);
-        case pack("smtp"):
-            return postfix(count_delivery_agent, Program::smtp);
-        case pack("lmtp"):
-            return postfix(count_delivery_agent, Program::lmtp);
-        case pack("local"):
-            return postfix(count_delivery_agent, Program::local);
-        case pack("virtual"):
-            return postfix(count_delivery_agent, Program::virtual_mailbox);
-        case pack("pipe"):
-            return postfix(count_delivery_agent, Program::pipe);
-        case pack("error"):
-            return postfix(count_delivery_agent, Program::error);
-        case pack("pickup"):
-            return postfix(count_pickup, Program::pickup);
-        case pack("dnsblog"):
-            return postfix(count_dnsblog, Program::dnsblog);
-        default:
-            if (program == "tlsproxy") return postfix(count_tlsproxy, Program::tlsproxy);
-            return program == "postscreen" ? postfix(count_postscreen, Program::postscreen) : Handler{};
-    }
-}
+// Programs of Postfix whose outcomes are counted.
+constexpr Handler k_postfix_programs[] = {
+    {count_smtpd, Program::smtpd, Daemon::postfix},
+    {count_cleanup, Program::cleanup, Daemon::postfix},
+    {count_qmgr, Program::qmgr, Daemon::postfix},
+    {count_delivery_agent, Program::lmtp, Daemon::postfix},
+    {count_delivery_agent, Program::smtp, Daemon::postfix},
+    {count_delivery_agent, Program::local, Daemon::postfix},
+    {count_delivery_agent, Program::virtual_mailbox, Daemon::postfix},
+    {count_delivery_agent, Program::pipe, Daemon::postfix},
+    {count_delivery_agent, Program::error, Daemon::postfix},
+    {count_pickup, Program::pickup, Daemon::postfix},
+    {count_postscreen, Program::postscreen, Daemon::postfix},
+    {count_dnsblog, Program::dnsblog, Daemon::postfix},
+    {count_tlsproxy, Program::tlsproxy, Daemon::postfix},
+};
 
 // A failed exec logs as "master" alone.
 bool is_other_postfix(const Tag& tag) noexcept {
@@ -154,7 +130,9 @@ bool is_other_postfix(const Tag& tag) noexcept {
 
 Handler handler_of(const Tag& tag) noexcept {
     if (!tag.service.empty()) {
-        if (const auto handler = handler_of_postfix(tag.program); handler.count != nullptr) return handler;
+        // The name in front of the slash may be anything, syslog_name sets it.
+        for (const auto& handler : k_postfix_programs)
+            if (name_of(handler.program) == tag.program) return handler;
     } else if (tag.whole == "dovecot") {
         return {count_dovecot, Program::dovecot, Daemon::dovecot};
     } else if (tag.whole == "spamd") {
