@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Lines of delivery agents: one for each recipient and attempt.
+#include <algorithm>
 #include <optional>
 
 #include "ceymail/maillog/entry.hpp"
@@ -64,32 +65,31 @@ std::optional<Delivery> parse_delivery(Cursor cursor) noexcept {
     return delivery;
 }
 
-// What is to become of a line whose form is right.
-enum class Outcome { sent, deferred, bounced, none, impossible };
-
-constexpr struct {
+struct Word {
     std::string_view word;
-    Outcome outcome;
+    std::optional<Status> status;  // none: a probe of verify(8), no mail
     std::string_view dsn_classes;
-} k_words[] = {
-    {"sent", Outcome::sent, "2"},           {"deferred", Outcome::deferred, "4"},
-    {"bounced", Outcome::bounced, "5"},     {"SOFTBOUNCE", Outcome::deferred, "4"},
-    {"deliverable", Outcome::none, "2"},  // probes of verify(8), no mail
-    {"undeliverable", Outcome::none, "45"}, {"undeliverable-but-not-cached", Outcome::none, "45"},
 };
 
-// The checks refuse what only a forged line combines. An address with quotes that do not close can be made up by a
-// local user; its line comes from error(8), which never sends.
-Outcome judge(const Delivery& delivery, bool agent_can_send) noexcept {
-    for (const auto& [word, outcome, dsn_classes] : k_words) {
-        if (delivery.status != word) continue;
-        if (!dsn_classes.contains(static_cast<char>('0' + delivery.dsn_class))) return Outcome::impossible;
-        const bool is_delivered = outcome == Outcome::sent;
-        if (!agent_can_send && (delivery.relay != "none" || is_delivered)) return Outcome::impossible;
-        if (is_delivered && delivery.relay == "none") return Outcome::impossible;
-        return outcome;
-    }
-    return Outcome::impossible;
+constexpr Word k_words[] = {
+    {"sent", Status::sent, "2"},
+    {"deferred", Status::deferred, "4"},
+    {"bounced", Status::bounced, "5"},
+    {"SOFTBOUNCE", Status::deferred, "4"},
+    {"deliverable", std::nullopt, "2"},
+    {"undeliverable", std::nullopt, "45"},
+    {"undeliverable-but-not-cached", std::nullopt, "45"},
+};
+
+// Returns: null for another word, and for what only a forged line combines. An address with quotes that do not close
+// can be made up by a local user; its line comes from error(8), which never sends.
+const Word* find_word(const Delivery& delivery, bool agent_can_send) noexcept {
+    const auto* const word = std::ranges::find(k_words, delivery.status, &Word::word);
+    if (word == std::end(k_words)) return nullptr;
+    if (!word->dsn_classes.contains(static_cast<char>('0' + delivery.dsn_class))) return nullptr;
+    const bool is_delivered = word->status == Status::sent;
+    if (!agent_can_send && (delivery.relay != "none" || is_delivered)) return nullptr;
+    return is_delivered && delivery.relay == "none" ? nullptr : word;
 }
 
 // "127.0.0.1[127.0.0.1]:10025"
@@ -147,19 +147,10 @@ void count_failure(const Entry& entry, const Delivery& delivery, Status status) 
 
 void count_delivery(const Entry& entry, Cursor cursor) noexcept {
     const auto delivery = parse_delivery(cursor);
-    if (!delivery) return entry.unparsed();
-    switch (judge(*delivery, transport_of(entry.program) != Transport::error)) {
-        case Outcome::sent:
-            return count_sent(entry, *delivery);
-        case Outcome::deferred:
-            return count_failure(entry, *delivery, Status::deferred);
-        case Outcome::bounced:
-            return count_failure(entry, *delivery, Status::bounced);
-        case Outcome::none:
-            return;
-        case Outcome::impossible:
-            return entry.unparsed();
-    }
+    const auto* const word = delivery ? find_word(*delivery, transport_of(entry.program) != Transport::error) : nullptr;
+    if (word == nullptr) return entry.unparsed();
+    if (word->status == Status::sent) return count_sent(entry, *delivery);
+    if (word->status) count_failure(entry, *delivery, *word->status);
 }
 
 void count_delivery_agent(const Entry& entry) noexcept {
