@@ -2,6 +2,7 @@
 // Lines of delivery agents: one for each recipient and attempt.
 #include <algorithm>
 #include <optional>
+#include <span>
 
 #include "ceymail/maillog/entry.hpp"
 
@@ -112,21 +113,14 @@ FailureClass failure_class(std::uint64_t subject) noexcept {
     return subject < k_count<FailureClass> ? static_cast<FailureClass>(subject) : FailureClass::other;
 }
 
+// The programs that deliver stand in the order of Transport. Others write such lines without an attempt: error(8),
+// cleanup and qmgr.
 Transport transport_of(Program program) noexcept {
-    switch (program) {
-        case Program::smtp:
-            return Transport::smtp;
-        case Program::lmtp:
-            return Transport::lmtp;
-        case Program::local:
-            return Transport::local;
-        case Program::virtual_mailbox:
-            return Transport::virtual_mailbox;
-        case Program::pipe:
-            return Transport::pipe;
-        default:
-            return Transport::error;  // error(8), and cleanup and qmgr, which write such lines without an attempt
-    }
+    constexpr auto k_first = static_cast<std::size_t>(Program::smtp);
+    static_assert(
+        std::ranges::equal(k_names<Transport>, std::span(k_names<Program>).subspan<k_first, k_count<Transport>>()));
+    const auto index = static_cast<std::size_t>(program) - k_first;
+    return index < k_count<Transport> ? static_cast<Transport>(index) : Transport::error;
 }
 
 void count_sent(const Entry& entry, const Delivery& delivery) noexcept {
