@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "ceymail/maillog/kept_reading.hpp"
-#include "ceymail/maillog/place.hpp"
+#include "ceymail/maillog/position.hpp"
 #include "ceymail/util/clock.hpp"
 #include "ceymail/util/fd.hpp"
 #include "ceymail/util/result.hpp"

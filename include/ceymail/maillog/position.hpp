@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Position: up to where a log was read, and the marks by which its file is found again.
+// Position: up to where a log was read, and how its place is found again among the files that the log consists of.
 #pragma once
 
 #include <array>
@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <span>
 #include <type_traits>
+#include <vector>
 
 #include <sys/stat.h>
 
+#include "ceymail/util/fd.hpp"
 #include "ceymail/util/result.hpp"
 
 namespace ceymail::maillog {
@@ -85,8 +87,28 @@ private:
 // errno.
 [[nodiscard]] util::Result<std::size_t> read_at(int fd, std::span<std::byte> block, std::uint64_t offset);
 
-// Looks backwards for the start of the line that `end` is in, as far as `block` reaches.
-// Returns: `position` with offset, state and marks; where there is no LF it is within a line.
-[[nodiscard]] util::Result<Position> position_before(int fd, std::uint64_t end, std::span<std::byte> block);
+// An open file of a log.
+struct LogFile {
+    util::Fd fd;
+    FileStatus status;  // when it was opened
+};
+
+struct Place {
+    std::size_t file = 0;             // its index; the files behind it follow
+    Position position;                // in that file
+    std::uint64_t skipped_bytes = 0;  // known to be lost
+    bool is_lost = false;             // `last` is in none of the files
+};
+
+// Finds the place of `last` again: in the same file, else in a copy of it, else at the start of the first file that was
+// written after it. A first reader begins at the end of the last file.
+// `files`: oldest first, not empty. `older`: so many of them in front are known to be older than the file of `last`,
+// whatever their time says. `block`: to search for the end of a line in.
+// Errors: the kind of the errno of a file that cannot be read.
+[[nodiscard]] util::Result<Place> find_place(const std::vector<LogFile>& files, std::size_t older, const Position& last,
+                                             std::span<std::byte> block);
+
+// Returns: where to begin in a file that follows the one of `last`: at its start, except in a copy.
+[[nodiscard]] util::Result<Position> begin_of_next(int fd, const Position& last);
 
 }  // namespace ceymail::maillog
