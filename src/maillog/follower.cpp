@@ -235,8 +235,7 @@ void Follower::parse_lines(std::string_view lines, util::BootTime now) {
 }
 
 util::Result<std::uint64_t> Follower::count_unread() const {
-    const auto& at = position();
-    auto unread = at.file.size - std::min(at.file.size, at.offset);
+    auto unread = position().unread_bytes();
     for (std::size_t i = 1; i < m_files.size(); ++i) {
         CEYMAIL_TRY_ASSIGN(const auto status, status_of(m_files[i].fd.get()));
         unread += status.size;

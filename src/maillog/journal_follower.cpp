@@ -19,15 +19,6 @@ constexpr std::uint64_t k_deaths_until_skipped = 6;
 // The time of a file's last change comes from a clock of 4 or 10 ms.
 constexpr std::uint64_t k_clock_tick_us = 10'000;
 
-bool is_followed(const Position& position) noexcept {
-    return position.state == PositionState::at_line || position.state == PositionState::within_line;
-}
-
-// Of a file that is gone.
-std::uint64_t unread_of(const Position& position) noexcept {
-    return is_followed(position) ? position.file.size - std::min(position.file.size, position.offset) : 0;
-}
-
 }  // namespace
 
 JournalFollower::JournalFollower(int socket, KeptReading& kept, std::span<std::byte> block) noexcept
@@ -46,7 +37,7 @@ std::chrono::nanoseconds JournalFollower::take_cpu_time() noexcept {
 journal::Position JournalFollower::place() const noexcept {
     const auto& kept = m_kept.committed();
     const auto& file = kept.position(Log::mail);
-    if (kept.journal.state != journal::State::none || !is_followed(file)) return kept.journal;
+    if (kept.journal.state != journal::State::none || !file.is_in_file()) return kept.journal;
     journal::Position since;
     since.state = journal::State::since;
     since.realtime_us = static_cast<std::uint64_t>(std::max<std::int64_t>(file.file.modified_ns, 0)) / 1000;
@@ -75,8 +66,9 @@ void JournalFollower::count(const journal::ReceivedLines& received, util::BootTi
     Reading& draft = m_kept.begin();
     draft.journal = reply.position;
     draft.journal_behind_us = reply.behind_us;
-    draft.counters.skipped_bytes += unread_of(draft.position(Log::mail));
-    draft.position(Log::mail) = {};
+    auto& file = draft.position(Log::mail);  // it is gone
+    if (file.is_in_file()) draft.counters.skipped_bytes += file.unread_bytes();
+    file = {};
     draft.unread(Log::mail) = 0;
     draft.counters.log_gaps += reply.gaps;
     draft.counters.foreign_lines += reply.foreign;

@@ -75,14 +75,7 @@ std::uint64_t FileStart::hash(std::size_t length) const noexcept {
 
 namespace {
 
-constexpr std::uint64_t beyond(std::uint64_t a, std::uint64_t b) noexcept { return a > b ? a - b : 0; }
-
-Position start_position(const FileStatus& file) noexcept {
-    Position start;
-    start.file = file;
-    start.state = PositionState::at_line;
-    return start;
-}
+Position start_position(const FileStatus& file) noexcept { return {.file = file, .state = PositionState::at_line}; }
 
 // Returns: where `last` is in a copy of its file. A copy may end earlier: then all of it was read.
 Position position_in_copy(const FileStart& start, const FileStatus& copy, Position last) noexcept {
@@ -111,7 +104,7 @@ util::Result<std::optional<Place>> find_in_copy(const std::vector<LogFile>& file
         if (!start.is_copy_of(last)) continue;
         return Place{.file = i,
                      .position = position_in_copy(start, status, last),
-                     .skipped_bytes = beyond(last.file.size, std::max(last.offset, status.size))};
+                     .skipped_bytes = last.file.size - std::min(last.file.size, std::max(last.offset, status.size))};
     }
     return std::nullopt;
 }
@@ -123,7 +116,7 @@ util::Result<Place> begin_of_later_file(const std::vector<LogFile>& files, std::
     const auto first = std::min<std::size_t>(static_cast<std::size_t>(later - files.begin()), files.size() - 1);
     return Place{.file = first,
                  .position = start_position(files[first].status),
-                 .skipped_bytes = beyond(last.file.size, last.offset),
+                 .skipped_bytes = last.unread_bytes(),
                  .is_lost = true};
 }
 

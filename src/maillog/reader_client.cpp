@@ -88,9 +88,7 @@ ReaderClient::Source ReaderClient::choose_source() {
         m_missing_since.reset();
         return reads_journal ? Source::file_after_journal : Source::file;
     }
-    const auto state = m_reading->position(Log::mail).state;
-    const bool was_read = state == PositionState::at_line || state == PositionState::within_line;
-    if (reads_journal || !was_read) return Source::journal;
+    if (reads_journal || !m_reading->position(Log::mail).is_in_file()) return Source::journal;
     const auto now = BootClock::now();
     if (!m_missing_since) m_missing_since = now;
     return now - *m_missing_since < m_paths.missing_for ? Source::file : Source::journal;
@@ -128,12 +126,9 @@ util::Result<const Reading*> ReaderClient::read(util::BootTime deadline) {
         return util::fail(ErrorKind::unavailable,
                           "the log reader cannot read the log; its line in the journal "
                           "(journalctl -u ceymail-metrics) has the cause");
-    const auto was_seen = [this](Log log) {
-        const auto state = m_reading->position(log).state;
-        return state == PositionState::at_line || state == PositionState::within_line;
-    };
-    const bool reads_journal = m_reading->journal.state != journal::State::none;
-    return reads_journal || was_seen(Log::mail) || was_seen(Log::fail2ban) ? m_reading.get() : nullptr;
+    const bool has_seen_log = m_reading->journal.state != journal::State::none ||
+                              std::ranges::any_of(m_reading->positions, &Position::is_in_file);
+    return has_seen_log ? m_reading.get() : nullptr;
 }
 
 util::Result<void> ReaderClient::load() {

@@ -2,6 +2,7 @@
 // Position: up to where a log was read, and how its place is found again among the files that the log consists of.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -48,6 +49,11 @@ struct Position {
     std::uint64_t start_hash = 0;    // of the first `start_length` bytes
     std::uint32_t start_length = 0;  // min(offset, k_start_bytes)
     PositionState state = PositionState::none;
+
+    [[nodiscard]] bool is_in_file() const noexcept {
+        return state == PositionState::at_line || state == PositionState::within_line;
+    }
+    [[nodiscard]] std::uint64_t unread_bytes() const noexcept { return file.size - std::min(file.size, offset); }
 
     friend bool operator==(const Position&, const Position&) = default;
 };
