@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <optional>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,11 +12,6 @@
 #include "ceymail/util/siphash.hpp"
 
 namespace ceymail::maillog {
-namespace {
-
-constexpr util::SipKey k_no_secret{};  // the hash tells files apart, no more
-
-}  // namespace
 
 FileStatus file_status(const struct stat& status) noexcept {
     return {.device = status.st_dev,
@@ -70,6 +64,7 @@ void FileStart::mark(Position& position) const noexcept {
 
 // Nothing has the hash 0, so that a position of zeros is right for offset 0.
 std::uint64_t FileStart::hash(std::size_t length) const noexcept {
+    constexpr util::SipKey k_no_secret{};  // the hash tells files apart, no more
     return length == 0 ? 0 : util::siphash(std::span(m_bytes).first(length), k_no_secret);
 }
 
@@ -84,40 +79,6 @@ Position position_in_copy(const FileStart& start, const FileStatus& copy, Positi
     last.file = copy;
     start.mark(last);
     return last;
-}
-
-util::Result<std::optional<Place>> find_in_same_file(const std::vector<LogFile>& files, const Position& last) {
-    for (std::size_t i = files.size(); i-- > 0;) {
-        const auto& status = files[i].status;
-        if (!status.is_same_file(last.file) || status.size < last.offset) continue;
-        CEYMAIL_TRY_ASSIGN(const auto start, FileStart::read(files[i].fd.get()));
-        if (start.is_of(last)) return Place{.file = i, .position = last};
-    }
-    return std::nullopt;
-}
-
-// A log that is truncated in place is copied before. What was written between the two is in neither.
-util::Result<std::optional<Place>> find_in_copy(const std::vector<LogFile>& files, const Position& last) {
-    for (std::size_t i = files.size(); i-- > 0;) {
-        const auto& status = files[i].status;
-        CEYMAIL_TRY_ASSIGN(const auto start, FileStart::read(files[i].fd.get()));
-        if (!start.is_copy_of(last)) continue;
-        return Place{.file = i,
-                     .position = position_in_copy(start, status, last),
-                     .skipped_bytes = last.file.size - std::min(last.file.size, std::max(last.offset, status.size))};
-    }
-    return std::nullopt;
-}
-
-util::Result<Place> begin_of_later_file(const std::vector<LogFile>& files, std::size_t older, const Position& last) {
-    const auto later =
-        std::find_if(files.begin() + static_cast<std::ptrdiff_t>(std::min(older, files.size())), files.end(),
-                     [&](const LogFile& file) { return file.status.modified_ns > last.file.modified_ns; });
-    const auto first = std::min<std::size_t>(static_cast<std::size_t>(later - files.begin()), files.size() - 1);
-    return Place{.file = first,
-                 .position = start_position(files[first].status),
-                 .skipped_bytes = last.unread_bytes(),
-                 .is_lost = true};
 }
 
 // Looks backwards for the start of the line that `end` is in, as far as `block` reaches.
@@ -148,11 +109,29 @@ util::Result<Place> find_place(const std::vector<LogFile>& files, std::size_t ol
         CEYMAIL_TRY_ASSIGN(const auto end, position_before(newest.fd.get(), newest.status.size, block));
         return Place{.file = files.size() - 1, .position = end};
     }
-    CEYMAIL_TRY_ASSIGN(const auto same, find_in_same_file(files, last));
-    if (same) return *same;
-    CEYMAIL_TRY_ASSIGN(const auto copy, find_in_copy(files, last));
-    if (copy) return *copy;
-    return begin_of_later_file(files, older, last);
+    for (std::size_t i = files.size(); i-- > 0;) {
+        const auto& status = files[i].status;
+        if (!status.is_same_file(last.file) || status.size < last.offset) continue;
+        CEYMAIL_TRY_ASSIGN(const auto start, FileStart::read(files[i].fd.get()));
+        if (start.is_of(last)) return Place{.file = i, .position = last};
+    }
+    // A log that is truncated in place is copied before. What was written between the two is in neither.
+    for (std::size_t i = files.size(); i-- > 0;) {
+        const auto& status = files[i].status;
+        CEYMAIL_TRY_ASSIGN(const auto start, FileStart::read(files[i].fd.get()));
+        if (!start.is_copy_of(last)) continue;
+        return Place{.file = i,
+                     .position = position_in_copy(start, status, last),
+                     .skipped_bytes = last.file.size - std::min(last.file.size, std::max(last.offset, status.size))};
+    }
+    const auto later =
+        std::find_if(files.begin() + static_cast<std::ptrdiff_t>(older), files.end(),
+                     [&](const LogFile& file) { return file.status.modified_ns > last.file.modified_ns; });
+    const auto first = std::min<std::size_t>(static_cast<std::size_t>(later - files.begin()), files.size() - 1);
+    return Place{.file = first,
+                 .position = start_position(files[first].status),
+                 .skipped_bytes = last.unread_bytes(),
+                 .is_lost = true};
 }
 
 util::Result<Position> begin_of_next(int fd, const Position& last) {
