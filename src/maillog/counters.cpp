@@ -8,8 +8,6 @@
 namespace ceymail::maillog {
 namespace {
 
-constexpr double k_microseconds = 1e6;
-
 constexpr bool is_of_jail(char c) noexcept { return is_alphanumeric(c) || c == '-' || c == '.' || c == '_'; }
 
 bool is_jail(std::string_view name) noexcept {

@@ -13,171 +13,144 @@ using exposition::MetricFamily;
 using exposition::MetricType;
 using exposition::Sample;
 
-constexpr double k_microseconds = 1e6;
+constexpr auto k_all = [](auto...) { return true; };
 
-template <class E>
-E value_at(std::size_t index) noexcept {
-    return static_cast<E>(index);
-}
-
-MetricFamily counter(std::string name, std::string help) {
-    return {std::move(name), std::move(help), MetricType::counter, {}};
-}
-
-// One series for each value of the label that `wanted` keeps.
-template <class E, class Predicate>
-MetricFamily by_label(std::string name, std::string help, const char* label, const Table<E>& table, Predicate wanted) {
-    auto family = counter(std::move(name), std::move(help));
-    for (std::size_t i = 0; i < k_count<E>; ++i) {
-        const auto value = value_at<E>(i);
-        if (wanted(value)) family.samples.push_back({{{label, std::string(name_of(value))}}, table(value)});
+// The families in the order in which they are added.
+class Families {
+public:
+    MetricFamily& add(std::string name, std::string help, MetricType type = MetricType::counter) {
+        return m_families.emplace_back(std::move(name), std::move(help), type);
     }
-    return family;
-}
 
-template <class E>
-MetricFamily by_label(std::string name, std::string help, const char* label, const Table<E>& table) {
-    return by_label(std::move(name), std::move(help), label, table, [](E) { return true; });
-}
+    void add(std::string name, std::string help, std::uint64_t value, MetricType type = MetricType::counter) {
+        add(std::move(name), std::move(help), type).samples.push_back({{}, value});
+    }
 
-template <class E, class F, class Predicate>
-MetricFamily by_labels(std::string name, std::string help, const char* label, const char* other_label,
-                       const Table<E, F>& table, Predicate wanted) {
-    auto family = counter(std::move(name), std::move(help));
-    for (std::size_t i = 0; i < k_count<E>; ++i) {
-        for (std::size_t j = 0; j < k_count<F>; ++j) {
-            const auto value = value_at<E>(i);
-            const auto other = value_at<F>(j);
-            if (!wanted(value, other)) continue;
-            family.samples.push_back(
-                {{{label, std::string(name_of(value))}, {other_label, std::string(name_of(other))}},
-                 table(value, other)});
+    // One series for each value of the label that `wanted` keeps.
+    template <class E, class Predicate = decltype(k_all)>
+    void add(std::string name, std::string help, const char* label, const Table<E>& table, Predicate wanted = k_all) {
+        auto& family = add(std::move(name), std::move(help));
+        for (std::size_t i = 0; i < k_count<E>; ++i) {
+            const auto value = static_cast<E>(i);
+            if (wanted(value)) family.samples.push_back({{{label, std::string(name_of(value))}}, table(value)});
         }
     }
-    return family;
+
+    template <class E, class F, class Predicate>
+    void add(std::string name, std::string help, const char* label, const char* other_label, const Table<E, F>& table,
+             Predicate wanted) {
+        auto& family = add(std::move(name), std::move(help));
+        for (std::size_t i = 0; i < k_count<E>; ++i) {
+            for (std::size_t j = 0; j < k_count<F>; ++j) {
+                const auto value = static_cast<E>(i);
+                const auto other = static_cast<F>(j);
+                if (!wanted(value, other)) continue;
+                family.samples.push_back(
+                    {{{label, std::string(name_of(value))}, {other_label, std::string(name_of(other))}},
+                     table(value, other)});
+            }
+        }
+    }
+
+    [[nodiscard]] std::vector<MetricFamily> take() { return std::move(m_families); }
+
+private:
+    std::vector<MetricFamily> m_families;
+};
+
+void add_flow(Families& families, const Counters& counters, bool has_postscreen) {
+    families.add("ceymail_mail_received_total",
+                 "Messages that Postfix accepted, counted when the SMTP session ends. submission: the client had "
+                 "logged in or used the submission service; smtp: all others; local: by sendmail(1). A message that "
+                 "a content filter hands back by SMTP counts once, one that it hands back by sendmail(1) counts "
+                 "again as local. Bounces and forwarded copies are not received.",
+                 "source", counters.received);
+    families.add("ceymail_mail_recipients_total",
+                 "Recipients by the outcome of one attempt, after aliases are expanded. lmtp, virtual and local "
+                 "deliver into mailboxes, smtp to other hosts, pipe to programs; error stands for recipients that "
+                 "were not tried, once for each queue run. A recipient that local(8) forwarded, or that went to a "
+                 "content filter on this host (loopback, port 10000 or above), is not sent: what becomes of it is "
+                 "counted. Probes of addresses are not counted.",
+                 "transport", "status", counters.recipients, [](Transport transport, Status status) {
+                     return transport != Transport::error || status != Status::sent;
+                 });
+    families.add("ceymail_mail_expired_total",
+                 "Messages that were returned because they stayed in the queue for too long. Their last "
+                 "recipients count as deferred, never as bounced.",
+                 counters.expired);
+    families.add("ceymail_mail_failures_total",
+                 "Recipients that were deferred or bounced, by the subject of the enhanced status code (RFC 3463). "
+                 "A deferred recipient counts again with each attempt.",
+                 "status", "class", counters.failures,
+                 [](Status status, FailureClass) { return status != Status::sent; });
+    families.add("ceymail_mail_rejects_total",
+                 "Refusals of a client, a message or a recipient by reason. dnsbl_refused: a DNS block list refuses "
+                 "the queries of this host; with postscreen these are answers of the list and no refusals. rate: "
+                 "connections and messages above a limit of anvil(8). postscreen: a new client was asked to come "
+                 "again. Not counted, as Postfix does not log them as refusals: no HELO, no STARTTLS where it is "
+                 "required, syntax errors.",
+                 "reason", counters.rejects,
+                 [&](RejectReason reason) { return has_postscreen || reason != RejectReason::postscreen; });
 }
 
-MetricFamily received(const Counters& counters) {
-    return by_label("ceymail_mail_received_total",
-                    "Messages that Postfix accepted, counted when the SMTP session ends. submission: the client had "
-                    "logged in or used the submission service; smtp: all others; local: by sendmail(1). A message that "
-                    "a content filter hands back by SMTP counts once, one that it hands back by sendmail(1) counts "
-                    "again as local. Bounces and forwarded copies are not received.",
-                    "source", counters.received);
-}
-
-MetricFamily recipients(const Counters& counters) {
-    return by_labels("ceymail_mail_recipients_total",
-                     "Recipients by the outcome of one attempt, after aliases are expanded. lmtp, virtual and local "
-                     "deliver into mailboxes, smtp to other hosts, pipe to programs; error stands for recipients that "
-                     "were not tried, once for each queue run. A recipient that local(8) forwarded, or that went to a "
-                     "content filter on this host (loopback, port 10000 or above), is not sent: what becomes of it is "
-                     "counted. Probes of addresses are not counted.",
-                     "transport", "status", counters.recipients, [](Transport transport, Status status) {
-                         return transport != Transport::error || status != Status::sent;
-                     });
-}
-
-MetricFamily failures(const Counters& counters) {
-    return by_labels("ceymail_mail_failures_total",
-                     "Recipients that were deferred or bounced, by the subject of the enhanced status code (RFC 3463). "
-                     "A deferred recipient counts again with each attempt.",
-                     "status", "class", counters.failures,
-                     [](Status status, FailureClass) { return status != Status::sent; });
-}
-
-MetricFamily rejects(const Counters& counters, bool has_postscreen) {
-    return by_label("ceymail_mail_rejects_total",
-                    "Refusals of a client, a message or a recipient by reason. dnsbl_refused: a DNS block list refuses "
-                    "the queries of this host; with postscreen these are answers of the list and no refusals. rate: "
-                    "connections and messages above a limit of anvil(8). postscreen: a new client was asked to come "
-                    "again. Not counted, as Postfix does not log them as refusals: no HELO, no STARTTLS where it is "
-                    "required, syntax errors.",
-                    "reason", counters.rejects,
-                    [&](RejectReason reason) { return has_postscreen || reason != RejectReason::postscreen; });
-}
-
-MetricFamily delivery_delay(const Counters& counters) {
+void add_delay(Families& families, const Counters& counters) {
     const auto& histogram = counters.delivery_delay;
-    MetricFamily family{"ceymail_mail_delivery_delay_seconds",
-                        "Time from arrival in the queue to delivery of sent recipients, all attempts included.",
-                        MetricType::histogram,
-                        {},
-                        {}};
-    family.histograms.push_back({{},
-                                 {k_delay_bounds.begin(), k_delay_bounds.end()},
-                                 {histogram.buckets.begin(), histogram.buckets.end()},
-                                 static_cast<double>(histogram.sum_microseconds) / k_microseconds});
-    return family;
-}
-
-MetricFamily stages(const Counters& counters) {
-    auto family =
-        counter("ceymail_mail_delivery_stage_seconds_total",
-                "The same time by stage. before_queue: before the queue manager took the message, for a retry "
-                "its age; queue: in the queue manager; connect: connection, with TLS; transmit: transmission.");
+    families
+        .add("ceymail_mail_delivery_delay_seconds",
+             "Time from arrival in the queue to delivery of sent recipients, all attempts included.",
+             MetricType::histogram)
+        .histograms.push_back({{},
+                               {k_delay_bounds.begin(), k_delay_bounds.end()},
+                               {histogram.buckets.begin(), histogram.buckets.end()},
+                               static_cast<double>(histogram.sum_microseconds) / k_microseconds});
+    auto& stages =
+        families.add("ceymail_mail_delivery_stage_seconds_total",
+                     "The same time by stage. before_queue: before the queue manager took the message, for a retry "
+                     "its age; queue: in the queue manager; connect: connection, with TLS; transmit: transmission.");
     for (std::size_t i = 0; i < k_count<Stage>; ++i) {
         const auto seconds = static_cast<double>(counters.stage_microseconds.values[i]) / k_microseconds;
-        family.samples.push_back({{{"stage", std::string(name_of(value_at<Stage>(i)))}}, seconds});
+        stages.samples.push_back({{{"stage", std::string(name_of(static_cast<Stage>(i)))}}, seconds});
     }
-    return family;
 }
 
-MetricFamily authentications(const Counters& counters, bool has_postfix, bool has_dovecot) {
-    return by_labels("ceymail_mail_authentications_total",
-                     "Logins. smtp: of Postfix and of Dovecot's submission service; success when the session ends. A "
-                     "failed attempt that Dovecot forgets is not counted: it writes none where a later one of the same "
-                     "connection succeeds. error: the login was not judged, since the authentication server did not "
-                     "answer or the client named no account.",
-                     "service", "result", counters.authentications, [&](LoginService service, LoginResult) {
-                         return service == LoginService::smtp ? has_postfix || has_dovecot : has_dovecot;
-                     });
-}
-
-MetricFamily tls(const Counters& counters, bool inbound, bool outbound) {
-    return by_labels(
-        "ceymail_mail_tls_total", "TLS connections of Postfix: from clients inbound, to other hosts outbound.",
-        "direction", "protocol", counters.tls,
-        [&](Direction direction, TlsProtocol) { return direction == Direction::inbound ? inbound : outbound; });
+void add_postfix(Families& families, const Counters& counters, bool has_postscreen, util::BootTime now) {
+    add_flow(families, counters, has_postscreen);
+    add_delay(families, counters);
+    families.add("ceymail_mail_milter_errors_total",
+                 "Warnings of Postfix about a milter that it could not reach or understand, and keys that OpenDKIM "
+                 "could not load. Where milter_default_action is accept, mail passes unsigned and unchecked.",
+                 counters.milter_errors);
+    const auto senders = counters.senders.summary(now);
+    families.add("ceymail_mail_authenticated_senders",
+                 "Different accounts that handed in mail within the last hour (55 to 60 minutes).", senders.senders,
+                 MetricType::gauge);
+    families.add("ceymail_mail_busiest_sender_messages",
+                 "Messages that the busiest of these accounts handed in within the last hour, never too "
+                 "low; messages that Postfix refused after the first recipient are included.",
+                 senders.busiest_messages, MetricType::gauge);
 }
 
 // A taken-over log reader may have written the table: no name twice, none that a sample of its own has.
-MetricFamily bans(const BanTable& table) {
+void add_bans(Families& families, const BanTable& table) {
     constexpr std::string_view k_others = "other";
-    auto family =
-        counter("ceymail_bans_total",
-                "Addresses that Fail2ban banned, also again after the ban had ended; not those that it restored "
-                "at its start. The first 16 jails of the log have a series each, all others are in other.");
+    auto& samples =
+        families
+            .add("ceymail_bans_total",
+                 "Addresses that Fail2ban banned, also again after the ban had ended; not those that it restored "
+                 "at its start. The first 16 jails of the log have a series each, all others are in other.")
+            .samples;
     auto others = table.others();
     for (const auto& jail : table.jails()) {
         const auto name = BanTable::name_of(jail);
         if (name.empty()) break;
         const auto is_it = [&](const Sample& sample) { return sample.labels[0].second == name; };
-        if (name == k_others || std::ranges::any_of(family.samples, is_it)) {
+        if (name == k_others || std::ranges::any_of(samples, is_it)) {
             others += jail.bans;
         } else {
-            family.samples.push_back({{{"jail", std::string(name)}}, jail.bans});
+            samples.push_back({{{"jail", std::string(name)}}, jail.bans});
         }
     }
-    if (others > 0) family.samples.push_back({{{"jail", std::string(k_others)}}, others});
-    return family;
-}
-
-MetricFamily warnings(const Counters& counters) {
-    return by_label("ceymail_mail_warnings_total",
-                    "Lines of Postfix and Dovecot of these severities, also of those that clients cause, such as a "
-                    "failed login.",
-                    "severity", counters.warnings);
-}
-
-MetricFamily lines(const Counters& counters) {
-    return by_label("ceymail_mail_log_lines_total",
-                    "Lines of the mail log that were read, by the program that wrote them; fail2ban: of its own log.",
-                    "daemon", counters.lines);
-}
-
-MetricFamily single(std::string name, std::string help, MetricType type, std::uint64_t value) {
-    return exposition::single(std::move(name), std::move(help), type, value);
+    if (others > 0) samples.push_back({{{"jail", std::string(k_others)}}, others});
 }
 
 bool has_lines(const Counters& counters, Daemon daemon) { return counters.lines(daemon) > 0; }
@@ -185,7 +158,7 @@ bool has_lines(const Counters& counters, Daemon daemon) { return counters.lines(
 bool has_tls(const Counters& counters, Direction direction) {
     std::uint64_t connections = 0;
     for (std::size_t i = 0; i < k_count<TlsProtocol>; ++i)
-        connections |= counters.tls(direction, value_at<TlsProtocol>(i));
+        connections |= counters.tls(direction, static_cast<TlsProtocol>(i));
     return connections > 0;
 }
 
@@ -221,75 +194,61 @@ bool is_program_of(Program program, const Sources& sources) {
     }
 }
 
-MetricFamily unparsed(const Counters& counters, const Sources& sources) {
-    return by_label("ceymail_mail_log_unparsed_lines_total",
-                    "Lines of a program that looked like an outcome and were not understood: another format, cut, or "
-                    "forged. none: lines without a stamp, a host and a program.",
-                    "program", counters.unparsed,
-                    [&](Program program) { return is_program_of(program, sources) || counters.unparsed(program) > 0; });
-}
-
-void add_postfix(std::vector<MetricFamily>& families, const Counters& counters, const Sources& sources,
-                 util::BootTime now) {
-    const auto senders = counters.senders.summary(now);
-    families.push_back(received(counters));
-    families.push_back(recipients(counters));
-    families.push_back(single("ceymail_mail_expired_total",
-                              "Messages that were returned because they stayed in the queue for too long. Their last "
-                              "recipients count as deferred, never as bounced.",
-                              MetricType::counter, counters.expired));
-    families.push_back(failures(counters));
-    families.push_back(rejects(counters, sources.postscreen));
-    families.push_back(delivery_delay(counters));
-    families.push_back(stages(counters));
-    families.push_back(
-        single("ceymail_mail_milter_errors_total",
-               "Warnings of Postfix about a milter that it could not reach or understand, and keys that OpenDKIM "
-               "could not load. Where milter_default_action is accept, mail passes unsigned and unchecked.",
-               MetricType::counter, counters.milter_errors));
-    families.push_back(single("ceymail_mail_authenticated_senders",
-                              "Different accounts that handed in mail within the last hour (55 to 60 minutes).",
-                              MetricType::gauge, senders.senders));
-    families.push_back(single("ceymail_mail_busiest_sender_messages",
-                              "Messages that the busiest of these accounts handed in within the last hour, never too "
-                              "low; messages that Postfix refused after the first recipient are included.",
-                              MetricType::gauge, senders.busiest_messages));
-}
-
-void add_journal(std::vector<MetricFamily>& families, const Counters& counters) {
-    families.push_back(single("ceymail_mail_log_gaps_total",
-                              "Places of the journal where entries may be missing: deleted before they were read, or "
-                              "damaged. How many lines of mail that were is not known.",
-                              MetricType::counter, counters.log_gaps));
-    families.push_back(single("ceymail_mail_log_foreign_lines_total",
-                              "Lines of the journal with the mail facility that are not counted, because a process of "
-                              "another user or service than those of the mail system wrote them.",
-                              MetricType::counter, counters.foreign_lines));
+// Of the log itself.
+void add_log(Families& families, const Counters& counters, const Sources& sources) {
+    families.add("ceymail_mail_log_lines_total",
+                 "Lines of the mail log that were read, by the program that wrote them; fail2ban: of its own log.",
+                 "daemon", counters.lines);
+    families.add("ceymail_mail_log_skipped_bytes_total", "Bytes of the mail log that were given up unread.",
+                 counters.skipped_bytes);
+    families.add("ceymail_mail_log_unparsed_lines_total",
+                 "Lines of a program that looked like an outcome and were not understood: another format, cut, or "
+                 "forged. none: lines without a stamp, a host and a program.",
+                 "program", counters.unparsed,
+                 [&](Program program) { return is_program_of(program, sources) || counters.unparsed(program) > 0; });
+    if (!sources.journal) return;
+    families.add("ceymail_mail_log_gaps_total",
+                 "Places of the journal where entries may be missing: deleted before they were read, or "
+                 "damaged. How many lines of mail that were is not known.",
+                 counters.log_gaps);
+    families.add("ceymail_mail_log_foreign_lines_total",
+                 "Lines of the journal with the mail facility that are not counted, because a process of "
+                 "another user or service than those of the mail system wrote them.",
+                 counters.foreign_lines);
 }
 
 }  // namespace
 
 std::vector<MetricFamily> make_families(const Counters& counters, const Sources& known, util::BootTime now) {
     const auto sources = with_what_was_seen(counters, known);
-    std::vector<MetricFamily> families;
-    if (sources.postfix) add_postfix(families, counters, sources, now);
+    Families families;
+    if (sources.postfix) add_postfix(families, counters, sources.postscreen, now);
     if (sources.postfix || sources.dovecot) {
-        families.push_back(warnings(counters));
-        families.push_back(authentications(counters, sources.postfix, sources.dovecot));
+        families.add("ceymail_mail_warnings_total",
+                     "Lines of Postfix and Dovecot of these severities, also of those that clients cause, such as a "
+                     "failed login.",
+                     "severity", counters.warnings);
+        families.add("ceymail_mail_authentications_total",
+                     "Logins. smtp: of Postfix and of Dovecot's submission service; success when the session ends. A "
+                     "failed attempt that Dovecot forgets is not counted: it writes none where a later one of the same "
+                     "connection succeeds. error: the login was not judged, since the authentication server did not "
+                     "answer or the client named no account.",
+                     "service", "result", counters.authentications, [&](LoginService service, LoginResult) {
+                         return service == LoginService::smtp || sources.dovecot;
+                     });
     }
     if (sources.spamd)
-        families.push_back(by_label("ceymail_mail_spam_verdicts_total", "Messages that spamd judged.", "verdict",
-                                    counters.spam_verdicts));
+        families.add("ceymail_mail_spam_verdicts_total", "Messages that spamd judged.", "verdict",
+                     counters.spam_verdicts);
     if (sources.inbound_tls || sources.outbound_tls)
-        families.push_back(tls(counters, sources.inbound_tls, sources.outbound_tls));
-    if (sources.fail2ban) families.push_back(bans(counters.bans));
-    families.push_back(lines(counters));
-    families.push_back(single("ceymail_mail_log_skipped_bytes_total",
-                              "Bytes of the mail log that were given up unread.", MetricType::counter,
-                              counters.skipped_bytes));
-    families.push_back(unparsed(counters, sources));
-    if (sources.journal) add_journal(families, counters);
-    return families;
+        families.add("ceymail_mail_tls_total",
+                     "TLS connections of Postfix: from clients inbound, to other hosts outbound.", "direction",
+                     "protocol", counters.tls, [&](Direction direction, TlsProtocol) {
+                         return direction == Direction::inbound ? sources.inbound_tls : sources.outbound_tls;
+                     });
+    if (sources.fail2ban) add_bans(families, counters.bans);
+    add_log(families, counters, sources);
+    return families.take();
 }
 
 }  // namespace ceymail::maillog

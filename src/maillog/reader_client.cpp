@@ -20,7 +20,6 @@ using util::BootClock;
 using util::ErrorKind;
 
 constexpr std::uint64_t k_largest = 1ULL << 53U;  // a double holds all whole numbers up to here
-constexpr double k_microseconds = 1e6;
 
 bool is_count(std::uint64_t value) noexcept { return value <= k_largest; }
 

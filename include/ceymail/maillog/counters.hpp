@@ -18,6 +18,8 @@ inline constexpr std::uint32_t k_counters_version = 2;
 // Upper bounds of ceymail_mail_delivery_delay_seconds. The last bucket, +Inf, has none.
 inline constexpr std::array<double, 12> k_delay_bounds{0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3600, 14400, 86400};
 
+inline constexpr double k_microseconds = 1e6;  // in a second
+
 struct DelayHistogram {
     std::array<std::uint64_t, k_delay_bounds.size() + 1> buckets{};  // each counts its own values only
     std::uint64_t sum_microseconds = 0;
