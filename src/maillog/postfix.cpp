@@ -64,26 +64,17 @@ bool count_severity(const Entry& entry, Cursor& cursor) noexcept {
     return true;
 }
 
-bool count_tls(const Entry& entry) noexcept {
+void count_tls(const Entry& entry) noexcept {
     Cursor cursor(entry.text);
-    if (!take_trust(cursor) || !cursor.take(" TLS connection established ")) return false;
+    if (!take_trust(cursor) || !cursor.take(" TLS connection established ")) return;
     const bool is_inbound = cursor.take("from ");
-    if (!is_inbound && !cursor.take("to ")) {
-        entry.unparsed();
-        return true;
-    }
-    const bool has_peer = !cursor.take_client().empty();
+    if ((!is_inbound && !cursor.take("to ")) || cursor.take_client().empty()) return entry.unparsed();
     if (is_inbound && cursor.take(" to ")) cursor.take_while(is_word);  // the name that the client asked for
-    if (has_peer && cursor.take(": ")) {
-        const auto protocol = cursor.take_while(is_word);
-        if (!protocol.empty() && cursor.take(" with cipher ")) {
-            const auto direction = is_inbound ? Direction::inbound : Direction::outbound;
-            entry.counters.tls(direction, protocol_of(protocol)) += entry.times;
-            return true;
-        }
-    }
-    entry.unparsed();
-    return true;
+    if (!cursor.take(": ")) return entry.unparsed();
+    const auto protocol = cursor.take_while(is_word);
+    if (protocol.empty() || !cursor.take(" with cipher ")) return entry.unparsed();
+    const auto direction = is_inbound ? Direction::inbound : Direction::outbound;
+    entry.counters.tls(direction, protocol_of(protocol)) += entry.times;
 }
 
 void count_cleanup(const Entry& entry) noexcept {

@@ -46,8 +46,8 @@ bool count_severity(const Entry& entry, Cursor& cursor) noexcept;
 // Counts `to=<A>, relay=... status=WORD (TEXT)`, which stands behind the queue id. `cursor` is at "to=<".
 void count_delivery(const Entry& entry, Cursor cursor) noexcept;
 
-// Counts "Trusted TLS connection established from NAME[ADDR]: TLSv1.3 with cipher ...". Returns: whether it is one.
-bool count_tls(const Entry& entry) noexcept;
+// Counts "Trusted TLS connection established from NAME[ADDR]: TLSv1.3 with cipher ...". Another text counts nothing.
+void count_tls(const Entry& entry) noexcept;
 
 // Returns: the account that count_smtpd() adds to the window of senders for this text; empty: none.
 [[nodiscard]] std::string_view account_of_smtpd(std::string_view text) noexcept;
