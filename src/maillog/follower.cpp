@@ -35,16 +35,10 @@ util::Result<bool> Follower::hand_over(std::vector<util::Fd> files, Opened opene
     CEYMAIL_TRY_ASSIGN(auto known, look_at(std::move(files)));
     if (m_files.empty()) return take_up(std::move(known), opened);
     CEYMAIL_TRY_ASSIGN(m_files.back().status, status_of(m_files.back().fd.get()));
-    CEYMAIL_TRY(append(std::move(known)));
-    const auto dropped = drop_surplus();
+    const auto appended = append(std::move(known));
     commit();
-    CEYMAIL_TRY(dropped);
+    CEYMAIL_TRY(appended);
     return true;
-}
-
-util::Result<void> Follower::drop_surplus() {
-    while (m_files.size() > k_most_files) CEYMAIL_TRY(go_on_to_next());
-    return {};
 }
 
 util::Result<bool> Follower::take_up(std::vector<LogFile> files, Opened opened) {
@@ -73,6 +67,7 @@ util::Result<void> Follower::append(std::vector<LogFile> files) {
         const auto is_same = [&](const LogFile& ours) { return ours.status.is_same_file(files[i].status); };
         if (std::ranges::none_of(m_files, is_same)) m_files.push_back(std::move(files[i]));
     }
+    while (m_files.size() > k_most_files) CEYMAIL_TRY(go_on_to_next());
     return {};
 }
 
@@ -123,7 +118,11 @@ util::Result<Follower::Progress> Follower::read(std::size_t limit, util::BootTim
 util::Result<Follower::Progress> Follower::read_on(std::size_t limit, util::BootTime now) {
     CEYMAIL_TRY_ASSIGN(const auto outcome, read_files(limit, now));
     if (outcome == Outcome::lost_place) return Progress{.unread_bytes = 0, .lost_place = true};
-    CEYMAIL_TRY_ASSIGN(const auto unread, count_unread());
+    auto unread = position().unread_bytes();
+    for (std::size_t i = 1; i < m_files.size(); ++i) {
+        CEYMAIL_TRY_ASSIGN(const auto status, status_of(m_files[i].fd.get()));
+        unread += status.size;
+    }
     if (m_kept.committed().unread(m_log) != unread) draft().unread(m_log) = unread;
     return Progress{.unread_bytes = unread, .lost_place = false};
 }
@@ -149,7 +148,8 @@ util::Result<Follower::Outcome> Follower::read_file(std::size_t& left, util::Boo
         CEYMAIL_TRY_ASSIGN(const auto filled, read_at(fd, m_block, position().offset));
         // Looked at after the block was read: so the block is of that file too, and not of one that was truncated and
         // has grown beyond the offset since.
-        CEYMAIL_TRY_ASSIGN(const auto start, start_of(fd, std::span(m_block).first(filled)));
+        CEYMAIL_TRY_ASSIGN(const auto start,
+                           position().offset > 0 ? FileStart::read(fd) : FileStart(std::span(m_block).first(filled)));
         if (!start.is_of(position())) return Outcome::lost_place;
         const auto consumed = consume(filled, now);
         if (consumed == 0) break;
@@ -161,12 +161,6 @@ util::Result<Follower::Outcome> Follower::read_file(std::size_t& left, util::Boo
     if (position().file != status) draft().position(m_log).file = status;
     m_read_up_to = status;
     return Outcome::at_end;
-}
-
-// `block`: what was read at the position.
-util::Result<FileStart> Follower::start_of(int fd, std::span<const std::byte> block) const {
-    if (position().offset == 0) return FileStart(block);
-    return FileStart::read(fd);
 }
 
 util::Result<bool> Follower::next_has_bytes() const {
@@ -232,15 +226,6 @@ void Follower::parse_lines(std::string_view lines, util::BootTime now) {
     }
     if (m_log == Log::mail) return parse(lines, now, reading.counters);
     parse_fail2ban(lines, reading.counters);
-}
-
-util::Result<std::uint64_t> Follower::count_unread() const {
-    auto unread = position().unread_bytes();
-    for (std::size_t i = 1; i < m_files.size(); ++i) {
-        CEYMAIL_TRY_ASSIGN(const auto status, status_of(m_files[i].fd.get()));
-        unread += status.size;
-    }
-    return unread;
 }
 
 const Position& Follower::position() const noexcept {

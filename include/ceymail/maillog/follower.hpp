@@ -6,7 +6,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string_view>
 #include <vector>
 
@@ -55,7 +54,6 @@ private:
     enum class Outcome { at_end, at_limit, lost_place };
 
     util::Result<bool> take_up(std::vector<LogFile> files, Opened opened);
-    util::Result<void> drop_surplus();
     util::Result<Progress> read_on(std::size_t limit, util::BootTime now);
     util::Result<void> append(std::vector<LogFile> files);
     [[nodiscard]] util::Result<std::size_t> first_newer(const std::vector<LogFile>& files);
@@ -63,14 +61,12 @@ private:
     [[nodiscard]] util::Result<std::size_t> count_older(const std::vector<LogFile>& files) const;
     util::Result<Outcome> read_files(std::size_t limit, util::BootTime now);
     util::Result<Outcome> read_file(std::size_t& left, util::BootTime now);
-    [[nodiscard]] util::Result<FileStart> start_of(int fd, std::span<const std::byte> block) const;
     [[nodiscard]] util::Result<bool> next_has_bytes() const;
     util::Result<void> go_on_to_next();
     [[nodiscard]] std::size_t consume(std::size_t filled, util::BootTime now);
     [[nodiscard]] std::size_t skip_rest_of_line(std::string_view text);
     [[nodiscard]] std::size_t skip_unending(std::string_view text);
     void parse_lines(std::string_view lines, util::BootTime now);
-    [[nodiscard]] util::Result<std::uint64_t> count_unread() const;
 
     [[nodiscard]] const Position& position() const noexcept;
     [[nodiscard]] Reading& draft() noexcept;
