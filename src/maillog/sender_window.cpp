@@ -48,22 +48,14 @@ std::uint64_t SenderWindow::estimate(std::uint64_t hash, std::int64_t slot) cons
     return least;
 }
 
-std::uint64_t SenderWindow::busiest(std::int64_t slot) const noexcept {
-    std::uint64_t most = 0;
-    for (const auto hash : m_candidates)
-        if (hash != 0) most = std::max(most, estimate(hash, slot));
-    return most;
-}
-
-void SenderWindow::clear(std::size_t position) noexcept {
-    m_seen[position] = {};
-    for (auto& row : m_messages)
-        for (auto& cell : row) cell[position] = 0;
-}
-
 void SenderWindow::advance(std::int64_t slot) noexcept {
     const auto steps = std::min<std::int64_t>(slot - newest(), k_slots);
-    for (std::int64_t step = 0; step < steps; ++step) clear(static_cast<std::size_t>(slot - step) % k_slots);
+    for (std::int64_t step = 0; step < steps; ++step) {
+        const auto position = static_cast<std::size_t>(slot - step) % k_slots;
+        m_seen[position] = {};
+        for (auto& row : m_messages)
+            for (auto& cell : row) cell[position] = 0;
+    }
     m_slot = std::max(newest(), slot);
 }
 
@@ -105,10 +97,13 @@ SenderWindow::Summary SenderWindow::summary(util::BootTime now) const noexcept {
             if (is_within(position, slot)) seen |= m_seen[position][word];
         ones += static_cast<std::size_t>(std::popcount(seen));
     }
+    std::uint64_t most = 0;
+    for (const auto hash : m_candidates)
+        if (hash != 0) most = std::max(most, estimate(hash, slot));
     // Linear counting: Whang, Vander-Zanden and Taylor, 1990.
     constexpr auto k_all = static_cast<double>(k_bits);
     const auto zeros = static_cast<double>(std::max<std::size_t>(k_bits - ones, 1));
-    return {static_cast<std::uint64_t>(std::llround(k_all * std::log(k_all / zeros))), busiest(slot)};
+    return {static_cast<std::uint64_t>(std::llround(k_all * std::log(k_all / zeros))), most};
 }
 
 static_assert(1U << k_bitmap_bits == 8192 && 4 * k_column_bits + k_bitmap_bits <= 64);

@@ -52,9 +52,7 @@ private:
     [[nodiscard]] std::int64_t newest() const noexcept;
     [[nodiscard]] bool is_within(std::size_t position, std::int64_t slot) const noexcept;
     [[nodiscard]] std::uint64_t estimate(std::uint64_t hash, std::int64_t slot) const noexcept;
-    [[nodiscard]] std::uint64_t busiest(std::int64_t slot) const noexcept;
     void advance(std::int64_t slot) noexcept;
-    void clear(std::size_t position) noexcept;
     void nominate(std::uint64_t hash) noexcept;
 
     util::SipKey m_key{};
