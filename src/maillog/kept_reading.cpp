@@ -12,11 +12,15 @@ constexpr int k_most_loads = 100;
 
 bool KeptReading::start(const util::SipKey& key) noexcept {
     if (number() != 0 && committed().counters.is_valid()) return false;
+    make_empty(key);
+    return true;
+}
+
+void KeptReading::make_empty(util::SipKey key) noexcept {
     Reading& empty = begin();
     empty = Reading{};
     empty.counters.senders.set_key(key);
     commit();
-    return true;
 }
 
 Reading& KeptReading::begin() noexcept {

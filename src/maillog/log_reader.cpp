@@ -27,27 +27,19 @@ using util::BootClock;
 constexpr std::chrono::milliseconds k_time_for_batch{300};  // of the journal, from a slow disk
 constexpr std::uint64_t k_step = 1U << 20U;                 // bytes between two looks at the clock, some 4 ms
 
-std::vector<util::Fd> take_files(std::vector<util::Fd>& files, std::size_t count) {
-    const auto end = files.begin() + static_cast<std::ptrdiff_t>(count);
-    std::vector<util::Fd> taken(std::make_move_iterator(files.begin()), std::make_move_iterator(end));
-    files.erase(files.begin(), end);
-    return taken;
-}
-
-std::int64_t cpu_time_ns() noexcept { return util::thread_cpu_time().count(); }
-
 class LogReader {
 public:
     LogReader(int socket, int journal_socket, KeptReading& kept)
-        : m_socket(socket), m_kept(kept), m_journal(journal_socket, kept, *m_block) {
-        make_followers();
-    }
+        : m_socket(socket), m_kept(kept), m_journal(journal_socket, kept, *m_block) {}
 
     void handle(ReceivedRequest received) {
-        const auto before = cpu_time_ns();
+        const auto before = util::thread_cpu_time();
         const auto& request = received.request;
         if (request.reset != 0) reset();
-        auto files = take_files(received.files, request.mail_files);
+        auto& files = received.files;
+        const auto other_files = files.begin() + request.mail_files;
+        std::vector<util::Fd> other(std::make_move_iterator(other_files), std::make_move_iterator(files.end()));
+        files.resize(request.mail_files);
         auto outcome = ReadOutcome::done;
         std::uint64_t limit = request.limit;
         if (request.follow_journal != 0) {
@@ -57,12 +49,12 @@ public:
             outcome = read(*m_mail, std::move(files), request.deadline_ns, limit);
         }
         if (request.follow_other != 0) {
-            const auto other = read(*m_other, std::move(received.files), request.deadline_ns, limit);
-            if (outcome == ReadOutcome::done) outcome = other;
+            const auto of_other = read(*m_other, std::move(other), request.deadline_ns, limit);
+            if (outcome == ReadOutcome::done) outcome = of_other;
         }
-        const auto sent = send_reply(
-            m_socket, {request.number, cpu_time_ns() - before + m_journal.take_cpu_time().count(), outcome, 0});
-        if (!sent) log_once(sent.error());
+        const auto cpu_time = util::thread_cpu_time() - before + m_journal.take_cpu_time();
+        const auto sent = send_reply(m_socket, {request.number, cpu_time.count(), outcome, 0});
+        if (!sent) failed(sent.error());
         m_opened = Follower::Opened::since;
     }
 
@@ -110,25 +102,13 @@ private:
         m_kept.commit();
     }
 
-    ReadOutcome failed(const util::Error& error) {
-        log_once(error);
+    ReadOutcome failed(const util::Error& error) noexcept {
+        if (!std::exchange(m_logged, true)) util::log(util::LogLevel::warning, error.message);
         return ReadOutcome::failed;
     }
 
-    void log_once(const util::Error& error) noexcept {
-        if (!std::exchange(m_logged, true)) util::log(util::LogLevel::warning, error.message);
-    }
-
     void reset() {
-        const auto key = m_kept.committed().counters.senders.key();
-        Reading& empty = m_kept.begin();
-        empty = Reading{};
-        empty.counters.senders.set_key(key);
-        m_kept.commit();
-        make_followers();
-    }
-
-    void make_followers() {
+        m_kept.make_empty(m_kept.committed().counters.senders.key());
         m_mail = std::make_unique<Follower>(m_kept, Log::mail, *m_block);
         m_other = std::make_unique<Follower>(m_kept, Log::fail2ban, *m_block);
     }
@@ -137,8 +117,8 @@ private:
     KeptReading& m_kept;
     std::unique_ptr<LineBlock> m_block = std::make_unique<LineBlock>();
     JournalFollower m_journal;
-    std::unique_ptr<Follower> m_mail;
-    std::unique_ptr<Follower> m_other;
+    std::unique_ptr<Follower> m_mail = std::make_unique<Follower>(m_kept, Log::mail, *m_block);
+    std::unique_ptr<Follower> m_other = std::make_unique<Follower>(m_kept, Log::fail2ban, *m_block);
     Follower::Opened m_opened = Follower::Opened::before_start;  // the first request may be older than this process
     bool m_logged = false;
 };

@@ -52,6 +52,8 @@ public:
     // Makes an empty reading where there is none, or one of another version. `key`: random, for the sender window.
     // Returns: whether it made one. Requires: it is called before the functions below.
     bool start(const util::SipKey& key) noexcept;
+    // Makes one whatever there is.
+    void make_empty(util::SipKey key) noexcept;
 
     // The writer's view of what was committed last.
     [[nodiscard]] const Reading& committed() const noexcept { return m_readings[number() % 2]; }
