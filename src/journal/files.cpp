@@ -4,21 +4,16 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <memory>
-
-#include <dirent.h>
 
 #include <systemd/sd-id128.h>
 #include <systemd/sd-journal.h>
+
+#include "ceymail/util/directory.hpp"
 
 namespace ceymail::journal {
 namespace {
 
 constexpr std::size_t k_id_length = 32;
-
-struct CloseDirectory {
-    void operator()(DIR* directory) const noexcept { ::closedir(directory); }
-};
 
 // Also those that journald found damaged: their names end with ~.
 bool is_of_system(std::string_view name) noexcept {
@@ -32,9 +27,9 @@ bool is_id(std::string_view name) noexcept {
 
 template <class Take>
 void for_each_name(const std::string& path, Take take) {
-    const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
+    auto directory = util::Directory::open(path);
     if (!directory) return;
-    while (const dirent* const entry = ::readdir(directory.get())) take(std::string_view(entry->d_name));
+    for (auto name = directory->next(); name && !name->empty(); name = directory->next()) take(*name);
 }
 
 void add_files(const std::string& path, std::vector<std::string>& files) {
