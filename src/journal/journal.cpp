@@ -33,11 +33,10 @@ struct LineHeader {
 constexpr std::size_t k_longest_line = sizeof(LineHeader) + k_longest_identifier + k_longest_message;
 static_assert(Journal::k_space > 2 * k_longest_line);
 
-std::optional<std::uint64_t> to_number(std::optional<std::string_view> text) noexcept {
+std::optional<std::uint64_t> to_number(std::string_view text) noexcept {
     std::uint64_t number = 0;
-    if (!text) return std::nullopt;
-    const auto* const end = text->data() + text->size();
-    const auto [stop, error] = std::from_chars(text->data(), end, number);
+    const auto* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
     if (error != std::errc{} || stop != end) return std::nullopt;
     return number;
 }
@@ -135,12 +134,6 @@ util::Result<void> Journal::open() {
     return {};
 }
 
-util::Result<bool> Journal::to_next() {
-    const int found = ::sd_journal_next(m_journal.get());
-    if (found < 0) return failed("cannot read the journal", found);
-    return found > 0;
-}
-
 util::Result<Position> Journal::position_of_entry() {
     char* text = nullptr;
     if (const int error = ::sd_journal_get_cursor(m_journal.get(), &text); error < 0)
@@ -150,15 +143,13 @@ util::Result<Position> Journal::position_of_entry() {
     return failed("cannot read a cursor of the journal", -EBADMSG);
 }
 
-util::Result<std::optional<std::string_view>> Journal::field(const char* name) {
+util::Result<std::string_view> Journal::field(const char* name) {
     const void* data = nullptr;
     std::size_t size = 0;
     const int error = ::sd_journal_get_data(m_journal.get(), name, &data, &size);
-    if (error == -ENOENT) return std::nullopt;
+    if (error == -ENOENT) return std::string_view{};
     if (error < 0) return util::fail_errno(-error, "cannot read an entry of the journal");
-    const auto prefix = std::strlen(name) + 1;
-    if (size < prefix) return std::nullopt;
-    return std::string_view(static_cast<const char*>(data), size).substr(prefix);
+    return std::string_view(static_cast<const char*>(data), size).substr(std::min(std::strlen(name) + 1, size));
 }
 
 util::Result<void> Journal::seek(const Position& from) {
@@ -191,7 +182,7 @@ util::Result<void> Journal::take_entry(std::span<std::byte> space, Batch& batch)
     CEYMAIL_TRY_ASSIGN(const auto uid, field("_UID"));
     const auto user = to_number(uid);
     CEYMAIL_TRY_ASSIGN(const auto unit, field("_SYSTEMD_UNIT"));
-    if (!is_of_mail_system(user, unit.value_or(""))) {
+    if (!is_of_mail_system(user, unit)) {
         ++batch.foreign;
         return {};
     }
@@ -199,11 +190,11 @@ util::Result<void> Journal::take_entry(std::span<std::byte> space, Batch& batch)
     auto* end = begin + sizeof(LineHeader);
     LineHeader header;
     CEYMAIL_TRY_ASSIGN(const auto identifier, field("SYSLOG_IDENTIFIER"));
-    const auto name = identifier.value_or("").substr(0, k_longest_identifier);
+    const auto name = identifier.substr(0, k_longest_identifier);
     end = append(end, name);
     header.identifier = static_cast<std::uint32_t>(name.size());
     CEYMAIL_TRY_ASSIGN(const auto message, field("MESSAGE"));
-    auto text = message.value_or("").substr(0, k_longest_message);
+    auto text = message.substr(0, k_longest_message);
     if (text.ends_with('\n')) text.remove_suffix(1);  // as rsyslog does
     end = append(end, text);
     header.message = static_cast<std::uint32_t>(text.size());
@@ -216,8 +207,9 @@ util::Result<void> Journal::take_entry(std::span<std::byte> space, Batch& batch)
 
 util::Result<void> Journal::read_entries(const Position& from, std::span<std::byte> space, Batch& batch) {
     for (std::uint64_t i = 0; i < k_most_entries && space.size() - batch.size >= k_longest_line; ++i) {
-        CEYMAIL_TRY_ASSIGN(const bool has_next, to_next());
-        batch.at_end = !has_next;
+        const int found = ::sd_journal_next(m_journal.get());
+        if (found < 0) return failed("cannot read the journal", found);
+        batch.at_end = found == 0;
         if (batch.at_end) return {};
         CEYMAIL_TRY_ASSIGN(auto position, position_of_entry());
         batch.scanned_bytes += k_cost_of_entry;
@@ -233,13 +225,6 @@ util::Result<void> Journal::read_entries(const Position& from, std::span<std::by
     return {};
 }
 
-util::Result<Journal::Ends> Journal::find_ends() {
-    Ends ends;
-    const int error = ::sd_journal_get_cutoff_realtime_usec(m_journal.get(), &ends.oldest_us, &ends.newest_us);
-    if (error < 0) return failed("cannot read the journal", error);
-    return ends;
-}
-
 void Journal::close_if_due(const Batch& batch) noexcept {
     if (batch.at_end) m_read = m_archived;
     m_scanned_bytes += batch.scanned_bytes;
@@ -253,7 +238,10 @@ util::Result<Batch> Journal::read(const Position& from, std::span<std::byte> spa
         if (m_files == Files::closed_at_end) close();
     }
     CEYMAIL_TRY(open());
-    CEYMAIL_TRY_ASSIGN(const auto ends, find_ends());
+    std::uint64_t oldest_us = 0;  // 0: no entry
+    std::uint64_t newest_us = 0;
+    const int error = ::sd_journal_get_cutoff_realtime_usec(m_journal.get(), &oldest_us, &newest_us);
+    if (error < 0) return failed("cannot read the journal", error);
     Batch batch;
     batch.position = from;
     if (from.state == State::none) {
@@ -262,14 +250,14 @@ util::Result<Batch> Journal::read(const Position& from, std::span<std::byte> spa
     } else {
         const auto known_us = std::max({from.realtime_us, from.checked_us, goes_on ? m_end_seen_us : 0});
         // The oldest files are deleted first. Where one is left that was read, none was deleted that was not.
-        if (ends.oldest_us > known_us && !m_has_read_file) ++batch.gaps;
+        if (oldest_us > known_us && !m_has_read_file) ++batch.gaps;
         if (!goes_on || !m_is_sought) CEYMAIL_TRY(seek(from));
         CEYMAIL_TRY(read_entries(from, space, batch));
         m_is_sought = from.state == State::at_entry || batch.position != from;
         const bool is_note_due = now_us - from.checked_us >= k_note_interval_us;  // also after the clock was set back
         if (batch.at_end && (is_note_due || batch.gaps > 0 || batch.position != from))
             batch.position.checked_us = now_us;
-        if (!batch.at_end) batch.behind_us = ends.newest_us - std::min(ends.newest_us, batch.position.realtime_us);
+        if (!batch.at_end) batch.behind_us = newest_us - std::min(newest_us, batch.position.realtime_us);
     }
     m_position = batch.position;
     if (batch.at_end) m_end_seen_us = now_us;

@@ -88,20 +88,13 @@ private:
         void operator()(sd_journal* journal) const noexcept;
     };
 
-    struct Ends {
-        std::uint64_t oldest_us = 0;  // 0: no entry
-        std::uint64_t newest_us = 0;
-    };
-
     util::Result<bool> open_unread(const std::vector<std::string>& files);
-    util::Result<Ends> find_ends();
     void close_if_due(const Batch& batch) noexcept;
     util::Result<void> seek(const Position& from);
     util::Result<Batch> begin_at_end(std::uint64_t now_us);
     util::Result<void> read_entries(const Position& from, std::span<std::byte> space, Batch& batch);
-    util::Result<bool> to_next();
     util::Result<Position> position_of_entry();
-    util::Result<std::optional<std::string_view>> field(const char* name);
+    util::Result<std::string_view> field(const char* name);  // empty: it has none
     util::Result<void> take_entry(std::span<std::byte> space, Batch& batch);
     [[nodiscard]] std::unexpected<util::Error> no_journal() const;
     std::unexpected<util::Error> failed(const char* what, int error);
