@@ -163,7 +163,7 @@ util::Result<void> Journal::seek(const Position& from) {
 
 util::Result<Batch> Journal::begin_at_end(std::uint64_t now_us) {
     Batch batch;
-    batch.at_end = true;
+    batch.at_end = 1;
     const int error = ::sd_journal_seek_tail(m_journal.get());
     const int found = error < 0 ? error : ::sd_journal_previous(m_journal.get());
     if (found < 0) return failed("cannot find the end of the journal", found);
@@ -209,8 +209,8 @@ util::Result<void> Journal::read_entries(const Position& from, std::span<std::by
     for (std::uint64_t i = 0; i < k_most_entries && space.size() - batch.size >= k_longest_line; ++i) {
         const int found = ::sd_journal_next(m_journal.get());
         if (found < 0) return failed("cannot read the journal", found);
-        batch.at_end = found == 0;
-        if (batch.at_end) return {};
+        batch.at_end = found == 0 ? 1 : 0;
+        if (found == 0) return {};
         CEYMAIL_TRY_ASSIGN(auto position, position_of_entry());
         batch.scanned_bytes += k_cost_of_entry;
         if (m_passing && (position.is_same_entry(from) ||

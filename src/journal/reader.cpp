@@ -3,8 +3,8 @@
 
 #include <array>
 #include <chrono>
-#include <memory>
 #include <utility>
+#include <vector>
 
 #include <poll.h>
 
@@ -30,15 +30,10 @@ public:
         const auto before = util::thread_cpu_time();
         Reply reply;
         std::span<const std::byte> lines;
-        if (const auto batch = m_journal.read(request.from, *m_space, wall_clock_us())) {
-            reply = {.position = batch->position,
-                     .scanned_bytes = batch->scanned_bytes,
-                     .foreign = batch->foreign,
-                     .gaps = batch->gaps,
-                     .behind_us = batch->behind_us,
-                     .at_end = batch->at_end ? 1U : 0U,
-                     .outcome = Outcome::done};
-            lines = std::span(*m_space).first(batch->size);
+        if (const auto batch = m_journal.read(request.from, m_space, wall_clock_us())) {
+            reply = {*batch};
+            reply.outcome = Outcome::done;
+            lines = std::span(m_space).first(batch->size);
             m_logged = false;
         } else if (batch.error().kind == util::ErrorKind::not_found) {
             reply.outcome = Outcome::no_journal;
@@ -60,8 +55,7 @@ private:
 
     int m_socket;
     Journal m_journal;
-    std::unique_ptr<std::array<std::byte, Journal::k_space>> m_space =
-        std::make_unique<std::array<std::byte, Journal::k_space>>();
+    std::vector<std::byte> m_space = std::vector<std::byte>(Journal::k_space);
     bool m_logged = false;
 };
 

@@ -34,15 +34,19 @@ inline constexpr std::size_t k_longest_identifier = 256;
 //     administrator may start Postfix by hand, or of a process that had ended before journald looked at it.
 [[nodiscard]] bool is_of_mail_system(std::optional<std::uint64_t> uid, std::string_view unit) noexcept;
 
-// What one read() found. Its lines are in the caller's memory, each as next_line() takes it.
-struct Batch {
+// What one read() found, besides the lines. Plain data without padding, for the message to the log reader.
+struct Findings {
     Position position;                // behind the lines
-    std::size_t size = 0;             // bytes of the lines
     std::uint64_t scanned_bytes = 0;  // work that was done, also for entries that do not count
     std::uint64_t foreign = 0;        // entries that do not count, see is_of_mail_system()
     std::uint64_t gaps = 0;           // places where an unknown number of entries is missing
     std::uint64_t behind_us = 0;      // from the position to the newest entry; 0 at the end
-    bool at_end = false;
+    std::uint64_t at_end = 0;         // 1: no entry follows
+};
+
+// The lines are in the caller's memory, each as next_line() takes it.
+struct Batch : Findings {
+    std::size_t size = 0;  // bytes of the lines
 };
 
 struct Line {

@@ -22,18 +22,12 @@ struct Request {
     Position from;
 };
 
-enum class Outcome : std::uint32_t { done, no_journal, failed };
+enum class Outcome : std::uint64_t { done, no_journal, failed };
 
 // The lines of the batch follow in the same message.
-struct Reply {
+struct Reply : Findings {
     std::uint64_t number = 0;
     std::int64_t cpu_ns = 0;  // of the journal reader, for this request
-    Position position;
-    std::uint64_t scanned_bytes = 0;
-    std::uint64_t foreign = 0;
-    std::uint64_t gaps = 0;
-    std::uint64_t behind_us = 0;
-    std::uint32_t at_end = 0;
     Outcome outcome = Outcome::failed;
 };
 
