@@ -14,13 +14,6 @@ namespace {
 
 constexpr std::size_t k_control_size = CMSG_SPACE(k_most_files * sizeof(int));
 
-util::Result<void> send_message(int socket, const msghdr& message) {
-    if (::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return {};
-    if (errno == EAGAIN)
-        return util::fail(util::ErrorKind::exhausted, "the log reader does not take requests; it is stuck", errno);
-    return util::fail_errno(errno, "cannot reach the log reader");
-}
-
 std::vector<util::Fd> descriptors_of(msghdr& message) {
     std::vector<util::Fd> files;
     for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(&message, part)) {
@@ -33,10 +26,7 @@ std::vector<util::Fd> descriptors_of(msghdr& message) {
     return files;
 }
 
-}  // namespace
-
-util::Result<void> send_request(int socket, const ReadRequest& request, const std::vector<util::Fd>& files) {
-    iovec body{const_cast<ReadRequest*>(&request), sizeof request};
+util::Result<void> send(int socket, iovec body, const std::vector<util::Fd>& files) {
     alignas(cmsghdr) std::array<std::byte, k_control_size> control{};
     msghdr message{};
     message.msg_iov = &body;
@@ -54,15 +44,20 @@ util::Result<void> send_request(int socket, const ReadRequest& request, const st
         part->cmsg_len = CMSG_LEN(count * sizeof(int));
         std::memcpy(CMSG_DATA(part), numbers.data(), count * sizeof(int));
     }
-    return send_message(socket, message);
+    if (::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return {};
+    if (errno == EAGAIN)
+        return util::fail(util::ErrorKind::exhausted, "the log reader does not take requests; it is stuck", errno);
+    return util::fail_errno(errno, "cannot reach the log reader");
+}
+
+}  // namespace
+
+util::Result<void> send_request(int socket, const ReadRequest& request, const std::vector<util::Fd>& files) {
+    return send(socket, {const_cast<ReadRequest*>(&request), sizeof request}, files);
 }
 
 util::Result<void> send_reply(int socket, const ReadReply& reply) {
-    iovec body{const_cast<ReadReply*>(&reply), sizeof reply};
-    msghdr message{};
-    message.msg_iov = &body;
-    message.msg_iovlen = 1;
-    return send_message(socket, message);
+    return send(socket, {const_cast<ReadReply*>(&reply), sizeof reply}, {});
 }
 
 std::optional<ReceivedRequest> take_request(int socket) {
