@@ -25,20 +25,16 @@ std::string_view type_of(mode_t mode) noexcept {
     return "a device";
 }
 
-bool may_own(uid_t owner) noexcept { return owner < k_system_accounts || owner == ::geteuid(); }
-
 util::Result<void> check(const struct stat& status, const std::string& path) {
+    const auto refused = [&](const std::string& reason) {
+        return util::fail(ErrorKind::conflict, "cannot follow " + path + ": " + reason);
+    };
     if (!S_ISREG(status.st_mode))
-        return util::fail(ErrorKind::conflict, "cannot follow " + path + ": it is " +
-                                                   std::string(type_of(status.st_mode)) +
-                                                   "; name the regular file itself");
-    if (!may_own(status.st_uid))
-        return util::fail(ErrorKind::conflict, "cannot follow " + path + ": it belongs to user " +
-                                                   std::to_string(status.st_uid) +
-                                                   ", who can write any line into it; chown root:adm " + path);
-    if ((status.st_mode & S_IWOTH) != 0)
-        return util::fail(ErrorKind::conflict,
-                          "cannot follow " + path + ": every user can write any line into it; chmod o-w " + path);
+        return refused("it is " + std::string(type_of(status.st_mode)) + "; name the regular file itself");
+    if (status.st_uid >= k_system_accounts && status.st_uid != ::geteuid())
+        return refused("it belongs to user " + std::to_string(status.st_uid) +
+                       ", who can write any line into it; chown root:adm " + path);
+    if ((status.st_mode & S_IWOTH) != 0) return refused("every user can write any line into it; chmod o-w " + path);
     return {};
 }
 
