@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <string>
 
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -26,7 +27,8 @@ std::vector<util::Fd> descriptors_of(msghdr& message) {
     return files;
 }
 
-util::Result<void> send(int socket, iovec body, const std::vector<util::Fd>& files) {
+util::Result<void> send(int socket, iovec body, const std::vector<util::Fd>& files, const std::string& to,
+                        const char* what) {
     alignas(cmsghdr) std::array<std::byte, k_control_size> control{};
     msghdr message{};
     message.msg_iov = &body;
@@ -46,18 +48,18 @@ util::Result<void> send(int socket, iovec body, const std::vector<util::Fd>& fil
     }
     if (::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return {};
     if (errno == EAGAIN)
-        return util::fail(util::ErrorKind::exhausted, "the log reader does not take requests; it is stuck", errno);
-    return util::fail_errno(errno, "cannot reach the log reader");
+        return util::fail(util::ErrorKind::exhausted, "the " + to + " does not take " + what + "; it is stuck", errno);
+    return util::fail_errno(errno, "cannot reach the " + to);
 }
 
 }  // namespace
 
 util::Result<void> send_request(int socket, const ReadRequest& request, const std::vector<util::Fd>& files) {
-    return send(socket, {const_cast<ReadRequest*>(&request), sizeof request}, files);
+    return send(socket, {const_cast<ReadRequest*>(&request), sizeof request}, files, "log reader", "requests");
 }
 
 util::Result<void> send_reply(int socket, const ReadReply& reply) {
-    return send(socket, {const_cast<ReadReply*>(&reply), sizeof reply}, {});
+    return send(socket, {const_cast<ReadReply*>(&reply), sizeof reply}, {}, "gatherer", "answers");
 }
 
 std::optional<ReceivedRequest> take_request(int socket) {

@@ -571,6 +571,19 @@ BOOST_AUTO_TEST_CASE(may_have_four_files_of_either_log) {
     BOOST_TEST((ask({.other_files = 4, .follow_other = 1}, files) == maillog::ReadOutcome::done));
 }
 
+BOOST_AUTO_TEST_CASE(whose_answers_are_not_taken_name_the_gatherer) {
+    util::Fd ours, theirs;
+    connect_pair(ours, theirs);
+    util::Result<void> sent;
+    for (int i = 0; sent && i < 100'000; ++i) sent = maillog::send_reply(ours.get(), {});
+    BOOST_TEST_REQUIRE(!sent.has_value());
+    BOOST_TEST(sent.error().message == "the gatherer does not take answers; it is stuck");
+    theirs.reset();
+    const auto gone = maillog::send_reply(ours.get(), {});
+    BOOST_TEST_REQUIRE(!gone.has_value());
+    BOOST_TEST(gone.error().message.starts_with("cannot reach the gatherer: "), gone.error().message);
+}
+
 // A step is 1 MiB.
 BOOST_AUTO_TEST_CASE(read_a_step_at_least_and_go_on_until_their_limit_or_deadline) {
     const auto path = directory.write("mail.log", "");
