@@ -2,7 +2,6 @@
 #include "ceymail/journal/reader.hpp"
 
 #include <array>
-#include <chrono>
 #include <utility>
 #include <vector>
 

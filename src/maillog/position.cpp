@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ceymail/util/clock.hpp"

@@ -5,7 +5,6 @@
 // answers anything.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
