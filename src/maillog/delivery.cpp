@@ -31,17 +31,6 @@ bool take_delays(Cursor& cursor, Delivery& delivery) noexcept {
     return true;
 }
 
-bool take_relay(Cursor& cursor, Delivery& delivery) noexcept {
-    delivery.relay = cursor.take_while([](char c) { return c != ',' && c != ' '; });
-    return !delivery.relay.empty() && cursor.take(", ");
-}
-
-// Postfix from 3.11: "tls=may", "tls=encrypt/(requiretls)".
-bool take_tls(Cursor& cursor) noexcept {
-    if (!cursor.take("tls=")) return true;
-    return !cursor.take_while([](char c) { return c != ',' && c != ' '; }).empty() && cursor.take(", ");
-}
-
 bool take_dsn(Cursor& cursor, Delivery& delivery) noexcept {
     std::uint64_t detail = 0;
     return cursor.take("dsn=") && cursor.take_number(delivery.dsn_class, 1) && cursor.take('.') &&
@@ -50,15 +39,20 @@ bool take_dsn(Cursor& cursor, Delivery& delivery) noexcept {
 
 // Every field in its order; none is searched for.
 std::optional<Delivery> parse_delivery(Cursor cursor) noexcept {
+    const auto is_value = [](char c) { return c != ',' && c != ' '; };
     Delivery delivery;
     std::uint64_t uses = 0;
     if (!cursor.take("to=") || !cursor.take_address() || !cursor.take(", ")) return std::nullopt;
     if (cursor.take("orig_to=") && (!cursor.take_address() || !cursor.take(", "))) return std::nullopt;
-    if (!cursor.take("relay=") || !take_relay(cursor, delivery)) return std::nullopt;
+    if (!cursor.take("relay=")) return std::nullopt;
+    delivery.relay = cursor.take_while(is_value);
+    if (delivery.relay.empty() || !cursor.take(", ")) return std::nullopt;
     if (cursor.take("conn_use=") && (!cursor.take_number(uses, 9) || !cursor.take(", "))) return std::nullopt;
     if (!cursor.take("delay=") || !cursor.take_seconds(delivery.delay) || !cursor.take(", delays="))
         return std::nullopt;
-    if (!take_delays(cursor, delivery) || !cursor.take(", ") || !take_tls(cursor)) return std::nullopt;
+    if (!take_delays(cursor, delivery) || !cursor.take(", ")) return std::nullopt;
+    // Postfix from 3.11: "tls=may", "tls=encrypt/(requiretls)".
+    if (cursor.take("tls=") && (cursor.take_while(is_value).empty() || !cursor.take(", "))) return std::nullopt;
     if (!take_dsn(cursor, delivery) || !cursor.take(", status=")) return std::nullopt;
     delivery.status = cursor.take_while([](char c) { return is_lower(c) || is_upper(c) || c == '-'; });
     if (!cursor.take(" (")) return std::nullopt;
