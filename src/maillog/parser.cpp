@@ -70,12 +70,10 @@ std::optional<Line> split_line(std::string_view line) noexcept {
     auto at = host + 1;
     while (at < line.size() && line[at] != ':' && line[at] != ' ') ++at;
     if (at == host + 1) return std::nullopt;
-    Line found;
-    found.tag = parse_tag(line.substr(host + 1, at - host - 1));
+    const auto tag = line.substr(host + 1, at - host - 1);
     if (at < line.size() && line[at] == ':') ++at;
     if (at < line.size() && line[at] == ' ') ++at;
-    found.text = line.substr(at);
-    return found;
+    return Line{parse_tag(tag), line.substr(at)};
 }
 
 // Takes "message repeated N times: [ " and the last "]" off, which rsyslog puts around the text of repeated messages.
@@ -156,13 +154,9 @@ void count_text(const Tag& tag, std::string_view text, util::BootTime now, Count
 }
 
 void count_line(std::string_view line, util::BootTime now, Counters& counters) noexcept {
-    if (line.empty()) {
-        ++counters.lines(Daemon::other);
-        return;
-    }
     if (const auto parts = split_line(line)) return count_text(parts->tag, parts->text, now, counters);
     ++counters.lines(Daemon::other);
-    ++counters.unparsed(Program::none);
+    if (!line.empty()) ++counters.unparsed(Program::none);
 }
 
 AccountMessages account_of_text(const Tag& tag, std::string_view text) noexcept {
