@@ -42,14 +42,15 @@ public:
         files.resize(request.mail_files);
         auto outcome = ReadOutcome::done;
         std::uint64_t limit = request.limit;
+        const util::BootTime deadline{std::chrono::nanoseconds(request.deadline_ns)};
         if (request.follow_journal != 0) {
-            outcome = read_journal(request.deadline_ns, limit);
+            outcome = read_journal(deadline, limit);
         } else if (request.follow_mail != 0) {
             leave_journal();
-            outcome = read(*m_mail, std::move(files), request.deadline_ns, limit);
+            outcome = read(*m_mail, std::move(files), deadline, limit);
         }
         if (request.follow_other != 0) {
-            const auto of_other = read(*m_other, std::move(other), request.deadline_ns, limit);
+            const auto of_other = read(*m_other, std::move(other), deadline, limit);
             if (outcome == ReadOutcome::done) outcome = of_other;
         }
         const auto cpu_time = util::thread_cpu_time() - before + m_journal.take_cpu_time();
@@ -59,11 +60,10 @@ public:
     }
 
 private:
-    ReadOutcome read(Follower& follower, std::vector<util::Fd> files, std::int64_t deadline_ns, std::uint64_t& limit) {
+    ReadOutcome read(Follower& follower, std::vector<util::Fd> files, util::BootTime deadline, std::uint64_t& limit) {
         const auto taken = follower.hand_over(std::move(files), m_opened);
         if (!taken) return failed(taken.error());
         if (!*taken) return ReadOutcome::lost_place;
-        const util::BootTime deadline{std::chrono::nanoseconds(deadline_ns)};
         for (auto unread = std::numeric_limits<std::uint64_t>::max();;) {
             const auto step = std::min(limit, k_step);
             const auto progress = follower.read(static_cast<std::size_t>(step), BootClock::now());
@@ -79,8 +79,7 @@ private:
         return ReadOutcome::done;
     }
 
-    ReadOutcome read_journal(std::int64_t deadline_ns, std::uint64_t& limit) {
-        const util::BootTime deadline{std::chrono::nanoseconds(deadline_ns)};
+    ReadOutcome read_journal(util::BootTime deadline, std::uint64_t& limit) {
         for (;;) {
             const auto now = BootClock::now();
             const auto outcome = m_journal.read(limit, std::max(deadline, now) + k_time_for_batch, now);
