@@ -4,11 +4,6 @@
 #include <cstring>
 
 namespace ceymail::maillog {
-namespace {
-
-constexpr int k_most_loads = 100;
-
-}  // namespace
 
 bool KeptReading::start(const util::SipKey& key) noexcept {
     if (number() != 0 && committed().counters.is_valid()) return false;
@@ -39,7 +34,8 @@ Reading& KeptReading::begin() noexcept {
 void KeptReading::commit() noexcept { m_number.store(number() + 1, std::memory_order_release); }
 
 bool KeptReading::load(Reading& copy) const noexcept {
-    for (int i = 0; i < k_most_loads; ++i) {
+    constexpr int k_attempts = 100;
+    for (int i = 0; i < k_attempts; ++i) {
         const auto number = m_number.load(std::memory_order_acquire);  // model: mail-log/load-number
         if (number == 0) return false;
         std::memcpy(&copy, &m_readings[number % 2], sizeof copy);  // model: mail-log/copy-reading

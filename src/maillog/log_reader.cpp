@@ -54,7 +54,7 @@ public:
             if (outcome == ReadOutcome::done) outcome = of_other;
         }
         const auto cpu_time = util::thread_cpu_time() - before + m_journal.take_cpu_time();
-        const auto sent = send_reply(m_socket, {request.number, cpu_time.count(), outcome, 0});
+        const auto sent = send_reply(m_socket, {request.number, cpu_time.count(), outcome});
         if (!sent) failed(sent.error());
         m_opened = Follower::Opened::since;
     }

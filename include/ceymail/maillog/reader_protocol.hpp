@@ -30,13 +30,12 @@ struct ReadRequest {
     std::uint32_t follow_journal = 0;  // 1: the journal is to be read instead of a file
 };
 
-enum class ReadOutcome : std::uint32_t { done, lost_place, failed, no_journal };
+enum class ReadOutcome : std::uint64_t { done, lost_place, failed, no_journal };
 
 struct ReadReply {
     std::uint64_t number = 0;
     std::int64_t cpu_ns = 0;  // of the readers, for this request
     ReadOutcome outcome = ReadOutcome::done;
-    std::uint32_t reserved = 0;
 };
 
 static_assert(std::has_unique_object_representations_v<ReadRequest> &&
