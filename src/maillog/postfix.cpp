@@ -33,23 +33,16 @@ bool is_content_check(const Cursor& cursor) noexcept {
            cursor.sees("nested-header ");
 }
 
-// postscreen, behind "[ADDR]:PORT: "
-std::optional<RejectReason> classify_postscreen(std::string_view stage, std::string_view reply) noexcept {
-    if (stage == "CONNECT") return RejectReason::local_error;  // too many connections, all server ports busy
-    Cursor cursor(reply);
-    std::uint64_t number = 0;
-    if (cursor.take("450 4.3.2 ")) return RejectReason::postscreen;
-    if (cursor.take("550 5.7.1 Service unavailable; client [")) return RejectReason::dnsbl;
-    if (!cursor.take_number(number, 3) || number < 400 || !cursor.take(' ')) return std::nullopt;
-    return RejectReason::other;
-}
-
 void count_postscreen_reject(const Entry& entry, Cursor cursor) noexcept {
     const auto stage = cursor.take_while([](char c) { return is_upper(c) || c == '-'; });
     if (stage.empty() || !cursor.take(" from ") || cursor.take_client().empty() || !cursor.take(": "))
         return entry.unparsed();
-    const auto reason = classify_postscreen(stage, cursor.rest());
-    reason ? entry.reject(*reason) : entry.unparsed();
+    if (stage == "CONNECT") return entry.reject(RejectReason::local_error);  // too many connections, all ports busy
+    if (cursor.take("450 4.3.2 ")) return entry.reject(RejectReason::postscreen);
+    if (cursor.take("550 5.7.1 Service unavailable; client [")) return entry.reject(RejectReason::dnsbl);
+    std::uint64_t code = 0;
+    if (!cursor.take_number(code, 3) || code < 400 || !cursor.take(' ')) return entry.unparsed();
+    entry.reject(RejectReason::other);
 }
 
 }  // namespace
