@@ -20,38 +20,26 @@ using std::chrono::sys_seconds;
 constexpr std::size_t k_block = 1U << 20U;
 constexpr std::size_t k_most_accounts = 100'000;
 
-// Reads a file from its end to its start, in blocks of whole lines.
-class BackwardReader {
-public:
-    BackwardReader(int fd, std::uint64_t size, std::span<std::byte> block) noexcept
-        : m_fd(fd), m_end(size), m_block(block) {}
-
-    // Returns: the lines in front of those returned last; empty at the start of the file.
-    util::Result<std::string_view> next() {
-        while (m_end > 0) {
-            const auto begin = m_end - std::min<std::uint64_t>(m_end, m_block.size());
-            const auto wanted = m_block.first(static_cast<std::size_t>(m_end - begin));
-            CEYMAIL_TRY_ASSIGN(const auto got, read_at(m_fd, wanted, begin));
-            const std::string_view text(reinterpret_cast<const char*>(m_block.data()), got);
-            m_bytes += got;
-            m_end = begin;
-            if (begin == 0) return text;
-            const auto first = text.find('\n') + 1;  // 0: the block is part of one line
-            if (first == 0 || first == text.size()) continue;
-            m_end = begin + first;
-            return text.substr(first);
-        }
-        return std::string_view{};
+// Reads a file from its end to its start, in blocks of whole lines. `end`: where the lines end that are still to be
+// returned. `bytes`: adds what it reads.
+// Returns: the lines in front of those returned last; empty at the start of the file.
+util::Result<std::string_view> lines_before(std::uint64_t& end, int fd, std::span<std::byte> block,
+                                            std::uint64_t& bytes) {
+    while (end > 0) {
+        const auto begin = end - std::min<std::uint64_t>(end, block.size());
+        const auto wanted = block.first(static_cast<std::size_t>(end - begin));
+        CEYMAIL_TRY_ASSIGN(const auto got, read_at(fd, wanted, begin));
+        const std::string_view text(reinterpret_cast<const char*>(block.data()), got);
+        bytes += got;
+        end = begin;
+        if (begin == 0) return text;
+        const auto first = text.find('\n') + 1;  // 0: the block is part of one line
+        if (first == 0 || first == text.size()) continue;
+        end = begin + first;
+        return text.substr(first);
     }
-
-    [[nodiscard]] std::uint64_t bytes() const noexcept { return m_bytes; }
-
-private:
-    int m_fd;
-    std::uint64_t m_end;  // where the lines end that are still to be returned
-    std::span<std::byte> m_block;
-    std::uint64_t m_bytes = 0;  // read
-};
+    return std::string_view{};
+}
 
 class Tally {
 public:
@@ -154,18 +142,16 @@ util::Result<BusiestAccount> find_busiest_account(const std::vector<util::Fd>& f
         CEYMAIL_TRY_ASSIGN(const auto status, status_of(files[i].get()));
         CEYMAIL_TRY_ASSIGN(const bool is_known, is_listed_again(files, i, status));
         if (is_known) continue;
-        BackwardReader reader(files[i].get(), status.size, block);
-        for (;;) {
-            CEYMAIL_TRY_ASSIGN(const auto lines, reader.next());
+        for (auto end = status.size;;) {
+            CEYMAIL_TRY_ASSIGN(const auto lines, lines_before(end, files[i].get(), block, bytes));
             if (lines.empty()) break;
             tally.add(lines);
             if (tally.is_too_old(lines)) return tally.busiest();
-            if (bytes + reader.bytes() < limit) continue;
+            if (bytes < limit) continue;
             auto found = tally.busiest();
             found.is_whole_hour = false;
             return found;
         }
-        bytes += reader.bytes();
     }
     return tally.busiest();
 }
