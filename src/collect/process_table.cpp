@@ -7,11 +7,13 @@
 #include <charconv>
 #include <climits>
 #include <span>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ceymail/collect/fields.hpp"
 #include "ceymail/config/service_entry.hpp"
 #include "ceymail/util/directory.hpp"
 #include "ceymail/util/fd.hpp"
@@ -44,11 +46,6 @@ std::string_view directory_of(std::string_view path) {
 }
 
 std::string_view name_of(std::string_view path) { return path.substr(path.rfind('/') + 1); }
-
-bool is_program_directory(std::string_view directory) {
-    return std::find(k_program_directories.begin(), k_program_directories.end(), directory) !=
-           k_program_directories.end();
-}
 
 bool is_interpreter(std::string_view name) {
     return name.starts_with("perl") || name.starts_with("python") || name == "node";
@@ -93,7 +90,7 @@ std::expected<std::string, int> target_of(int directory, const std::string& link
 }
 
 bool is_any_of(const Process& process, const std::vector<std::string>& names) {
-    return std::any_of(names.begin(), names.end(), [&](const auto& name) { return is_program(process, name); });
+    return std::ranges::any_of(names, [&](const auto& name) { return is_program(process, name); });
 }
 
 // Returns: the result of one read(2), which is a whole file of /proc if it is shorter than the buffer. Empty on error.
@@ -196,19 +193,15 @@ std::optional<Process> parse_stat(std::string_view text) {
     constexpr int k_state = 0, k_flags = 6, k_start = 19;
     auto rest = text.substr(close + 1);
     for (int field = k_state; field <= k_start; ++field) {
-        const auto start = rest.find_first_not_of(' ');
-        if (start == std::string_view::npos && field > k_flags) return process;
-        if (start == std::string_view::npos) return {};
-        rest.remove_prefix(start);
-        const auto word = rest.substr(0, rest.find_first_of(" \n"));
-        if (field == k_state) process.state = word.empty() ? '?' : word.front();
+        const auto word = take_field(rest);
+        if (word.empty()) return field > k_flags ? std::optional(process) : std::nullopt;
+        if (field == k_state) process.state = word.front();
         if (field == k_flags) {
             unsigned long flags = 0;
             if (std::from_chars(word.data(), word.data() + word.size(), flags).ec != std::errc{}) return {};
             process.is_kernel_thread = (flags & k_kernel_thread_flag) != 0;
         }
         if (field == k_start) std::from_chars(word.data(), word.data() + word.size(), process.start_ticks);
-        rest.remove_prefix(word.size());
     }
     return process;
 }
@@ -218,17 +211,12 @@ std::optional<std::uint64_t> parse_boot_time(std::string_view text) {
     const auto begin = text.find(k_line);
     if (begin == std::string_view::npos) return {};
     text.remove_prefix(begin + k_line.size());
-    std::uint64_t seconds = 0;
-    if (std::from_chars(text.data(), text.data() + text.size(), seconds).ec != std::errc{}) return {};
-    return seconds;
+    return parse_unsigned(text.substr(0, text.find('\n')));
 }
 
 bool is_in_container(std::string_view status) {
-    constexpr std::string_view k_line = "\nNSpid:\t";  // the kernel escapes line feeds in names here, proc(5)
-    const auto begin = status.find(k_line);
-    if (begin == std::string_view::npos) return false;
-    const auto pids = status.substr(begin + k_line.size());
-    return pids.substr(0, pids.find('\n')).find('\t') != std::string_view::npos;
+    const auto line = find_line(status, "NSpid:\t");  // the kernel escapes line feeds in names here, proc(5)
+    return line && line->find('\t') != line->rfind('\t');
 }
 
 bool is_program(const Process& process, std::string_view name) {
@@ -237,18 +225,14 @@ bool is_program(const Process& process, std::string_view name) {
     const auto path = without_deleted(*process.executable);
     const bool has_name = matches(name, name_of(path)) || (is_interpreter(name_of(path)) &&
                                                            is_system_user(process.owner) && claims_name(process, name));
-    return has_name && is_program_directory(directory_of(path));
+    return has_name && std::ranges::find(k_program_directories, directory_of(path)) != k_program_directories.end();
 }
 
 std::optional<pid_t> parse_master_pid(std::string_view text) {
-    const auto start = text.find_first_not_of(' ');
-    if (start == std::string_view::npos) return {};
-    text.remove_prefix(start);
     if (text.ends_with('\n')) text.remove_suffix(1);
-    pid_t pid = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
-    if (error != std::errc{} || end != text.data() + text.size() || pid <= 0) return {};
-    return pid;
+    const auto pid = parse_unsigned(take_field(text));
+    if (!pid || *pid == 0 || !std::in_range<pid_t>(*pid) || !text.empty()) return {};
+    return static_cast<pid_t>(*pid);
 }
 
 ProcessTable::ProcessTable(std::filesystem::path root, std::filesystem::path proc,
@@ -256,21 +240,21 @@ ProcessTable::ProcessTable(std::filesystem::path root, std::filesystem::path pro
     : m_root(std::move(root)), m_proc(std::move(proc)), m_queue_directories(std::move(queue_directories)) {}
 
 bool ProcessTable::installed(const Service& service) const {
-    return std::any_of(service.executables.begin(), service.executables.end(), [&](const std::string& name) {
-        return std::any_of(k_program_directories.begin(), k_program_directories.end(), [&](std::string_view directory) {
+    return std::ranges::any_of(service.executables, [&](const std::string& name) {
+        return std::ranges::any_of(k_program_directories, [&](std::string_view directory) {
             return has_executable(m_root / directory.substr(1), name);
         });
     });
 }
 
-util::Result<ProcessTable::Postfix> ProcessTable::find_postfix(int proc) const {
-    Postfix postfix;
+util::Result<ProcessTable::Main> ProcessTable::find_postfix(int proc) const {
+    Main newest;
     for (const auto& queue_directory : m_queue_directories) {
         CEYMAIL_TRY_ASSIGN(auto main, find_instance(proc, queue_directory));
-        if (main.pid.empty()) return Postfix{.runs = false};
-        if (main.ticks >= postfix.main.ticks) postfix.main = std::move(main);
+        if (main.pid.empty()) return main;
+        if (main.ticks >= newest.ticks) newest = std::move(main);
     }
-    return postfix;
+    return newest;
 }
 
 // Postfix's master locks the file while it runs. Testing the lock could make a starting master fail, so this reads the
@@ -365,9 +349,9 @@ util::Result<ServiceStates> ProcessTable::states(const std::vector<Service>& ser
         states[i] = ServiceState::down;
         if (services[i].name != k_postfix) continue;
         CEYMAIL_TRY_ASSIGN(auto postfix, find_postfix(proc));
-        if (!postfix.runs) continue;
+        if (postfix.pid.empty()) continue;
         states[i] = ServiceState::up;
-        mains[i] = std::move(postfix.main);
+        mains[i] = std::move(postfix);
     }
     find_starts(mains);
     m_mains = std::move(mains);

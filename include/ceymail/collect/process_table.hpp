@@ -78,17 +78,13 @@ private:
         std::uint64_t ticks = 0;
         std::optional<StartTime> start{};
     };
-    // Of several instances of Postfix the newest main process.
-    struct Postfix {
-        bool runs = true;
-        Main main{};
-    };
     [[nodiscard]] bool still_runs(int proc, const Main& main, const Service& service) const;
     void find_starts(std::vector<Main>& mains) const;
     [[nodiscard]] util::Result<void> each_process(util::Directory& proc, util::BootTime deadline,
                                                   const std::function<void(const std::string& pid)>& visit) const;
     [[nodiscard]] bool installed(const Service& service) const;
-    [[nodiscard]] util::Result<Postfix> find_postfix(int proc) const;
+    // Returns: of several instances of Postfix the newest main process; none if one of them does not run.
+    [[nodiscard]] util::Result<Main> find_postfix(int proc) const;
     [[nodiscard]] util::Result<Main> find_instance(int proc, const std::filesystem::path& queue_directory) const;
 
     std::filesystem::path m_root;
