@@ -26,7 +26,8 @@ void hide_disabled_web_servers(const std::vector<Service>& services, ServiceStat
 constexpr std::size_t k_max_enabled = 64;
 
 void add_unit(Service& service, const std::string& unit) {
-    (config::is_service_unit_pattern(unit) ? service.patterns : service.units).push_back(unit);
+    if (config::is_service_unit_name(unit)) service.units.push_back(unit);
+    if (config::is_service_unit_pattern(unit)) service.patterns.push_back(unit);
 }
 
 }  // namespace

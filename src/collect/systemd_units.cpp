@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
+#include <utility>
 
 #include <systemd/sd-bus.h>
 
@@ -27,18 +29,8 @@ constexpr const char* k_without_systemd =
 constexpr std::string_view k_postfix = "postfix.service";
 constexpr int k_max_unread = 256;  // messages
 
-struct MessageUnref {
-    void operator()(sd_bus_message* message) const noexcept { sd_bus_message_unref(message); }
-};
-using Message = std::unique_ptr<sd_bus_message, MessageUnref>;
-
-struct BusError {
-    sd_bus_error error = SD_BUS_ERROR_NULL;
-    BusError() = default;
-    BusError(const BusError&) = delete;
-    BusError& operator=(const BusError&) = delete;
-    ~BusError() { sd_bus_error_free(&error); }
-};
+using Message = std::unique_ptr<sd_bus_message, decltype([](sd_bus_message* one) { sd_bus_message_unref(one); })>;
+using BusError = std::unique_ptr<sd_bus_error, decltype([](sd_bus_error* one) { sd_bus_error_free(one); })>;
 
 // Returns: at least 1, since 0 means the default of 25 s to sd-bus.
 std::uint64_t remaining_us(BootTime deadline) {
@@ -132,22 +124,13 @@ constexpr std::array<const char*, 5> k_unit_directories{"etc/systemd/system", "r
                                                         "run/systemd/generator", "run/systemd/generator.early",
                                                         "run/systemd/generator.late"};
 
-// Calls `visit` for each *.wants and *.requires directory below `root`.
-template <class Visit>
-void each_directory_of_wants(const std::filesystem::path& root, Visit visit) {
-    for (const char* where : k_unit_directories) {
-        const auto directory = root / where;
-        auto names = util::Directory::open(directory);
-        if (!names) continue;
-        for (auto name = names->next(); name && !name->empty(); name = names->next())
-            if (name->ends_with(".wants") || name->ends_with(".requires")) visit(directory / *name);
-    }
-}
-
-struct Named {
+std::vector<std::string> names_in(const std::filesystem::path& directory) {
     std::vector<std::string> names;
-    std::vector<UnitState> units;
-};
+    auto entries = util::Directory::open(directory);
+    if (!entries) return names;
+    for (auto name = entries->next(); name && !name->empty(); name = entries->next()) names.emplace_back(*name);
+    return names;
+}
 
 // Returns: the object paths of the first `most` running units.
 std::vector<std::string> running_paths(const std::vector<UnitState>& units, std::size_t most) {
@@ -208,14 +191,14 @@ bool systemd_runs(const std::filesystem::path& root) {
 
 std::set<std::string> enabled_units(const std::filesystem::path& root) {
     std::set<std::string> units;
-    each_directory_of_wants(root, [&](const auto& directory) {
-        auto names = util::Directory::open(directory);
-        if (!names) return;
-        for (auto name = names->next(); name && !name->empty(); name = names->next()) {
-            std::string unit(*name);
-            if (is_service_unit_name(unit) && is_link(directory / unit)) units.insert(std::move(unit));
+    for (const char* where : k_unit_directories) {
+        for (const auto& name : names_in(root / where)) {
+            if (!name.ends_with(".wants") && !name.ends_with(".requires")) continue;
+            const auto directory = root / where / name;
+            for (const auto& unit : names_in(directory))
+                if (is_service_unit_name(unit) && is_link(directory / unit)) units.insert(unit);
         }
-    });
+    }
     return units;
 }
 
@@ -228,8 +211,6 @@ SystemdUnits::SystemdUnits(std::string address, util::ClockFunction now) : m_add
     const char* set = secure_getenv("DBUS_SYSTEM_BUS_ADDRESS");
     m_address = set != nullptr ? set : k_system_bus;
 }
-
-SystemdUnits::~SystemdUnits() = default;
 
 util::Result<void> SystemdUnits::connect(BootTime deadline) {
     sd_bus* raw = nullptr;
@@ -256,14 +237,15 @@ util::Result<std::vector<UnitState>> SystemdUnits::call(const std::vector<std::s
     list.push_back(nullptr);
     if (r >= 0) r = sd_bus_message_append_strv(raw, list.data());
     if (r >= 0) r = sd_bus_message_set_auto_start(raw, 0);  // does not start systemd
-    BusError error;
+    sd_bus_error error = SD_BUS_ERROR_NULL;
+    const BusError freed{&error};
     sd_bus_message* raw_reply = nullptr;
-    if (r >= 0) r = sd_bus_call(m_bus.get(), raw, remaining_us(deadline), &error.error, &raw_reply);
+    if (r >= 0) r = sd_bus_call(m_bus.get(), raw, remaining_us(deadline), &error, &raw_reply);
     const Message reply{raw_reply};
     if (r >= 0) return read_units(raw_reply);
 
     m_bus.reset();  // so that a late answer or a full queue cannot affect the next call
-    return cannot_ask(-r, &error.error);
+    return cannot_ask(-r, &error);
 }
 
 util::Result<std::vector<UnitState>> SystemdUnits::list(const std::vector<std::string>& names, BootTime deadline) {
@@ -280,12 +262,9 @@ util::Result<std::vector<UnitState>> SystemdUnits::list(const std::vector<std::s
 
 util::Result<ServiceStates> SystemdUnits::states(const std::vector<Service>& services, BootTime deadline) {
     std::vector<std::string> names;
-    const auto add = [&](const std::vector<std::string>& more) {
-        std::copy_if(more.begin(), more.end(), std::back_inserter(names), is_service_unit_name);
-    };
     for (const auto& service : services) {
-        add(service.units);
-        add(service.enabled);
+        std::ranges::copy(service.units, std::back_inserter(names));
+        std::ranges::copy(service.enabled, std::back_inserter(names));
     }
     CEYMAIL_TRY_ASSIGN(auto units, list(names, deadline));
     const auto now = m_now();
@@ -293,24 +272,18 @@ util::Result<ServiceStates> SystemdUnits::states(const std::vector<Service>& ser
 
     // By position, not by name: systemd answers in the same order, but returns the real name of an alias.
     ServiceStates states;
-    std::size_t next = 0;
+    auto next = std::make_move_iterator(units.begin());
     const auto take = [&](const std::vector<std::string>& wanted) {
-        Named named;
-        for (const auto& name : wanted) {
-            if (!is_service_unit_name(name)) continue;
-            named.names.push_back(name);
-            named.units.push_back(std::move(units[next++]));
-        }
-        return named;
+        const auto first = std::exchange(next, next + std::ssize(wanted));
+        return std::vector<UnitState>(first, next);
     };
     m_running.clear();
     for (const auto& service : services) {
         const auto own = take(service.units);
         const auto enabled = take(service.enabled);
-        const auto of_enabled = state_of_enabled(enabled.names, enabled.units);
-        states.push_back(of_enabled ? *of_enabled : state_of_units(own.names, own.units));
-        m_running.push_back(of_enabled ? running_paths(enabled.units, enabled.units.size())
-                                       : running_paths(own.units, 1));
+        const auto of_enabled = state_of_enabled(service.enabled, enabled);
+        states.push_back(of_enabled ? *of_enabled : state_of_units(service.units, own));
+        m_running.push_back(of_enabled ? running_paths(enabled, enabled.size()) : running_paths(own, 1));
     }
     return states;
 }

@@ -19,19 +19,6 @@ namespace {
 using util::BootClock;
 using util::BootTime;
 
-// One property of one unit, while the answer is awaited.
-struct Read {
-    const std::string* path;
-    const char* interface;
-    const char* property;
-    char type;
-    std::uint64_t UnitProcess::* field;
-    UnitProcess* unit;
-    std::size_t* pending;
-    bool answered = false;
-    std::unique_ptr<sd_bus_slot, decltype(&sd_bus_slot_unref)> slot{nullptr, sd_bus_slot_unref};
-};
-
 constexpr const char* k_unit = "org.freedesktop.systemd1.Unit";
 constexpr const char* k_service = "org.freedesktop.systemd1.Service";
 
@@ -45,16 +32,27 @@ constexpr std::array k_properties{Property{k_service, "MainPID", 'u', &UnitProce
                                   Property{k_service, "ExecMainStartTimestamp", 't', &UnitProcess::main_start},
                                   Property{k_unit, "ActiveEnterTimestamp", 't', &UnitProcess::active_since}};
 
+// One property of one unit, while the answer is awaited.
+struct Read {
+    const std::string* path;
+    const Property* property;
+    UnitProcess* unit;
+    std::size_t* pending;
+    bool answered = false;
+    std::unique_ptr<sd_bus_slot, decltype(&sd_bus_slot_unref)> slot{nullptr, sd_bus_slot_unref};
+};
+
 int on_answer(sd_bus_message* message, void* data, sd_bus_error*) {
     auto& read = *static_cast<Read*>(data);
     --*read.pending;
     if (sd_bus_message_is_method_error(message, nullptr) > 0) return 1;
-    if (sd_bus_message_enter_container(message, 'v', std::array{read.type, '\0'}.data()) <= 0) return 1;
+    const auto& [interface, name, type, field] = *read.property;
+    if (sd_bus_message_enter_container(message, 'v', std::array{type, '\0'}.data()) <= 0) return 1;
     std::uint64_t wide = 0;
     std::uint32_t narrow = 0;
-    const bool is_wide = read.type == 't';
-    if (sd_bus_message_read_basic(message, read.type, is_wide ? static_cast<void*>(&wide) : &narrow) <= 0) return 1;
-    read.unit->*read.field = is_wide ? wide : narrow;
+    const bool is_wide = type == 't';
+    if (sd_bus_message_read_basic(message, type, is_wide ? static_cast<void*>(&wide) : &narrow) <= 0) return 1;
+    read.unit->*field = is_wide ? wide : narrow;
     read.answered = true;
     return 1;
 }
@@ -62,8 +60,8 @@ int on_answer(sd_bus_message* message, void* data, sd_bus_error*) {
 void send(sd_bus* bus, Read& read) {
     sd_bus_slot* slot = nullptr;
     if (sd_bus_call_method_async(bus, &slot, "org.freedesktop.systemd1", read.path->c_str(),
-                                 "org.freedesktop.DBus.Properties", "Get", on_answer, &read, "ss", read.interface,
-                                 read.property) < 0)
+                                 "org.freedesktop.DBus.Properties", "Get", on_answer, &read, "ss",
+                                 read.property->interface, read.property->name) < 0)
         return;
     read.slot.reset(slot);
     ++*read.pending;
@@ -76,8 +74,8 @@ std::vector<UnitProcess> read_processes(sd_bus* bus, const std::vector<std::stri
     reads.reserve(paths.size() * k_properties.size());  // sd-bus holds pointers to the elements
     std::size_t pending = 0;
     for (std::size_t i = 0; i < paths.size(); ++i) {
-        for (const auto& [interface, name, type, field] : k_properties) {
-            reads.push_back({&paths[i], interface, name, type, field, &units[i], &pending});
+        for (const auto& property : k_properties) {
+            reads.push_back({&paths[i], &property, &units[i], &pending});
             send(bus, reads.back());
         }
     }

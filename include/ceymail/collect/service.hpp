@@ -25,7 +25,7 @@ enum class Listed {
 
 struct Service {
     std::string name;                      // the label of ceymail_service_up
-    std::vector<std::string> units;        // the first loaded one is used, unless `enabled` decides
+    std::vector<std::string> units;        // valid names; the first loaded one is used, unless `enabled` decides
     std::vector<std::string> executables;  // without systemd: any of them; '*' stands for any characters
     Listed listed = Listed::always;
     std::vector<std::string> patterns{};  // of units; '*' stands for any characters
@@ -39,7 +39,8 @@ using ServiceStates = std::vector<ServiceState>;
 using StartTime = std::chrono::microseconds;  // since 1970
 using StartTimes = std::vector<std::optional<StartTime>>;
 
-// Returns: the services in the order of the exposition, which is fixed. `ai_filter_unit`: a name or a pattern.
+// Returns: the services in the order of the exposition, which is fixed. `ai_filter_unit`: a name or a pattern; any
+// other text is no unit.
 [[nodiscard]] std::vector<Service> known_services(const std::string& ai_filter_unit,
                                                   const std::string& ai_filter_process);
 
@@ -47,7 +48,7 @@ using StartTimes = std::vector<std::optional<StartTime>>;
 [[nodiscard]] std::vector<Service> with_entries(std::vector<Service> services,
                                                 const std::vector<config::ServiceEntry>& entries);
 
-// Sets `enabled` of each service that has patterns to the first 64 of `units` that match one.
+// Sets `enabled` of each service that has patterns to the first 64 of `units`, valid names, that match one.
 void find_enabled(std::vector<Service>& services, const std::set<std::string>& units);
 
 // Source of service states: systemd or the process table. Threads: one at a time.

@@ -81,7 +81,6 @@ public:
     // `address`: of the bus, D-Bus specification; empty: $DBUS_SYSTEM_BUS_ADDRESS or the system bus. `now`: the clock
     // of ReloadWatch.
     explicit SystemdUnits(std::string address = {}, util::ClockFunction now = util::BootClock::now);
-    ~SystemdUnits() override;
 
     // Makes one ListUnitsByNames call, and a second on a new connection if the bus or systemd has restarted. Both,
     // including the connection, end within 1 s or at the deadline.
