@@ -89,11 +89,13 @@ std::vector<NamedCertificate> named(TlsServer server, const std::vector<fs::path
     return all;
 }
 
-CertificatesCollector::CertificatesCollector(CertificatesOptions options) : m_options(std::move(options)) {
+CertificatesCollector::CertificatesCollector(const config::Configuration& configuration, fs::path root,
+                                             util::ClockFunction now, FileClock file_clock)
+    : m_entries(configuration.certificates), m_root(std::move(root)), m_now(now), m_file_clock(file_clock) {
     for (const auto server : k_tls_servers) {
-        const bool named_by_line = std::ranges::any_of(
-            m_options.certificates, [&](const auto& entry) { return server_of(entry.name) == server; });
-        if (m_options.find && !named_by_line) m_configurations.emplace_back(server, m_options.root);
+        const bool named_by_line =
+            std::ranges::any_of(m_entries, [&](const auto& entry) { return server_of(entry.name) == server; });
+        if (configuration.find_certificates && !named_by_line) m_configurations.emplace_back(server, m_root);
     }
 }
 
@@ -103,35 +105,29 @@ void CertificatesCollector::prepare() {
 }
 
 util::Result<Families> CertificatesCollector::collect(util::BootTime) {
-    if (!m_looked_at || m_options.now() - *m_looked_at >= k_look_interval) look_for_paths();
+    if (!m_looked_at || m_now() - *m_looked_at >= k_look_interval) look_for_paths();
     list_certificates();
     return families();
 }
 
 void CertificatesCollector::look_for_paths() {
-    m_looked_at = m_options.now();
+    m_looked_at = m_now();
     m_wanted.clear();
     m_unfound.clear();
-    for (const auto& entry : m_options.certificates)
-        m_wanted.push_back({entry.name, entry.path, server_of(entry.name)});
+    for (const auto& entry : m_entries) m_wanted.push_back({entry.name, entry.path, server_of(entry.name)});
     if (m_configurations.empty()) return;
-    const auto enabled = enabled_units(m_options.root);
-    for (auto& paths : m_configurations)
-        if (!is_unused(enabled, paths.server())) find_paths_of(paths);
-}
-
-void CertificatesCollector::find_paths_of(CertificatePaths& paths) {
-    const auto& found = paths.read();
-    if (!found) {
-        m_unfound.push_back(found.error());
-        return;
+    const auto enabled = enabled_units(m_root);
+    for (auto& paths : m_configurations) {
+        if (is_unused(enabled, paths.server())) continue;
+        const auto& found = paths.read();
+        if (found) std::ranges::move(named(paths.server(), *found), std::back_inserter(m_wanted));
+        if (!found) m_unfound.push_back(found.error());
     }
-    std::ranges::move(named(paths.server(), *found), std::back_inserter(m_wanted));
 }
 
 const util::Result<Certificate>& CertificatesCollector::read(const fs::path& path) {
-    const auto file = m_options.root / path.relative_path();
-    const auto before = m_options.file_clock();
+    const auto file = m_root / path.relative_path();
+    const auto before = m_file_clock();
     struct stat status{};
     const bool exists = ::stat(file.c_str(), &status) == 0;
     const auto known = m_known.find(path);
@@ -166,7 +162,7 @@ std::optional<UnixTime> CertificatesCollector::load_time_of(TlsServer server) co
     const auto* const mark = std::ranges::find(k_load_marks, server, &LoadMark::server);
     struct stat status{};
     if (mark == k_load_marks.end()) return std::nullopt;
-    if (::stat((m_options.root / mark->path).c_str(), &status) != 0) return std::nullopt;
+    if (::stat((m_root / mark->path).c_str(), &status) != 0) return std::nullopt;
     return floor<seconds>(stamp_of(status).modified);
 }
 
@@ -211,7 +207,7 @@ std::vector<Finding> CertificatesCollector::findings() const {
     std::vector<Finding> all;
     if (m_faults.size() > 1)  // a single one is the shortfall
         for (const auto& fault : m_faults) all.push_back({bad, "certificates", fault.message});
-    const auto now = floor<seconds>(m_options.file_clock());
+    const auto now = floor<seconds>(m_file_clock());
     for (const auto& [named, certificate, loaded] : m_listed) {
         const auto end = certificate.not_after;
         const auto days = std::to_string((end - now) / k_day);

@@ -8,17 +8,20 @@
 
 namespace ceymail::collect {
 
-ServicesCollector::ServicesCollector(ServicesOptions options)
-    : m_options(std::move(options)),
-      m_services(
-          with_entries(known_services(m_options.ai_filter_unit, m_options.ai_filter_process), m_options.services)),
-      m_systemd(std::make_unique<SystemdUnits>(m_options.bus_address, m_options.now)),
-      m_processes(std::make_unique<ProcessTable>(m_options.root, m_options.proc, m_options.queue_directories)) {}
+ServicesCollector::ServicesCollector(const config::Configuration& configuration, std::filesystem::path root,
+                                     std::string bus_address, util::ClockFunction now)
+    : m_manager(configuration.service_manager),
+      m_root(std::move(root)),
+      m_services(with_entries(known_services(configuration.ai_filter_unit, configuration.ai_filter_process),
+                              configuration.services)),
+      m_systemd(std::make_unique<SystemdUnits>(std::move(bus_address), now)),
+      m_processes(std::make_unique<ProcessTable>(m_root, configuration.proc, configuration.queue_directories)) {}
 
 util::Result<Families> ServicesCollector::collect(util::BootTime deadline) {
-    const bool by_systemd = uses_systemd();
+    using enum config::ServiceManager;
+    const bool by_systemd = m_manager == systemd || (m_manager == automatic && systemd_runs(m_root));
     const auto& source = by_systemd ? m_systemd : m_processes;
-    const auto enabled = enabled_units(m_options.root);
+    const auto enabled = enabled_units(m_root);
     if (by_systemd) find_enabled(m_services, enabled);
     CEYMAIL_TRY_ASSIGN(auto states, source->states(m_services, deadline));
     const auto is_enabled = [&](const Service& service) {
@@ -28,18 +31,6 @@ util::Result<Families> ServicesCollector::collect(util::BootTime deadline) {
     };
     const auto listed = only_listed(m_services, std::move(states), is_enabled);
     return service_families(m_services, listed, source->start_times(listed));
-}
-
-bool ServicesCollector::uses_systemd() const {
-    switch (m_options.service_manager) {
-        case config::ServiceManager::systemd:
-            return true;
-        case config::ServiceManager::processes:
-            return false;
-        case config::ServiceManager::automatic:
-            break;
-    }
-    return systemd_runs(m_options.root);
 }
 
 }  // namespace ceymail::collect

@@ -50,24 +50,6 @@ std::unique_ptr<collect::Collector> galera_collector(const Configuration& config
     return std::make_unique<collect::GaleraCollector>(read);
 }
 
-collect::ServicesOptions services_options(const Configuration& configuration) {
-    collect::ServicesOptions options;
-    options.proc = configuration.proc;
-    options.queue_directories = configuration.queue_directories;
-    options.service_manager = configuration.service_manager;
-    options.services = configuration.services;
-    options.ai_filter_unit = configuration.ai_filter_unit;
-    options.ai_filter_process = configuration.ai_filter_process;
-    return options;
-}
-
-collect::CertificatesOptions certificates_options(const Configuration& configuration) {
-    collect::CertificatesOptions options;
-    options.find = configuration.find_certificates;
-    options.certificates = configuration.certificates;
-    return options;
-}
-
 maillog::LogPaths log_paths(const Configuration& configuration) {
     using config::MailLogSource;
     maillog::LogPaths paths{.mail = configuration.mail_log, .fail2ban = configuration.fail2ban_log};
@@ -157,11 +139,11 @@ std::vector<std::unique_ptr<collect::Collector>> make_collectors(const Configura
         std::make_unique<collect::QueueCollector>(
             configuration.queue_directories, collect::QueueReaderOptions{.may_read_all = system::has_dac_read_search}),
         configuration.queue_directories, configuration.proc / "self/mountinfo"));
-    collectors.push_back(std::make_unique<collect::ServicesCollector>(services_options(configuration)));
+    collectors.push_back(std::make_unique<collect::ServicesCollector>(configuration));
     collectors.push_back(accounts_collector(configuration));
     collectors.push_back(galera_collector(configuration));
     collectors.push_back(std::make_unique<collect::AttachmentCollector>(configuration.attach_state));
-    collectors.push_back(std::make_unique<collect::CertificatesCollector>(certificates_options(configuration)));
+    collectors.push_back(std::make_unique<collect::CertificatesCollector>(configuration));
     collectors.push_back(std::make_unique<collect::BackupsCollector>(configuration.backup_directory));
     return collectors;
 }

@@ -77,12 +77,9 @@ void renew(const TemporaryDirectory& root, const std::string& host, int number, 
         fs::permissions(root / "etc/letsencrypt" / directory, fs::perms::owner_all);
 }
 
-CertificatesOptions options_for(const TemporaryDirectory& root) {
-    CertificatesOptions options;
-    options.root = root.path();
-    options.now = turned_clock;
-    options.file_clock = now;
-    return options;
+CertificatesCollector collector_for(const TemporaryDirectory& root, const config::Configuration& configuration = {},
+                                    FileClock file_clock = now) {
+    return CertificatesCollector(configuration, root.path(), turned_clock, file_clock);
 }
 
 // "name=value name=value" of a family; empty: it is absent.
@@ -194,7 +191,7 @@ BOOST_AUTO_TEST_CASE(of_all_servers_are_found_and_named) {
     root.write("etc/postfix/main.cf", "smtpd_tls_cert_file=/etc/letsencrypt/live/mail.example.org/fullchain.pem\n");
     root.write("etc/dovecot/dovecot.conf", "ssl_cert = </etc/letsencrypt/live/mail.example.org/fullchain.pem\n");
     turned = 0s;
-    CertificatesCollector collector(options_for(root));
+    auto collector = collector_for(root);
     BOOST_TEST(ends(collector) == "nginx=1806580800 apache=1956528000 postfix=1803902400 dovecot=1803902400");
     BOOST_TEST(!collector.shortfall().has_value());
 
@@ -217,7 +214,7 @@ BOOST_AUTO_TEST_CASE(that_cannot_be_read_cost_only_their_own_samples) {
     root.write("etc/postfix/main.cf", "smtpd_tls_cert_file=/good.pem\n");
     root.write("etc/dovecot/dovecot.conf", "ssl_cert = </garbage.pem\n");
     turned = 0s;
-    CertificatesCollector collector(options_for(root));
+    auto collector = collector_for(root);
     BOOST_TEST(ends(collector) == "postfix=1803902400");
     BOOST_TEST_REQUIRE(collector.shortfall().has_value());
     const auto words = collector.shortfall()->message;
@@ -237,17 +234,17 @@ BOOST_AUTO_TEST_CASE(are_named_by_the_configuration_instead) {
     root.write("good.pem", authority().certificate("20270301120000Z"));
     root.write("etc/postfix/main.cf", "smtpd_tls_cert_file=/missing.pem\n");
     root.write("etc/nginx/nginx.conf", "ssl_certificate /good.pem;\n");
-    auto options = options_for(root);
+    config::Configuration options;
     options.certificates = {{"postfix-mail", "/good.pem"}, {"imap", "/good.pem"}};
     turned = 0s;
-    CertificatesCollector collector(options);
+    auto collector = collector_for(root, options);
     BOOST_TEST(ends(collector) == "postfix-mail=1803902400 imap=1803902400 nginx=1803902400");
     BOOST_TEST(!collector.shortfall().has_value());
-    options.find = false;
-    CertificatesCollector named_alone(options);
+    options.find_certificates = false;
+    auto named_alone = collector_for(root, options);
     BOOST_TEST(ends(named_alone) == "postfix-mail=1803902400 imap=1803902400");
     options.certificates.clear();
-    CertificatesCollector none(options);
+    auto none = collector_for(root, options);
     BOOST_TEST(none.collect(util::BootTime::max())->empty());
 }
 
@@ -261,7 +258,7 @@ BOOST_AUTO_TEST_CASE(of_many_are_the_sixteen_that_end_first) {
     }
     root.write("etc/nginx/nginx.conf", site);
     turned = 0s;
-    CertificatesCollector collector(options_for(root));
+    auto collector = collector_for(root);
     const auto listed = ends(collector);
     BOOST_TEST(std::ranges::count(listed, '=') == 16);
     BOOST_TEST(listed.find("=2540287") == std::string::npos, "that of 2050 ends last: " + listed);
@@ -281,7 +278,7 @@ BOOST_AUTO_TEST_CASE(of_dovecot_and_apache_are_in_use_after_a_start_or_reload) {
         BOOST_TEST_REQUIRE(::utimensat(AT_FDCWD, path.c_str(), times, 0) == 0);
     };
     turned = 0s;
-    CertificatesCollector collector(options_for(root));
+    auto collector = collector_for(root);
     const auto told = [&] {
         const auto families = collector.collect(util::BootTime::max());
         BOOST_TEST_REQUIRE(families.has_value());
@@ -312,9 +309,7 @@ BOOST_AUTO_TEST_CASE(that_rest_are_not_opened_again) {
     const auto main = root.write("etc/postfix/main.cf", "smtpd_tls_cert_file=/a.pem\n");
     std::this_thread::sleep_for(100ms);  // until their stamps tell each change
     turned = 0s;
-    auto options = options_for(root);
-    options.file_clock = file_clock_now;
-    CertificatesCollector collector(options);
+    auto collector = collector_for(root, {}, file_clock_now);
     BOOST_TEST(ends(collector) == "postfix=1803902400");
     const util::Fd watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     for (const auto& path : {file, main})
@@ -347,11 +342,11 @@ BOOST_AUTO_TEST_CASE(are_judged_by_check) {
     for (const auto& [end, level, words] : cases) {
         const TemporaryDirectory root;
         root.write("a.pem", authority().certificate(end));
-        auto options = options_for(root);
-        options.find = false;
+        config::Configuration options;
+        options.find_certificates = false;
         options.certificates = {{"imap", "/a.pem"}};
         turned = 0s;
-        CertificatesCollector collector(options);
+        auto collector = collector_for(root, options);
         BOOST_TEST(ends(collector) != "");
         const auto findings = collector.findings();
         BOOST_TEST_REQUIRE(findings.size() == 1U);

@@ -56,11 +56,9 @@ Asked ask(ServicesCollector& collector, std::chrono::milliseconds patience = 5s)
 }
 
 ServicesCollector collector_on(const std::string& address, const std::filesystem::path& root) {
-    ServicesOptions options;
+    ceymail::config::Configuration options;
     options.service_manager = ceymail::config::ServiceManager::systemd;
-    options.root = root;
-    options.bus_address = address;
-    return ServicesCollector{options};
+    return ServicesCollector{options, root, address};
 }
 
 std::string starts(ServicesCollector& collector) {
@@ -250,15 +248,13 @@ BOOST_AUTO_TEST_CASE(the_configuration_adds_services_and_replaces_known_ones) {
     systemd.set("redis-server.service", k_dead);
     systemd.set("ceymail-dashboard.service", k_running);
     systemd.set("spamass-milter.service", k_running);
-    ServicesOptions options;
+    ceymail::config::Configuration options;
     options.service_manager = ceymail::config::ServiceManager::systemd;
-    options.root = directory / "root";
-    options.bus_address = systemd.address();
     options.services = {{"rspamd", {"rspamd.service"}, {}},
                         {"redis", {"redis.service", "redis-server.service"}, {"redis-server"}},
                         {"nginx", {"openresty.service"}, {}},
                         {"clamav", {"clamav-daemon.service"}, {}}};
-    ServicesCollector collector{options};
+    ServicesCollector collector{options, directory / "root", systemd.address()};
     BOOST_TEST(ask(collector).told == "spamass-milter=1 nginx=1 apache=1 ceymail-dashboard=1 rspamd=1 redis=0");
     systemd.set("openresty.service", k_dead);
     BOOST_TEST(ask(collector).told == "spamass-milter=1 nginx=0 apache=1 ceymail-dashboard=1 rspamd=1 redis=0");
@@ -294,12 +290,10 @@ BOOST_AUTO_TEST_CASE(a_reload_is_up_until_it_has_lasted_two_minutes) {
     clock = 1h;
     const TemporaryDirectory directory;
     FakeSystemd systemd{directory.path()};
-    ServicesOptions options;
+    ceymail::config::Configuration options;
     options.service_manager = ceymail::config::ServiceManager::systemd;
-    options.root = directory.path();
-    options.bus_address = systemd.address();
-    options.now = []() noexcept { return ceymail::util::BootTime{clock.load()}; };
-    ServicesCollector collector{options};
+    ServicesCollector collector{options, directory.path(), systemd.address(),
+                                []() noexcept { return ceymail::util::BootTime{clock.load()}; }};
     systemd.set("fail2ban.service", {"", "loaded", "reloading", "reload"});
     BOOST_TEST(ask(collector).told == "fail2ban=1");
     clock = 1h + 2min;
@@ -338,12 +332,10 @@ BOOST_AUTO_TEST_CASE(an_ill_name_of_the_filter_costs_no_other_service) {
     const TemporaryDirectory directory;
     FakeSystemd systemd{directory.path()};
     systemd.set("rsyslog.service", k_running);
-    ServicesOptions options;
+    ceymail::config::Configuration options;
     options.service_manager = ceymail::config::ServiceManager::systemd;
-    options.bus_address = systemd.address();
-    options.root = directory.path();
     options.ai_filter_unit = "filter@.service";
-    ServicesCollector collector{options};
+    ServicesCollector collector{options, directory.path(), systemd.address()};
     BOOST_TEST(ask(collector).told == "rsyslog=1");
 }
 
@@ -352,16 +344,14 @@ BOOST_AUTO_TEST_CASE(the_process_table_is_asked_where_systemd_does_not_run) {
     FakeSystemd systemd{directory.path()};
     systemd.set("rsyslog.service", k_running);
     directory.write("proc/1/stat", "1 (init) S 0 1 1 0 -1 4194560 0");
-    ServicesOptions options;
+    ceymail::config::Configuration options;
     options.proc = directory / "proc";
-    options.bus_address = systemd.address();
-    options.root = directory.path();
-    ServicesCollector collector{options};
+    ServicesCollector collector{options, directory.path(), systemd.address()};
     BOOST_TEST(ask(collector).told.empty());
     std::filesystem::create_directories(directory / "run/systemd/system");
     BOOST_TEST(ask(collector).told == "rsyslog=1");
     options.service_manager = ceymail::config::ServiceManager::processes;
-    ServicesCollector by_processes{options};
+    ServicesCollector by_processes{options, directory.path(), systemd.address()};
     BOOST_TEST(ask(by_processes).told.empty());
 }
 

@@ -62,11 +62,10 @@ public:
 
     // "mariadb=1 nginx=0", as told by the collector.
     [[nodiscard]] std::string services() const {
-        ServicesOptions options;
+        ceymail::config::Configuration options;
         options.proc = m_root / "proc";
         options.queue_directories = {m_root / "queue"};
-        options.root = m_root.path();
-        ServicesCollector collector{options};
+        ServicesCollector collector{options, m_root.path()};
         const auto families = collector.collect(BootClock::now() + 10s);
         if (!families) return families.error().message;
         std::string told;

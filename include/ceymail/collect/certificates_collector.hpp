@@ -15,14 +15,6 @@
 
 namespace ceymail::collect {
 
-struct CertificatesOptions {
-    bool find = true;  // in the configurations of the servers
-    std::vector<config::CertificateEntry> certificates{};
-    std::filesystem::path root = "/";  // in front of each path
-    util::ClockFunction now = util::BootClock::now;
-    FileClock file_clock = file_clock_now;
-};
-
 struct NamedCertificate {
     std::string name;
     std::filesystem::path path;
@@ -47,7 +39,10 @@ inline constexpr std::size_t k_most_listed_certificates = 16;
 // A file that cannot be read is a shortfall.
 class CertificatesCollector final : public Collector {
 public:
-    explicit CertificatesCollector(CertificatesOptions options);
+    // `root`: in front of each path.
+    explicit CertificatesCollector(const config::Configuration& configuration, std::filesystem::path root = "/",
+                                   util::ClockFunction now = util::BootClock::now,
+                                   FileClock file_clock = file_clock_now);
 
     [[nodiscard]] std::string_view name() const noexcept override { return "certificates"; }
     // Reads all once, so that the first scrape need not: OpenSSL takes milliseconds for its first certificate.
@@ -68,13 +63,15 @@ private:
     };
 
     void look_for_paths();
-    void find_paths_of(CertificatePaths& paths);
     [[nodiscard]] const util::Result<Certificate>& read(const std::filesystem::path& path);
     void list_certificates();
     [[nodiscard]] std::optional<UnixTime> load_time_of(TlsServer server) const;
     [[nodiscard]] Families families() const;
 
-    CertificatesOptions m_options;
+    std::vector<config::CertificateEntry> m_entries;
+    std::filesystem::path m_root;
+    util::ClockFunction m_now;
+    FileClock m_file_clock;
     std::vector<CertificatePaths> m_configurations;
     std::optional<util::BootTime> m_looked_at{};
     std::vector<NamedCertificate> m_wanted;

@@ -13,18 +13,6 @@
 
 namespace ceymail::collect {
 
-struct ServicesOptions {
-    std::filesystem::path proc = "/proc";
-    std::vector<std::filesystem::path> queue_directories{"/var/spool/postfix"};
-    config::ServiceManager service_manager = config::ServiceManager::automatic;
-    std::vector<config::ServiceEntry> services{};
-    std::string ai_filter_unit = "ceymail-ai*.service";
-    std::string ai_filter_process = "ceymail-ai*";
-    std::filesystem::path root = "/";  // prefix of /usr/sbin, /etc/systemd and so on
-    std::string bus_address{};         // empty: the system bus
-    util::ClockFunction now = util::BootClock::now;
-};
-
 // Queries systemd if it runs (/run/systemd/system, sd_booted(3)) or is configured, else reads the process table. A bus
 // that does not answer costs 1 s at most. Starts no processes.
 // If both nginx and Apache are installed, only the enabled ones have a sample, or both if neither is enabled. So an
@@ -32,16 +20,17 @@ struct ServicesOptions {
 // it is installed.
 class ServicesCollector final : public Collector {
 public:
-    explicit ServicesCollector(ServicesOptions options);
+    // `root`: prefix of /usr/sbin, /etc/systemd and so on. `bus_address`: empty: the system bus.
+    explicit ServicesCollector(const config::Configuration& configuration, std::filesystem::path root = "/",
+                               std::string bus_address = {}, util::ClockFunction now = util::BootClock::now);
 
     [[nodiscard]] std::string_view name() const noexcept override { return "services"; }
     [[nodiscard]] bool depends_on_database() const noexcept override { return true; }
     [[nodiscard]] util::Result<Families> collect(util::BootTime deadline) override;
 
 private:
-    [[nodiscard]] bool uses_systemd() const;
-
-    ServicesOptions m_options;
+    config::ServiceManager m_manager;
+    std::filesystem::path m_root;
     std::vector<Service> m_services;
     std::unique_ptr<ServiceSource> m_systemd;
     std::unique_ptr<ServiceSource> m_processes;
