@@ -14,6 +14,22 @@ namespace {
 using enum exposition::MetricType;
 using namespace std::chrono_literals;
 
+struct Queue {
+    std::uint64_t QueueCounts::* count;
+    const char* name;  // of the metric
+    const char* help;
+};
+constexpr std::array k_queues{
+    Queue{&QueueCounts::active, "ceymail_queue_active", "Messages that Postfix is delivering."},
+    Queue{&QueueCounts::deferred, "ceymail_queue_deferred", "Messages that Postfix will try again later."},
+    Queue{&QueueCounts::bounce, "ceymail_queue_bounce",
+          "Messages with delivery failures that their senders are not yet told."},
+    Queue{&QueueCounts::hold, "ceymail_queue_hold", "Messages that wait until an administrator releases them."},
+    Queue{&QueueCounts::incoming, "ceymail_queue_incoming",
+          "Messages that are being received, or that the queue manager has not yet taken."},
+    Queue{&QueueCounts::maildrop, "ceymail_queue_maildrop",
+          "Messages submitted by sendmail(1) that Postfix has not yet picked up."}};
+
 // The label `age` of ceymail_queue_deferred_older_than.
 struct Age {
     const char* label;
@@ -30,8 +46,7 @@ exposition::MetricFamily deferred_older_than(const OlderThan& counts) {
         "Deferred messages that arrived longer ago than `age`, by the same arrivals as "
         "ceymail_queue_oldest_deferred_timestamp_seconds. Absent until all are known, and where neither queue ids nor "
         "birth times tell them.",
-        gauge,
-        {}};
+        gauge};
     for (std::size_t i = 0; i < counts.size(); ++i) family.samples.push_back({{{"age", k_ages[i].label}}, counts[i]});
     return family;
 }
@@ -44,29 +59,6 @@ bool add_older_than(OlderThan& counts, const QueueReader& reader, std::chrono::s
         counts[i] += *count;
     }
     return true;
-}
-
-void add(QueueCounts& sum, const QueueCounts& counts) {
-    sum.active += counts.active;
-    sum.deferred += counts.deferred;
-    sum.bounce += counts.bounce;
-    sum.hold += counts.hold;
-    sum.incoming += counts.incoming;
-    sum.maildrop += counts.maildrop;
-}
-
-Families families_of(const QueueCounts& sum) {
-    return {
-        single("ceymail_queue_active", "Messages that Postfix is delivering.", gauge, sum.active),
-        single("ceymail_queue_deferred", "Messages that Postfix will try again later.", gauge, sum.deferred),
-        single("ceymail_queue_bounce", "Messages with delivery failures that their senders are not yet told.", gauge,
-               sum.bounce),
-        single("ceymail_queue_hold", "Messages that wait until an administrator releases them.", gauge, sum.hold),
-        single("ceymail_queue_incoming",
-               "Messages that are being received, or that the queue manager has not yet taken.", gauge, sum.incoming),
-        single("ceymail_queue_maildrop", "Messages submitted by sendmail(1) that Postfix has not yet picked up.", gauge,
-               sum.maildrop),
-    };
 }
 
 exposition::MetricFamily oldest_deferred(std::chrono::microseconds arrival) {
@@ -114,14 +106,15 @@ util::Result<Families> QueueCollector::collect(util::BootTime deadline) {
     OlderThan older_than{};
     for (auto& reader : m_readers) {
         CEYMAIL_TRY_ASSIGN(const auto counts, reader.read(deadline));
-        add(sum, counts);
+        for (const auto& queue : k_queues) sum.*queue.count += counts.*queue.count;
         const auto arrival = reader.oldest_deferred(deadline);
         all_known &= arrival || counts.deferred == 0;
         oldest = earlier(oldest, arrival);
         all_ages_known = all_ages_known && add_older_than(older_than, reader, now);
     }
 
-    Families families = families_of(sum);
+    Families families;
+    for (const auto& [count, name, help] : k_queues) families.push_back(single(name, help, gauge, sum.*count));
     if (oldest && all_known) families.push_back(oldest_deferred(*oldest));
     if (all_ages_known) families.push_back(deferred_older_than(older_than));
     return families;

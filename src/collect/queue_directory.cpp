@@ -21,25 +21,20 @@ QueueDirectory::QueueDirectory(std::string its_name, Arrivals its_arrivals, cons
 void QueueDirectory::begin_reading(const struct stat& status, FileTime now, bool local_timestamps) {
     const DirectoryStamp new_stamp = stamp_of(status);
     if (new_stamp.inode != stamp.inode || new_stamp.device != stamp.device) births.forget();
-    arrival_times.reset();  // now, so that the allowance for new ones has their room
+    messages.arrival_times.reset();  // now, so that the allowance for new ones has their room
     stamp = new_stamp;
-    stamped_at = now;
-    has_local_timestamps = local_timestamps;
+    settles = local_timestamps && is_settled(stamp, now);
     settled = false;  // until the whole directory is read
     size_hint = static_cast<std::uintmax_t>(status.st_size);
 }
 
 void QueueDirectory::adopt(DirectoryListing&& listing) {
-    files = listing.files;
-    dated = listing.dated;
-    oldest = listing.oldest;
+    messages = std::move(listing);
     ++times_read;
-    if (dated) {
-        births.forget();
-        arrival_times = std::move(listing.arrival_times);
-        if (arrival_times) arrival_times->sort();
-    }
-    settled = has_local_timestamps && is_settled(stamp, stamped_at);
+    if (messages.dated) births.forget();
+    if (!messages.dated) messages.arrival_times.reset();
+    if (messages.arrival_times) messages.arrival_times->sort();
+    settled = settles;
 
     auto before = std::exchange(subdirectories, {});
     for (auto& subdirectory : listing.subdirectories) {
@@ -53,25 +48,22 @@ void QueueDirectory::adopt(DirectoryListing&& listing) {
 
 void QueueDirectory::adopt_births(DirectoryListing&& dated_part, ArrivalAllowance& allowance) {
     births_of = times_read;
-    oldest = earlier(dated_part.oldest, births.oldest());
-    arrival_times = std::move(dated_part.arrival_times);
-    if (arrival_times && !births.add_to(*arrival_times, allowance)) arrival_times.reset();
-    if (arrival_times) arrival_times->sort();
+    messages.oldest = earlier(dated_part.oldest, births.oldest());
+    auto& times = messages.arrival_times = std::move(dated_part.arrival_times);
+    if (times && !births.add_to(*times, allowance)) times.reset();
+    if (times) times->sort();
 }
 
 void QueueDirectory::forget() noexcept {
     settled = false;
-    files = 0;
-    dated = true;
-    oldest.reset();
+    messages = {};
     births.forget();
-    arrival_times.emplace();
     subdirectories.clear();
 }
 
 void QueueDirectory::read_again_for_arrival_times(std::size_t& left) noexcept {
-    const std::size_t wanted = files + ArrivalTimes::k_step;
-    if (is_dated() && !arrival_times && wanted <= left) {
+    const std::size_t wanted = messages.files + ArrivalTimes::k_step;
+    if (is_dated() && !messages.arrival_times && wanted <= left) {
         settled = false;
         left -= wanted;
     }
@@ -81,13 +73,13 @@ void QueueDirectory::read_again_for_arrival_times(std::size_t& left) noexcept {
 void QueueDirectory::forget_births() noexcept {
     births.forget();
     births_of = 0;
-    if (!dated) arrival_times.reset();
+    if (!messages.dated) messages.arrival_times.reset();
     for (const auto& subdirectory : subdirectories) subdirectory->forget_births();
 }
 
 QueueDirectory::Sum QueueDirectory::sum() const {
-    Sum sum{
-        files, births.size(), is_dated(), oldest, arrival_times ? arrival_times->size() : 0, arrival_times.has_value()};
+    const auto& times = messages.arrival_times;
+    Sum sum{messages.files, births.size(), is_dated(), messages.oldest, times ? times->size() : 0, times.has_value()};
     for (const auto& subdirectory : subdirectories) {
         const Sum below = subdirectory->sum();
         sum.files += below.files;
@@ -101,7 +93,7 @@ QueueDirectory::Sum QueueDirectory::sum() const {
 }
 
 std::uint64_t QueueDirectory::arrived_before(std::chrono::seconds time) const {
-    std::uint64_t count = arrival_times ? arrival_times->before(time) : 0;
+    std::uint64_t count = messages.arrival_times ? messages.arrival_times->before(time) : 0;
     for (const auto& subdirectory : subdirectories) count += subdirectory->arrived_before(time);
     return count;
 }

@@ -17,11 +17,15 @@
 
 namespace ceymail::collect {
 
-struct DirectoryListing {
-    std::uint64_t files = 0;                                     // messages, subdirectories not included
+// Of one directory, subdirectories not included.
+struct Messages {
+    std::uint64_t files = 0;
     bool dated = true;                                           // whether each name encodes its arrival, if wanted
     std::optional<std::chrono::microseconds> oldest{};           // the earliest of those arrivals, if wanted
     std::optional<ArrivalTimes> arrival_times = ArrivalTimes{};  // all of them, not sorted; none: no allowance for it
+};
+
+struct DirectoryListing : Messages {
     std::vector<std::string> subdirectories{};
 };
 

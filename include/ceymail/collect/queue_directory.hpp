@@ -28,18 +28,14 @@ struct QueueDirectory {
     const QueueDirectory* const parent;  // null: the directory is directly in the queue directory
     const unsigned depth;                // 0 there
 
-    DirectoryStamp stamp;   // taken before the read that the values below come from
-    FileTime stamped_at{};  // the file clock before that
-    bool has_local_timestamps = true;
+    DirectoryStamp stamp;          // taken before the read that the values below come from
+    bool settles = false;          // whether it settles the directory once that is read
     bool settled = false;          // whether an equal stamp proves that nothing changed
     std::uintmax_t size_hint = 0;  // bytes, st_size: grows with the number of entries
-    std::uint64_t files = 0;
-    bool dated = true;  // these three as in DirectoryListing
-    std::optional<std::chrono::microseconds> oldest;
+    Messages messages;             // arrival_times: of those without a date too, once `births` is complete
     std::uint64_t times_read = 0;
     BirthTimes births;            // of the files whose names do not encode their arrival
     std::uint64_t births_of = 0;  // the read (times_read) for which `births` is complete; 0: none
-    std::optional<ArrivalTimes> arrival_times = ArrivalTimes{};  // of all files; none: not known, or too many
     std::vector<std::unique_ptr<QueueDirectory>> subdirectories;
 
     // Notes the state of the directory that is read next.
@@ -66,11 +62,11 @@ struct QueueDirectory {
     };
     [[nodiscard]] Sum sum() const;
 
-    // Returns: how many files of this directory and all below arrived before `time`, as far as arrival_times has them.
+    // Returns: how many files of this directory and all below arrived before `time`, as far as arrival_times have them.
     [[nodiscard]] std::uint64_t arrived_before(std::chrono::seconds time) const;
 
     // Whether the arrivals of all files are known, subdirectories not included.
-    [[nodiscard]] bool is_dated() const noexcept { return dated || births_of == times_read; }
+    [[nodiscard]] bool is_dated() const noexcept { return messages.dated || births_of == times_read; }
 
     // Has those read again, of this directory and all below, whose arrival times had no allowance and have it now.
     // `left`: how many may be remembered yet.
