@@ -18,15 +18,8 @@ namespace ceymail::collect {
 
 namespace {
 
-template <auto Free>
-struct Freed {
-    template <class T>
-    void operator()(T* object) const noexcept {
-        Free(object);
-    }
-};
-using Bio = std::unique_ptr<BIO, Freed<BIO_free>>;
-using X509Certificate = std::unique_ptr<X509, Freed<X509_free>>;
+using Bio = std::unique_ptr<BIO, decltype([](BIO* one) { BIO_free(one); })>;
+using X509Certificate = std::unique_ptr<X509, decltype([](X509* one) { X509_free(one); })>;
 
 // On the stack, which has 1 MiB in the scheduler's threads.
 struct WipedBuffer {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/collect/certificate_paths.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <array>
 #include <set>
@@ -121,12 +119,9 @@ struct CertificatePaths::Walk {
     // Records the stamp before the content is read. Returns: whether it exists.
     bool stamp(const fs::path& path) {
         const auto before = file_clock_now();
-        struct stat status{};
-        const bool exists = ::stat(below_root(path).c_str(), &status) == 0;
-        auto& stamp = owner.m_stamps[path];
-        stamp = exists ? Stamp(stamp_of(status)) : std::nullopt;
-        if (exists && !is_settled(*stamp, before)) owner.m_settled = false;
-        return exists;
+        const auto& stamp = owner.m_stamps[path] = stamp_at(below_root(path));
+        if (stamp && !is_settled(*stamp, before)) owner.m_settled = false;
+        return stamp.has_value();
     }
 
     [[nodiscard]] std::unexpected<util::Error> fault(const fs::path& path, const util::Error& error) const {
@@ -229,11 +224,8 @@ struct CertificatePaths::Walk {
 CertificatePaths::CertificatePaths(TlsServer server, fs::path root) : m_server(server), m_root(std::move(root)) {}
 
 bool CertificatePaths::changed() const {
-    return std::ranges::any_of(m_stamps, [&](const auto& one) {
-        struct stat status{};
-        const bool exists = ::stat((m_root / one.first.relative_path()).c_str(), &status) == 0;
-        return exists != one.second.has_value() || (exists && stamp_of(status) != *one.second);
-    });
+    return std::ranges::any_of(
+        m_stamps, [&](const auto& one) { return stamp_at(m_root / one.first.relative_path()) != one.second; });
 }
 
 const util::Result<std::vector<fs::path>>& CertificatePaths::read() {

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/collect/certificates_collector.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <iterator>
 #include <span>
@@ -27,16 +24,6 @@ constexpr auto k_look_interval = 60s;
 constexpr auto k_soon = 14 * 24h;
 constexpr auto k_day = 24h;
 
-// What a server makes again whenever it starts or reads its configuration again, however it is told to: by systemd, by
-// its own command or by a signal. nginx makes none, and Postfix takes a new certificate
-// by itself.
-struct LoadMark {
-    TlsServer server;
-    const char* path;  // below the root
-};
-constexpr std::array k_load_marks{LoadMark{TlsServer::dovecot, "run/dovecot/config"},
-                                  LoadMark{TlsServer::apache, "run/apache2/apache2.pid"}};
-
 exposition::Value value_of(UnixTime time) {
     const auto count = time.count();
     return count < 0 ? exposition::Value(static_cast<double>(count)) : static_cast<std::uint64_t>(count);
@@ -55,16 +42,11 @@ std::string time_of(UnixTime time) {
     return time.count() < 0 ? "1970 or before" : util::utc_time(static_cast<std::uint64_t>(time.count()));
 }
 
-bool is_enabled(const std::set<std::string>& units, TlsServer server) {
-    return server == TlsServer::nginx ? units.contains("nginx.service")
-                                      : units.contains("apache2.service") || units.contains("httpd.service");
-}
-
 // Of two web servers, an enabled one excludes one that is not.
-bool is_unused(const std::set<std::string>& units, TlsServer server) {
-    if (server != TlsServer::nginx && server != TlsServer::apache) return false;
-    const auto other = server == TlsServer::nginx ? TlsServer::apache : TlsServer::nginx;
-    return !is_enabled(units, server) && is_enabled(units, other);
+bool is_unused(const std::set<std::string>& enabled, TlsServer server) {
+    const bool nginx = enabled.contains("nginx.service");
+    const bool apache = enabled.contains("apache2.service") || enabled.contains("httpd.service");
+    return (server == TlsServer::nginx && apache && !nginx) || (server == TlsServer::apache && nginx && !apache);
 }
 
 util::Error cannot_read(const NamedCertificate& named, const util::Error& cause) {
@@ -128,11 +110,8 @@ void CertificatesCollector::look_for_paths() {
 const util::Result<Certificate>& CertificatesCollector::read(const fs::path& path) {
     const auto file = m_root / path.relative_path();
     const auto before = m_file_clock();
-    struct stat status{};
-    const bool exists = ::stat(file.c_str(), &status) == 0;
     const auto known = m_known.find(path);
-    if (exists && known != m_known.end() && known->second.settled && known->second.certificate &&
-        stamp_of(status) == known->second.certificate->stamp)
+    if (known != m_known.end() && known->second.settled && stamp_at(file) == known->second.certificate->stamp)
         return known->second.certificate;
     auto certificate = read_certificate(file);
     const bool settled = certificate && is_settled(certificate->stamp, before);
@@ -158,12 +137,13 @@ void CertificatesCollector::list_certificates() {
     std::ranges::sort(m_listed, {}, [](const Listed& one) { return one.named.name; });
 }
 
+// By what a server makes again whenever it starts or reads its configuration again, however it is told to: by systemd,
+// by its own command or by a signal. nginx makes none, and Postfix takes a new certificate by itself.
 std::optional<UnixTime> CertificatesCollector::load_time_of(TlsServer server) const {
-    const auto* const mark = std::ranges::find(k_load_marks, server, &LoadMark::server);
-    struct stat status{};
-    if (mark == k_load_marks.end()) return std::nullopt;
-    if (::stat((m_root / mark->path).c_str(), &status) != 0) return std::nullopt;
-    return floor<seconds>(stamp_of(status).modified);
+    if (server != TlsServer::dovecot && server != TlsServer::apache) return std::nullopt;
+    const auto* const mark = server == TlsServer::dovecot ? "run/dovecot/config" : "run/apache2/apache2.pid";
+    const auto stamp = stamp_at(m_root / mark);
+    return stamp ? std::optional(floor<seconds>(stamp->modified)) : std::nullopt;
 }
 
 Families CertificatesCollector::families() const {
@@ -171,17 +151,13 @@ Families CertificatesCollector::families() const {
     exposition::MetricFamily end{"ceymail_certificate_not_after_timestamp_seconds",
                                  "End of the validity of the first certificate in the file that the server uses, in "
                                  "seconds since 1970.",
-                                 gauge,
-                                 {}};
+                                 gauge};
     exposition::MetricFamily modified{"ceymail_certificate_modified_timestamp_seconds",
-                                      "Last change of the file of the certificate, in seconds since 1970.",
-                                      gauge,
-                                      {}};
+                                      "Last change of the file of the certificate, in seconds since 1970.", gauge};
     exposition::MetricFamily loaded{"ceymail_certificate_loaded_timestamp_seconds",
                                     "When the server last read its certificates, by a start or reload, in seconds "
                                     "since 1970; before the file's last change: it still uses the one before.",
-                                    gauge,
-                                    {}};
+                                    gauge};
     for (const auto& [named, certificate, load_time] : m_listed) {
         const decltype(exposition::Sample::labels) labels{{"name", named.name}};
         end.samples.push_back({labels, value_of(certificate.not_after)});

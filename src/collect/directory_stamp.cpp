@@ -43,6 +43,11 @@ DirectoryStamp stamp_of(const struct stat& status) noexcept {
     return {status.st_dev, status.st_ino, util::file_time(status.st_mtim), util::file_time(status.st_ctim)};
 }
 
+std::optional<DirectoryStamp> stamp_at(const std::filesystem::path& path) noexcept {
+    struct stat status{};
+    return ::stat(path.c_str(), &status) == 0 ? std::optional(stamp_of(status)) : std::nullopt;
+}
+
 bool is_settled(const DirectoryStamp& stamp, FileTime before) noexcept {
     return std::max(stamp.modified + tick_of(stamp.modified), stamp.changed + tick_of(stamp.changed)) < before;
 }

@@ -62,13 +62,12 @@ public:
 
 private:
     struct Walk;
-    using Stamp = std::optional<DirectoryStamp>;  // none: it does not exist
 
     [[nodiscard]] bool changed() const;
 
     TlsServer m_server;
     std::filesystem::path m_root;
-    std::map<std::filesystem::path, Stamp> m_stamps;
+    std::map<std::filesystem::path, std::optional<DirectoryStamp>> m_stamps;  // none: it does not exist
     bool m_settled = false;  // equal stamps prove that nothing has changed
     util::Result<std::vector<std::filesystem::path>> m_paths{};
 };

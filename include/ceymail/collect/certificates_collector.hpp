@@ -54,7 +54,7 @@ public:
 private:
     struct Known {
         util::Result<Certificate> certificate;
-        bool settled = false;  // an equal stamp proves that nothing has changed
+        bool settled = false;  // it was read, and an equal stamp proves that nothing has changed
     };
     struct Listed {
         NamedCertificate named;

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 
 #include <chrono>
+#include <filesystem>
+#include <optional>
 
 namespace ceymail::collect {
 
@@ -27,6 +29,9 @@ struct DirectoryStamp {
 };
 
 [[nodiscard]] DirectoryStamp stamp_of(const struct stat& status) noexcept;
+
+// Returns: the stamp of the file or directory, behind any symbolic links; none if there is none.
+[[nodiscard]] std::optional<DirectoryStamp> stamp_at(const std::filesystem::path& path) noexcept;
 
 // Whether an equal stamp later proves that nothing changed. `before`: the file clock, read before the stamp, which was
 // taken before the directory was read.
