@@ -83,10 +83,4 @@ bool BirthTimes::add_to(ArrivalTimes& arrivals, ArrivalAllowance& allowance) con
     return std::ranges::all_of(m_known, [&](const Birth& birth) { return arrivals.add(birth.at, allowance); });
 }
 
-void BirthTimes::forget() noexcept {
-    m_known = {};
-    m_kept = {};
-    m_added = {};
-}
-
 }  // namespace ceymail::collect

@@ -44,12 +44,10 @@ int take_file(DirectoryListing& listing, const char* name, const ListingOptions&
     return !options.on_undated || options.on_undated(name) ? 0 : ECANCELED;
 }
 
-bool is_subdirectory_name(std::string_view name) { return name.size() == 1 && name != "."; }
-
 // Returns: 0 or an errno.
 int take_entry(DirectoryListing& listing, int directory, const dirent64& entry, const ListingOptions& options) {
     const std::string_view name = entry.d_name;
-    const bool is_subdirectory = is_subdirectory_name(name);
+    const bool is_subdirectory = name.size() == 1 && name != ".";
     if (!is_subdirectory && !is_message_name(name)) return 0;
     unsigned char type = options.types == EntryTypes::trusted ? entry.d_type : static_cast<unsigned char>(DT_UNKNOWN);
     if (type == DT_UNKNOWN) {

@@ -6,13 +6,9 @@
 #include <charconv>
 
 namespace ceymail::collect {
-namespace {
-
-constexpr std::string_view k_blanks = " \t";
-
-}  // namespace
 
 std::string_view take_field(std::string_view& line) noexcept {
+    constexpr std::string_view k_blanks = " \t";
     line.remove_prefix(std::min(line.find_first_not_of(k_blanks), line.size()));
     const std::string_view field = line.substr(0, line.find_first_of(k_blanks));
     line.remove_prefix(field.size());

@@ -11,13 +11,12 @@ constexpr auto k_longest_look = std::chrono::seconds(1);
 
 Families make_families(const GaleraState& node) {
     using enum exposition::MetricType;
-    const auto flag = [](bool value) { return std::uint64_t{value ? 1U : 0U}; };
     Families families{
         single("ceymail_galera_ready", "Whether this host's node of a Galera cluster accepts statements.", gauge,
-               flag(node.ready)),
+               std::uint64_t{node.ready}),
         single("ceymail_galera_primary",
                "Whether this host's node of a Galera cluster is in the primary component: 0 during a partition.", gauge,
-               flag(node.primary)),
+               std::uint64_t{node.primary}),
         single("ceymail_galera_state",
                "State of this host's node of a Galera cluster: 4 synced, 3 joined, 2 donor or desynced, 1 joining, 0 "
                "not connected.",

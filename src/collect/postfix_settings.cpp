@@ -102,14 +102,13 @@ PostfixSettings PostfixSettings::parse(std::string_view main_cf, std::string_vie
     return settings;
 }
 
-std::string PostfixSettings::raw(const Service* service, std::string_view name) const {
-    if (service != nullptr)
-        if (const auto found = service->overrides.find(name); found != service->overrides.end()) return found->second;
+std::string PostfixSettings::raw(const Service& service, std::string_view name) const {
+    if (const auto found = service.overrides.find(name); found != service.overrides.end()) return found->second;
     const auto found = m_main.find(name);
     return found == m_main.end() ? std::string() : found->second;
 }
 
-std::string PostfixSettings::expanded(const Service* service, std::string_view text, int depth, int& references) const {
+std::string PostfixSettings::expanded(const Service& service, std::string_view text, int depth, int& references) const {
     std::string result;
     while (!text.empty()) {
         const auto plain = text.substr(0, text.find('$'));
@@ -124,14 +123,9 @@ std::string PostfixSettings::expanded(const Service* service, std::string_view t
     return result;
 }
 
-std::string PostfixSettings::value(std::string_view name) const {
-    int references = 0;
-    return expanded(nullptr, raw(nullptr, name), 0, references);
-}
-
 std::string PostfixSettings::value(const Service& service, std::string_view name) const {
     int references = 0;
-    return expanded(&service, raw(&service, name), 0, references);
+    return expanded(service, raw(service, name), 0, references);
 }
 
 }  // namespace ceymail::collect

@@ -45,19 +45,14 @@ std::optional<std::int64_t> decode(std::string_view digits) noexcept {
 }
 
 bool is_inode(std::string_view digits) noexcept {
-    for (const char digit : digits) {
-        if (k_value_of[static_cast<unsigned char>(digit)] == k_base) return false;
-    }
-    return !digits.empty();
+    const auto is_digit = [](unsigned char letter) { return k_value_of[letter] != k_base; };
+    return !digits.empty() && std::ranges::all_of(digits, is_digit);
 }
 
 }  // namespace
 
 bool is_message_name(std::string_view name) noexcept {
-    for (const char letter : name) {
-        if (!k_is_in_name[static_cast<unsigned char>(letter)]) return false;
-    }
-    return name.size() > 1;
+    return name.size() > 1 && std::ranges::all_of(name, [](unsigned char letter) { return k_is_in_name[letter]; });
 }
 
 std::optional<std::chrono::microseconds> arrival_of(std::string_view queue_id) noexcept {

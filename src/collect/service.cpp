@@ -10,19 +10,6 @@ namespace ceymail::collect {
 
 namespace {
 
-void hide_disabled_web_servers(const std::vector<Service>& services, ServiceStates& states,
-                               const std::function<bool(const Service&)>& enabled) {
-    std::vector<std::size_t> installed;
-    for (std::size_t i = 0; i < services.size(); ++i) {
-        if (services[i].listed == Listed::as_web_server && states[i] != ServiceState::absent) installed.push_back(i);
-    }
-    if (installed.size() < 2) return;
-    const auto first_disabled =
-        std::stable_partition(installed.begin(), installed.end(), [&](std::size_t i) { return enabled(services[i]); });
-    if (first_disabled == installed.begin()) return;
-    std::for_each(first_disabled, installed.end(), [&](std::size_t i) { states[i] = ServiceState::absent; });
-}
-
 constexpr std::size_t k_max_enabled = 64;
 
 void add_unit(Service& service, const std::string& unit) {
@@ -88,11 +75,16 @@ void find_enabled(std::vector<Service>& services, const std::set<std::string>& u
 
 ServiceStates only_listed(const std::vector<Service>& services, ServiceStates states,
                           const std::function<bool(const Service&)>& enabled) {
+    std::vector<std::size_t> web_servers;
     for (std::size_t i = 0; i < services.size(); ++i) {
-        if (services[i].listed != Listed::when_enabled || states[i] == ServiceState::absent) continue;
-        if (!enabled(services[i])) states[i] = ServiceState::absent;
+        if (states[i] == ServiceState::absent) continue;
+        if (services[i].listed == Listed::as_web_server) web_servers.push_back(i);
+        if (services[i].listed == Listed::when_enabled && !enabled(services[i])) states[i] = ServiceState::absent;
     }
-    hide_disabled_web_servers(services, states, enabled);
+    if (web_servers.size() < 2) return states;
+    const auto disabled = std::ranges::partition(web_servers, [&](std::size_t i) { return enabled(services[i]); });
+    if (disabled.size() == web_servers.size()) return states;
+    for (const std::size_t i : disabled) states[i] = ServiceState::absent;
     return states;
 }
 
@@ -100,13 +92,11 @@ Families service_families(const std::vector<Service>& services, const ServiceSta
     exposition::MetricFamily up{"ceymail_service_up",
                                 "1 if the service runs, 0 if it is installed and does not; absent if it is not "
                                 "installed.",
-                                exposition::MetricType::gauge,
-                                {}};
+                                exposition::MetricType::gauge};
     exposition::MetricFamily start{"ceymail_service_start_time_seconds",
                                    "Start of the main process of a service that runs, in seconds since 1970; of "
                                    "several the newest.",
-                                   exposition::MetricType::gauge,
-                                   {}};
+                                   exposition::MetricType::gauge};
     for (std::size_t i = 0; i < services.size(); ++i) {
         const exposition::Sample sample{{{"name", services[i].name}}, std::uint64_t{states[i] == ServiceState::up}};
         if (states[i] != ServiceState::absent) up.samples.push_back(sample);

@@ -43,7 +43,7 @@ public:
     // Returns: false if the allowance is used up before all are added.
     [[nodiscard]] bool add_to(ArrivalTimes& arrivals, ArrivalAllowance& allowance) const;
 
-    void forget() noexcept;
+    void forget() noexcept { *this = {}; }
 
 private:
     struct Birth {

@@ -25,7 +25,7 @@ public:
 
     // Returns: the value in main.cf, with $name, ${name} and $(name) replaced; empty if it is not set. An expression
     // with a condition stays as it is, and so does what stands behind more than 1000 names.
-    [[nodiscard]] std::string value(std::string_view name) const;
+    [[nodiscard]] std::string value(std::string_view name) const { return value({}, name); }
 
     // Returns: the same for one service, whose overrides come first.
     [[nodiscard]] std::string value(const Service& service, std::string_view name) const;
@@ -33,8 +33,8 @@ public:
     [[nodiscard]] const std::vector<Service>& services() const noexcept { return m_services; }
 
 private:
-    [[nodiscard]] std::string raw(const Service* service, std::string_view name) const;
-    [[nodiscard]] std::string expanded(const Service* service, std::string_view text, int depth, int& references) const;
+    [[nodiscard]] std::string raw(const Service& service, std::string_view name) const;
+    [[nodiscard]] std::string expanded(const Service& service, std::string_view text, int depth, int& references) const;
 
     std::map<std::string, std::string, std::less<>> m_main;
     std::vector<Service> m_services;
