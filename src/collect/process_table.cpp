@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <charconv>
 #include <climits>
+#include <functional>
 #include <span>
 #include <utility>
 
@@ -165,6 +166,33 @@ bool has_executable(const std::filesystem::path& directory, const std::string& n
     return false;
 }
 
+bool installed(const std::filesystem::path& root, const Service& service) {
+    return std::ranges::any_of(service.executables, [&](const std::string& name) {
+        return std::ranges::any_of(k_program_directories, [&](std::string_view directory) {
+            return has_executable(root / directory.substr(1), name);
+        });
+    });
+}
+
+util::Result<void> each_process(util::Directory& proc, const std::filesystem::path& path, util::BootTime deadline,
+                                const std::function<void(const std::string& pid)>& visit) {
+    std::size_t seen = 0;
+    for (;;) {
+        CEYMAIL_TRY_ASSIGN(const auto pid, proc.next());
+        if (pid.empty()) return {};
+        if (!is_number(pid)) continue;
+        if (++seen > k_max_processes) {
+            return util::fail(ErrorKind::exhausted, "cannot see which services run: more than " +
+                                                        std::to_string(k_max_processes) + " processes");
+        }
+        if (seen % k_processes_per_clock_read == 0 && util::BootClock::now() >= deadline) {
+            return util::fail(ErrorKind::timed_out,
+                              "cannot see which services run: " + path.string() + " was not read through in time");
+        }
+        visit(std::string(pid));
+    }
+}
+
 std::uint64_t ticks_per_second() {
     const long ticks = ::sysconf(_SC_CLK_TCK);
     return ticks > 0 ? static_cast<std::uint64_t>(ticks) : 100;
@@ -239,14 +267,6 @@ ProcessTable::ProcessTable(std::filesystem::path root, std::filesystem::path pro
                            std::vector<std::filesystem::path> queue_directories)
     : m_root(std::move(root)), m_proc(std::move(proc)), m_queue_directories(std::move(queue_directories)) {}
 
-bool ProcessTable::installed(const Service& service) const {
-    return std::ranges::any_of(service.executables, [&](const std::string& name) {
-        return std::ranges::any_of(k_program_directories, [&](std::string_view directory) {
-            return has_executable(m_root / directory.substr(1), name);
-        });
-    });
-}
-
 util::Result<ProcessTable::Main> ProcessTable::find_postfix(int proc) const {
     Main newest;
     for (const auto& queue_directory : m_queue_directories) {
@@ -303,25 +323,6 @@ void ProcessTable::find_starts(std::vector<Main>& mains) const {
     }
 }
 
-util::Result<void> ProcessTable::each_process(util::Directory& proc, util::BootTime deadline,
-                                              const std::function<void(const std::string& pid)>& visit) const {
-    std::size_t seen = 0;
-    for (;;) {
-        CEYMAIL_TRY_ASSIGN(const auto pid, proc.next());
-        if (pid.empty()) return {};
-        if (!is_number(pid)) continue;
-        if (++seen > k_max_processes) {
-            return util::fail(ErrorKind::exhausted, "cannot see which services run: more than " +
-                                                        std::to_string(k_max_processes) + " processes");
-        }
-        if (seen % k_processes_per_clock_read == 0 && util::BootClock::now() >= deadline) {
-            return util::fail(ErrorKind::timed_out,
-                              "cannot see which services run: " + m_proc.string() + " was not read through in time");
-        }
-        visit(std::string(pid));
-    }
-}
-
 util::Result<ServiceStates> ProcessTable::states(const std::vector<Service>& services, util::BootTime deadline) {
     CEYMAIL_TRY(require_whole_table(m_proc));
     CEYMAIL_TRY_ASSIGN(auto directory, util::Directory::open(m_proc));
@@ -334,7 +335,7 @@ util::Result<ServiceStates> ProcessTable::states(const std::vector<Service>& ser
         mains[i] = m_mains[i];
     }
     const auto is_known = states;
-    CEYMAIL_TRY(each_process(directory, deadline, [&](const std::string& pid) {
+    CEYMAIL_TRY(each_process(directory, m_proc, deadline, [&](const std::string& pid) {
         const auto process = read_identity(proc, pid);
         for (std::size_t i = 0; process && i < services.size(); ++i) {
             if (services[i].name == k_postfix || is_known[i] == ServiceState::up) continue;
@@ -345,7 +346,7 @@ util::Result<ServiceStates> ProcessTable::states(const std::vector<Service>& ser
         }
     }));
     for (std::size_t i = 0; i < services.size(); ++i) {
-        if (states[i] == ServiceState::up || !installed(services[i])) continue;
+        if (states[i] == ServiceState::up || !installed(m_root, services[i])) continue;
         states[i] = ServiceState::down;
         if (services[i].name != k_postfix) continue;
         CEYMAIL_TRY_ASSIGN(auto postfix, find_postfix(proc));

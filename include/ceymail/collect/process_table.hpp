@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,7 +12,6 @@
 #include <sys/types.h>
 
 #include "ceymail/collect/service.hpp"
-#include "ceymail/util/directory.hpp"
 
 namespace ceymail::collect {
 
@@ -80,9 +78,6 @@ private:
     };
     [[nodiscard]] bool still_runs(int proc, const Main& main, const Service& service) const;
     void find_starts(std::vector<Main>& mains) const;
-    [[nodiscard]] util::Result<void> each_process(util::Directory& proc, util::BootTime deadline,
-                                                  const std::function<void(const std::string& pid)>& visit) const;
-    [[nodiscard]] bool installed(const Service& service) const;
     // Returns: of several instances of Postfix the newest main process; none if one of them does not run.
     [[nodiscard]] util::Result<Main> find_postfix(int proc) const;
     [[nodiscard]] util::Result<Main> find_instance(int proc, const std::filesystem::path& queue_directory) const;
