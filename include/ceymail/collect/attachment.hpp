@@ -13,8 +13,6 @@ namespace ceymail::collect {
 struct AttachmentState {
     bool attached = false;
     std::chrono::seconds judged_at{};  // since boot, CLOCK_BOOTTIME
-
-    bool operator==(const AttachmentState&) const = default;
 };
 
 // ceymail-attach.timer writes it every 10 minutes.

@@ -16,8 +16,6 @@ namespace ceymail::collect {
 struct Backup {
     FileTime modified{};
     std::uint64_t bytes = 0;
-
-    bool operator==(const Backup&) const = default;
 };
 
 // tar writes an archive under its final name. Its time of modification moves until it is complete.

@@ -32,8 +32,6 @@ struct DovecotSetting {
     std::string key;  // also "!include", "!include_try"
     std::string value;
     std::size_t depth = 0;  // in how many blocks it stands
-
-    bool operator==(const DovecotSetting&) const = default;
 };
 
 // Returns: the settings of a file of Dovecot's configuration, 2.3 or 2.4, that matter here: ssl, ssl_cert,

@@ -19,8 +19,6 @@ struct NamedCertificate {
     std::string name;
     std::filesystem::path path;
     std::optional<TlsServer> server{};
-
-    bool operator==(const NamedCertificate&) const = default;
 };
 
 // Returns: the name of each certificate of a server: that of the server if it has one file; else with a suffix that
