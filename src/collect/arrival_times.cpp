@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// ArrivalTimes: when the messages of one directory arrived, so that those older than an age can be counted quickly.
 #include "ceymail/collect/arrival_times.hpp"
 
 #include <algorithm>

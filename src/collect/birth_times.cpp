@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// BirthTimes: when the files of one directory were created, remembered by name so that each is read once.
 #include "ceymail/collect/birth_times.hpp"
 
 #include <fcntl.h>

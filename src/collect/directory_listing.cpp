@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// DirectoryListing: what one directory holds, counted without keeping its names.
 #include "ceymail/collect/directory_listing.hpp"
 
 #include <dirent.h>

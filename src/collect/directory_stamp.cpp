@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// DirectoryStamp: shows whether a directory has changed since it was read.
 #include "ceymail/collect/directory_stamp.hpp"
 
 #include <linux/magic.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// The fields of files in /proc, separated by spaces, without copies.
 #include "ceymail/collect/fields.hpp"
 
 #include <algorithm>

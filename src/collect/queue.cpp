@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// QueueCollector: how many messages wait in Postfix's queues, and since when.
 #include "ceymail/collect/queue.hpp"
 
 #include <array>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// QueueDirectory: what QueueReader remembers of one directory of a queue, and of its subdirectories.
 #include "ceymail/collect/queue_directory.hpp"
 
 #include <fcntl.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Names of files in Postfix's queues, and the arrival time in a long queue id.
 #include "ceymail/collect/queue_id.hpp"
 
 #include <algorithm>

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-// QueueReader: counts the messages of Postfix's queues and reads only the directories that changed since the last time.
-//
 // A read is a pass over the remembered directories. It stats each one. It lists those that are new or have changed,
 // several at a time, each on one thread. It then does the same with the subdirectories that this has found.
 #include "ceymail/collect/queue_reader.hpp"
