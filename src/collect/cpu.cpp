@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// CpuCollector: idle and total time of all processors, from /proc/stat.
 #include "ceymail/collect/cpu.hpp"
 
 #include <algorithm>
@@ -135,14 +134,10 @@ CpuTally tallied_in(util::KeptRecord& record) {
     };
 }
 
-CpuCollector::CpuCollector(const std::filesystem::path& proc, CpuTally tally, util::ClockFunction clock)
-    : m_stat(proc / "stat"), m_tally(std::move(tally)), m_clock(clock) {}
-
-util::Result<Families> CpuCollector::collect(util::BootTime) {
-    const auto at = m_clock();
-    CEYMAIL_TRY_ASSIGN(const auto start, util::read_start(m_stat, k_start_of_stat));
-    CEYMAIL_TRY_ASSIGN(const auto now, parse_cpu(whole_lines(start)));
-    CEYMAIL_TRY_ASSIGN(const auto jiffies, m_tally(now, at));
+util::Result<Families> cpu_families(const std::filesystem::path& proc, const CpuTally& tally, util::BootTime now) {
+    CEYMAIL_TRY_ASSIGN(const auto start, util::read_start(proc / "stat", k_start_of_stat));
+    CEYMAIL_TRY_ASSIGN(const auto times, parse_cpu(whole_lines(start)));
+    CEYMAIL_TRY_ASSIGN(const auto jiffies, tally(times, now));
 
     using enum exposition::MetricType;
     return Families{

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// DiskCollector: used and total space of one file system, as df(1) prints them.
 #include "ceymail/collect/disk.hpp"
 
 #include <cerrno>
@@ -32,10 +31,8 @@ util::Result<DiskUsage> disk_usage(const struct statvfs& status) {
     return usage;
 }
 
-DiskCollector::DiskCollector(std::filesystem::path path) : m_path(std::move(path)) {}
-
-util::Result<Families> DiskCollector::collect(util::BootTime) {
-    CEYMAIL_TRY_ASSIGN(const auto status, status_of(m_path));
+util::Result<Families> disk_families(const std::filesystem::path& path) {
+    CEYMAIL_TRY_ASSIGN(const auto status, status_of(path));
     CEYMAIL_TRY_ASSIGN(const auto usage, disk_usage(status));
 
     using enum exposition::MetricType;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// MemoryCollector: used and total memory, from /proc/meminfo.
 #include "ceymail/collect/memory.hpp"
 
 #include "ceymail/collect/fields.hpp"
@@ -34,10 +33,8 @@ util::Result<MemoryUsage> parse_memory(std::string_view proc_meminfo) {
     return MemoryUsage{total - available, total};
 }
 
-MemoryCollector::MemoryCollector(const std::filesystem::path& proc) : m_meminfo(proc / "meminfo") {}
-
-util::Result<Families> MemoryCollector::collect(util::BootTime) {
-    CEYMAIL_TRY_ASSIGN(const auto text, util::read_file(m_meminfo));
+util::Result<Families> memory_families(const std::filesystem::path& proc) {
+    CEYMAIL_TRY_ASSIGN(const auto text, util::read_file(proc / "meminfo"));
     CEYMAIL_TRY_ASSIGN(const auto usage, parse_memory(text));
 
     using enum exposition::MetricType;

@@ -2,6 +2,8 @@
 #include "ceymail/supervisor/factories.hpp"
 
 #include <chrono>
+#include <functional>
+#include <string_view>
 #include <utility>
 
 #include "ceymail/collect/accounts_collector.hpp"
@@ -27,6 +29,21 @@ using config::Configuration;
 
 // How long the gatherer waits for MariaDB when it starts.
 constexpr auto k_prepare_timeout = std::chrono::milliseconds(100);
+
+// A source without a state between two readings.
+class FunctionCollector final : public collect::Collector {
+public:
+    using Read = std::function<util::Result<collect::Families>()>;
+
+    FunctionCollector(std::string_view name, Read read) : m_name(name), m_read(std::move(read)) {}
+
+    [[nodiscard]] std::string_view name() const noexcept override { return m_name; }
+    [[nodiscard]] util::Result<collect::Families> collect(util::BootTime) override { return m_read(); }
+
+private:
+    std::string_view m_name;
+    Read m_read;
+};
 
 // The rooms collect and database do not include each other, so this connects them.
 std::unique_ptr<collect::Collector> accounts_collector(const Configuration& configuration) {
@@ -132,13 +149,17 @@ scheduler::WorkBudget work_budget(const Configuration& configuration) {
 std::vector<std::unique_ptr<collect::Collector>> make_collectors(const Configuration& configuration,
                                                                  collect::CpuTally cpu) {
     std::vector<std::unique_ptr<collect::Collector>> collectors;
-    collectors.push_back(std::make_unique<collect::CpuCollector>(configuration.proc, std::move(cpu)));
-    collectors.push_back(std::make_unique<collect::MemoryCollector>(configuration.proc));
-    collectors.push_back(std::make_unique<collect::DiskCollector>(configuration.disk));
+    const auto add = [&](std::string_view name, FunctionCollector::Read read) {
+        collectors.push_back(std::make_unique<FunctionCollector>(name, std::move(read)));
+    };
+    const auto& proc = configuration.proc;
+    add("cpu", [proc, cpu = std::move(cpu)] { return collect::cpu_families(proc, cpu, util::BootClock::now()); });
+    add("memory", [proc] { return collect::memory_families(proc); });
+    add("disk", [path = configuration.disk] { return collect::disk_families(path); });
     collectors.push_back(collect::only_in_place(
         std::make_unique<collect::QueueCollector>(
             configuration.queue_directories, collect::QueueReaderOptions{.may_read_all = system::has_dac_read_search}),
-        configuration.queue_directories, configuration.proc / "self/mountinfo"));
+        configuration.queue_directories, proc / "self/mountinfo"));
     collectors.push_back(std::make_unique<collect::ServicesCollector>(configuration));
     collectors.push_back(accounts_collector(configuration));
     collectors.push_back(galera_collector(configuration));

@@ -206,25 +206,24 @@ BOOST_AUTO_TEST_CASE(never_steps_back_whatever_is_read) {
 }
 
 util::BootTime hands;
-util::BootTime turned() noexcept { return hands; }
 
 struct Proc {
     testing::TemporaryDirectory directory;
     std::unique_ptr<util::KeptRecord> record = std::make_unique<util::KeptRecord>();
-    std::optional<CpuCollector> collector;
+    CpuTally tally;
 
     Proc() {
         hands = util::BootTime{1000s};
         restart();
     }
-    void restart() { collector.emplace(directory.path(), tallied_in(*record), turned); }
+    void restart() { tally = tallied_in(*record); }
     void stat(const std::string& text) {
         hands += 15s;
         directory.write("stat", text);
     }
 
     CpuJiffies collected() {
-        const auto families = collector->collect({});
+        const auto families = cpu_families(directory.path(), tally, hands);
         BOOST_TEST_REQUIRE(families.has_value());
         BOOST_TEST_REQUIRE(families->size() == 2U);
         BOOST_TEST((*families)[0].name == "ceymail_cpu_idle_jiffies");
@@ -258,7 +257,6 @@ BOOST_FIXTURE_TEST_CASE(goes_on_after_a_restart, Proc) {
 
 // Of two that read at once, as CGI, the one that read first may store last.
 BOOST_FIXTURE_TEST_CASE(an_older_reading_that_is_stored_later_changes_nothing, Proc) {
-    const auto tally = tallied_in(*record);
     BOOST_TEST((*tally(reading("0 0 0 1000"), hands) == CpuJiffies{1000, 1000}));
     BOOST_TEST((*tally(reading("0 0 0 5000"), hands + 15s) == CpuJiffies{5000, 5000}));
     BOOST_TEST((*tally(reading("0 0 0 3000"), hands + 7s) == CpuJiffies{5000, 5000}));
@@ -266,7 +264,7 @@ BOOST_FIXTURE_TEST_CASE(an_older_reading_that_is_stored_later_changes_nothing, P
 }
 
 BOOST_FIXTURE_TEST_CASE(once_the_reading_is_served_as_it_is, Proc) {
-    collector.emplace(directory.path(), untallied(), turned);
+    tally = untallied();
     for (const auto* text : {"cpu  1 0 0 1000\n", "cpu  1 0 0 10\n"}) {
         stat(text);
         BOOST_TEST((collected() == sum_of(parse_cpu(text).value())));
@@ -290,15 +288,14 @@ BOOST_FIXTURE_TEST_CASE(takes_no_number_that_the_end_of_what_it_reads_cuts_short
 }
 
 BOOST_FIXTURE_TEST_CASE(names_the_file_that_is_missing, Proc) {
-    const auto families = collector->collect({});
+    const auto families = cpu_families(directory.path(), tally, hands);
     BOOST_TEST_REQUIRE(!families.has_value());
     BOOST_TEST((families.error().kind == util::ErrorKind::not_found));
     BOOST_TEST(families.error().message.find((directory.path() / "stat").string()) != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(reads_this_machine) {
-    CpuCollector collector("/proc", untallied());
-    const auto families = collector.collect({});
+    const auto families = cpu_families("/proc", untallied(), util::BootClock::now());
     BOOST_TEST_REQUIRE(families.has_value());
     const auto idle = std::get<std::uint64_t>((*families)[0].samples.at(0).value);
     BOOST_TEST(idle > 0U);

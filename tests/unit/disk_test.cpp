@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(collects_two_gauges_of_the_file_system_of_a_directory) {
     const testing::TemporaryDirectory directory;
     struct statvfs status{};
     BOOST_TEST_REQUIRE(statvfs(directory.path().c_str(), &status) == 0);
-    const auto families = DiskCollector(directory.path()).collect({});
+    const auto families = disk_families(directory.path());
     BOOST_TEST_REQUIRE(families.has_value());
     BOOST_TEST_REQUIRE(families->size() == 2U);
     BOOST_TEST((*families)[0].name == "ceymail_disk_used_bytes");
@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(collects_two_gauges_of_the_file_system_of_a_directory) {
 }
 
 BOOST_AUTO_TEST_CASE(names_the_path_that_is_missing) {
-    const auto families = DiskCollector("/nowhere/at/all").collect({});
+    const auto families = disk_families("/nowhere/at/all");
     BOOST_TEST_REQUIRE(!families.has_value());
     BOOST_TEST((families.error().kind == util::ErrorKind::not_found));
     BOOST_TEST(families.error().message.find("/nowhere/at/all") != std::string::npos);

@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(refuses_what_is_no_meminfo) {
 BOOST_AUTO_TEST_CASE(collects_two_gauges_in_bytes) {
     const testing::TemporaryDirectory proc;
     proc.write("meminfo", "MemTotal: 3 kB\nMemAvailable: 1 kB\n");
-    const auto families = MemoryCollector(proc.path()).collect({});
+    const auto families = memory_families(proc.path());
     BOOST_TEST_REQUIRE(families.has_value());
     BOOST_TEST_REQUIRE(families->size() == 2U);
     BOOST_TEST((*families)[0].name == "ceymail_memory_used_bytes");
@@ -83,12 +83,12 @@ BOOST_AUTO_TEST_CASE(collects_two_gauges_in_bytes) {
 
 BOOST_AUTO_TEST_CASE(names_the_file_that_is_missing) {
     const testing::TemporaryDirectory proc;
-    const auto families = MemoryCollector(proc.path()).collect({});
+    const auto families = memory_families(proc.path());
     BOOST_TEST_REQUIRE(!families.has_value());
     BOOST_TEST(families.error().message.find("meminfo") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(reads_this_machine) { BOOST_TEST(MemoryCollector("/proc").collect({}).has_value()); }
+BOOST_AUTO_TEST_CASE(reads_this_machine) { BOOST_TEST(memory_families("/proc").has_value()); }
 
 BOOST_AUTO_TEST_SUITE_END()
 

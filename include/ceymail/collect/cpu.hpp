@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// CpuCollector: idle and total time of all processors, from /proc/stat.
+// Idle and total time of all processors, from /proc/stat.
 #pragma once
 
 #include <array>
@@ -67,18 +67,8 @@ using CpuTally = std::function<util::Result<CpuJiffies>(const CpuTimes&, util::B
 // Requires: `record` outlives the result. Threads: as KeptRecord.
 [[nodiscard]] CpuTally tallied_in(util::KeptRecord& record);
 
-// ceymail_cpu_idle_jiffies, ceymail_cpu_total_jiffies.
-class CpuCollector : public Collector {
-public:
-    CpuCollector(const std::filesystem::path& proc, CpuTally tally, util::ClockFunction clock = util::BootClock::now);
-
-    [[nodiscard]] std::string_view name() const noexcept override { return "cpu"; }
-    [[nodiscard]] util::Result<Families> collect(util::BootTime deadline) override;
-
-private:
-    std::filesystem::path m_stat;
-    CpuTally m_tally;
-    util::ClockFunction m_clock;
-};
+// Returns: ceymail_cpu_idle_jiffies, ceymail_cpu_total_jiffies. `now`: the time of the reading.
+[[nodiscard]] util::Result<Families> cpu_families(const std::filesystem::path& proc, const CpuTally& tally,
+                                                  util::BootTime now);
 
 }  // namespace ceymail::collect

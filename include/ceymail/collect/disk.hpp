@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// DiskCollector: used and total space of one file system, as df(1) prints them.
+// Used and total space of one file system, as df(1) prints them.
 #pragma once
 
 #include <sys/statvfs.h>
@@ -14,25 +14,14 @@ namespace ceymail::collect {
 struct DiskUsage {
     std::uint64_t used_bytes = 0;   // (f_blocks - f_bfree) * f_frsize: blocks reserved for root count as free
     std::uint64_t total_bytes = 0;  // f_blocks * f_frsize
-
-    bool operator==(const DiskUsage&) const = default;
 };
 
 // f_blocks and f_bfree are in units of f_frsize, not f_bsize, statvfs(3).
 // Errors: invalid: no blocks (as in proc), more free blocks than blocks, or more bytes than 2^64-1.
 [[nodiscard]] util::Result<DiskUsage> disk_usage(const struct statvfs& status);
 
-// ceymail_disk_used_bytes, ceymail_disk_total_bytes of the file system that holds `path`.
+// Returns: ceymail_disk_used_bytes, ceymail_disk_total_bytes of the file system that holds `path`.
 // statvfs(3) blocks on a dead mount regardless of the deadline, so `path` should be on the root file system.
-class DiskCollector : public Collector {
-public:
-    explicit DiskCollector(std::filesystem::path path);
-
-    [[nodiscard]] std::string_view name() const noexcept override { return "disk"; }
-    [[nodiscard]] util::Result<Families> collect(util::BootTime deadline) override;
-
-private:
-    std::filesystem::path m_path;
-};
+[[nodiscard]] util::Result<Families> disk_families(const std::filesystem::path& path);
 
 }  // namespace ceymail::collect

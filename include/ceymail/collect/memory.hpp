@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// MemoryCollector: used and total memory, from /proc/meminfo.
+// Used and total memory, from /proc/meminfo.
 #pragma once
 
 #include <cstdint>
@@ -13,24 +13,13 @@ namespace ceymail::collect {
 struct MemoryUsage {
     std::uint64_t used_bytes = 0;  // MemTotal - MemAvailable: not available to programs
     std::uint64_t total_bytes = 0;
-
-    bool operator==(const MemoryUsage&) const = default;
 };
 
 // Parses MemTotal and MemAvailable, in kB of 1024 bytes. MemAvailable exists since Linux 3.14. Source: proc(5).
 // Errors: invalid: one is missing or no number of kB, or MemAvailable is above MemTotal.
 [[nodiscard]] util::Result<MemoryUsage> parse_memory(std::string_view proc_meminfo);
 
-// ceymail_memory_used_bytes, ceymail_memory_total_bytes.
-class MemoryCollector : public Collector {
-public:
-    explicit MemoryCollector(const std::filesystem::path& proc);
-
-    [[nodiscard]] std::string_view name() const noexcept override { return "memory"; }
-    [[nodiscard]] util::Result<Families> collect(util::BootTime deadline) override;
-
-private:
-    std::filesystem::path m_meminfo;
-};
+// Returns: ceymail_memory_used_bytes, ceymail_memory_total_bytes.
+[[nodiscard]] util::Result<Families> memory_families(const std::filesystem::path& proc);
 
 }  // namespace ceymail::collect
