@@ -29,11 +29,6 @@ constexpr std::array<std::string_view, 13> k_archives{"tar",  "tgz", "tbz", "tbz
                                                       "dump", "zip", "7z",  "rar",  "cpio", "xbstream"};
 constexpr const char* k_remedy = "name the directory of the backups by backup_directory, or leave it empty";
 
-template <std::size_t n>
-bool is_among(std::string_view word, const std::array<std::string_view, n>& words) noexcept {
-    return std::ranges::find(words, word) != words.end();
-}
-
 std::string_view extension(std::string_view name) noexcept {
     const auto dot = name.rfind('.');
     return dot == name.npos || dot == 0 ? std::string_view() : name.substr(dot + 1);
@@ -47,8 +42,9 @@ std::uint64_t seconds_of(FileTime time) {
 
 bool is_archive_name(std::string_view name) noexcept {
     if (name.starts_with('.')) return false;
-    while (is_among(extension(name), k_wrappers)) name.remove_suffix(extension(name).size() + 1);
-    return is_among(extension(name), k_archives);
+    const auto ends_in = [&](const auto& words) { return std::ranges::find(words, extension(name)) != words.end(); };
+    while (ends_in(k_wrappers)) name.remove_suffix(extension(name).size() + 1);
+    return ends_in(k_archives);
 }
 
 util::Result<std::optional<Backup>> newest_backup(const std::filesystem::path& directory, FileTime now,

@@ -2,7 +2,6 @@
 #include "ceymail/collect/cpu.hpp"
 
 #include <algorithm>
-#include <utility>
 
 #include "ceymail/collect/fields.hpp"
 #include "ceymail/util/file.hpp"

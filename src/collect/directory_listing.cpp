@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <string_view>
@@ -58,17 +57,6 @@ int take_entry(DirectoryListing& listing, int directory, const dirent64& entry, 
     return !is_subdirectory && type == DT_REG ? take_file(listing, entry.d_name, options) : 0;
 }
 
-// Returns: 0 or an errno.
-int take_entries(DirectoryListing& listing, int directory, std::span<const std::byte> entries,
-                 const ListingOptions& options) {
-    while (!entries.empty()) {
-        const auto* entry = reinterpret_cast<const dirent64*>(entries.data());
-        if (const int error = take_entry(listing, directory, *entry, options); error != 0) return error;
-        entries = entries.subspan(entry->d_reclen);
-    }
-    return 0;
-}
-
 }  // namespace
 
 std::expected<DirectoryListing, int> list_directory(int fd, std::span<std::byte> buffer,
@@ -81,8 +69,11 @@ std::expected<DirectoryListing, int> list_directory(int fd, std::span<std::byte>
         if (got < 0 && errno == EINTR) continue;
         if (got < 0 && errno == ENOENT) return DirectoryListing{};  // removed, so it was empty at the end
         if (got < 0) return std::unexpected(errno);
-        const int error = take_entries(listing, fd, buffer.first(static_cast<std::size_t>(got)), options);
-        if (error != 0) return std::unexpected(error);
+        for (auto entries = buffer.first(static_cast<std::size_t>(got)); !entries.empty();) {
+            const auto* entry = reinterpret_cast<const dirent64*>(entries.data());
+            if (const int error = take_entry(listing, fd, *entry, options); error != 0) return std::unexpected(error);
+            entries = entries.subspan(entry->d_reclen);
+        }
     }
 }
 

@@ -15,8 +15,6 @@
 #include <thread>
 #include <utility>
 
-#include "ceymail/collect/queue_id.hpp"
-
 namespace ceymail::collect {
 namespace {
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -46,13 +47,11 @@ util::Result<std::size_t> read_into(const util::Fd& fd, std::span<char> buffer) 
 }
 
 util::Result<std::string> read_regular(const RegularFile& file, std::size_t limit) {
-    const auto too_long = [&] {
-        return util::fail(util::ErrorKind::exhausted, "it is longer than " + std::to_string(limit) + " bytes");
-    };
-    if (static_cast<std::size_t>(file.status.st_size) > limit) return too_long();
-    std::string text(static_cast<std::size_t>(file.status.st_size) + 1, '\0');  // one more: it may grow meanwhile
+    const auto size = static_cast<std::size_t>(file.status.st_size);
+    std::string text(std::min(size, limit) + 1, '\0');  // one more: it may grow meanwhile
     CEYMAIL_TRY_ASSIGN(const auto got, read_into(file.fd, text));
-    if (got > limit) return too_long();
+    if (got > limit)
+        return util::fail(util::ErrorKind::exhausted, "it is longer than " + std::to_string(limit) + " bytes");
     text.resize(got);
     return text;
 }

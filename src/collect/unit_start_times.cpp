@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ceymail/collect/unit_start_times.hpp"
 
-#include <algorithm>
 #include <array>
 #include <memory>
-#include <string_view>
 
 #include <poll.h>
 #include <sys/syscall.h>
@@ -38,7 +36,7 @@ struct Read {
     const Property* property;
     UnitProcess* unit;
     std::size_t* pending;
-    bool answered = false;
+    std::size_t* missing;  // of the unit
     std::unique_ptr<sd_bus_slot, decltype(&sd_bus_slot_unref)> slot{nullptr, sd_bus_slot_unref};
 };
 
@@ -53,7 +51,7 @@ int on_answer(sd_bus_message* message, void* data, sd_bus_error*) {
     const bool is_wide = type == 't';
     if (sd_bus_message_read_basic(message, type, is_wide ? static_cast<void*>(&wide) : &narrow) <= 0) return 1;
     read.unit->*field = is_wide ? wide : narrow;
-    read.answered = true;
+    --*read.missing;
     return 1;
 }
 
@@ -73,9 +71,10 @@ std::vector<UnitProcess> read_processes(sd_bus* bus, const std::vector<std::stri
     std::vector<Read> reads;
     reads.reserve(paths.size() * k_properties.size());  // sd-bus holds pointers to the elements
     std::size_t pending = 0;
+    std::vector<std::size_t> missing(paths.size(), k_properties.size());
     for (std::size_t i = 0; i < paths.size(); ++i) {
         for (const auto& property : k_properties) {
-            reads.push_back({&paths[i], &property, &units[i], &pending});
+            reads.push_back({&paths[i], &property, &units[i], &pending, &missing[i]});
             send(bus, reads.back());
         }
     }
@@ -86,11 +85,7 @@ std::vector<UnitProcess> read_processes(sd_bus* bus, const std::vector<std::stri
         const auto left = std::chrono::ceil<std::chrono::microseconds>(deadline - BootClock::now()).count();
         if (left > 0 && sd_bus_wait(bus, static_cast<std::uint64_t>(left)) < 0) break;
     }
-    for (std::size_t i = 0; i < units.size(); ++i) {
-        const auto first = reads.begin() + static_cast<std::ptrdiff_t>(i * k_properties.size());
-        units[i].complete =
-            std::all_of(first, first + k_properties.size(), [](const Read& one) { return one.answered; });
-    }
+    for (std::size_t i = 0; i < units.size(); ++i) units[i].complete = missing[i] == 0;
     return units;
 }
 
