@@ -114,11 +114,6 @@ bool is_running(const UnitState& unit) {
 
 bool is_instance(const std::string& name) { return name.find('@') != std::string::npos; }
 
-bool is_link(const std::filesystem::path& path) {
-    std::error_code ignored;
-    return std::filesystem::is_symlink(std::filesystem::symlink_status(path, ignored));
-}
-
 // Directories with links of enabled units. generator.late: scripts of /etc/init.d, systemd-sysv-generator(8).
 constexpr std::array<const char*, 5> k_unit_directories{"etc/systemd/system", "run/systemd/system",
                                                         "run/systemd/generator", "run/systemd/generator.early",
@@ -191,12 +186,14 @@ bool systemd_runs(const std::filesystem::path& root) {
 
 std::set<std::string> enabled_units(const std::filesystem::path& root) {
     std::set<std::string> units;
+    std::error_code ignored;
     for (const char* where : k_unit_directories) {
         for (const auto& name : names_in(root / where)) {
             if (!name.ends_with(".wants") && !name.ends_with(".requires")) continue;
             const auto directory = root / where / name;
             for (const auto& unit : names_in(directory))
-                if (is_service_unit_name(unit) && is_link(directory / unit)) units.insert(unit);
+                if (is_service_unit_name(unit) && std::filesystem::is_symlink(directory / unit, ignored))
+                    units.insert(unit);
         }
     }
     return units;
