@@ -7,11 +7,11 @@
 namespace ceymail::collect {
 
 std::string_view take_field(std::string_view& line) noexcept {
-    constexpr std::string_view k_blanks = " \t";
-    line.remove_prefix(std::min(line.find_first_not_of(k_blanks), line.size()));
-    const std::string_view field = line.substr(0, line.find_first_of(k_blanks));
-    line.remove_prefix(field.size());
-    return field;
+    const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+    const auto begin = std::ranges::find_if_not(line, is_blank);
+    const auto end = std::find_if(begin, line.end(), is_blank);
+    line = {end, line.end()};
+    return {begin, end};
 }
 
 std::optional<std::string_view> find_line(std::string_view text, std::string_view prefix) noexcept {
