@@ -2,9 +2,11 @@
 // RateTable: at most 12 admissions per key in any window, exact, over all processes of the host.
 //
 // Main header of the room "admission", which decides whether a request may pass: address key, rate table, bearer token,
-// grace.
-// Processes: worker and plain CGI; ceymail-settings has a rate table of its own. ceymail-token clears the grace.
-// May touch: its parts of the shared segment, and MariaDB through the given ActiveTokenSource.
+// grace; for the settings page gateway secret and session cookie.
+// Processes: worker and plain CGI; ceymail-settings has a rate table of its own. ceymail-token clears the grace and
+// makes tokens.
+// May touch: its parts of the shared segment, and MariaDB through the given ActiveTokenSource; ceymail-settings and
+// ceymail-token: the files of the two secrets.
 // Attackers: every client of the web server, and a compromised worker, which can write to the shared segment.
 #pragma once
 

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: MIT
+// attachment: puts the endpoint into the dashboard's site on this host: files, the web server, its reload, a scrape.
+// Process: ceymail-attach, as root; by hand, or started by ceymail-attach.path and ceymail-attach.timer.
+// Touches: the site's file, the state directory, the state file for the collector, the web server by its own commands.
+// Attackers: none before it: root alone writes what it reads. What the web server answers is not trusted.
+//
 // The four things that ceymail-attach does, and the one that its units do.
 #pragma once
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // collect: reads each source of metrics. A collector is a reader of the host and a pure parser, which is tested.
-// Process: the gatherer; with --once the command itself.
+// Process: the gatherer; as plain CGI, with --once and with --check the program itself.
 // Touches: reads /proc, the file system of `disk`, Postfix's queues, unit files, the system bus, the configurations of
-// the servers with TLS and their certificates; lists the directory of backups. Writes nothing.
+// the servers with TLS and their certificates, the state file of ceymail-attach; lists the directory of backups. Writes
+// nothing.
 // Attackers: users of the host, who choose names of files and processes. A parser accepts any bytes.
 #pragma once
 

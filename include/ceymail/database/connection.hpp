@@ -3,8 +3,8 @@
 //
 // Main header of the room "database": sessions, statements, the token store, the schema. No other room uses MariaDB's C
 // names.
-// Processes: worker and plain CGI (TokenReader), gatherer (AccountCounter), ceymail-settings and
-// ceymail-token (TokenRegistry, schema), --check.
+// Processes: worker and plain CGI (TokenReader), gatherer (AccountCounter, GaleraNodeReader), ceymail-settings
+// (TokenRegistry, the dashboard's tables), ceymail-token (TokenRegistry, schema), --check.
 // May touch: MariaDB's socket, the password file, the TLS files.
 // Attackers: a server that is not MariaDB, or a compromised one; an account that may write to the dashboard's database.
 #pragma once

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The main function of the log reader: reads what the gatherer asks for, and parses it.
 // Process: the log reader. It opens nothing: files come with the requests, lines of the journal from the journal
-// reader. Attackers: those of the parser. The process has no capability, no file system and no network.
+// reader. It has no capability, no file system and no network.
+// Attackers: those of the parser.
 #pragma once
 
 #include <atomic>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // maillog: turns lines of the mail log into counters.
-// Process: the log reader; nothing else parses these lines.
+// Process: the log reader; `--check` for the busiest account. Nothing else parses these lines.
 // Touches: the bytes and the counters that the caller hands in. It opens nothing and allocates nothing.
 // Attackers: every sender of mail, every client of Postfix and Dovecot, remote servers and block lists write parts of a
 // line; a local user can write whole lines. Each line is read strictly from the left, from its program's name on, and

@@ -47,7 +47,7 @@ struct Position {
     FileStatus file;  // when it was last read
     std::uint64_t offset = 0;
     std::uint64_t start_hash = 0;    // of the first `start_length` bytes
-    std::uint32_t start_length = 0;  // min(offset, k_start_bytes)
+    std::uint32_t start_length = 0;  // min(offset, FileStart::k_bytes)
     PositionState state = PositionState::none;
 
     [[nodiscard]] bool is_in_file() const noexcept {

@@ -2,7 +2,8 @@
 // Segment: the one file in shared memory that all processes, restarts and ceymail-token share.
 //
 // Main header of the room "shared": the layout of the segment, and how processes attach it.
-// Processes: supervisor, worker, gatherer, plain CGI, ceymail-token, --check.
+// Processes: supervisor, worker, gatherer, plain CGI, --once, ceymail-token, --check. ceymail-settings has a segment of
+// its own.
 // May touch: the files segment and segment.new in the runtime directory.
 // Attackers: a process of the service's user, which can write to the file; another user, where the directory allows it.
 #pragma once

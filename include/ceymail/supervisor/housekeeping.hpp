@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Housekeeping: does with files what the workers, which open none, have recorded in the segment.
-// Processes: the supervisor. It is done when the supervisor wakes up for another reason, such as the watchdog's ping,
-// so that it causes no wake-up.
+// Processes: the supervisor; its writer for write_token_memory(), --check for read_token_memory(). It is done when the
+// supervisor wakes up for another reason, such as the watchdog's ping, so that it causes no wake-up.
 #pragma once
 
 #include <chrono>

@@ -2,7 +2,8 @@
 // Supervisor: opens sockets and shared memory, forks one gatherer and the workers, and replaces those that exit.
 // This room: the processes of the service. child.hpp confines a child and runs its role.
 // Processes: the supervisor, and its children from fork(2) on.
-// May touch: the listening sockets, the segment, the snapshot buffer and the lock in the runtime directory.
+// May touch: the listening sockets, the snapshot buffer; segment, `mail-log`, `schema-missing` and the lock in the
+// runtime directory; by a child the newest token's time in the state directory.
 // Attackers: a worker under an attacker's control can write to the segment and to its heartbeat slot. The supervisor
 // reads no request. The settings page can connect to it, and nothing more.
 #pragma once

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Landlock: limits the access of this process to files and TCP. Source: landlock(7).
 // This room: what the kernel grants to a process: users, capabilities, files, system calls, signals; and the runtime
-// directory with its lock. Processes: all of both programs, at their start.
+// directory with its lock.
+// Processes: those of all programs; limits are set at their start.
 // May touch: the state of the process, and the runtime directory.
 // Attackers: a process under an attacker's control tries to undo these limits. All of them are permanent.
 #pragma once
