@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The parts of --check that look at the running service and at the web server in front of it.
+// The parts of --check that look at the running service, its collectors and logs, and at the web server in front of it.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SettingsPage: answers one request for the settings page.
 // Processes: ceymail-settings, one process with one thread.
-// May touch: the token and audit tables of the database, the sockets of the metrics responder, its own rate table.
+// May touch: the token and audit tables and the dashboard's users in the database, the sockets of the metrics
+// responder, its own rate table, the files of the two secrets.
 // Security: the web server authenticates users, or the dashboard's session does; local processes that reach the socket
 // are refused without the secret.
 #pragma once

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The exit codes of the programs. Source: sysexits(3).
+// The exit codes of the programs, and what their main functions share. Source: sysexits(3).
 #pragma once
 
 #include <functional>
