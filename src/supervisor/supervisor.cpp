@@ -82,10 +82,10 @@ std::chrono::nanoseconds ping_interval() noexcept {
 struct ChildSlot {
     Role role;
     fastcgi::BusySince* busy = nullptr;  // its heartbeat slot; null for the gatherer
-    int requests = -1;                   // the socket whose first request starts it; -1: it always runs
+    int requests = -1;                   // the socket whose next request starts it; -1: none is needed
     pid_t pid = 0;
     AwakeTime started{};
-    AwakeTime due{};               // when to start it, while pid is 0
+    AwakeTime due{};               // when to start it at the earliest, while pid is 0
     bool stopped = false;          // by SIGSTOP
     bool killed_as_stuck = false;  // by check_workers()
 };

@@ -20,6 +20,7 @@ namespace ceymail::supervisor {
 // Start: as root it changes to configuration.user and keeps only CAP_DAC_READ_SEARCH. The gatherer needs it, the
 // workers drop it. It sends READY, a status line and STOPPING to systemd (sd_notify(3)).
 // Replacement: a child that exits is replaced at once; respawn_throttle.hpp limits early exits to one a second.
+// The journal reader starts with its first request, and is replaced with the next one.
 // The kernel kills the children when the supervisor exits (PR_SET_PDEATHSIG).
 // Watchdog: if the unit sets WatchdogSec=, it pings while a worker makes progress. It then kills and replaces children
 // that are stopped (SIGSTOP) and workers that are stuck (worker_heartbeats.hpp). It also replaces a process that has
