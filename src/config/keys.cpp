@@ -65,7 +65,7 @@ Key paths(const char* name, std::vector<std::filesystem::path> Configuration::* 
             [field](Configuration& to) { (to.*field).clear(); }};
 }
 
-// Returns: what is wrong with one more line besides `all`, or an empty string.
+// Adds the entry of one more line. Returns: why it is not allowed besides `all`, or an empty string.
 template <class Entry>
 std::string add_entry(std::vector<Entry>& all, util::Result<Entry> entry, std::size_t most) {
     if (!entry) return entry.error().message;
