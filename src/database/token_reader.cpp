@@ -29,7 +29,7 @@ constexpr auto k_quick_answer = std::chrono::milliseconds(500);
 // A plain SELECT takes no row lock, so a conflict means that MariaDB cannot work now: the table is locked, other nodes
 // of a cluster write to it, or this node could not apply in time what they wrote (1205 of a causal read). That which
 // took long is a time-out, so that the circuit breaker limits how many sessions wait in the server. A failed attempt
-// that exceeded the deadline, as a name look-up can, is a time-out too.
+// that exceeded the deadline, as Connector/C's own name look-up can, is a time-out too.
 util::Error as_outage(util::Error error, util::BootTime began, util::BootTime deadline) noexcept {
     const bool late = error.kind == util::ErrorKind::unavailable && util::remaining_ms(deadline) == 0;
     const bool waited = error.code == ER_LOCK_WAIT_TIMEOUT && util::BootClock::now() - began >= k_quick_answer;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // ceymail-settings: the page on which administrators make and revoke the token. ceymail-settings(8).
-// Processes: one, with one thread and no capability. systemd keeps the socket and restarts a process that exits.
+// Processes: one, without a capability; one thread answers. systemd keeps the socket and restarts a process that exits.
 // May touch: its database account, its runtime directory, the gateway secret, the sockets of the metrics responder.
 // Security: an attacker who takes the process over can make and revoke tokens and write audit rows. It cannot read a
 // digest or mail.

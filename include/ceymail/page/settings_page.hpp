@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // SettingsPage: answers one request for the settings page.
-// Processes: ceymail-settings, one process with one thread.
+// Processes: ceymail-settings, one process with one thread, besides those that look up a name in database_host.
 // May touch: the token and audit tables and the dashboard's users in the database, the sockets of the metrics
 // responder, its own rate table, the files of the two secrets.
 // Security: the web server authenticates users, or the dashboard's session does; local processes that reach the socket
