@@ -179,6 +179,15 @@ BOOST_AUTO_TEST_CASE(is_reached_by_a_name_and_the_error_of_another_name_says_so)
     BOOST_TEST(child.wait() == 0);
 }
 
+// Connector/C 3.3 tries one after the other. An older one looks for a host with the whole name.
+BOOST_AUTO_TEST_CASE(may_be_a_list_of_hosts) {
+    Connection connection({.host = "127.0.0.1,127.0.0.2", .port = 1, .user = "reader"});
+    const auto outcome = connection.ensure(in(5s));
+    BOOST_TEST_REQUIRE(!outcome.has_value());
+    BOOST_TEST(contains(outcome.error().message, "cannot reach MariaDB at 127.0.0.1,127.0.0.2:1: "),
+               outcome.error().message);
+}
+
 BOOST_AUTO_TEST_CASE(must_be_named_by_its_certificate) {
     const Authority authority;
     authority.sign("server", "DNS:db.example.org,IP:192.0.2.5", "serverAuth");

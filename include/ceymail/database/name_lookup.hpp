@@ -11,8 +11,8 @@
 
 namespace ceymail::database {
 
-// Returns: at once for an address; else when the name could be looked up, so that Connector/C's own look-up right after
-// it can be expected to end.
+// Returns: when the name could be looked up, so that Connector/C's own look-up right after it can be expected to end.
+// At once for an address, and for a list with commas: Connector/C 3.3 tries each of its hosts.
 // Errors: timed_out: no answer by `deadline`; unavailable: there is no such name, or the name servers fail. The message
 // has the remedy.
 // Threads: any. After timed_out a thread goes on with the look-up until the system gives up.
