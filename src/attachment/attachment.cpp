@@ -230,7 +230,7 @@ std::vector<fs::path> files_to_clean(const Host& host, const Wish& wish, const s
 
 Outcome<Report> attach(const Host& host, const Wish& asked, Where where) {
     CEYMAIL_TRY_ASSIGN(const auto lock, lock_state(host, k_lock_wait));
-    recover(host);
+    CEYMAIL_TRY(recover(host));
     CEYMAIL_TRY_ASSIGN(const auto before, load_record(host));
     if (where == Where::attached_before && !before) return Report{};
     const auto wish = completed(asked, before);
@@ -269,7 +269,7 @@ Outcome<Report> attach(const Host& host, const Wish& asked, Where where) {
 
 Outcome<Report> detach(const Host& host, const Wish& asked) {
     CEYMAIL_TRY_ASSIGN(const auto lock, lock_state(host, k_lock_wait));
-    recover(host);
+    CEYMAIL_TRY(recover(host));
     CEYMAIL_TRY_ASSIGN(const auto record, load_record(host));
     const auto wish = completed(asked, record);
     const SignalsWait signals_wait;  // until the record is gone: the units would attach again

@@ -133,18 +133,19 @@ std::vector<std::string> modules_to_enable(const Host& host, site::WebServer ser
     return missing;
 }
 
-void recover(const Host& host) {
+Outcome<void> recover(const Host& host) {
     const auto undo = load_undo(host);
-    if (!undo) return;
+    if (!undo) return {};
     const SignalsWait signals_wait;
     const auto now = SiteFile::open(undo->file);
     if (now && digest_of(now->text()) == undo->edited_digest) {
         const auto back = put_aside_back(undo->file);
         std::error_code error;
-        if (!back && std::filesystem::exists(aside_name(undo->file), error))  // the next run tries again
-            return util::log(LogLevel::error, {"the last run was killed before its change was proven, and the site is "
-                                               "not as before: ",
-                                               back.error().message});
+        if (!back && std::filesystem::exists(aside_name(undo->file), error))
+            return failed(back.error().exit_code,
+                          "the last run was killed before its change was proven, and the site "
+                          "is not as before: " +
+                              back.error().message);
         if (back) {
             util::log(LogLevel::warning,
                       {"the last run was killed before its change was proven; put back ", undo->file.native()});
@@ -154,6 +155,7 @@ void recover(const Host& host) {
     }
     forget_aside(undo->file);
     forget_undo(host);
+    return {};
 }
 
 Outcome<void> test_configuration(const Host& host, site::WebServer server) {

@@ -138,7 +138,13 @@ int repair(const Host& host) {
     }
     // What a killed run left would be taken for an attached site, which was not reloaded, or for one with two hard
     // links. A run that is at work holds the lock.
-    if (const auto lock = lock_state(host, {})) recover(host);
+    if (const auto lock = lock_state(host, {})) {
+        if (const auto done = recover(host); !done) {
+            publish(host, false);
+            util::log(LogLevel::error, done.error().message);
+            return done.error().exit_code;
+        }
+    }
     return Repair(host, **record).run();
 }
 

@@ -526,8 +526,14 @@ BOOST_AUTO_TEST_CASE(puts_back_at_a_later_run_what_a_killed_run_left_on_a_disk_t
     host.host().nginx.reload = reload;
     disk.remount(MS_RDONLY);
     CapturedLog log;
-    BOOST_TEST(!attach(host.host(), {}).has_value());
-    BOOST_TEST(log.count("mount its file system writable") == 1U);
+    for (const bool settings : {true, false}) {
+        attachment::Wish wish;
+        wish.settings = settings;
+        const auto refused = attach(host.host(), wish);
+        BOOST_TEST_REQUIRE(!refused.has_value());
+        BOOST_TEST(refused.error().message.contains("the site is not as before: "), refused.error().message);
+        BOOST_TEST(refused.error().message.contains("mount its file system writable"), refused.error().message);
+    }
     disk.remount(0);
     const auto done = attach(host.host(), {});
     BOOST_TEST_REQUIRE(done.has_value(), (done ? "" : done.error().message));

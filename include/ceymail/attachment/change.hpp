@@ -62,9 +62,10 @@ private:
 // Returns: the modules that are not enabled of those that Apache needs, with `settings` also for the page.
 [[nodiscard]] std::vector<std::string> modules_to_enable(const Host& host, site::WebServer server, bool settings);
 
-// Puts back what a process left behind that was killed within a change. What cannot be put back is kept for the next
-// run, and logged. Requires: the lock.
-void recover(const Host& host);
+// Puts back what a process left behind that was killed within a change.
+// Errors: EX_CANTCREAT, EX_NOPERM: it cannot be put back, and is kept for the next run. Until then nothing may be
+// changed: one undo is kept. Requires: the lock.
+[[nodiscard]] Outcome<void> recover(const Host& host);
 
 // Errors: EX_CONFIG: the configuration of the web server is invalid.
 [[nodiscard]] Outcome<void> test_configuration(const Host& host, site::WebServer server);
