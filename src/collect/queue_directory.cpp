@@ -28,7 +28,7 @@ void QueueDirectory::begin_reading(const struct stat& status, FileTime now, bool
 }
 
 void QueueDirectory::adopt(DirectoryListing&& listing) {
-    messages = std::move(listing);
+    messages = static_cast<Messages&&>(listing);  // not its subdirectories
     ++times_read;
     if (messages.dated) births.forget();
     if (!messages.dated) messages.arrival_times.reset();
