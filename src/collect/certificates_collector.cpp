@@ -137,8 +137,8 @@ void CertificatesCollector::list_certificates() {
     std::ranges::sort(m_listed, {}, [](const Listed& one) { return one.named.name; });
 }
 
-// By what a server makes again whenever it starts or reads its configuration again, however it is told to: by systemd,
-// by its own command or by a signal. nginx makes none, and Postfix takes a new certificate by itself.
+// The server writes this file at each start and reload, by systemd, by its own command or by a signal. nginx writes
+// none, and Postfix loads a new certificate without a reload.
 std::optional<UnixTime> CertificatesCollector::load_time_of(TlsServer server) const {
     if (server != TlsServer::dovecot && server != TlsServer::apache) return std::nullopt;
     const auto* const mark = server == TlsServer::dovecot ? "run/dovecot/config" : "run/apache2/apache2.pid";
