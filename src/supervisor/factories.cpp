@@ -30,7 +30,7 @@ using config::Configuration;
 // How long the gatherer waits for MariaDB when it starts.
 constexpr auto k_prepare_timeout = std::chrono::milliseconds(100);
 
-// A source without a state between two readings.
+// A collector that is one function. The processors' tally keeps its state outside.
 class FunctionCollector final : public collect::Collector {
 public:
     using Read = std::function<util::Result<collect::Families>()>;
