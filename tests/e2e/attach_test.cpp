@@ -3,6 +3,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -784,6 +785,25 @@ BOOST_AUTO_TEST_CASE(attaches_again_after_a_repair_that_was_killed_before_its_ch
     BOOST_TEST(attachment::repair(host.host()) == 0);
     BOOST_TEST(log.count("the include was lost; attached again: ") == 1U);
     BOOST_TEST(host.scrape().status == 200);
+}
+
+// A command of that run, between fork(2) and execve(2).
+BOOST_AUTO_TEST_CASE(waits_for_the_lock_that_a_child_of_a_killed_run_holds_for_a_moment) {
+    AttachHost host(WebServer::nginx);
+    BOOST_TEST_REQUIRE(attach(host.host(), {}).has_value());
+    const auto attached = host.site_text();
+    BOOST_TEST_REQUIRE(
+        attachment::save_undo(host.host(), {host.site_file(), site::WebServer::nginx, "of the change"}).has_value());
+    std::optional lock(attachment::lock_state(host.host(), 0ms));
+    BOOST_TEST_REQUIRE(lock->has_value());
+    std::thread child([&] {
+        std::this_thread::sleep_for(300ms);
+        lock.reset();
+    });
+    BOOST_TEST(attachment::repair(host.host()) == 0);
+    child.join();
+    BOOST_TEST(!fs::exists(host.path("state/undo")));
+    BOOST_TEST(host.site_text() == attached);
 }
 
 // The site has the include, and the web server does not know it.
