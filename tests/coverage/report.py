@@ -103,7 +103,9 @@ def read_known():
     entries = []
     for line in KNOWN.read_text().splitlines():
         if line.strip() and not line.startswith("#"):
-            entries.append([field.strip() for field in line.split(" | ")])
+            path, rest = line.split(" | ", 1)
+            text, reason = rest.rsplit(" | ", 1)  # the text may have the sign too
+            entries.append((path, text.strip(), reason.strip()))
     return entries
 
 

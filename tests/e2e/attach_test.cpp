@@ -535,6 +535,9 @@ BOOST_AUTO_TEST_CASE(puts_back_at_a_later_run_what_a_killed_run_left_on_a_disk_t
         BOOST_TEST(refused.error().message.contains("the site is not as before: "), refused.error().message);
         BOOST_TEST(refused.error().message.contains("mount its file system writable"), refused.error().message);
     }
+    BOOST_TEST_REQUIRE(attachment::save_record(host.host(), {}).has_value());
+    BOOST_TEST(attachment::repair(host.host()) == EX_CANTCREAT);
+    BOOST_TEST(published(host) == "0 ");
     disk.remount(0);
     const auto done = attach(host.host(), {});
     BOOST_TEST_REQUIRE(done.has_value(), (done ? "" : done.error().message));
