@@ -277,12 +277,21 @@ BOOST_AUTO_TEST_CASE(a_host_with_many_alerts_is_one_notification_and_a_dark_one_
             by_host[notification.host].push_back(notification);
         }
     };
-    const auto last_has = [&](const std::string& alert, std::size_t count) {
+    const auto last_has_services = [&] {
         collect();
-        return !by_host["bad"].empty() && by_host["bad"].back().firing.count(alert) == count;
+        return !by_host["bad"].empty() && by_host["bad"].back().firing.count("CeymailServiceDown") >= 6;
+    };
+    // Of seven services MariaDB's alert is inhibited. A notification may still have it: Alertmanager learns of the
+    // alert that inhibits it a moment later, and sends no second one for one alert less.
+    const auto inhibits_mariadb = [&] {
+        const auto all =
+            fetch({.url = "http://" + server.address() + "/api/v2/alerts?active=false&silenced=false&inhibited=true"});
+        return all.body.contains("\"alertname\":\"CeymailServiceDown\"") && all.body.contains("\"name\":\"mariadb\"") &&
+               !all.body.contains("\"name\":\"postfix\"");
     };
 
-    BOOST_TEST(eventually([&] { return last_has("CeymailServiceDown", 6); }, 120s), prometheus.log());
+    BOOST_TEST(eventually(last_has_services, 120s), prometheus.log());
+    BOOST_TEST(eventually(inhibits_mariadb, 20s));
     std::this_thread::sleep_for(5s);
     collect();
     const auto firing = prometheus.value("count(ALERTS{instance=\"bad\",alertstate=\"firing\"})");
