@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The shipped Alertmanager configuration: its routes by amtool, and a real Alertmanager fed by a real Prometheus with
 // the shipped rules. The test's own web server plays the hosts and receives the notifications.
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <map>
@@ -269,7 +270,7 @@ BOOST_AUTO_TEST_CASE(a_host_with_many_alerts_is_one_notification_and_a_dark_one_
         "]\nalerting: {alertmanagers: [{static_configs: [{targets: ['" + server.address() +
         "']}]}]}\nscrape_configs: [{job_name: ceymail, static_configs: [" + targets + "]}]\n");
 
-    // Which alerts a host's last notification had, and how many there were.
+    // Alerts of severity info are a notification of their own, which may come before or after that of the others.
     std::map<std::string, std::vector<Notification>> by_host;
     const auto collect = [&] {
         for (const auto& json : receiver.take_mails()) {
@@ -277,21 +278,13 @@ BOOST_AUTO_TEST_CASE(a_host_with_many_alerts_is_one_notification_and_a_dark_one_
             by_host[notification.host].push_back(notification);
         }
     };
-    const auto last_has_services = [&] {
+    const auto one_has_six_services = [&] {
         collect();
-        return !by_host["bad"].empty() && by_host["bad"].back().firing.count("CeymailServiceDown") >= 6;
-    };
-    // Of seven services MariaDB's alert is inhibited. A notification may still have it: Alertmanager learns of the
-    // alert that inhibits it a moment later, and sends no second one for one alert less.
-    const auto inhibits_mariadb = [&] {
-        const auto all =
-            fetch({.url = "http://" + server.address() + "/api/v2/alerts?active=false&silenced=false&inhibited=true"});
-        return all.body.contains("\"alertname\":\"CeymailServiceDown\"") && all.body.contains("\"name\":\"mariadb\"") &&
-               !all.body.contains("\"name\":\"postfix\"");
+        return std::ranges::any_of(by_host["bad"],
+                                   [](const auto& one) { return one.firing.count("CeymailServiceDown") == 6; });
     };
 
-    BOOST_TEST(eventually(last_has_services, 120s), prometheus.log());
-    BOOST_TEST(eventually(inhibits_mariadb, 20s));
+    BOOST_TEST(eventually(one_has_six_services, 120s), prometheus.log());
     std::this_thread::sleep_for(5s);
     collect();
     const auto firing = prometheus.value("count(ALERTS{instance=\"bad\",alertstate=\"firing\"})");
@@ -307,12 +300,8 @@ BOOST_AUTO_TEST_CASE(a_host_with_many_alerts_is_one_notification_and_a_dark_one_
     receiver.darken("bad");
     const auto only_dark = [&] {
         collect();
-        if (by_host["bad"].empty() || !by_host["bad"].back().firing.contains("CeymailTargetDown")) return false;
-        const auto active =
-            fetch({.url = "http://" + server.address() + "/api/v2/alerts?silenced=false&inhibited=false"});
-        const auto first = active.body.find("\"alertname\":");
-        return active.body.contains("\"alertname\":\"CeymailTargetDown\"") &&
-               first == active.body.rfind("\"alertname\":");
+        const std::multiset<std::string> dark{"CeymailTargetDown"};
+        return std::ranges::find(by_host["bad"], dark, &Notification::firing) != by_host["bad"].end();
     };
     BOOST_TEST(eventually(only_dark, 40s), prometheus.log());
     // MariaDB's last value still counts, so this alert fires; it tells nothing new.
