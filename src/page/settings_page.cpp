@@ -70,7 +70,7 @@ const Message k_done_already{409, "This has been done already",
                              "The form was sent a second time, which changed nothing. A token is shown only once: "
                              "if you did not copy it, generate another.",
                              "Show the page"};
-const Message k_superseded{409, "Somebody else was first",
+const Message k_superseded{409, "The token has changed meanwhile",
                            "Nothing was changed. Since you opened the page the token has been generated or "
                            "revoked, by another administrator or in another window. Look at how it is now.",
                            "Show how it is now"};

@@ -437,7 +437,7 @@ BOOST_AUTO_TEST_CASE(of_two_administrators_at_once_one_is_first) {
     }
     BOOST_TEST(one.status + other.status == 303 + 409);
     const bool amal_won = one.status == 303;
-    BOOST_TEST((amal_won ? other : one).mentions("Somebody else was first"));
+    BOOST_TEST((amal_won ? other : one).mentions("The token has changed meanwhile"));
     const auto token =
         token_of(ask({.cookie = cookie_of(amal_won ? one : other), .user = amal_won ? "amal" : "bimali"}));
     BOOST_TEST(active() == digest_of(token));
@@ -449,7 +449,7 @@ BOOST_AUTO_TEST_CASE(does_not_revoke_a_token_that_was_not_seen) {
     const auto newer = generate("?confirm=generate", "bimali");
     const auto answer = post("revoke", form);
     BOOST_TEST(answer.status == 409);
-    BOOST_TEST(answer.mentions("Somebody else was first"));
+    BOOST_TEST(answer.mentions("The token has changed meanwhile"));
     BOOST_TEST(active() == digest_of(newer));
 }
 

@@ -178,7 +178,7 @@ for (const [server, base] of [['nginx', NGINX], ['Apache', APACHE]])
   const [one, other] = [await open(NGINX), await open(NGINX, { user: bimali })];
   await press(one, 'Generate token');
   await press(other, 'Generate token');
-  check('two administrators: the second is told', (await text(other)).includes('Somebody else was first'));
+  check('two administrators: the second is told', (await text(other)).includes('The token has changed meanwhile'));
   await inspect(other, 'superseded');
   const token = await tokenOn(one);
   await one.goto(`${NGINX}${PATH}?confirm=revoke`);
