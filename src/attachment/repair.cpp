@@ -19,7 +19,7 @@ namespace {
 using std::chrono::system_clock;
 using util::LogLevel;
 
-constexpr auto k_lock_wait = std::chrono::seconds(2);
+constexpr auto k_killed_run_wait = std::chrono::seconds(2);
 
 std::int64_t seconds_of(system_clock::time_point when) {
     return std::chrono::duration_cast<std::chrono::seconds>(when.time_since_epoch()).count();
@@ -141,7 +141,7 @@ int repair(const Host& host) {
     // What a killed run left would be taken for an attached site, which was not reloaded, or for one with two hard
     // links. A run that is at work holds the lock. So does for a moment the child of one that was killed: until
     // execve(2) it has the descriptor.
-    if (const auto lock = lock_state(host, k_lock_wait)) {
+    if (const auto lock = lock_state(host, k_killed_run_wait)) {
         if (const auto done = recover(host); !done) {
             publish(host, false);
             util::log(LogLevel::error, done.error().message);

@@ -31,8 +31,9 @@ int resolve(const std::string& host) {
     return error;
 }
 
-std::unexpected<util::Error> failure(ErrorKind kind, const std::string& host, const std::string& cause) {
-    return util::fail(kind, "cannot look up MariaDB's host " + host + ": " + cause + k_remedy);
+std::unexpected<util::Error> failure(ErrorKind kind, const std::string& host, const std::string& cause,
+                                     const char* remedy = k_remedy) {
+    return util::fail(kind, "cannot look up MariaDB's host " + host + ": " + cause + remedy);
 }
 
 }  // namespace
@@ -44,8 +45,7 @@ util::Result<void> look_up(const std::string& host, util::BootTime deadline) {
     try {
         std::thread(std::move(task)).detach();
     } catch (const std::system_error& problem) {
-        return util::fail(ErrorKind::unavailable, "cannot look up MariaDB's host " + host + ": " + problem.what() +
-                                                      "; raise TasksMax= of the unit");
+        return failure(ErrorKind::unavailable, host, problem.what(), "; raise TasksMax= of the unit");
     }
     if (outcome.wait_for(deadline - util::BootClock::now()) != std::future_status::ready)
         return failure(ErrorKind::timed_out, host, "no answer in time");
